@@ -1,0 +1,64 @@
+# Two commands do everything: `make study` and `make test`.  `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+STUDY ?= config/config.yaml
+SEEDS ?=
+BIN := .venv/bin
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  STUDY=path.yaml   another study file (default $(STUDY))"
+	@echo "  SEEDS=2           fewer seeds, for a first result"
+
+# the environment: pinned versions, and this checkout installed editable
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairweight needs Python 3.11 or newer; set PYTHON=python3.11, say")'
+	@echo "Setting up .venv (a few minutes the first time) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed ## Create .venv with the pinned versions.
+
+.PHONY: study
+study: .venv/installed ## Run a study to its report.
+	@$(BIN)/fairweight run $(STUDY) $(if $(SEEDS),--seeds $(SEEDS))
+
+.PHONY: test
+test: .venv/installed ## Run all tests.
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: check
+check: .venv/installed ## Lint, formatting and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/lint
+
+.PHONY: format
+format: .venv/installed ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+.PHONY: docs
+docs: .venv/installed ## Write config/README.md anew from the schema and the components.
+	$(BIN)/fairweight reference > config/README.md
+
+.PHONY: lock
+lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here).
+	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev]' setuptools
+	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
+	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
+	@rm -rf .venv-lock
+
+.PHONY: clean
+clean: ## Remove results of all studies (downloads stay in the cache).
+	rm -rf results .snakemake

@@ -1,0 +1,43 @@
+# fairweight: which compressed version of a model can ship, for whom, and what does it save?
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# a study given with --configfile stands alone; nothing of the default study is mixed into it
+if not workflow.config_settings.configfiles and "datasets" not in config:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"results/{STUDY.name}",
+    logs=f"results/{STUDY.name}/logs",
+
+
+wildcard_constraints:
+    dataset=alternation(config["datasets"]),
+    augmentation=alternation(STUDY.augmentations),
+    model=alternation([*config["models"], GIVEN]),
+    variant=alternation(STUDY.variants),
+    engine=alternation([*config["engines"], GIVEN]),
+    file=r"[^/]+",
+    seed=r"\d+",
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report/report.html",
+    message:
+        "The report is {input[0]}"
+
+
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/compress.smk"
+include: "rules/measure.smk"
+include: "rules/report.smk"

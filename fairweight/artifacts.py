@@ -1,0 +1,282 @@
+"""The files of a study: the only module that knows their formats.
+
+Every write goes to a temporary name in the same folder and is then renamed, so that a killed or failed step leaves
+nothing that looks like a result.
+"""
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from fairweight.table import Augmented, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = b"fairweight"  # key of our description in a Parquet file's metadata
+PARTS = ("train", "validation", "test")
+
+Array = NDArray[Any]
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends without an exception."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# ---- JSON
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON, indented, with keys in the given order."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+# ---- Parquet
+
+
+def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: Any = None) -> None:
+    table = pa.table(dict(columns))
+    if description is not None:
+        table = table.replace_schema_metadata({KEY: json.dumps(description, ensure_ascii=False).encode()})
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def _read_parquet(path: str | Path) -> tuple[pa.Table, Any]:
+    table = pq.read_table(path)
+    metadata = (table.schema.metadata or {}).get(KEY)
+    return table, json.loads(metadata) if metadata else None
+
+
+def _column(table: pa.Table, name: str) -> Array:
+    column: Array = table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+    return column
+
+
+def _matrix(table: pa.Table, names: list[str], dtype: type[Any]) -> Array:
+    columns = [_column(table, name).astype(dtype) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((table.num_rows, 0), dtype=dtype)
+
+
+def _coded(codes: Array, levels: tuple[str, ...]) -> pa.Array:
+    """Codes as a dictionary-encoded string column; -1 is null."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(levels, pa.string()))
+
+
+def _codes(table: pa.Table, name: str) -> Array:
+    indices = pa.chunked_array([chunk.indices for chunk in table.column(name).chunks], pa.int32())
+    codes: Array = indices.fill_null(-1).to_numpy().astype(np.int64)
+    return codes
+
+
+def _image_column(images: Array) -> pa.Array:
+    flat = pa.array(np.ascontiguousarray(images).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(images.shape[1:])))
+
+
+def _images(table: pa.Table, shape: list[int]) -> Array:
+    column = table.column("image").combine_chunks()
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    flat = [chunk.flatten().to_numpy() for chunk in chunks] or [np.empty(0, np.uint8)]
+    images: Array = np.concatenate(flat).reshape(-1, *shape)
+    return images
+
+
+def _input_columns(numeric: Array, categorical: Array, images: Array | None, table: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for position, name in enumerate(table.numeric_names):
+        columns[f"input:{name}"] = numeric[:, position]
+    for position, (name, levels) in enumerate(table.levels.items()):
+        columns[f"input:{name}"] = _coded(categorical[:, position], levels)
+    if images is not None:
+        columns["image"] = _image_column(images)
+    return columns
+
+
+# ---- the data
+
+
+def write_table(path: str | Path, table: Table) -> None:
+    """Write a dataset's rows; inputs are prefixed `input:`, attributes `group:`, scores `given:`."""
+    columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
+    columns["label"] = _coded(table.label, table.classes)
+    columns |= _input_columns(table.numeric, table.categorical, table.images, table)
+    for name, codes in table.groups.items():
+        columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
+    for name, scores in table.given.items():
+        columns[f"given:{name}"] = scores
+    _write_parquet(
+        path,
+        columns,
+        {
+            "classes": table.classes,
+            "numeric": table.numeric_names,
+            "categorical": table.levels,
+            "image": None if table.images is None else table.images.shape[1:],
+            "groups": table.group_levels,
+            "given": list(table.given),
+        },
+    )
+
+
+def read_table(path: str | Path) -> Table:
+    """Inverse of `write_table`."""
+    table, about = _read_parquet(path)
+    levels = {name: tuple(values) for name, values in about["categorical"].items()}
+    codes = [_codes(table, f"input:{name}") for name in levels]
+    return Table(
+        row=_column(table, "row"),
+        file=_column(table, "file"),
+        label=_codes(table, "label"),
+        classes=tuple(about["classes"]),
+        numeric=_matrix(table, [f"input:{name}" for name in about["numeric"]], np.float32),
+        numeric_names=tuple(about["numeric"]),
+        categorical=np.stack(codes, axis=1) if codes else np.empty((table.num_rows, 0), np.int64),
+        levels=levels,
+        images=None if about["image"] is None else _images(table, about["image"]),
+        groups={name: _codes(table, f"group:{name}") for name in about["groups"]},
+        group_levels={name: tuple(values) for name, values in about["groups"].items()},
+        given={name: _column(table, f"given:{name}") for name in about["given"]},
+    )
+
+
+def write_split(path: str | Path, rows: Array, part: Array) -> None:
+    """Write the part of each row: 0 train, 1 validation, 2 test."""
+    _write_parquet(path, {"row": rows, "part": _coded(part, PARTS)})
+
+
+def read_split(path: str | Path) -> dict[str, Array]:
+    """Positions of the rows of each part, in the order of the table."""
+    table, _ = _read_parquet(path)
+    part = _codes(table, "part")
+    return {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
+
+
+def write_augmented(path: str | Path, augmented: Augmented, training: Table) -> None:
+    """Write made rows, and the weights of original rows that are not 1, each with the id of its source row."""
+    weighted = np.flatnonzero(augmented.row_weights != 1)
+    made = len(augmented.source)
+    columns: dict[str, Any] = {
+        "source": np.concatenate([training.row[augmented.source], training.row[weighted]]),
+        "made": np.arange(made + len(weighted)) < made,
+        "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
+    }
+    inputs = _input_columns(augmented.numeric, augmented.categorical, augmented.images, training)
+    for name, column in inputs.items():
+        array = pa.array(column) if isinstance(column, np.ndarray) else column
+        empty = pa.nulls(len(weighted), array.type)
+        columns[name] = pa.chunked_array([array, empty])
+    _write_parquet(path, columns)
+
+
+def read_augmented(path: str | Path, training: Table) -> Augmented:
+    """Inverse of `write_augmented`, for the same training rows."""
+    table, _ = _read_parquet(path)
+    made = _column(table, "made").astype(bool)
+    position = {row: i for i, row in enumerate(training.row.tolist())}
+    source = np.array([position[row] for row in _column(table, "source").tolist()], dtype=np.int64)
+    weights = np.ones(len(training), dtype=np.float32)
+    weights[source[~made]] = _column(table, "weight")[~made]
+    rows = table.filter(pa.array(made))
+    codes = [_codes(rows, f"input:{name}") for name in training.levels]
+    return Augmented(
+        source=source[made],
+        numeric=_matrix(rows, [f"input:{name}" for name in training.numeric_names], np.float32),
+        categorical=np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
+        images=None if training.images is None else _images(rows, list(training.images.shape[1:])),
+        row_weights=weights,
+    )
+
+
+# ---- models and predictions
+
+
+def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping[str, Any], about_path: Any) -> None:
+    """Write a model: its tensors as safetensors, and what rebuilds it as JSON beside them."""
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.items()}
+    with atomic(path) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(tensors))
+    write_json(about_path, about)
+
+
+def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Inverse of `write_weights`."""
+    return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
+
+
+def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:
+    """Write predictions: `row`, `part` (code), `label`, `prediction`, `score` (n,), `probabilities` (n, classes)."""
+    stored: dict[str, Any] = dict(columns)
+    stored["part"] = _coded(columns["part"], PARTS)
+    if "probabilities" in columns:
+        probabilities = np.ascontiguousarray(columns["probabilities"])
+        flat = pa.array(probabilities.reshape(-1))
+        stored["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
+    _write_parquet(path, stored, about)
+
+
+def read_predictions(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Inverse of `write_predictions`."""
+    table, about = _read_parquet(path)
+    columns = {name: _column(table, name) for name in table.column_names if name not in ("part", "probabilities")}
+    columns["part"] = _codes(table, "part")
+    if "probabilities" in table.column_names:
+        column = table.column("probabilities").combine_chunks()
+        flat = np.concatenate([c.flatten().to_numpy() for c in getattr(column, "chunks", [column])])
+        columns["probabilities"] = flat.reshape(table.num_rows, -1)
+    return columns, about
+
+
+# ---- tidy tables
+
+
+def write_rows(path: str | Path, rows: list[dict[str, Any]], schema: Mapping[str, str]) -> None:
+    """Write tidy rows; `schema` gives each column's Arrow type by name (`string`, `int64`, `double`, `bool`)."""
+    fields = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema.items()])
+    table = pa.Table.from_pylist(rows, schema=fields)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write a tidy data frame."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        frame.to_parquet(file, index=False, compression="zstd")
+
+
+def read_frame(path: str | Path) -> "pd.DataFrame":
+    """Read a tidy table."""
+    import pandas as pd
+
+    return pd.read_parquet(path)

@@ -1,0 +1,93 @@
+"""What metrics take and what they return."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+# columns of a cell and their Arrow types
+SCHEMA = {
+    "metric": "string",
+    "attribute": "string",
+    "group": "string",
+    "value": "double",
+    "n": "int64",
+    "denominator": "int64",
+    "groups": "int64",
+    "status": "string",
+    "reason": "string",
+}
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """Predictions of n rows beside the truth."""
+
+    labels: Array  # int (n,)
+    predictions: Array  # int (n,)
+    scores: Array | None  # (n,) larger means more likely positive; binary labels only
+    probabilities: Array | None  # (n, classes)
+    classes: int
+    groups: dict[str, Array]  # attribute -> codes (n,), -1 is none
+    group_levels: dict[str, tuple[str, ...]]
+    baseline: Array | None = None  # predictions of the variant that this one is compared with (n,)
+
+    def take(self, rows: Array) -> "Assessed":
+        """The rows at these positions or under this mask."""
+        return replace(
+            self,
+            labels=self.labels[rows],
+            predictions=self.predictions[rows],
+            scores=None if self.scores is None else self.scores[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            groups={name: codes[rows] for name, codes in self.groups.items()},
+            baseline=None if self.baseline is None else self.baseline[rows],
+        )
+
+
+def subsets(assessed: Assessed) -> Iterator[tuple[str | None, str | None, Array]]:
+    """(attribute, group, mask) of all rows together and then of each group that a row belongs to."""
+    yield None, None, np.ones(len(assessed.labels), bool)
+    for attribute, levels in assessed.group_levels.items():
+        codes = assessed.groups[attribute]
+        if (codes >= 0).any():
+            for code, level in enumerate(levels):
+                yield attribute, level, codes == code
+
+
+def cell(
+    metric: str,
+    value: float | None,
+    *,
+    n: int,
+    denominator: int | None = None,
+    attribute: str | None = None,
+    group: str | None = None,
+    groups: int | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """One number with what it is about.
+
+    Args:
+        metric: its name.
+        value: None where it is undefined; `reason` says why.
+        n: rows that it is about.
+        denominator: rows that a rate is a share of, where they are others than n.
+        attribute, group: the group that it is about; an attribute alone is a comparison of its groups.
+        groups: how many groups a comparison is over.
+        reason: why it is undefined, or what was left out.
+    """
+    return {
+        "metric": metric,
+        "attribute": attribute,
+        "group": group,
+        "value": value,
+        "n": n,
+        "denominator": n if denominator is None else denominator,
+        "groups": groups,
+        "status": "undefined" if value is None else "ok",
+        "reason": reason,
+    }

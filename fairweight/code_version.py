@@ -1,0 +1,108 @@
+"""Which code a step runs, as a hash (standard library only).
+
+Snakemake sees when a script's file was touched, not when a module that it imports has changed, and it cannot tell a
+comment from code.  Each rule therefore carries `code_version(...)` of its script and components in its `params`.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from fairweight.components import PACKAGE, locate
+
+ROOT = PACKAGE.parent
+
+
+def code_version(*files: str | Path, components: Iterable[tuple[str, str]] = ()) -> str:
+    """Hash of the given files, of the components, and of every fairweight module that they import.
+
+    Args:
+        files: Python files, or others (a notebook), which count byte by byte.
+        components: (folder, name) pairs that the step loads by name.
+    Returns:
+        16 hexadecimal digits.  Comments, docstrings and layout leave it unchanged.
+    Raises:
+        InputError: a component does not exist.
+    """
+    roots = frozenset([Path(f).resolve() for f in files] + [locate(*c).resolve() for c in components])
+    return _hash_of(roots)
+
+
+@functools.cache
+def _hash_of(roots: frozenset[Path]) -> str:
+    seen: set[Path] = set()
+    todo = list(roots)
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo.extend(imported_files(path))
+    digest = hashlib.sha256()
+    for line in sorted(f"{_label(path)} {content_hash(path)}" for path in seen):
+        digest.update(line.encode())
+    return digest.hexdigest()[:16]
+
+
+def _label(path: Path) -> str:
+    # relative, so that a study moved with its checkout stays valid
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
+@functools.cache
+def content_hash(path: Path) -> str:
+    """Hash of one file; for Python, of its syntax without comments and docstrings."""
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@functools.cache
+def imported_files(path: Path) -> tuple[Path, ...]:
+    """Files of this checkout that a Python file imports, at any depth of its code.
+
+    A user's own module is followed through the modules beside it in the same way.
+    """
+    if path.suffix != ".py":
+        return ()
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found.update(_files_of(alias.name, path))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, path)
+            found.update(_files_of(base, path))
+            for alias in node.names:
+                found.update(_files_of(f"{base}.{alias.name}", path))
+    return tuple(sorted(found - {path}))
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    parents = path.relative_to(ROOT).parts[: -node.level] if path.is_relative_to(ROOT) else ()
+    return ".".join([*parents, node.module or ""]).strip(".")
+
+
+def _files_of(module: str, importer: Path) -> list[Path]:
+    relative = Path(*module.split(".")) if module else Path("")
+    bases = [ROOT] if module.split(".")[0] == "fairweight" else []
+    if not importer.is_relative_to(PACKAGE):
+        bases.append(importer.parent)
+    files = []
+    for base in bases:
+        for candidate in (base / relative.with_suffix(".py"), base / relative / "__init__.py"):
+            if module and candidate.is_file():
+                files.append(candidate.resolve())
+    return files

@@ -1,0 +1,136 @@
+"""Components: the folder is the registry.
+
+`pruning: {method: global_magnitude}` in a study file is `fairweight/pruning/global_magnitude.py`; a name of the
+form `module:callable` reaches a component in a package of the user's own.  Nothing here imports a component until
+`load` is called, so that Snakemake can parse a study without torch or pandas (standard library only).
+"""
+
+import ast
+import difflib
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fairweight.errors import InputError
+
+PACKAGE = Path(__file__).resolve().parent
+
+# folder -> the function that each of its modules defines
+ENTRY_POINTS = {
+    "sources": "fetch",
+    "readers": "read",
+    "augmentations": "augment",
+    "architectures": "build",
+    "objectives": "loss",
+    "pruning": "prune",
+    "quantization": "quantize",
+    "engines": "load",
+    "metrics": "measure",
+}
+
+
+def names(folder: str) -> list[str]:
+    """Names of the components that a folder holds, sorted."""
+    return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if path.stem != "__init__")
+
+
+def locate(folder: str, name: str) -> Path:
+    """File of the component `name` of `folder`, without importing it.
+
+    Raises:
+        InputError: there is no such component.
+    """
+    if ":" in name:
+        return _locate_user_module(name.split(":")[0], folder, name)
+    if name in names(folder):
+        return PACKAGE / folder / f"{name}.py"
+    legal = names(folder)
+    near = difflib.get_close_matches(name, legal, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise InputError(
+        f"{folder} has no {name!r}{hint}; it has: {', '.join(legal)}, or 'module:callable' from a package of your own"
+    )
+
+
+def _locate_user_module(module: str, folder: str, name: str) -> Path:
+    # by path: importlib.util.find_spec of a dotted name would import its parent package
+    relative = Path(*module.split("."))
+    for entry in [os.getcwd(), *sys.path]:
+        for candidate in (Path(entry) / relative.with_suffix(".py"), Path(entry) / relative / "__init__.py"):
+            if candidate.is_file():
+                return candidate.resolve()
+    raise InputError(
+        f"{folder}: no module {module!r} for {name!r} in the folder of the run or among the installed packages"
+    )
+
+
+def _entry_point(folder: str, name: str) -> str:
+    return name.split(":", 1)[1] if ":" in name else ENTRY_POINTS[folder]
+
+
+@functools.cache
+def _syntax_tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
+    """Options of a component as JSON Schema properties, read from its source without importing it.
+
+    A component states them in a module-level literal `OPTIONS`.  Where there is none (a user's own function, say)
+    the names of its keyword-only parameters and their literal defaults are what can be known.
+
+    Raises:
+        InputError: the component or its function does not exist.
+    """
+    path = locate(folder, name)
+    tree = _syntax_tree(path)
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "OPTIONS" for t in node.targets):
+            stated: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
+            return stated
+    function = _function(tree, _entry_point(folder, name))
+    if function is None:
+        raise InputError(f"{path} defines no function {_entry_point(folder, name)!r}, which {folder}: {name} needs")
+    found: dict[str, dict[str, Any]] = {}
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        found[argument.arg] = {}
+        if default is not None:
+            try:
+                found[argument.arg] = {"default": ast.literal_eval(default)}
+            except ValueError:
+                found[argument.arg] = {}
+    return found
+
+
+def _function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
+    return next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+
+
+def summary(folder: str, name: str) -> str:
+    """First line of a component's docstring."""
+    return (ast.get_docstring(_syntax_tree(locate(folder, name))) or "").split("\n")[0]
+
+
+def load(folder: str, name: str) -> Callable[..., Any]:
+    """Import a component and return its function.
+
+    Raises:
+        InputError: the component or its function does not exist.
+        ImportError: the component itself does not import; never hidden.
+    """
+    locate(folder, name)
+    if ":" in name:
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        module = importlib.import_module(name.split(":")[0])
+    else:
+        module = importlib.import_module(f"fairweight.{folder}.{name}")
+    function = getattr(module, _entry_point(folder, name), None)
+    if function is None:
+        raise InputError(f"{folder}: {name!r} defines no {_entry_point(folder, name)!r}")
+    loaded: Callable[..., Any] = function
+    return loaded

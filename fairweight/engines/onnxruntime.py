@@ -1,0 +1,39 @@
+"""ONNX Runtime on the CPU."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+VERSION = onnxruntime.__version__
+
+Feeds = dict[str, NDArray[np.generic]]
+
+
+def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
+    """Load a shipped file.
+
+    Args:
+        path: ONNX file.
+        threads: threads that one call uses.
+    Returns:
+        A function from input tensors by name to probabilities (n, classes).
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def run(feeds: Feeds) -> NDArray[np.float32]:
+        probabilities: NDArray[np.float32] = session.run(["probabilities"], feeds)[0]
+        return probabilities
+
+    return run
+
+
+def supports(operation: str) -> str | None:
+    """Why this engine cannot run what an operation makes, or None: it runs every ONNX file."""
+    return None if operation in ("train", "prune", "quantize") else f"{operation} makes no ONNX file"

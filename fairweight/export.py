@@ -1,0 +1,89 @@
+"""From a float model to the one ONNX file that ships."""
+
+import logging
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from fairweight import components
+from fairweight.artifacts import atomic, read_split, read_table, write_json
+from fairweight.errors import InputError
+from fairweight.models import Model
+from fairweight.shipped import put_signature
+
+OPSET = 20
+TOLERANCE = 1e-4  # largest difference of a probability between torch and onnxruntime
+CHECKED_ROWS = 1024
+
+
+class Shipped(nn.Module):
+    """What ships: raw inputs in, probabilities (n, classes) out."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Probabilities (n, classes)."""
+        return torch.softmax(self.model(*inputs), dim=1)
+
+
+def export(*, model: str, about: str, table: str, split: str, destination: str, report: str) -> None:
+    """Write a model as one ONNX file, weights and encoding inside, and check it against torch on validation rows.
+
+    Args:
+        model, about: safetensors and JSON files.
+        table, split: Parquet files of the data.
+        destination: ONNX file to write.
+        report: JSON file to write: largest difference of a probability, and its tolerance.
+    Raises:
+        InputError: onnxruntime and torch disagree beyond the tolerance.
+    """
+    loaded = Model.load(model, about)
+    shipped = Shipped(loaded).eval()
+    rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
+    feeds = loaded.signature.feeds(rows)
+    proto = _onnx(shipped, feeds)
+    put_signature(proto, loaded.signature)
+    with atomic(destination) as temporary:
+        temporary.write_bytes(proto.SerializeToString())
+        run = components.load("engines", "onnxruntime")(temporary, threads=1)
+        with torch.no_grad():
+            expected = shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
+        difference = float(np.abs(run(feeds) - expected).max())
+        if not difference <= TOLERANCE:
+            raise InputError(f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}.")
+    write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
+
+
+def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+    # the exporter logs every operator that an absent torchvision would have had
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    rows = torch.export.Dim("rows")
+    # two example rows: an exporter may take a size of one for a constant
+    example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
+    program = torch.onnx.export(
+        shipped,
+        example,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=list(feeds),
+        output_names=["probabilities"],
+        dynamic_shapes={"inputs": tuple({0: rows} for _ in example)},
+        verbose=False,
+    )
+    proto: onnx.ModelProto = program.model_proto
+    _strip(proto)
+    return proto
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out the exporter's notes (source lines, stack traces): they ship to nobody and outweigh a small model."""
+    proto.doc_string = ""
+    graph = proto.graph
+    graph.doc_string = ""
+    for holder in [graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info]:
+        del holder.metadata_props[:]
+        holder.doc_string = ""

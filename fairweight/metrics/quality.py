@@ -1,0 +1,81 @@
+"""Quality: how often and how surely the predictions are right, overall and for each group."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from fairweight.cells import Assessed, cell, subsets
+
+Array = np.ndarray[Any, Any]
+
+
+def measure(assessed: Assessed) -> list[dict[str, Any]]:
+    """Accuracy, balanced accuracy, F1, log loss and AUC of all rows and of each group.
+
+    F1 and AUC are those of the positive class for a binary label, else means over the classes (AUC: one against the
+    rest; Hand & Till 2001 is not used).  Log loss is in nats, and is undefined for scores that are no probabilities.
+
+    Returns:
+        One cell for each metric and subset of rows (see `cells.cell`).
+    """
+    found = []
+    for attribute, group, member in subsets(assessed):
+        part = assessed.take(member)
+        for name, function in METRICS.items():
+            value, reason = function(part) if len(part.labels) else (None, "no rows")
+            found.append(cell(name, value, n=len(part.labels), attribute=attribute, group=group, reason=reason))
+    return found
+
+
+Value = tuple[float | None, str | None]
+
+
+def _accuracy(part: Assessed) -> Value:
+    return float(np.mean(part.labels == part.predictions)), None
+
+
+def _balanced_accuracy(part: Assessed) -> Value:
+    recalls = [float(np.mean(part.predictions[part.labels == c] == c)) for c in np.unique(part.labels)]
+    if len(recalls) < part.classes:
+        return None, f"{part.classes - len(recalls)} classes have no rows"
+    return float(np.mean(recalls)), None
+
+
+def _f1(part: Assessed) -> Value:
+    present = np.union1d(part.labels, part.predictions)
+    if part.classes == 2:
+        if 1 not in present:
+            return None, "no positive label or prediction"
+        return float(metrics.f1_score(part.labels, part.predictions)), None
+    if len(present) < part.classes:
+        return None, f"{part.classes - len(present)} classes have no rows"
+    return float(metrics.f1_score(part.labels, part.predictions, average="macro")), None
+
+
+def _log_loss(part: Assessed) -> Value:
+    if part.probabilities is None:
+        return None, "scores are not probabilities"
+    of_label = part.probabilities[np.arange(len(part.labels)), part.labels].astype(float)
+    # float32 softmax can reach 0; the smallest positive float32 keeps the loss finite
+    return float(-np.mean(np.log(np.maximum(of_label, np.finfo(np.float32).tiny)))), None
+
+
+def _auc(part: Assessed) -> Value:
+    if len(np.unique(part.labels)) < part.classes:
+        return None, "not every class has rows"
+    if part.classes == 2:
+        return float(metrics.roc_auc_score(part.labels, part.scores)), None
+    assert part.probabilities is not None  # only binary labels take given scores
+    areas = [metrics.roc_auc_score(part.labels == c, part.probabilities[:, c]) for c in range(part.classes)]
+    return float(np.mean(areas)), None
+
+
+METRICS: dict[str, Callable[[Assessed], Value]] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "log_loss": _log_loss,
+    "auc": _auc,
+}

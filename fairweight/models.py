@@ -1,0 +1,133 @@
+"""A model: an encoder fitted on training rows, and a body built by an architecture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fairweight import components
+from fairweight.artifacts import read_weights, write_weights
+from fairweight.errors import InputError
+from fairweight.table import Signature, Table
+
+
+class TabularEncoder(nn.Module):
+    """Numbers standardised, categories one-hot; a category unseen in training is all zeros, a missing number the mean."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, numeric: int, sizes: list[int]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(numeric))
+        self.register_buffer("scale", torch.ones(numeric))
+        self.sizes = sizes
+        self.features = (numeric + sum(sizes),)
+
+    def fit(self, table: Table) -> None:
+        """Take mean and standard deviation of each numeric column; a constant column keeps scale 1."""
+        if not len(self.mean):
+            return
+        numeric = table.numeric.astype(np.float64)
+        spread = np.nanstd(numeric, axis=0)
+        self.mean.copy_(torch.from_numpy(np.nanmean(numeric, axis=0)))
+        self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
+        parts = []
+        remaining = list(inputs)
+        if len(self.mean):
+            numeric = remaining.pop(0)
+            parts.append((torch.where(torch.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
+        for position, size in enumerate(self.sizes):
+            code = remaining[0][:, position : position + 1]
+            parts.append((code == torch.arange(size)).to(torch.float32))
+        return torch.cat(parts, dim=1)
+
+
+class ImageEncoder(nn.Module):
+    """Pixels standardised by the mean and standard deviation of each channel."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape[0], 1, 1))
+        self.register_buffer("scale", torch.ones(shape[0], 1, 1))
+        self.features = shape
+
+    def fit(self, table: Table) -> None:
+        """Take mean and standard deviation of each channel over all pixels of the rows."""
+        if table.images is None:
+            raise ValueError("an image encoder is fitted on images")
+        values = np.arange(256)
+        for channel in range(self.features[0]):
+            # exact from the histogram, without a floating-point copy of all pixels
+            share = np.bincount(table.images[:, channel].reshape(-1), minlength=256) / table.images[:, channel].size
+            mean = float(share @ values)
+            self.mean[channel] = mean
+            self.scale[channel] = max(float(share @ (values - mean) ** 2) ** 0.5, 1e-6)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 (n, channels, height, width) -> float32 of the same shape."""
+        return (image.to(torch.float32) - self.mean) / self.scale
+
+
+class Model(nn.Module):
+    """Encoder and body; rebuilt from `about` alone.
+
+    Args:
+        about: signature, architecture and its options, as JSON.
+    Raises:
+        InputError: the architecture does not fit the inputs.
+    """
+
+    def __init__(self, about: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.about = dict(about)
+        self.signature = Signature.from_dict(about["signature"])
+        if self.signature.image is not None:
+            self.encoder: TabularEncoder | ImageEncoder = ImageEncoder(self.signature.image)
+        else:
+            sizes = [len(levels) for levels in self.signature.categorical.values()]
+            self.encoder = TabularEncoder(len(self.signature.numeric), sizes)
+        recipe = about["architecture"]
+        options = {key: value for key, value in recipe.items() if key != "architecture"}
+        build = components.load("architectures", recipe["architecture"])
+        self.body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Input tensors in the order of `Signature.feeds` -> logits (n, classes)."""
+        logits: Tensor = self.body(self.encoder(*inputs))
+        return logits
+
+    def encode(self, table: Table) -> Tensor:
+        """Features of rows (n, ...)."""
+        with torch.no_grad():
+            features: Tensor = self.encoder(*(torch.from_numpy(a) for a in self.signature.feeds(table).values()))
+        return features
+
+    def prunable(self) -> dict[str, Tensor]:
+        """The body's weight matrices and kernels, by name; biases and the like are never pruned."""
+        return {name: p for name, p in self.body.named_parameters() if p.dim() >= 2}
+
+    def save(self, path: str, about_path: str, **about: Any) -> None:
+        """Write weights and description; further keywords enter the description."""
+        weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in self.state_dict().items()}
+        write_weights(path, weights, self.about | about, about_path)
+
+    @classmethod
+    def load(cls, path: str, about_path: str) -> "Model":
+        """Inverse of `save`."""
+        weights, about = read_weights(path, about_path)
+        model = cls(about)
+        try:
+            model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
+        except RuntimeError as error:
+            raise InputError(f"{path} does not fit {about_path} ({error}); make both anew") from None
+        return model.eval()

@@ -1,0 +1,142 @@
+"""Validation of a study file: shapes, names of components and their options, defaults.
+
+Runs while Snakemake parses: standard library, and of other packages only PyYAML and jsonschema, which Snakemake
+itself depends on.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from fairweight import components
+from fairweight.errors import InputError
+
+SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
+
+# where a study file names a component: path (`*` is any key), key that holds the name, folder
+PLACES = (
+    ("datasets/*/reader", "method", "readers"),
+    ("augmentations/*", "method", "augmentations"),
+    ("models/*", "architecture", "architectures"),
+    ("training/*/objective", "method", "objectives"),
+    ("variants/*/prune", "method", "pruning"),
+    ("variants/*/quantize", "method", "quantization"),
+)
+
+Config = dict[str, Any]
+
+
+def read_schema(path: Path = SCHEMA) -> Config:
+    """The schema of a study file."""
+    schema: Config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def resolve(config: Config) -> Config:
+    """Check a study file against the schema and the components' options; return it with every default filled in.
+
+    Raises:
+        InputError: one sentence for the first mistake, with the key and the legal values.
+    """
+    resolved = copy.deepcopy(config)
+    # a bare name is short for a component without options
+    for path, key, _folder in PLACES:
+        for holder, name, _place in _find(resolved, path.split("/")):
+            if isinstance(holder[name], str):
+                holder[name] = {key: holder[name]}
+    _check(resolved, read_schema(), ())
+    for path, key, folder in PLACES:
+        for holder, name, place in _find(resolved, path.split("/")):
+            _check_component(holder[name], key, folder, place)
+    for engine in resolved["engines"]:
+        _located("engines", engine, ("engines",))
+    return resolved
+
+
+def _find(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[tuple[Config, str, tuple[str, ...]]]:
+    """(mapping, key, place) of everything that a path with `*` leads to."""
+    if not isinstance(node, dict):
+        return
+    for key in list(node) if parts[0] == "*" else [k for k in [parts[0]] if k in node]:
+        if len(parts) == 1:
+            yield node, key, (*above, key)
+        else:
+            yield from _find(node[key], parts[1:], (*above, key))
+
+
+def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
+    try:
+        components.options(folder, name) if ":" not in name else components.locate(folder, name)
+    except InputError as error:
+        raise InputError(f"{': '.join(place)}: {error}.") from None
+
+
+def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...]) -> None:
+    if not isinstance(recipe.get(key), str):
+        legal = ", ".join(components.names(folder))
+        raise InputError(f"{': '.join(place)}: the key {key!r} is missing; it is one of {legal}.")
+    _located(folder, recipe[key], place)
+    _check(recipe, component_schema(folder, recipe[key], key), place)
+
+
+def component_schema(folder: str, name: str, key: str) -> Config:
+    """JSON Schema of a recipe that names a component: its options, closed."""
+    properties: Config = {key: {"type": "string"}, **components.options(folder, name)}
+    if folder == "pruning":
+        properties["finetune"] = read_schema()["$defs"]["variant"]["properties"]["prune"]["properties"]["finetune"]
+    required = [option for option, schema in properties.items() if "default" not in schema and option != key]
+    stated = [option for option in required if components.options(folder, name).get(option)]
+    return {"type": "object", "properties": properties, "additionalProperties": False, "required": stated}
+
+
+def _with_defaults() -> type[Any]:
+    base = jsonschema.Draft202012Validator
+
+    def fill(validator: Any, properties: Config, instance: Any, schema: Config) -> Iterator[Any]:
+        if isinstance(instance, dict):
+            for name, subschema in properties.items():
+                if "default" in subschema:
+                    instance.setdefault(name, copy.deepcopy(subschema["default"]))
+        yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
+
+    return jsonschema.validators.extend(base, {"properties": fill})
+
+
+def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
+    errors = list(_with_defaults()(schema).iter_errors(instance))
+    if errors:
+        # a misspelt key is told before the required key that it stands for
+        errors.sort(key=lambda e: (len(e.absolute_path), e.validator != "additionalProperties"))
+        raise InputError(sentence(errors[0], place))
+
+
+def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> str:
+    """One sentence for a validation error: where, what, and what is legal."""
+    where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "study file"
+    rule = error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            legal = list(error.schema.get("properties", {}))
+            extra = next(key for key in error.instance if key not in legal)
+            near = difflib.get_close_matches(str(extra), legal, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"{where}: the key {extra!r} is not known; {hint}Legal keys: {', '.join(legal)}."
+        case "required":
+            missing = next(key for key in rule if key not in error.instance)
+            return f"{where}: the key {missing!r} is missing."
+        case "type":
+            kinds = rule if isinstance(rule, str) else " or ".join(rule)
+            return f"{where}: {error.instance!r} is not of type {kinds}."
+        case "enum":
+            return f"{where}: {error.instance!r} is not one of {', '.join(map(repr, rule))}."
+        case "oneOf":
+            return f"{where}: {error.instance!r} is not legal; {error.schema.get('description', '')}"
+        case _ if remedy := error.schema.get("x-remedy"):
+            return f"{where}: {error.instance!r} is not a legal name; {remedy}."
+        case _:
+            return f"{where}: {error.message}."

@@ -1,0 +1,62 @@
+"""What a shipped ONNX file says of itself: its signature, its operators, its bytes."""
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import zstandard
+
+from fairweight.table import Signature
+
+SIGNATURE = "fairweight.signature"  # key in the file's metadata
+TRANSFER_LEVEL = 19  # zstd
+
+# operators of ONNX and of onnxruntime that multiply integers
+INTEGER_OPERATORS = frozenset(
+    {
+        "ConvInteger",
+        "DynamicQuantizeMatMul",
+        "MatMulInteger",
+        "MatMulIntegerToFloat",
+        "QAttention",
+        "QGemm",
+        "QLinearConv",
+        "QLinearMatMul",
+    }
+)
+FLOAT_OPERATORS = frozenset({"Conv", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
+
+
+def put_signature(proto: onnx.ModelProto, signature: Signature) -> None:
+    """Set the signature in a file's metadata."""
+    kept = [p for p in proto.metadata_props if p.key != SIGNATURE]
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(kept)
+    proto.metadata_props.add(key=SIGNATURE, value=json.dumps(signature.to_dict(), ensure_ascii=False))
+
+
+def read_signature(path: str | Path) -> Signature:
+    """The signature inside a shipped file."""
+    stated = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+    return Signature.from_dict(json.loads(stated[SIGNATURE]))
+
+
+def operators(path: str | Path) -> Counter[str]:
+    """How often each operator stands in the graph that onnxruntime really runs, after its fusions."""
+    with tempfile.TemporaryDirectory() as folder:
+        optimized = Path(folder) / "optimized.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+        options.optimized_model_filepath = str(optimized)
+        options.log_severity_level = 3  # it warns that the file is for this machine; it is thrown away
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return Counter(node.op_type for node in onnx.load(str(optimized)).graph.node)
+
+
+def sizes(path: str | Path) -> tuple[int, int]:
+    """(bytes of the file, bytes to transfer it with zstd at level 19)."""
+    data = Path(path).read_bytes()
+    return len(data), len(zstandard.ZstdCompressor(level=TRANSFER_LEVEL).compress(data))

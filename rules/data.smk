@@ -1,0 +1,82 @@
+# From the sources of raw files to the rows that train, validate and test.
+
+
+rule fetch:
+    input:
+        lambda w: [
+            source.removeprefix("file:").partition("#")[0]
+            for source in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]
+            if source.startswith("file:") and Path(source.removeprefix("file:").partition("#")[0]).exists()
+        ],
+    output:
+        raw="<results>/data/{dataset}/raw/{file}",
+        cost="<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json",
+    log:
+        "<logs>/fetch/{dataset}/{file}.log",
+    message:
+        "Fetch {wildcards.file} of {wildcards.dataset}"
+    params:
+        recipe=recipe("datasets", "{dataset}", "files", "{file}"),
+        cache=lambda w: config["cache"],
+        code=code(
+            "fetch",
+            sources=lambda w: {s.split(":")[0] for s in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]},
+        ),
+    retries: 0
+    script:
+        "../scripts/fetch.py"
+
+
+rule read:
+    input:
+        lambda w: collect("<results>/data/{dataset}/raw/{file}", dataset=w.dataset, file=config["datasets"][w.dataset]["files"]),
+    output:
+        table="<results>/data/{dataset}/table.parquet",
+        card="<results>/data/{dataset}/card.json",
+        cost="<results>/data/{dataset}/read.cost.json",
+    log:
+        "<logs>/read/{dataset}.log",
+    message:
+        "Read {wildcards.dataset}"
+    params:
+        files=lambda w: list(config["datasets"][w.dataset]["files"]),
+        recipe=recipe("datasets", "{dataset}"),
+        given=lambda w: STUDY.given_columns(w.dataset),
+        code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
+    script:
+        "../scripts/read.py"
+
+
+rule split:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+        cost="<results>/seed-{seed}/{dataset}/split.cost.json",
+    log:
+        "<logs>/split/{dataset}/seed-{seed}.log",
+    message:
+        "Split {wildcards.dataset} (seed {wildcards.seed})"
+    params:
+        recipe=recipe("datasets", "{dataset}", "split"),
+        code=code("split"),
+    script:
+        "../scripts/split.py"
+
+
+rule augment:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/augment.cost.json",
+    log:
+        "<logs>/augment/{dataset}/{augmentation}/seed-{seed}.log",
+    message:
+        "Augment {wildcards.dataset}: {wildcards.augmentation} (seed {wildcards.seed})"
+    params:
+        recipe=recipe("augmentations", "{augmentation}"),
+        code=code("augment", augmentations=lambda w: [STUDY.augmentations[w.augmentation]["method"]]),
+    script:
+        "../scripts/augment.py"

@@ -1,0 +1,89 @@
+# What the shipped files predict, how good and how fair that is, and what it costs.
+
+
+rule predict:
+    input:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.cost.json",
+    log:
+        "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    message:
+        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("train", "prune", "quantize")),
+    params:
+        batch_size=lambda w: config["prediction"]["batch_size"],
+        code=code("predict", engines=engine),
+    script:
+        "../scripts/predict.py"
+
+
+rule predict_given:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_given.cost.json",
+    log:
+        "<logs>/predict_given/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    message:
+        "Take given scores {wildcards.variant}: {wildcards.dataset}"
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("given")),
+    params:
+        recipe=recipe("variants", "{variant}", "given"),
+        code=code("predict_given"),
+    script:
+        "../scripts/predict_given.py"
+
+
+rule assess:
+    input:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        baseline=baseline(
+            "<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet"
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        assessment="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assessment.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assess.cost.json",
+    log:
+        "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    message:
+        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    params:
+        code=code("assess", metrics=lambda w: components.names("metrics")),
+    script:
+        "../scripts/assess.py"
+
+
+rule profile:
+    input:
+        models=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/model.onnx",
+            p=STUDY.profiled(w.dataset, w.model, w.engine),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        profile="<results>/profile/{dataset}/{model}/{engine}.parquet",
+        cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
+    log:
+        "<logs>/profile/{dataset}/{model}/{engine}.log",
+    message:
+        "Profile {wildcards.model} on {wildcards.dataset} in {wildcards.engine}, alone on the machine"
+    params:
+        about=lambda w: [
+            {"seed": seed, "augmentation": cell.augmentation, "variant": cell.variant}
+            for seed, cell in STUDY.profiled(w.dataset, w.model, w.engine)
+        ],
+        recipe=lambda w: config["profile"],
+        code=code("profile", engines=engine),
+    resources:
+        exclusive=1,
+    script:
+        "../scripts/profile.py"

@@ -1,0 +1,26 @@
+# Models from their initialisation.
+
+
+rule train:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
+    output:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/train.cost.json",
+    log:
+        "<logs>/train/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    message:
+        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("train")),
+    params:
+        architecture=recipe("models", "{model}"),
+        recipe=lambda w: STUDY.training_recipe(w.variant),
+        replicate=lambda w: STUDY.replicate(w.variant),
+        code=code("train", architectures=architecture, objectives=objective),
+    script:
+        "../scripts/train.py"

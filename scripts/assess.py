@@ -1,0 +1,10 @@
+from fairweight.assessment import assess
+from fairweight.job import job
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    assess(
+        predictions=snakemake.input.predictions,
+        baseline=snakemake.input.baseline or None,
+        table=snakemake.input.table,
+        destination=snakemake.output.assessment,
+    )

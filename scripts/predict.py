@@ -1,0 +1,13 @@
+from fairweight.job import job
+from fairweight.prediction import predict
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    predict(
+        model=snakemake.input.onnx,
+        table=snakemake.input.table,
+        split=snakemake.input.split,
+        destination=snakemake.output.predictions,
+        engine=snakemake.wildcards.engine,
+        batch_size=snakemake.params.batch_size,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,11 @@
+from fairweight.job import job
+from fairweight.prediction import predict_given
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    predict_given(
+        table=snakemake.input.table,
+        split=snakemake.input.split,
+        destination=snakemake.output.predictions,
+        column=snakemake.params.recipe["column"],
+        above=snakemake.params.recipe["above"],
+    )

@@ -1,0 +1,14 @@
+from fairweight.job import job
+from fairweight.quantizing import quantize
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    quantize(
+        parent=snakemake.input.parent,
+        table=snakemake.input.table,
+        split=snakemake.input.split,
+        destination=snakemake.output.onnx,
+        report=snakemake.output.report,
+        recipe=snakemake.params.recipe,
+        seed=int(snakemake.wildcards.seed),
+        variant=snakemake.wildcards.variant,
+    )

@@ -1,0 +1,12 @@
+from fairweight.job import job
+from fairweight.reading import read
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    read(
+        dict(zip(snakemake.params.files, snakemake.input, strict=True)),
+        snakemake.output.table,
+        snakemake.output.card,
+        name=snakemake.wildcards.dataset,
+        recipe=snakemake.params.recipe,
+        given=snakemake.params.given,
+    )

@@ -1,0 +1,16 @@
+from fairweight.job import job
+from fairweight.training import train
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    train(
+        table=snakemake.input.table,
+        split=snakemake.input.split,
+        augmented=snakemake.input.augmented,
+        model=snakemake.output.model,
+        about=snakemake.output.about,
+        curve=snakemake.output.curve,
+        architecture=snakemake.params.architecture,
+        recipe=snakemake.params.recipe,
+        seed=int(snakemake.wildcards.seed),
+        replicate=snakemake.params.replicate,
+    )
