@@ -16,7 +16,7 @@ def assess(*, predictions: str, baseline: str | None, table: str, destination: s
     """
     columns, _ = read_predictions(predictions)
     other = read_predictions(baseline)[0]["prediction"] if baseline else None
-    rows = read_table(table)
+    rows = read_table(table, inputs=False)
     rows = rows.take(columns["row"])  # a row's id is its position in the table
     everything = Assessed(
         labels=columns["label"],

@@ -1,6 +1,7 @@
 """From a float model to the one ONNX file that ships."""
 
-import logging
+import io
+import warnings
 
 import numpy as np
 import onnx
@@ -59,31 +60,43 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
 
 
 def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
-    # the exporter logs every operator that an absent torchvision would have had
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    rows = torch.export.Dim("rows")
     # two example rows: an exporter may take a size of one for a constant
     example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
-    program = torch.onnx.export(
-        shipped,
-        example,
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=list(feeds),
-        output_names=["probabilities"],
-        dynamic_shapes={"inputs": tuple({0: rows} for _ in example)},
-        verbose=False,
-    )
-    proto: onnx.ModelProto = program.model_proto
+    written = io.BytesIO()
+    # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            shipped,
+            example,
+            written,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(feeds),
+            output_names=["probabilities"],
+            dynamic_axes={name: {0: "rows"} for name in [*feeds, "probabilities"]},
+        )
+    proto = onnx.load_from_string(written.getvalue())
     _strip(proto)
     return proto
 
 
 def _strip(proto: onnx.ModelProto) -> None:
-    """Take out the exporter's notes (source lines, stack traces): they ship to nobody and outweigh a small model."""
-    proto.doc_string = ""
+    """Take out the exporter's notes and shorten its names: in a small model they outweigh a layer."""
     graph = proto.graph
-    graph.doc_string = ""
-    for holder in [graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info]:
-        del holder.metadata_props[:]
+    for holder in [graph, *graph.node, *graph.input, *graph.output, *graph.initializer]:
         holder.doc_string = ""
+    outputs = {value.name for value in graph.output}
+    short: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+        for position, name in enumerate(node.output):
+            if name not in outputs:
+                short[name] = node.name if position == 0 else f"{node.name}.{position}"
+    for tensor in graph.initializer:
+        short[tensor.name] = tensor.name.removeprefix("model.")
+        tensor.name = short[tensor.name]
+    for node in graph.node:
+        node.input[:] = [short.get(name, name) for name in node.input]
+        node.output[:] = [short.get(name, name) for name in node.output]
+    del graph.value_info[:]

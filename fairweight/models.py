@@ -19,12 +19,18 @@ class TabularEncoder(nn.Module):
 
     mean: Tensor
     scale: Tensor
+    column: Tensor
+    level: Tensor
 
     def __init__(self, numeric: int, sizes: list[int]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(numeric))
         self.register_buffer("scale", torch.ones(numeric))
-        self.sizes = sizes
+        # one-hot feature j says: column[j] holds level[j]; two small tensors serve all columns in one comparison
+        columns = [position for position, size in enumerate(sizes) for _ in range(size)]
+        levels = [level for size in sizes for level in range(size)]
+        self.register_buffer("column", torch.tensor(columns, dtype=torch.int32), persistent=False)
+        self.register_buffer("level", torch.tensor(levels, dtype=torch.int32), persistent=False)
         self.features = (numeric + sum(sizes),)
 
     def fit(self, table: Table) -> None:
@@ -39,13 +45,11 @@ class TabularEncoder(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
         parts = []
-        remaining = list(inputs)
         if len(self.mean):
-            numeric = remaining.pop(0)
+            numeric = inputs[0]
             parts.append((torch.where(torch.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
-        for position, size in enumerate(self.sizes):
-            code = remaining[0][:, position : position + 1]
-            parts.append((code == torch.arange(size)).to(torch.float32))
+        if len(self.column):
+            parts.append((inputs[-1].to(torch.int32).index_select(1, self.column) == self.level).to(torch.float32))
         return torch.cat(parts, dim=1)
 
 
@@ -65,13 +69,13 @@ class ImageEncoder(nn.Module):
         """Take mean and standard deviation of each channel over all pixels of the rows."""
         if table.images is None:
             raise ValueError("an image encoder is fitted on images")
-        values = np.arange(256)
         for channel in range(self.features[0]):
-            # exact from the histogram, without a floating-point copy of all pixels
-            share = np.bincount(table.images[:, channel].reshape(-1), minlength=256) / table.images[:, channel].size
-            mean = float(share @ values)
+            # exact in integers, without a floating-point copy of all pixels
+            pixels = table.images[:, channel]
+            mean = float(pixels.sum(dtype=np.uint64)) / pixels.size
+            square = float(np.square(pixels, dtype=np.uint16).sum(dtype=np.uint64)) / pixels.size
             self.mean[channel] = mean
-            self.scale[channel] = max(float(share @ (values - mean) ** 2) ** 0.5, 1e-6)
+            self.scale[channel] = max(square - mean**2, 1e-12) ** 0.5
 
     def forward(self, image: Tensor) -> Tensor:
         """uint8 (n, channels, height, width) -> float32 of the same shape."""

@@ -50,6 +50,7 @@ def quantize(
             raise InputError(f"variants: {variant}: quantize: {error}.") from None
         proto = onnx.load(str(temporary))
         put_signature(proto, signature)  # the quantizer drops the metadata
+        del proto.graph.value_info[:]  # shapes that the quantizer inferred for itself
         temporary.write_bytes(proto.SerializeToString())
         checks = check(parent, temporary)
         if not checks["integer_operators"]:

@@ -25,7 +25,7 @@ def split(table: str, destination: str, *, name: str, recipe: dict[str, Any], se
     Raises:
         InputError: a part lacks a class, or there are no official test rows.
     """
-    rows = read_table(table)
+    rows = read_table(table, inputs=False)
     try:
         write_split(destination, rows.row, parts(rows, name=name, recipe=recipe, seed=seed))
     except InputError as error:

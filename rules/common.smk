@@ -29,12 +29,13 @@ def recipe(*path):
     return look
 
 
-def code(script, **components):
-    """Version of the code that a rule runs: its script, and by folder the names of components for given wildcards."""
+def code(script, files=(), **components):
+    """Version of the code that a rule runs: its script, further files, and by folder the names of components."""
+    paths = [ROOT / "scripts" / f"{script}.py", *(ROOT / file for file in files if (ROOT / file).is_file())]
 
     def version(wildcards):
         named = [(folder, n) for folder, of in components.items() for n in of(wildcards)]
-        return code_version(ROOT / "scripts" / f"{script}.py", components=named)
+        return code_version(*paths, components=named)
 
     return version
 
@@ -77,3 +78,42 @@ def parent(pattern):
     return lambda wildcards: pattern.format(
         **(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent})
     )
+
+
+# ---- files of the whole study
+
+MADE = "<results>/seed-{seed}/{c.dataset}/{c.augmentation}/{c.model}/{c.variant}"
+
+
+def of_cells(name):
+    """A file of every assessed cell and seed."""
+    return [f"{MADE}/{{c.engine}}/{name}".format(seed=seed, c=c) for c in STUDY.cells for seed in STUDY.seeds_of(c)]
+
+
+def of_made(name, *operations):
+    """A file of every variant, made by one of these operations, in every seed; engines share it."""
+    made = STUDY.made_by(*operations)
+    cells = [c for c in STUDY.cells if c.variant in made]
+    return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds))
+
+
+def costs():
+    """The costs of all steps that lead to the summaries."""
+    found = []
+    for dataset in STUDY.datasets:
+        found += [f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]]
+        found.append(f"<results>/data/{dataset}/read.cost.json")
+    for c in STUDY.cells:
+        for seed in STUDY.seeds_of(c):
+            found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
+            if c.engine != GIVEN:
+                found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
+    for operation in ("train", "prune", "quantize"):
+        found += of_made(f"{operation}.cost.json", operation)
+    found += of_made("export.cost.json", "train", "prune")
+    given = STUDY.made_by("given")
+    found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
+    found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]
+    found += of_cells("assess.cost.json")
+    found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]
+    return list(dict.fromkeys(found))

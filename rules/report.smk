@@ -1,6 +1,71 @@
+# Tidy tables of the whole study, and what people read.
+
+
+rule summarize:
+    input:
+        assessments=lambda w: of_cells("assessment.parquet"),
+        profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
+        costs=lambda w: costs(),
+        curves=lambda w: of_made("curve.parquet", "train", "prune"),
+        checks=lambda w: of_made("export.json", "train", "prune")
+        + of_made("quantize.json", "quantize")
+        + of_made("model.json", "prune"),
+    output:
+        assessments="<results>/summary/assessments.parquet",
+        costs="<results>/summary/costs.parquet",
+        curves="<results>/summary/curves.parquet",
+        profiles="<results>/summary/profiles.parquet",
+        checks="<results>/summary/checks.parquet",
+        measures="<results>/summary/measures.parquet",
+        variants="<results>/summary/variants.parquet",
+        cost="<results>/summary/summarize.cost.json",
+    log:
+        "<logs>/summarize.log",
+    message:
+        "Summarize {STUDY.name}"
+    params:
+        recipe=lambda w: config["energy"],
+        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("summarize"),
+    script:
+        "../scripts/summarize.py"
+
+
+rule provenance:
+    input:
+        "<results>/summary/variants.parquet",
+    output:
+        provenance="<results>/summary/provenance.json",
+        cost="<results>/summary/provenance.cost.json",
+    log:
+        "<logs>/provenance.log",
+    message:
+        "Record what {STUDY.name} was made with"
+    params:
+        study=lambda w: dict(config),
+        cells=len(STUDY.cells),
+        seeds=len(STUDY.seeds),
+        code=code("provenance"),
+    script:
+        "../scripts/provenance.py"
+
+
 rule report:
     input:
-        lambda w: collect("<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/assessment.parquet", p=[(s,c) for c in STUDY.cells for s in STUDY.seeds_of(c)]),
-        lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet",p=STUDY.profiles),
-    output: "<results>/report/report.html"
-    shell: "touch {output}"
+        cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
+        tables=rules.summarize.output[:7],
+        provenance="<results>/summary/provenance.json",
+    output:
+        html="<results>/report/report.html",
+        notebook="<results>/report/report.ipynb",
+        cost="<results>/report/report.cost.json",
+    log:
+        "<logs>/report.log",
+    message:
+        "Render the report of {STUDY.name}"
+    params:
+        notebook=str(ROOT / "notebooks" / "report.ipynb"),
+        code=code("report", files=["notebooks/report.ipynb", *ROOT.glob("fairweight/report/*")]),
+    script:
+        "../scripts/report.py"

@@ -12,14 +12,13 @@ from fairweight.cells import Assessed, cell
 Array = np.ndarray[Any, Any]
 Cells = list[dict[str, Any]]
 
-# rate -> (function, which rows it is a share of)
-RATES: dict[str, tuple[Callable[..., float], str]] = {
-    "selection_rate": (metrics.selection_rate, "rows"),
-    "true_positive_rate": (metrics.true_positive_rate, "positives"),
-    "false_negative_rate": (metrics.false_negative_rate, "positives"),
-    "false_positive_rate": (metrics.false_positive_rate, "negatives"),
-    "true_negative_rate": (metrics.true_negative_rate, "negatives"),
+# rows that rates are shares of -> name of the rate and its function
+RATES: dict[str, dict[str, Callable[..., float]]] = {
+    "rows": {"accuracy": accuracy_score, "selection_rate": metrics.selection_rate},
+    "positives": {"true_positive_rate": metrics.true_positive_rate},
+    "negatives": {"false_positive_rate": metrics.false_positive_rate},
 }
+COMPLEMENTS = {"true_positive_rate": "false_negative_rate", "false_positive_rate": "true_negative_rate"}
 # the names by which differences and ratios of rates are known (Hardt et al. 2016; Agarwal et al. 2018)
 BETWEEN = {
     "accuracy": ("accuracy_difference", "accuracy_ratio"),
@@ -41,24 +40,24 @@ def measure(assessed: Assessed) -> Cells:
         differences in true and false positive rate.
     """
     found: Cells = []
-    rates = RATES if assessed.classes == 2 else {}
+    binary = assessed.classes == 2
+    rates = RATES if binary else {"rows": {"accuracy": accuracy_score}}
     for attribute, levels in assessed.group_levels.items():
         codes = assessed.groups[attribute]
         if not (codes >= 0).any():
             continue  # nobody here has the attribute: MNIST's writers are known for test rows only
         differences: dict[str, float | None] = {}
-        for name, (function, basis) in {"accuracy": (accuracy_score, "rows"), **rates}.items():
+        for basis, functions in rates.items():
             counts = _basis(assessed, codes, len(levels), basis)
-            frame = _frame(function, assessed, codes, counts)
-            if name != "accuracy":
-                found += _by_group(name, frame, levels, counts, codes, attribute, basis)
-            if name in BETWEEN:
-                difference, ratio = _between(name, frame, levels, counts, attribute, basis)
-                differences[name] = difference["value"]
-                found += [difference, ratio]
-            if name == "accuracy":
+            frame = _frame(functions, assessed, codes, counts)
+            between = _between(frame, functions, levels, counts, attribute, basis)
+            found += between
+            if binary:
+                found += _by_group(frame, levels, counts, codes, attribute, basis)
+            differences |= {entry["metric"]: entry["value"] for entry in between}
+            if basis == "rows":
                 found.append(_worst(frame, levels, counts, attribute))
-        if rates:
+        if binary:
             found += _equalized_odds(differences, attribute, int((codes >= 0).sum()))
     return found
 
@@ -73,60 +72,88 @@ def _basis(assessed: Assessed, codes: Array, size: int, basis: str) -> Array:
     return np.bincount(codes[member & (codes >= 0)], minlength=size)
 
 
-def _frame(function: Callable[..., float], assessed: Assessed, codes: Array, counts: Array) -> metrics.MetricFrame | None:
-    """Fairlearn's frame over the groups for which the rate is defined."""
+def _frame(
+    functions: dict[str, Callable[..., float]], assessed: Assessed, codes: Array, counts: Array
+) -> metrics.MetricFrame | None:
+    """Fairlearn's frame over the groups for which the rates are defined.
+
+    It is given each combination of group, label and prediction once, weighted by how often it occurs: the same rates
+    from a few dozen rows instead of all.
+    """
     keep = np.isin(codes, np.flatnonzero(counts))
     if not keep.any():
         return None
+    combinations, weights = np.unique(
+        np.stack([codes[keep], assessed.labels[keep], assessed.predictions[keep]]), axis=1, return_counts=True
+    )
+    group, label, prediction = combinations
     return metrics.MetricFrame(
-        metrics=function,
-        y_true=assessed.labels[keep],
-        y_pred=assessed.predictions[keep],
-        sensitive_features=codes[keep],
+        metrics=functions,
+        y_true=label,
+        y_pred=prediction,
+        sensitive_features=group,
+        sample_params={name: {"sample_weight": weights} for name in functions},
     )
 
 
 def _by_group(
-    name: str, frame: metrics.MetricFrame | None, levels: tuple[str, ...], counts: Array, codes: Array, attribute: str, basis: str
+    frame: metrics.MetricFrame | None, levels: tuple[str, ...], counts: Array, codes: Array, attribute: str, basis: str
 ) -> Cells:
+    """Rates of each group and their complements; the accuracy of each group is among the quality metrics."""
     sizes = np.bincount(codes[codes >= 0], minlength=len(levels))
-    return [
-        cell(
-            name,
-            float(frame.by_group[code]) if frame is not None and counts[code] else None,
-            n=int(sizes[code]),
-            denominator=int(counts[code]),
-            attribute=attribute,
-            group=level,
-            reason=None if counts[code] else f"no {basis}",
-        )
-        for code, level in enumerate(levels)
-    ]
+    found = []
+    for name in RATES[basis]:
+        if name == "accuracy":
+            continue
+        for code, level in enumerate(levels):
+            rate = float(frame.by_group.loc[code, name]) if frame is not None and counts[code] else None
+            common = {
+                "n": int(sizes[code]),
+                "denominator": int(counts[code]),
+                "attribute": attribute,
+                "group": level,
+                "reason": None if counts[code] else f"no {basis}",
+            }
+            found.append(cell(name, rate, **common))
+            if name in COMPLEMENTS:
+                found.append(cell(COMPLEMENTS[name], None if rate is None else 1 - rate, **common))
+    return found
 
 
 def _between(
-    name: str, frame: metrics.MetricFrame | None, levels: tuple[str, ...], counts: Array, attribute: str, basis: str
+    frame: metrics.MetricFrame | None,
+    functions: dict[str, Callable[..., float]],
+    levels: tuple[str, ...],
+    counts: Array,
+    attribute: str,
+    basis: str,
 ) -> Cells:
+    """Largest difference and smallest ratio of each rate between two groups."""
     defined = int((counts > 0).sum())
     left_out = [level for level, count in zip(levels, counts, strict=True) if not count]
     common = {"n": int(counts.sum()), "attribute": attribute, "groups": defined}
     if frame is None or defined < 2:
         reason = f"fewer than two groups have {basis}"
-        return [cell(label, None, reason=reason, **common) for label in BETWEEN[name]]
+        return [cell(label, None, reason=reason, **common) for name in functions for label in BETWEEN[name]]
     reason = f"without {', '.join(left_out)} (no {basis})" if left_out else None
-    ratio = float(frame.ratio()) if float(frame.group_max()) > 0 else None
-    return [
-        cell(BETWEEN[name][0], float(frame.difference()), reason=reason, **common),
-        cell(BETWEEN[name][1], ratio, reason=reason if ratio is not None else "the rate is 0 in every group", **common),
-    ]
+    difference, ratio, largest = frame.difference(), frame.ratio(), frame.group_max()
+    found = []
+    for name in functions:
+        found.append(cell(BETWEEN[name][0], float(difference[name]), reason=reason, **common))
+        if float(largest[name]) > 0:
+            found.append(cell(BETWEEN[name][1], float(ratio[name]), reason=reason, **common))
+        else:
+            found.append(cell(BETWEEN[name][1], None, reason="the rate is 0 in every group", **common))
+    return found
 
 
 def _worst(frame: metrics.MetricFrame | None, levels: tuple[str, ...], counts: Array, attribute: str) -> dict[str, Any]:
     assert frame is not None  # some row has the attribute
-    code = int(frame.by_group.idxmin())
+    accuracy = frame.by_group["accuracy"]
+    code = int(accuracy.idxmin())
     return cell(
         "worst_group_accuracy",
-        float(frame.by_group[code]),
+        float(accuracy[code]),
         n=int(counts[code]),
         attribute=attribute,
         group=levels[code],
@@ -135,7 +162,7 @@ def _worst(frame: metrics.MetricFrame | None, levels: tuple[str, ...], counts: A
 
 
 def _equalized_odds(differences: dict[str, float | None], attribute: str, n: int) -> Cells:
-    both = [differences["true_positive_rate"], differences["false_positive_rate"]]
+    both = [differences["equal_opportunity_difference"], differences["false_positive_rate_difference"]]
     defined = [d for d in both if d is not None]
     complete = len(defined) == 2
     reason = None if complete else "true or false positive rates are undefined"

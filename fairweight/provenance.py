@@ -1,0 +1,67 @@
+"""What a study was made with: its resolved file, versions, commit, machine."""
+
+import datetime
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from fairweight import energy
+from fairweight.artifacts import write_json
+from fairweight.components import PACKAGE
+
+NAMED = ("snakemake", "torch", "onnx", "onnxruntime", "fairlearn", "scikit-learn", "numpy", "pandas", "pyarrow", "dask")
+
+
+def write_provenance(destination: str, *, study: dict[str, Any], cells: int, seeds: int) -> None:
+    """Write the provenance of a study as JSON.
+
+    Args:
+        destination: the file.
+        study: the resolved study file.
+        cells, seeds: size of the grid.
+    """
+    write_json(
+        destination,
+        {
+            "study": study,
+            "cells": cells,
+            "seeds": seeds,
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "fairweight": metadata.version("fairweight"),
+            "commit": _commit(),
+            "python": platform.python_version(),
+            "packages": {name: metadata.version(name) for name in NAMED},
+            "host": {
+                "name": platform.node(),
+                "system": platform.platform(),
+                "processor": _processor(),
+                "cores": psutil.cpu_count(),
+                "memory_bytes": psutil.virtual_memory().total,
+            },
+            "intensity": asdict(energy.intensity(study["energy"]["country"])),
+        },
+    )
+
+
+def _commit() -> str | None:
+    """Commit of the checkout, marked where files have changed since; None outside of git."""
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(describe, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"

@@ -1,0 +1,183 @@
+"""The report's figures.  They draw what the summaries hold, and compute nothing."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fairweight.report.page import picture
+from fairweight.report.results import Results
+
+# Okabe & Ito 2008: told apart with every kind of colour vision
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8B6F00"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+
+mpl.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#e3e7ea",
+        "axes.axisbelow": True,
+        "svg.hashsalt": "fairweight",
+    }
+)
+
+
+def _panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
+    for unused in axes[count:]:
+        unused.set_visible(False)
+    return figure, axes[:count]
+
+
+def _style(results: Results) -> dict[str, str]:
+    return {variant: COLOURS[i % len(COLOURS)] for i, variant in enumerate(results.variant_order)}
+
+
+def _legend(figure: Figure, results: Results, cells: pd.DataFrame) -> None:
+    colours = _style(results)
+    shown = [v for v in results.variant_order if v in set(cells["variant"])]
+    handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
+    augmentations = sorted(cells["augmentation"].unique(), key=lambda a: (a != "none", a))
+    if len(augmentations) > 1:
+        handles += [
+            Line2D([], [], marker=MARKERS[i % len(MARKERS)], linestyle="", color="#555", markerfacecolor="none", label=f"augmentation {a}")
+            for i, a in enumerate(augmentations)
+        ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
+
+
+def curves(results: Results) -> HTML:
+    """Validation loss over the epochs, a line a seed."""
+    trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
+    table = results.curves[results.curves["variant"].isin(trained)]
+    combinations = table[["dataset", "augmentation", "model"]].drop_duplicates().sort_values(["dataset", "augmentation"])
+    figure, axes = _panels(len(combinations), height=2.9)
+    colours = _style(results)
+    for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):
+        same = table[(table[list(keys.index)] == keys).all(axis=1)]
+        for (variant, _), line in same.groupby(["variant", "seed"], sort=False):
+            axis.plot(line["epoch"], line["validation_loss"], color=colours[variant], linewidth=0.9, alpha=0.7)
+            best = line[line["best"]]
+            axis.plot(best["epoch"], best["validation_loss"], "o", color=colours[variant], markersize=3)
+        axis.set_title(f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}", fontsize=9)
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("validation loss, nats")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    shown = [v for v in trained if v in set(table["variant"])]
+    figure.legend(
+        handles=[Line2D([], [], color=colours[v], label=v) for v in shown],
+        loc="outside lower center", ncols=max(1, len(shown)), frameon=False,
+    )  # fmt: skip
+    caption = "Training: validation loss over the epochs, one line a seed; the dot is the epoch that was kept."
+    return picture(figure, caption, "Lines of validation loss over epochs for each dataset and augmentation.")
+
+
+def trade_off(results: Results, dataset: str) -> HTML:
+    """Accuracy, and that of the worst group, against bytes to transfer and latency."""
+    attributes = list(results.study["datasets"][dataset]["groups"])
+    size = results.study["profile"]["batch_sizes"][0]
+    qualities = [("accuracy, %", results.measured("accuracy"))]
+    if attributes:
+        qualities.append((f"worst group by {attributes[0]}: accuracy, %", results.measured("worst_group_accuracy", attributes[0])))
+    prices = [
+        ("bytes to transfer, kB (log scale)", results.measured("transfer_bytes"), 1e-3, True),
+        (f"latency p50 at batch {size}, µs", results.measured("latency_p50_ms", None, size), 1e3, False),
+    ]
+    figure, axes = _panels(len(qualities) * len(prices))
+    cells = pd.DataFrame()
+    for axis, (quality, price) in zip(axes, [(q, p) for q in qualities for p in prices], strict=True):
+        cells = _scatter(axis, results, dataset, quality, price)
+    _legend(figure, results, cells)
+    caption = (
+        f"{results.title(dataset)}: what each variant costs and how good it is; up and to the left is better. Points are means "
+        "over seeds, bars one standard deviation; pale points are single seeds."
+    )
+    return picture(figure, caption, f"Scatter plots of accuracy against size and latency for {results.title(dataset)}.")
+
+
+def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: tuple) -> pd.DataFrame:
+    keys = ["dataset", "augmentation", "model", "variant", "engine"]
+    (label_y, above), (label_x, below, scale, logarithmic) = quality, price
+    joined = above[above["dataset"] == dataset].merge(below, on=keys, suffixes=("_y", "_x"))
+    colours = _style(results)
+    augmentations = sorted(joined["augmentation"].unique(), key=lambda a: (a != "none", a))
+    for _, point in joined.iterrows():
+        axis.errorbar(
+            point["mean_x"] * scale,
+            point["mean_y"] * 100,
+            xerr=np.nan_to_num(point["sd_x"]) * scale,
+            yerr=np.nan_to_num(point["sd_y"]) * 100,
+            fmt=MARKERS[augmentations.index(point["augmentation"]) % len(MARKERS)],
+            color=colours[point["variant"]],
+            markerfacecolor="white" if point["augmentation"] != "none" else colours[point["variant"]],
+            markersize=6,
+            elinewidth=0.8,
+            alpha=0.9,
+        )
+    if logarithmic:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    axis.set_xlabel(label_x)
+    axis.set_ylabel(label_y)
+    return joined
+
+
+def groups(results: Results, dataset: str) -> HTML | None:
+    """Change of accuracy of each group against the baseline's, a dot a variant; None without groups."""
+    test = results.assessments
+    test = test[(test["dataset"] == dataset) & (test["part"] == "test") & (test["metric"] == "accuracy") & test["group"].notna()]
+    if test.empty:
+        return None
+    attributes = list(dict.fromkeys(test["attribute"]))
+    figure, axes = _panels(len(attributes), height=0.9 + 0.42 * test.groupby("attribute")["group"].nunique().max())
+    colours = _style(results)
+    plain = test[test["augmentation"] == ("none" if (test["augmentation"] == "none").any() else test["augmentation"].iloc[0])]
+    for axis, attribute in zip(axes, attributes, strict=True):
+        rows = plain[plain["attribute"] == attribute]
+        levels = list(dict.fromkeys(rows["group"]))
+        shown = [v for v in results.variant_order if v in set(rows["variant"])]
+        for i, variant in enumerate(shown):
+            offset = (i - (len(shown) - 1) / 2) * 0.8 / max(len(shown), 1)
+            for y, level in enumerate(levels):
+                values = rows[(rows["variant"] == variant) & (rows["group"] == level)]["value"] * 100
+                axis.plot(values, np.full(len(values), y + offset), ".", color=colours[variant], markersize=3.5, alpha=0.8)
+        sizes = rows.drop_duplicates("group").set_index("group")["n"]
+        axis.set_yticks(range(len(levels)), [f"{level} (n = {sizes[level]:,})" for level in levels])
+        axis.set_ylim(len(levels) - 0.45, -0.55)
+        axis.grid(axis="y", visible=False)
+        axis.set_xlabel("accuracy, %")
+        axis.set_title(attribute, fontsize=9)
+    figure.legend(
+        handles=[Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown],
+        loc="outside lower center", ncols=min(len(shown), 6), frameon=False,
+    )  # fmt: skip
+    caption = f"{results.title(dataset)}: accuracy of each group on test rows, one dot a seed, without augmentation."
+    return picture(figure, caption, f"Dots of accuracy by group and variant for {results.title(dataset)}.")
+
+
+def costs(results: Results) -> HTML:
+    """Energy of each kind of step, a bar a dataset."""
+    table = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum", sort=False)
+    table = table.fillna(0).loc[lambda t: t.sum(axis=1).sort_values().index] / 1000
+    figure = Figure(figsize=(7.5, 0.6 + 0.28 * len(table)), layout="constrained")
+    axis = figure.subplots()
+    left = np.zeros(len(table))
+    for i, dataset in enumerate(table.columns):
+        axis.barh(table.index, table[dataset], left=left, color=COLOURS[i % len(COLOURS)], label=results.title(dataset))
+        left += table[dataset].to_numpy()
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("energy, kJ (modelled from CPU-seconds, central value)")
+    axis.legend(frameon=False, loc="lower right")
+    return picture(figure, "Where the energy of the study went, by kind of step.", "Bars of energy by kind of step.")

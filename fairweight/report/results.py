@@ -1,0 +1,63 @@
+"""What a report is made from: the summary tables, data cards and provenance of one study."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fairweight.artifacts import read_frame, read_json
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files below one `results/{study}/` that reports read."""
+
+    assessments: pd.DataFrame
+    checks: pd.DataFrame
+    costs: pd.DataFrame
+    curves: pd.DataFrame
+    profiles: pd.DataFrame
+    variants: pd.DataFrame
+    cards: list[dict[str, Any]]
+    provenance: dict[str, Any]
+
+    @classmethod
+    def read(cls, results: str) -> "Results":
+        """Read them from the study's folder."""
+        folder = Path(results)
+        tables = {
+            name: read_frame(folder / "summary" / f"{name}.parquet")
+            for name in ("assessments", "checks", "costs", "curves", "profiles", "variants")
+        }
+        datasets = sorted(tables["assessments"]["dataset"].unique())
+        cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
+        return cls(**tables, cards=cards, provenance=read_json(folder / "summary" / "provenance.json"))
+
+    @property
+    def study(self) -> dict[str, Any]:
+        """The resolved study file."""
+        stated: dict[str, Any] = self.provenance["study"]
+        return stated
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets, sorted."""
+        return [card["dataset"] for card in self.cards]
+
+    @property
+    def variant_order(self) -> list[str]:
+        """Variants in the order of the study file."""
+        return list(self.study["variants"])
+
+    def title(self, dataset: str) -> str:
+        """A dataset's name for people."""
+        return str(next(card["title"] for card in self.cards if card["dataset"] == dataset))
+
+    def measured(self, measure: str, attribute: str | None = None, batch_size: int | None = None) -> pd.DataFrame:
+        """Rows of the variants' table for one measure."""
+        table = self.variants[self.variants["measure"] == measure]
+        table = table[table["attribute"].isna() if attribute is None else table["attribute"] == attribute]
+        if batch_size is not None:
+            table = table[table["batch_size"] == batch_size]
+        return table

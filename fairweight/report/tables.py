@@ -1,0 +1,230 @@
+"""The report's tables.  They arrange and format what the summaries hold, and compute nothing."""
+
+import pandas as pd
+from IPython.display import HTML
+
+from fairweight.report.page import NOT_ESTIMABLE, missing, number, table, with_spread
+from fairweight.report.results import Results
+
+DASH = "\N{EN DASH}"  # does not apply
+KEYS = ["dataset", "augmentation", "model", "variant", "engine"]
+
+
+def data_cards(results: Results) -> HTML:
+    """One row a dataset."""
+    rows = []
+    for card in results.cards:
+        missing_values = {column: n for column, n in card["missing"].items() if n}
+        shape = " x ".join(map(str, card["image"])) + " pixels" if card["image"] else (
+            f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
+        )  # fmt: skip
+        label = ", ".join(f"{c} {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items())
+        rows.append(
+            [
+                card["title"],
+                shape,
+                label,
+                ", ".join(f"{column} {n:,}" for column, n in missing_values.items()) or "none",
+                card["licence"] or "not stated",
+                f"{card['rows']:,}",
+            ]
+        )
+    header = ["Dataset", "Inputs", "Labels", "Missing values", "Licence", "Rows"]
+    return table(header, rows, "What the data hold, before anything is learned from them.", text_columns=5)
+
+
+def group_cards(results: Results) -> HTML:
+    """One row a group of each dataset."""
+    rows, breaks = [], set()
+    for card in results.cards:
+        for attribute, groups in card["groups"].items():
+            breaks.add(len(rows))
+            for group in groups:
+                rows.append(
+                    [
+                        card["title"],
+                        attribute,
+                        "(none)" if group["group"] is None else str(group["group"]),
+                        f"{group['rows']:,}",
+                        f"{number(group['share'], 1, 100)} %",
+                        NOT_ESTIMABLE if missing(group["base_rate"]) else f"{number(group['base_rate'], 1, 100)} %",
+                    ]
+                )
+    header = ["Dataset", "Attribute", "Group", "Rows", "Share of rows", "Base rate"]
+    caption = (
+        "Who is in the data. The base rate is the share of positive labels in a group; it exists for binary labels only. "
+        "Rows that belong to no group of an attribute are shown as (none) and left out of its comparisons."
+    )
+    return table(header, rows, caption, text_columns=3, breaks=breaks)
+
+
+def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, int, float]]:
+    """(title, rows of the variants' table, digits, scale) of each column that the dataset has values for."""
+    attributes = list(results.study["datasets"][dataset]["groups"])
+    binary = next(len(card["classes"]) == 2 for card in results.cards if card["dataset"] == dataset)
+    columns = [("Accuracy, %", results.measured("accuracy"), 2, 100.0)]
+    columns += [("Rows predicted otherwise, %", results.measured("flips"), 2, 100.0)]
+    for attribute in attributes:
+        columns.append((f"Worst group by {attribute}: accuracy, %", results.measured("worst_group_accuracy", attribute), 2, 100.0))
+    gap = "equalized_odds_difference" if binary else "accuracy_difference"
+    name = "Equalized odds difference" if binary else "Accuracy difference"
+    for attribute in attributes:
+        columns.append((f"{name} by {attribute}, points", results.measured(gap, attribute), 1 if binary else 2, 100.0))
+    return columns
+
+
+def variants(results: Results, dataset: str) -> HTML:
+    """Quality and fairness of each variant of a dataset, with its change against its baseline."""
+    columns = _columns(results, dataset)
+    note = (
+        f"{results.title(dataset)}, test rows: mean ± standard deviation over {results.provenance['seeds']} seeds, and in "
+        "brackets the mean change against the baseline, paired by seed. dense_again-like variants (another initialisation "
+        "on the same split) show what retraining alone changes: the noise floor."
+    )
+    return _variant_table(results, dataset, columns, note)
+
+
+def resources(results: Results, dataset: str) -> HTML:
+    """Size, latency and energy of each variant of a dataset, with its change against its baseline."""
+    sizes = results.study["profile"]["batch_sizes"]
+    columns = [("File, kB", results.measured("size_bytes"), 1, 1e-3), ("To transfer, kB", results.measured("transfer_bytes"), 1, 1e-3)]
+    for size in sizes:
+        columns.append((f"Latency p50, batch {size}, µs", results.measured("latency_p50_ms", None, size), 1, 1e3))
+    for size in sizes:
+        columns.append((f"Energy per 1,000, batch {size}, J (modelled)", results.measured("energy_j_per_1000", None, size), 4, 1.0))
+    columns.append(("Energy to make it, kJ (modelled)", results.measured("making_energy_j"), 2, 1e-3))
+    note = (
+        f"{results.title(dataset)}: mean ± standard deviation over the profiled seeds (the energy to make a variant: over "
+        "all seeds), and in brackets the mean change against the baseline. Transfer size is zstd at level 19. Latency is "
+        "measured on one thread with all variants in turn; energy is modelled from CPU-seconds."
+    )
+    return _variant_table(results, dataset, columns, note)
+
+
+def _variant_table(
+    results: Results, dataset: str, columns: list[tuple[str, pd.DataFrame, int, float]], note: str
+) -> HTML:
+    cells = results.variants[results.variants["dataset"] == dataset][KEYS].drop_duplicates()
+    cells = cells.assign(order=cells["variant"].map(results.variant_order.index))
+    cells = cells.sort_values(["model", "engine", "augmentation", "order"], kind="stable")
+    several = {key: cells[key].nunique() > 1 for key in ("model", "augmentation", "engine")}
+    rows, breaks, previous = [], set(), None
+    for _, cell in cells.iterrows():
+        block = (cell["model"], cell["engine"], cell["augmentation"])
+        if previous not in (None, block):
+            breaks.add(len(rows))
+        previous = block
+        row = [cell["variant"], *(str(cell[key]) for key, shown in several.items() if shown)]
+        for _, table_rows, digits, scale in columns:
+            found = table_rows
+            for key in KEYS:
+                found = found[found[key] == cell[key]]
+            row.append(_value(found, digits, scale))
+        rows.append(row)
+    shown = [key.capitalize() for key, several_values in several.items() if several_values]
+    return table(["Variant", *shown, *(c[0] for c in columns)], rows, note, text_columns=1 + len(shown), breaks=breaks)
+
+
+def _value(found: pd.DataFrame, digits: int, scale: float) -> str:
+    if found.empty:
+        return DASH
+    entry = found.iloc[0]
+    text = with_spread(entry["mean"], entry["sd"], digits, scale)
+    if missing(entry["change_mean"]) or text == NOT_ESTIMABLE:
+        return text
+    return f"{text} ({number(entry['change_mean'], digits, scale, signed=True)})"
+
+
+def compression(results: Results) -> HTML:
+    """What was checked of each compressed file: sparsity, integer operators, size against the parent's file."""
+    rows, breaks, previous = [], set(), None
+    table_rows = results.checks.assign(order=results.checks["variant"].map(results.variant_order.index))
+    for (dataset, model, _), checks in table_rows.groupby(["dataset", "model", "order"], sort=True):
+        if previous not in (None, dataset):
+            breaks.add(len(rows))
+        previous = dataset
+        verdicts = checks["verdict"].dropna()
+        rows.append(
+            [
+                checks["variant"].iloc[0],
+                results.title(dataset),
+                model,
+                ", ".join(sorted(checks["method"].dropna().unique())) or DASH,
+                ", ".join(f"{v} ({n} of {len(verdicts)})" for v, n in verdicts.value_counts().items()) or DASH,
+                _range(checks["sparsity"], 1, 100.0),
+                _range(checks["integer_operators"], 0),
+                _range(checks["float_operators"], 0),
+                _range(checks["size_ratio"], 2),
+                _largest(checks["largest_difference"]),
+            ]
+        )
+    header = [
+        *(["Variant", "Dataset", "Model", "Quantization", "Verdict", "Zeros among weights, %"]),
+        *(["Integer operators", "Float operators", "Times smaller", "Largest difference to torch"]),
+    ]
+    caption = (
+        "What was checked of the files that ship. A file counts as quantized if it is at least 3 times smaller than its "
+        "parent and all its matrix products run on integers; else as partly quantized. Operators are counted in the graph "
+        "that onnxruntime runs after its fusions. The difference is that of a probability between the shipped float file "
+        f"and torch on validation rows. Ranges are over seeds and augmentations."
+    )
+    return table(header, rows, caption, text_columns=5, breaks=breaks)
+
+
+def _range(values: pd.Series, digits: int, scale: float = 1.0) -> str:
+    found = values.dropna()
+    if found.empty:
+        return DASH
+    low, high = number(found.min(), digits, scale), number(found.max(), digits, scale)
+    return low if low == high else f"{low}{DASH}{high}"
+
+
+def _largest(values: pd.Series) -> str:
+    found = values.dropna()
+    return DASH if found.empty else f"{found.max():.1g}".replace("-", "\N{MINUS SIGN}")
+
+
+def costs(results: Results) -> HTML:
+    """What each kind of step took."""
+    grouped = results.costs.groupby("rule", sort=False)
+    rows = []
+    for rule, steps in sorted(grouped, key=lambda item: -item[1]["cpu_s"].sum()):
+        rows.append([str(rule), f"{len(steps):,}", *_cost_cells(steps)])
+    rows.append(["all steps", f"{len(results.costs):,}", *_cost_cells(results.costs)])
+    header = ["Step", "Jobs", "CPU-seconds", "Wall-seconds", "Peak memory, MB", "Energy, kJ (low\N{EN DASH}high)", "Emissions, gCO2e"]
+    caption = (
+        "What the successful attempt of each step used, measured by the step itself; energy and emissions are modelled "
+        "from the CPU-seconds. Snakemake's own work, summaries and this report are not in it."
+    )
+    return table(header, rows, caption, breaks={len(rows) - 1})
+
+
+def _cost_cells(steps: pd.DataFrame) -> list[str]:
+    energies = {b: number(steps[f"energy_j_{b}"].sum(), 2, 1e-3) for b in ("low", "central", "high")}
+    return [
+        number(steps["cpu_s"].sum(), 1),
+        number(steps["wall_s"].sum(), 1),
+        number(steps["peak_memory_bytes"].max(), 0, 1e-6),
+        f"{energies['central']} ({energies['low']}\N{EN DASH}{energies['high']})",
+        number(steps["emissions_g"].sum(), 3),
+    ]
+
+
+def provenance(results: Results) -> HTML:
+    """Versions, commit, machine."""
+    about = results.provenance
+    host, intensity, power = about["host"], about["intensity"], results.study["energy"]
+    watts = power["watts_per_core"]
+    rows = [
+        ["fairweight", f"{about['fairweight']}, commit {about['commit'] or 'unknown'}"],
+        ["Finished", about["finished"]],
+        ["Machine", f"{host['processor']}, {host['cores']} cores, {host['memory_bytes'] / 2**30:.0f} GiB, {host['system']}"],
+        ["Python", about["python"]],
+        ["Packages", ", ".join(f"{name} {version}" for name, version in about["packages"].items())],
+        ["Power model", f"{watts['central']:g} W per busy core ({watts['low']:g} to {watts['high']:g}), PUE {power['pue']:g}"],
+        [
+            "Carbon intensity",
+            f"{intensity['name']} {intensity['year']}: {intensity['g_per_kwh']:g} gCO2e/kWh ({intensity['source']})",
+        ],
+    ]
+    return table(["", ""], rows, "What the study was made with.", text_columns=2)

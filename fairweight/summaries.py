@@ -1,0 +1,188 @@
+"""From the files of all seeds to a handful of tidy tables, which everything that people read is made from."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fairweight import energy
+from fairweight.artifacts import read_frame, read_json, write_frame
+from fairweight.statistics import paired_changes, spread
+
+CELL = ["dataset", "augmentation", "model", "variant", "engine"]
+MEASURE = [*CELL, "measure", "attribute", "batch_size", "unit", "status"]
+
+# measures of a variant on test rows, by metric; those with an attribute compare its groups
+OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips")
+COMPARED = (
+    "worst_group_accuracy",
+    "accuracy_difference",
+    "demographic_parity_difference",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+)
+PROFILED = {"latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s"}
+CHECKED = ("largest_difference", "method", "verdict", "size_ratio", "integer_operators", "float_operators")
+STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
+
+
+def summarize(
+    *, results: str, assessments: list[str], profiles: list[str], costs: list[str], curves: list[str], checks: list[str],
+    recipe: dict[str, Any], baselines: dict[str, str], lineages: dict[str, list[str]], destination: dict[str, str],
+) -> None:  # fmt: skip
+    """Write the tables of a study.
+
+    Args:
+        results: the study's folder; paths below it are lineages.
+        assessments, profiles, costs, curves, checks: files below it; checks are the reports of export and quantize and
+            the descriptions of pruned models.
+        recipe: `energy` of the study file.
+        baselines: variant -> the variant that it is compared with.
+        lineages: variant -> itself and its ancestors.
+        destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, measures
+            (a row a seed and measure), variants (a row a measure: spread over seeds, change against the baseline).
+    """
+    tables = {
+        "assessments": _gathered(assessments, results),
+        "costs": cost_table(costs, results, recipe),
+        "curves": _gathered(curves, results),
+        "profiles": _gathered(profiles, results),
+        "checks": check_table(checks, results),
+    }
+    tables["measures"] = measures(tables, recipe, lineages)
+    tables["variants"] = variants(tables["measures"], baselines)
+    for name, path in destination.items():
+        write_frame(path, tables[name])
+
+
+def lineage_of(path: str, results: str) -> dict[str, Any]:
+    """What a path says of its file: seed, dataset, augmentation, model, variant, engine, as far as it goes."""
+    parts = Path(path).relative_to(results).parts[:-1]
+    if parts[0] == "data":
+        return {"dataset": parts[1]}
+    if parts[0] == "profile":
+        return {"dataset": parts[1], "model": parts[2], "engine": Path(path).name.split(".")[0]}
+    return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
+
+
+def _gathered(paths: list[str], results: str) -> pd.DataFrame:
+    frames = [read_frame(path) for path in paths]
+    kept = [frame.assign(**lineage_of(path, results)) for path, frame in zip(paths, frames, strict=True) if len(frame)]
+    if not kept:
+        return pd.DataFrame(columns=["seed", *CELL])
+    table = pd.concat(kept, ignore_index=True)
+    first = [name for name in ["seed", *CELL] if name in table]
+    return table[first + [name for name in table if name not in first]]
+
+
+def check_table(paths: list[str], results: str) -> pd.DataFrame:
+    """What export, pruning and quantization checked of the files that they wrote, one row a file."""
+    rows = []
+    for path in paths:
+        about = read_json(path)
+        checked = {key: about.get(key) for key in CHECKED}
+        checked["sparsity"] = (about.get("sparsity") or {}).get("all")
+        rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
+    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
+    return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+
+
+def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.DataFrame:
+    """What each step used, and the energy and emissions modelled from that."""
+    rows = []
+    for path in paths:
+        rule = Path(path).name.removesuffix(".cost.json").split(".")[-1]
+        rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **read_json(path)})
+    table = pd.DataFrame(rows)
+    table["seed"] = table["seed"].astype("Int64")
+    return table.assign(**energy.modelled(table["cpu_s"], recipe))
+
+
+def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: dict[str, list[str]]) -> pd.DataFrame:
+    """One row for each seed, cell and measure; `status` says whether the value is measured or modelled."""
+    found = [
+        _from_assessments(tables["assessments"]),
+        _from_profiles(tables["profiles"], recipe),
+        _making(tables["costs"], tables["assessments"], lineages),
+    ]
+    table = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+    table["batch_size"] = table["batch_size"].astype("Int64")
+    return table[["seed", *MEASURE, "value", "low", "high"]]
+
+
+def _from_assessments(table: pd.DataFrame) -> pd.DataFrame:
+    test = table[table["part"] == "test"]
+    overall = test[test["metric"].isin(OVERALL) & test["attribute"].isna()]
+    compared = test[test["metric"].isin(COMPARED)]
+    both = pd.concat([overall, compared]).rename(columns={"metric": "measure"})
+    unit = both["measure"].map(lambda m: "nats" if m == "log_loss" else "share")
+    return both[["seed", *CELL, "measure", "attribute", "value"]].assign(
+        batch_size=pd.NA, unit=unit, status="measured", low=float("nan"), high=float("nan")
+    )
+
+
+def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
+    if table.empty:
+        return table
+    keys, found = ["seed", *CELL], []
+    for name, unit in PROFILED.items():
+        found.append(table[[*keys, "batch_size"]].assign(measure=name, unit=unit, value=table[name]))
+    modelled = energy.modelled(table["cpu_s_per_1000"], recipe)
+    found.append(
+        table[[*keys, "batch_size"]].assign(
+            measure="energy_j_per_1000",
+            unit="J",
+            status="modelled",
+            value=modelled["energy_j_central"],
+            low=modelled["energy_j_low"],
+            high=modelled["energy_j_high"],
+        )
+    )
+    once = table.drop_duplicates(keys)  # a file's bytes do not depend on the batch size
+    for name, unit in STORED.items():
+        found.append(once[keys].assign(measure=name, unit=unit, value=once[name].astype(float)))
+    together = pd.concat(found, ignore_index=True)
+    together["status"] = together["status"].fillna("measured")
+    return together.assign(attribute=None)
+
+
+def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
+    """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
+    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize"])]
+    shared = costs[costs["rule"].isin(["split", "augment"])]
+    rows = []
+    for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():
+        if cell["engine"] == "given":
+            continue
+        same = (made["seed"] == cell["seed"]) & (made["dataset"] == cell["dataset"])
+        same &= (made["augmentation"] == cell["augmentation"]) & (made["model"] == cell["model"])
+        own = made[same & made["variant"].isin(lineages[cell["variant"]])]
+        of_seed = shared[(shared["seed"] == cell["seed"]) & (shared["dataset"] == cell["dataset"])]
+        of_seed = of_seed[of_seed["augmentation"].isna() | (of_seed["augmentation"] == cell["augmentation"])]
+        for name, column, unit in (("making_cpu_s", "cpu_s", "CPU-s"), ("making_energy_j", "energy_j", "J")):
+            central = column if column == "cpu_s" else "energy_j_central"
+            total = {c: own[c].sum() + of_seed[c].sum() for c in ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")}
+            rows.append(
+                {
+                    **cell,
+                    "measure": name,
+                    "unit": unit,
+                    "value": total[central],
+                    "low": total["energy_j_low"] if column == "energy_j" else float("nan"),
+                    "high": total["energy_j_high"] if column == "energy_j" else float("nan"),
+                    "status": "modelled" if column == "energy_j" else "measured",
+                    "attribute": None,
+                    "batch_size": pd.NA,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def variants(table: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame:
+    """Spread over seeds of each measure, and of its change against the baseline, paired by seed."""
+    values = spread(table, MEASURE)
+    changes = spread(paired_changes(table, baselines, MEASURE), MEASURE)
+    names = {name: f"change_{name}" for name in ("mean", "sd", "min", "max", "n")}
+    joined = values.merge(changes.rename(columns=names), on=MEASURE, how="left")
+    joined["baseline"] = joined["variant"].map(baselines)
+    return joined

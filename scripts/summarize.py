@@ -1,0 +1,18 @@
+from pathlib import Path
+
+from fairweight.job import job
+from fairweight.summaries import summarize
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    summarize(
+        results=str(Path(snakemake.output.cost).parents[1]),
+        assessments=list(snakemake.input.assessments),
+        profiles=list(snakemake.input.profiles),
+        costs=list(snakemake.input.costs),
+        curves=list(snakemake.input.curves),
+        checks=list(snakemake.input.checks),
+        recipe=snakemake.params.recipe,
+        baselines=snakemake.params.baselines,
+        lineages=snakemake.params.lineages,
+        destination={name: path for name, path in snakemake.output.items() if name != "cost"},
+    )
