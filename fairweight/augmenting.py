@@ -17,6 +17,7 @@ def augment(table: str, split: str, destination: str, *, name: str, recipe: dict
         name: the augmentation's name, for messages and random numbers.
         recipe: `method` and its options.
         seed: the study's seed.
+
     Raises:
         InputError: the method does not fit the data.
     """
@@ -28,4 +29,6 @@ def augment(table: str, split: str, destination: str, *, name: str, recipe: dict
     except InputError as error:
         raise InputError(f"augmentations: {name}: {error}.") from None
     write_augmented(destination, augmented, training)
-    print(f"{len(augmented.source):,} rows made from {len(training):,}; {(augmented.row_weights != 1).sum():,} reweighted")
+    print(
+        f"{len(augmented.source):,} rows made from {len(training):,}; {(augmented.row_weights != 1).sum():,} reweighted"
+    )

@@ -8,7 +8,9 @@ import pandas as pd
 from fairweight.table import Table
 
 
-def card(name: str, table: Table, frame: pd.DataFrame, recipe: dict[str, Any], checksums: dict[str, str]) -> dict[str, Any]:
+def card(
+    name: str, table: Table, frame: pd.DataFrame, recipe: dict[str, Any], checksums: dict[str, str]
+) -> dict[str, Any]:
     """Describe a dataset.
 
     Args:
@@ -17,6 +19,7 @@ def card(name: str, table: Table, frame: pd.DataFrame, recipe: dict[str, Any], c
         frame: its raw rows, for missing values.
         recipe: its part of the study file.
         checksums: name of each raw file -> SHA-256.
+
     Returns:
         JSON-compatible: rows, columns, missing values, label balance, group shares and base rates, licence, sources.
     """

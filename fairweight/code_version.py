@@ -21,8 +21,10 @@ def code_version(*files: str | Path, components: Iterable[tuple[str, str]] = ())
     Args:
         files: Python files, or others (a notebook), which count byte by byte.
         components: (folder, name) pairs that the step loads by name.
+
     Returns:
         16 hexadecimal digits.  Comments, docstrings and layout leave it unchanged.
+
     Raises:
         InputError: a component does not exist.
     """
@@ -96,8 +98,8 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
 
 
 def _files_of(module: str, importer: Path) -> list[Path]:
-    relative = Path(*module.split(".")) if module else Path("")
-    bases = [ROOT] if module.split(".")[0] == "fairweight" else []
+    relative = Path(*module.split(".")) if module else Path()
+    bases = [ROOT] if module.split(".", maxsplit=1)[0] == "fairweight" else []
     if not importer.is_relative_to(PACKAGE):
         bases.append(importer.parent)
     files = []

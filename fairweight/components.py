@@ -45,7 +45,7 @@ def locate(folder: str, name: str) -> Path:
         InputError: there is no such component.
     """
     if ":" in name:
-        return _locate_user_module(name.split(":")[0], folder, name)
+        return _locate_user_module(name.split(":", maxsplit=1)[0], folder, name)
     if name in names(folder):
         return PACKAGE / folder / f"{name}.py"
     legal = names(folder)
@@ -89,8 +89,11 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
     path = locate(folder, name)
     tree = _syntax_tree(path)
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "OPTIONS" for t in node.targets):
-            stated: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if value := next((node.value for t in targets if isinstance(t, ast.Name) and t.id == "OPTIONS"), None):
+            stated: dict[str, dict[str, Any]] = ast.literal_eval(value)
             return stated
     function = _function(tree, _entry_point(folder, name))
     if function is None:
@@ -126,7 +129,7 @@ def load(folder: str, name: str) -> Callable[..., Any]:
     if ":" in name:
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
-        module = importlib.import_module(name.split(":")[0])
+        module = importlib.import_module(name.split(":", maxsplit=1)[0])
     else:
         module = importlib.import_module(f"fairweight.{folder}.{name}")
     function = getattr(module, _entry_point(folder, name), None)

@@ -48,10 +48,16 @@ def intensity(country: str) -> Intensity:
     """
     if country not in _countries():
         legal = ", ".join(sorted(_countries()))
-        raise InputError(f"energy: country: {country!r} is not in CodeCarbon's table of carbon intensities; it has {legal}.")
+        raise InputError(
+            f"energy: country: {country!r} is not in CodeCarbon's table of carbon intensities; it has {legal}."
+        )
     entry = _countries()[country]
     return Intensity(
-        country, entry["country_name"], float(entry["carbon_intensity"]), int(entry["year"]), "CodeCarbon, global_energy_mix"
+        country,
+        entry["country_name"],
+        float(entry["carbon_intensity"]),
+        int(entry["year"]),
+        "CodeCarbon, global_energy_mix",
     )
 
 

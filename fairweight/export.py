@@ -39,6 +39,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
         table, split: Parquet files of the data.
         destination: ONNX file to write.
         report: JSON file to write: largest difference of a probability, and its tolerance.
+
     Raises:
         InputError: onnxruntime and torch disagree beyond the tolerance.
     """
@@ -55,7 +56,9 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
             expected = shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
         difference = float(np.abs(run(feeds) - expected).max())
         if not difference <= TOLERANCE:
-            raise InputError(f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}.")
+            raise InputError(
+                f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
+            )
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
 
 

@@ -36,6 +36,7 @@ def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: st
         sha256: checksum of the extracted file; None only where every source is a local file, which is then not cached.
         cache: the study's cache folder, if it sets one.
         name: what messages call the file.
+
     Raises:
         InputError: no source gave the file; each is listed with its reason.
     """

@@ -31,11 +31,12 @@ class TabularEncoder(nn.Module):
         levels = [level for size in sizes for level in range(size)]
         self.register_buffer("column", torch.tensor(columns, dtype=torch.int32), persistent=False)
         self.register_buffer("level", torch.tensor(levels, dtype=torch.int32), persistent=False)
+        self.numeric, self.categorical = numeric, sum(sizes)
         self.features = (numeric + sum(sizes),)
 
     def fit(self, table: Table) -> None:
         """Take mean and standard deviation of each numeric column; a constant column keeps scale 1."""
-        if not len(self.mean):
+        if not self.numeric:
             return
         numeric = table.numeric.astype(np.float64)
         spread = np.nanstd(numeric, axis=0)
@@ -43,12 +44,12 @@ class TabularEncoder(nn.Module):
         self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
+        """Numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
         parts = []
-        if len(self.mean):
+        if self.numeric:
             numeric = inputs[0]
             parts.append((torch.where(torch.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
-        if len(self.column):
+        if self.categorical:
             parts.append((inputs[-1].to(torch.int32).index_select(1, self.column) == self.level).to(torch.float32))
         return torch.cat(parts, dim=1)
 
@@ -87,6 +88,7 @@ class Model(nn.Module):
 
     Args:
         about: signature, architecture and its options, as JSON.
+
     Raises:
         InputError: the architecture does not fit the inputs.
     """

@@ -52,12 +52,15 @@ def predict_given(*, table: str, split: str, destination: str, column: str, abov
         destination: Parquet file to write.
         column: the column of scores.
         above: the prediction is positive where the score is larger.
+
     Raises:
         InputError: the label is not binary.
     """
     rows, part = _assessed(table, split)
     if len(rows.classes) != 2:
-        raise InputError(f"given: column {column!r} can only be compared with a binary label, not {len(rows.classes)} classes.")
+        raise InputError(
+            f"given: column {column!r} can only be compared with a binary label, not {len(rows.classes)} classes."
+        )
     scores = rows.given[column]
     columns = {
         "row": rows.row,

@@ -110,7 +110,10 @@ def _candidates(
     found = []
     for size in batch_sizes:
         starts = np.arange(min(32, max(1, total // size))) * size
-        batches = [{name: np.resize(array[s : s + size], (size, *array.shape[1:])) for name, array in feeds.items()} for s in starts]
+        batches = [
+            {name: np.resize(array[s : s + size], (size, *array.shape[1:])) for name, array in feeds.items()}
+            for s in starts
+        ]
         about = {**keys, "batch_size": size, "size_bytes": file_bytes, "transfer_bytes": transfer_bytes}
         found.append(_Candidate(about, run, batches))
     return found

@@ -25,6 +25,7 @@ def prune(
         recipe: `method` of pruning and its options.
         finetune: training recipe with the epochs of finetuning.
         seed, variant: key of the order of rows.
+
     Raises:
         InputError: the method takes a layer away entirely.
     """

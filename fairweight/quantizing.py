@@ -18,7 +18,15 @@ BATCH = 64
 
 
 def quantize(
-    *, parent: str, table: str, split: str, destination: str, report: str, recipe: dict[str, Any], seed: int, variant: str
+    *,
+    parent: str,
+    table: str,
+    split: str,
+    destination: str,
+    report: str,
+    recipe: dict[str, Any],
+    seed: int,
+    variant: str,
 ) -> None:
     """Quantize a parent's ONNX file.
 
@@ -29,6 +37,7 @@ def quantize(
         report: JSON file to write: method, size ratio, integer and float operators that run, verdict.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
+
     Raises:
         InputError: too few rows to calibrate on, or a method left every operator in float.
     """

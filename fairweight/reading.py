@@ -30,6 +30,7 @@ def read(
         name: the dataset's name, for messages.
         recipe: the dataset's part of the study file.
         given: columns of scores to keep.
+
     Raises:
         InputError: the data do not fit the study file; one sentence with the column and the remedy.
     """
@@ -57,6 +58,7 @@ def build_table(frame: pd.DataFrame, recipe: dict[str, Any], given: list[str]) -
         frame: what a reader returned, with the column `__file__`.
         recipe: the dataset's part of the study file.
         given: columns of scores to keep.
+
     Raises:
         InputError: a column is absent, a value cannot be used, a label has one class, a group is constant or too many.
     """
@@ -109,16 +111,22 @@ def _numbers(frame: pd.DataFrame, column: str, place: str, missing: str) -> np.n
     unread = numbers.isna() & values.notna() & ~values.astype(str).str.lower().isin(["nan"])
     if unread.any():
         first = int(unread.idxmax())
-        raise InputError(f"{where}: {values[first]!r} in data row {first} is not a number; list it under 'categorical'?")
+        raise InputError(
+            f"{where}: {values[first]!r} in data row {first} is not a number; list it under 'categorical'?"
+        )
     infinite = np.isinf(numbers)
     if infinite.any():
         first = int(infinite.idxmax())
-        raise InputError(f"{where}: {int(infinite.sum()):,} values are infinite (first in data row {first}); mend the data")
+        raise InputError(
+            f"{where}: {int(infinite.sum()):,} values are infinite (first in data row {first}); mend the data"
+        )
     absent = int(numbers.isna().sum())
     if absent and (missing == "refuse" or absent == len(numbers)):
         first = int(numbers.isna().idxmax())
         remedy = "mend the data or set inputs: missing_numeric: mean" if place.startswith("inputs") else "mend the data"
-        raise InputError(f"{where}: {absent:,} of {len(numbers):,} values are missing (first in data row {first}); {remedy}")
+        raise InputError(
+            f"{where}: {absent:,} of {len(numbers):,} values are missing (first in data row {first}); {remedy}"
+        )
     return numbers.to_numpy()
 
 
@@ -127,7 +135,9 @@ def _labels(frame: pd.DataFrame, target: dict[str, Any]) -> tuple[np.ndarray, tu
     values = _present(frame, target["column"], "target")
     if values.isna().any():
         first = int(values.isna().idxmax())
-        raise InputError(f"{place}: {int(values.isna().sum()):,} labels are missing (first in data row {first}); drop the rows")
+        raise InputError(
+            f"{place}: {int(values.isna().sum()):,} labels are missing (first in data row {first}); drop the rows"
+        )
     text = values.astype(str).str.rstrip(target["strip"]) if target["strip"] else values.astype(str)
     classes = _in_order(text.unique())
     if len(classes) < 2:
@@ -151,9 +161,7 @@ def _in_order(values: Any) -> list[str]:
         return sorted(values)
 
 
-def _groups(
-    frame: pd.DataFrame, stated: dict[str, Any]
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
+def _groups(frame: pd.DataFrame, stated: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     codes: dict[str, np.ndarray] = {}
     levels: dict[str, tuple[str, ...]] = {}
     for name, recipe in stated.items():
@@ -168,11 +176,15 @@ def _groups(
         if "values" in recipe:
             wanted = [str(value) for value in recipe["values"]]
             if absent := [value for value in wanted if value not in order]:
-                raise InputError(f"{place}: values: {absent[0]!r} does not occur; the groups are {', '.join(order[:40])}")
+                raise InputError(
+                    f"{place}: values: {absent[0]!r} does not occur; the groups are {', '.join(order[:40])}"
+                )
             order = wanted
         present = [level for level in order if (values == level).any()]
         if len(present) < 2:
-            raise InputError(f"{place}: has only the group {', '.join(present) or 'none'}; a comparison needs two or more")
+            raise InputError(
+                f"{place}: has only the group {', '.join(present) or 'none'}; a comparison needs two or more"
+            )
         if len(present) > MOST_GROUPS:
             raise InputError(
                 f"{place}: column {recipe.get('column')!r} has {len(present):,} distinct values; at most {MOST_GROUPS} are "

@@ -22,6 +22,7 @@ def split(table: str, destination: str, *, name: str, recipe: dict[str, Any], se
         name: the dataset's name; it keys the drawing of the test rows, which no seed changes.
         recipe: `test` and `validation` of the study file.
         seed: varies training and validation rows only.
+
     Raises:
         InputError: a part lacks a class, or there are no official test rows.
     """

@@ -9,6 +9,7 @@ def spread(measures: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     Args:
         measures: tidy, with the keys, `seed` and `value`; rows without a value are not counted.
         keys: columns that tell combinations apart; they may hold nulls.
+
     Returns:
         keys, mean, sd (n - 1; null for one seed), min, max, n.
     """
@@ -24,6 +25,7 @@ def paired_changes(measures: pd.DataFrame, baselines: dict[str, str], keys: list
         measures: tidy, with the keys (`variant` among them), `seed` and `value`.
         baselines: variant -> the variant that it is compared with.
         keys: columns that tell combinations apart.
+
     Returns:
         keys, seed, value (variant minus baseline); variants that are their own baseline are left out.
     """
@@ -32,6 +34,8 @@ def paired_changes(measures: pd.DataFrame, baselines: dict[str, str], keys: list
     others = [k for k in keys if k != "variant"]
     reference = measures.rename(columns={"variant": "baseline", "value": "baseline_value"})
     # nulls among the keys are equal to each other in a pandas merge, which is what is wanted
-    joined = compared.merge(reference[[*others, "baseline", "seed", "baseline_value"]], on=[*others, "baseline", "seed"])
+    joined = compared.merge(
+        reference[[*others, "baseline", "seed", "baseline_value"]], on=[*others, "baseline", "seed"]
+    )
     joined["value"] = joined["value"] - joined["baseline_value"]
     return joined[[*keys, "baseline", "seed", "value"]]

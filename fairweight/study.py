@@ -44,6 +44,7 @@ class Study:
 
     Args:
         config: what `schema.resolve` returned.
+
     Raises:
         InputError: the keys contradict each other; one sentence with the place and the legal values.
     """
@@ -171,9 +172,13 @@ class Study:
             if operation == "given":
                 continue
             if dataset["split"]["test"] == "all":
-                raise InputError(f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}.")
+                raise InputError(
+                    f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."
+                )
             if not (dataset["inputs"]["numeric"] or dataset["inputs"]["categorical"] or dataset["inputs"]["image"]):
-                raise InputError(f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from.")
+                raise InputError(
+                    f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
+                )
 
     @property
     def datasets(self) -> list[str]:

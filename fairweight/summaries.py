@@ -10,9 +10,10 @@ from fairweight.artifacts import read_frame, read_json, write_frame
 from fairweight.statistics import paired_changes, spread
 
 CELL = ["dataset", "augmentation", "model", "variant", "engine"]
-MEASURE = [*CELL, "measure", "attribute", "batch_size", "unit", "status"]
+MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status"]
 
-# measures of a variant on test rows, by metric; those with an attribute compare its groups
+# measures of a variant on test rows, by metric: of all rows, of each group, and between the groups of an attribute
+BY_GROUP = ("accuracy",)
 OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips")
 COMPARED = (
     "worst_group_accuracy",
@@ -40,7 +41,8 @@ def summarize(
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
         destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, measures
-            (a row a seed and measure), variants (a row a measure: spread over seeds, change against the baseline).
+            (a row a seed and measure), changes (the same against the baseline), variants (a row a measure: spread over
+            seeds of both).
     """
     tables = {
         "assessments": _gathered(assessments, results),
@@ -50,7 +52,8 @@ def summarize(
         "checks": check_table(checks, results),
     }
     tables["measures"] = measures(tables, recipe, lineages)
-    tables["variants"] = variants(tables["measures"], baselines)
+    tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
+    tables["variants"] = variants(tables["measures"], tables["changes"], baselines)
     for name, path in destination.items():
         write_frame(path, tables[name])
 
@@ -113,10 +116,12 @@ def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: 
 def _from_assessments(table: pd.DataFrame) -> pd.DataFrame:
     test = table[table["part"] == "test"]
     overall = test[test["metric"].isin(OVERALL) & test["attribute"].isna()]
-    compared = test[test["metric"].isin(COMPARED)]
-    both = pd.concat([overall, compared]).rename(columns={"metric": "measure"})
-    unit = both["measure"].map(lambda m: "nats" if m == "log_loss" else "share")
-    return both[["seed", *CELL, "measure", "attribute", "value"]].assign(
+    by_group = test[test["metric"].isin(BY_GROUP) & test["group"].notna()]
+    # which group is the worst differs between seeds, and is not part of what is compared
+    compared = test[test["metric"].isin(COMPARED)].assign(group=None)
+    every = pd.concat([overall, by_group, compared]).rename(columns={"metric": "measure"})
+    unit = every["measure"].map(lambda m: "nats" if m == "log_loss" else "share")
+    return every[["seed", *CELL, "measure", "attribute", "group", "value"]].assign(
         batch_size=pd.NA, unit=unit, status="measured", low=float("nan"), high=float("nan")
     )
 
@@ -143,7 +148,7 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
         found.append(once[keys].assign(measure=name, unit=unit, value=once[name].astype(float)))
     together = pd.concat(found, ignore_index=True)
     together["status"] = together["status"].fillna("measured")
-    return together.assign(attribute=None)
+    return together.assign(attribute=None, group=None)
 
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
@@ -161,7 +166,10 @@ def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, 
         of_seed = of_seed[of_seed["augmentation"].isna() | (of_seed["augmentation"] == cell["augmentation"])]
         for name, column, unit in (("making_cpu_s", "cpu_s", "CPU-s"), ("making_energy_j", "energy_j", "J")):
             central = column if column == "cpu_s" else "energy_j_central"
-            total = {c: own[c].sum() + of_seed[c].sum() for c in ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")}
+            total = {
+                c: own[c].sum() + of_seed[c].sum()
+                for c in ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")
+            }
             rows.append(
                 {
                     **cell,
@@ -172,17 +180,16 @@ def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, 
                     "high": total["energy_j_high"] if column == "energy_j" else float("nan"),
                     "status": "modelled" if column == "energy_j" else "measured",
                     "attribute": None,
+                    "group": None,
                     "batch_size": pd.NA,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def variants(table: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame:
+def variants(table: pd.DataFrame, changes: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame:
     """Spread over seeds of each measure, and of its change against the baseline, paired by seed."""
-    values = spread(table, MEASURE)
-    changes = spread(paired_changes(table, baselines, MEASURE), MEASURE)
     names = {name: f"change_{name}" for name in ("mean", "sd", "min", "max", "n")}
-    joined = values.merge(changes.rename(columns=names), on=MEASURE, how="left")
+    joined = spread(table, MEASURE).merge(spread(changes, MEASURE).rename(columns=names), on=MEASURE, how="left")
     joined["baseline"] = joined["variant"].map(baselines)
     return joined

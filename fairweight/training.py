@@ -53,7 +53,9 @@ class Data:
         training = rows.take(positions["train"])
         extra = read_augmented(augmented, training)
         made = training.take(extra.source)
-        made = Table(**{**made.__dict__, "numeric": extra.numeric, "categorical": extra.categorical, "images": extra.images})
+        made = Table(
+            **{**made.__dict__, "numeric": extra.numeric, "categorical": extra.categorical, "images": extra.images}
+        )
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
     def encoded(self, model: Model) -> tuple[Rows, Rows]:
@@ -83,6 +85,7 @@ def train(
         architecture: name and options of the architecture.
         recipe: the training recipe of the study file.
         seed, replicate: key of initialisation and order of rows.
+
     Raises:
         InputError: the architecture does not fit the data.
     """
@@ -107,6 +110,7 @@ def fit(
         recipe: the training recipe of the study file.
         order: seed of the order of rows.
         masks: name of a body's parameter -> boolean tensor; where False the weight is kept at zero.
+
     Returns:
         The training curve, one entry an epoch (columns of CURVE; losses are means in nats).
     """
@@ -130,9 +134,17 @@ def fit(
         schedule.step()
         validation_loss, accuracy = evaluate(model.body, validation)
         history.append(
-            dict(zip(CURVE, (epoch, rate, loss, validation_loss, accuracy, time.perf_counter() - started, False), strict=True))
+            dict(
+                zip(
+                    CURVE,
+                    (epoch, rate, loss, validation_loss, accuracy, time.perf_counter() - started, False),
+                    strict=True,
+                )
+            )
         )
-        print(f"epoch {epoch}/{recipe['epochs']}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}")
+        print(
+            f"epoch {epoch}/{recipe['epochs']}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}"
+        )
         if validation_loss < best:
             best, state = validation_loss, copy.deepcopy(model.body.state_dict())
         elif recipe["patience"] and epoch - _best_epoch(history) >= recipe["patience"]:

@@ -1,8 +1,10 @@
 # The study as objects, and what the rules ask of it.
+import os
 import sys
 
-# the workflow's own checkout goes first, whatever is installed
+# this checkout goes first, here and in the scripts, whatever is installed
 sys.path.insert(0, str(workflow.basedir))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")]))
 
 from fairweight import components
 from fairweight.code_version import ROOT, code_version
@@ -75,9 +77,7 @@ def baseline(pattern):
 
 def parent(pattern):
     """The same file of the parent variant."""
-    return lambda wildcards: pattern.format(
-        **(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent})
-    )
+    return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
 
 
 # ---- files of the whole study
@@ -101,7 +101,9 @@ def costs():
     """The costs of all steps that lead to the summaries."""
     found = []
     for dataset in STUDY.datasets:
-        found += [f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]]
+        found += [
+            f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]
+        ]
         found.append(f"<results>/data/{dataset}/read.cost.json")
     for c in STUDY.cells:
         for seed in STUDY.seeds_of(c):

@@ -15,8 +15,6 @@ rule prune:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/prune.cost.json",
     log:
         "<logs>/prune/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
-    message:
-        "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("prune")),
     params:
@@ -28,6 +26,8 @@ rule prune:
             architectures=architecture,
             objectives=objective,
         ),
+    message:
+        "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/prune.py"
 
@@ -44,12 +44,12 @@ rule export:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.cost.json",
     log:
         "<logs>/export/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
-    message:
-        "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("train", "prune")),
     params:
         code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"]),
+    message:
+        "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/export.py"
 
@@ -65,12 +65,12 @@ rule quantize:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/quantize.cost.json",
     log:
         "<logs>/quantize/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
-    message:
-        "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("quantize")),
     params:
         recipe=recipe("variants", "{variant}", "quantize"),
         code=code("quantize", quantization=quantization),
+    message:
+        "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/quantize.py"

@@ -13,36 +13,40 @@ rule fetch:
         cost="<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json",
     log:
         "<logs>/fetch/{dataset}/{file}.log",
-    message:
-        "Fetch {wildcards.file} of {wildcards.dataset}"
+    retries: 0
     params:
         recipe=recipe("datasets", "{dataset}", "files", "{file}"),
         cache=lambda w: config["cache"],
         code=code(
             "fetch",
-            sources=lambda w: {s.split(":")[0] for s in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]},
+            sources=lambda w: {
+                s.split(":")[0] for s in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]
+            },
         ),
-    retries: 0
+    message:
+        "Fetch {wildcards.file} of {wildcards.dataset}"
     script:
         "../scripts/fetch.py"
 
 
 rule read:
     input:
-        lambda w: collect("<results>/data/{dataset}/raw/{file}", dataset=w.dataset, file=config["datasets"][w.dataset]["files"]),
+        lambda w: collect(
+            "<results>/data/{dataset}/raw/{file}", dataset=w.dataset, file=config["datasets"][w.dataset]["files"]
+        ),
     output:
         table="<results>/data/{dataset}/table.parquet",
         card="<results>/data/{dataset}/card.json",
         cost="<results>/data/{dataset}/read.cost.json",
     log:
         "<logs>/read/{dataset}.log",
-    message:
-        "Read {wildcards.dataset}"
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
         recipe=recipe("datasets", "{dataset}"),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
+    message:
+        "Read {wildcards.dataset}"
     script:
         "../scripts/read.py"
 
@@ -55,11 +59,11 @@ rule split:
         cost="<results>/seed-{seed}/{dataset}/split.cost.json",
     log:
         "<logs>/split/{dataset}/seed-{seed}.log",
-    message:
-        "Split {wildcards.dataset} (seed {wildcards.seed})"
     params:
         recipe=recipe("datasets", "{dataset}", "split"),
         code=code("split"),
+    message:
+        "Split {wildcards.dataset} (seed {wildcards.seed})"
     script:
         "../scripts/split.py"
 
@@ -73,10 +77,10 @@ rule augment:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/augment.cost.json",
     log:
         "<logs>/augment/{dataset}/{augmentation}/seed-{seed}.log",
-    message:
-        "Augment {wildcards.dataset}: {wildcards.augmentation} (seed {wildcards.seed})"
     params:
         recipe=recipe("augmentations", "{augmentation}"),
         code=code("augment", augmentations=lambda w: [STUDY.augmentations[w.augmentation]["method"]]),
+    message:
+        "Augment {wildcards.dataset}: {wildcards.augmentation} (seed {wildcards.seed})"
     script:
         "../scripts/augment.py"

@@ -11,13 +11,13 @@ rule predict:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.cost.json",
     log:
         "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
-    message:
-        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("train", "prune", "quantize")),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
         code=code("predict", engines=engine),
+    message:
+        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/predict.py"
 
@@ -31,13 +31,13 @@ rule predict_given:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_given.cost.json",
     log:
         "<logs>/predict_given/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
-    message:
-        "Take given scores {wildcards.variant}: {wildcards.dataset}"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("given")),
     params:
         recipe=recipe("variants", "{variant}", "given"),
         code=code("predict_given"),
+    message:
+        "Take given scores {wildcards.variant}: {wildcards.dataset}"
     script:
         "../scripts/predict_given.py"
 
@@ -54,10 +54,10 @@ rule assess:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assess.cost.json",
     log:
         "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
-    message:
-        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     params:
         code=code("assess", metrics=lambda w: components.names("metrics")),
+    message:
+        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/assess.py"
 
@@ -74,8 +74,8 @@ rule profile:
         cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
     log:
         "<logs>/profile/{dataset}/{model}/{engine}.log",
-    message:
-        "Profile {wildcards.model} on {wildcards.dataset} in {wildcards.engine}, alone on the machine"
+    resources:
+        exclusive=1,
     params:
         about=lambda w: [
             {"seed": seed, "augmentation": cell.augmentation, "variant": cell.variant}
@@ -83,7 +83,7 @@ rule profile:
         ],
         recipe=lambda w: config["profile"],
         code=code("profile", engines=engine),
-    resources:
-        exclusive=1,
+    message:
+        "Profile {wildcards.model} on {wildcards.dataset} in {wildcards.engine}, alone on the machine"
     script:
         "../scripts/profile.py"

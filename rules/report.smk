@@ -17,17 +17,18 @@ rule summarize:
         profiles="<results>/summary/profiles.parquet",
         checks="<results>/summary/checks.parquet",
         measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
         variants="<results>/summary/variants.parquet",
         cost="<results>/summary/summarize.cost.json",
     log:
         "<logs>/summarize.log",
-    message:
-        "Summarize {STUDY.name}"
     params:
         recipe=lambda w: config["energy"],
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("summarize"),
+    message:
+        "Summarize {STUDY.name}"
     script:
         "../scripts/summarize.py"
 
@@ -40,13 +41,13 @@ rule provenance:
         cost="<results>/summary/provenance.cost.json",
     log:
         "<logs>/provenance.log",
-    message:
-        "Record what {STUDY.name} was made with"
     params:
         study=lambda w: dict(config),
         cells=len(STUDY.cells),
         seeds=len(STUDY.seeds),
         code=code("provenance"),
+    message:
+        "Record what {STUDY.name} was made with"
     script:
         "../scripts/provenance.py"
 
@@ -54,7 +55,7 @@ rule provenance:
 rule report:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:7],
+        tables=rules.summarize.output[:8],
         provenance="<results>/summary/provenance.json",
     output:
         html="<results>/report/report.html",
@@ -62,10 +63,10 @@ rule report:
         cost="<results>/report/report.cost.json",
     log:
         "<logs>/report.log",
-    message:
-        "Render the report of {STUDY.name}"
     params:
         notebook=str(ROOT / "notebooks" / "report.ipynb"),
         code=code("report", files=["notebooks/report.ipynb", *ROOT.glob("fairweight/report/*")]),
+    message:
+        "Render the report of {STUDY.name}"
     script:
         "../scripts/report.py"

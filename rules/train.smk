@@ -13,8 +13,6 @@ rule train:
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/train.cost.json",
     log:
         "<logs>/train/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
-    message:
-        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     wildcard_constraints:
         variant=alternation(STUDY.made_by("train")),
     params:
@@ -22,5 +20,7 @@ rule train:
         recipe=lambda w: STUDY.training_recipe(w.variant),
         replicate=lambda w: STUDY.replicate(w.variant),
         code=code("train", architectures=architecture, objectives=objective),
+    message:
+        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/train.py"

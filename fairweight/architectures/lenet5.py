@@ -9,7 +9,7 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def build(features: tuple[int, ...], classes: int) -> nn.Module:
-    """conv 20@5x5, pool, conv 50@5x5, pool, 500, classes: 431,080 parameters for 28x28 images and 10 classes.
+    """Conv 20@5x5, pool, conv 50@5x5, pool, 500, classes: 431,080 parameters for 28x28 images and 10 classes.
 
     Raises:
         InputError: the features are not images of at least 16x16 pixels.

@@ -43,4 +43,5 @@ def augment(
             moved = ndimage.affine_transform(image.astype(np.float32), matrix, offset, order=1)
             moved += rng.normal(scale=noise * 255, size=moved.shape).astype(np.float32)
             made[i, channel] = np.clip(np.round(moved), 0, 255)
-    return dataclasses.replace(Augmented.nothing(training), source=source, images=made)
+    nothing, rest = Augmented.nothing(training), training.take(source)
+    return dataclasses.replace(nothing, source=source, images=made, numeric=rest.numeric, categorical=rest.categorical)

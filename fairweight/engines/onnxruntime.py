@@ -18,6 +18,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     Args:
         path: ONNX file.
         threads: threads that one call uses.
+
     Returns:
         A function from input tensors by name to probabilities (n, classes).
     """

@@ -13,6 +13,7 @@ def loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         logits: (n, classes).
         labels: int64 (n,).
         weights: (n,), non-negative, not all zero.
+
     Returns:
         Scalar, in nats.
     """

@@ -14,6 +14,7 @@ def prune(weights: dict[str, Tensor], *, sparsity: float) -> dict[str, Tensor]:
     Args:
         weights: name -> tensor; the prunable weights (no biases).
         sparsity: share of all their entries to remove; exactly round(sparsity x entries) are removed, ties by position.
+
     Returns:
         name -> boolean tensor of the same shape, True where the weight stays.
     """

@@ -21,5 +21,7 @@ def quantize(
     reduce_range: bool,
 ) -> str:
     """Write the quantized file and return the name of the method."""
-    quantize_dynamic(source, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8)
+    quantize_dynamic(
+        source, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
+    )
     return "dynamic"

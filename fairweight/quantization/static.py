@@ -10,7 +10,7 @@ from fairweight.errors import InputError
 
 OPTIONS = {
     "ranges": {"enum": ["minmax", "entropy", "percentile"], "default": "minmax", "description": "How ranges of activations are found."},
-    "calibration_rows": {"type": "integer", "minimum": 1, "default": 512, "description": "Training rows to calibrate on."},
+    "calibration_rows": {"type": "integer", "minimum": 32, "default": 512, "description": "Training rows to calibrate on, at most; fewer than 32 are refused."},
     "per_channel": {"type": "boolean", "default": True, "description": "One scale for each output channel instead of one for each tensor."},
     "reduce_range": {"type": "boolean", "default": False, "description": "7-bit weights, for processors without VNNI."},
 }  # fmt: skip
@@ -20,6 +20,7 @@ METHODS = {
     "entropy": CalibrationMethod.Entropy,
     "percentile": CalibrationMethod.Percentile,
 }
+FEWEST_ROWS = 32
 # the encoding in front of the network (standardisation, one-hot) stays in float
 QUANTIZED = ["Conv", "Gemm", "MatMul", "MaxPool"]
 
@@ -48,13 +49,14 @@ def quantize(
         source, destination: ONNX files.
         calibration: number of rows -> batches of input tensors by name.
         calibration_rows, per_channel, ranges, reduce_range: see OPTIONS.
+
     Raises:
-        InputError: fewer rows can be had than are wanted.
+        InputError: there are too few training rows to find ranges with.
     """
     feeds = calibration(calibration_rows)
     found = sum(len(next(iter(batch.values()))) for batch in feeds)
-    if found < calibration_rows:
-        raise InputError(f"calibration_rows is {calibration_rows:,} and there are only {found:,} training rows")
+    if found < FEWEST_ROWS:
+        raise InputError(f"static calibration takes {FEWEST_ROWS} training rows or more, and there are {found}")
     quantize_static(
         source,
         destination,

@@ -32,8 +32,10 @@ def read(
 
     Args:
         files: name -> path.
+
     Returns:
         Strings, stripped of blanks, missing values as None; column `__file__` names the file of each row.
+
     Raises:
         InputError: a file is empty, has other columns, or is not of that form.
     """

@@ -20,8 +20,10 @@ def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
 
     Args:
         files: name -> path, the names in pairs `train-images`, `train-labels`.
+
     Returns:
         Columns `image` (uint8 arrays (1, height, width)), `label` (int) and `__file__` (the part).
+
     Raises:
         InputError: a name is not of that form, a file is not IDX or truncated, or images and labels differ in number.
     """

@@ -17,8 +17,10 @@ def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
 
     Args:
         files: name -> path.
+
     Returns:
         The columns as they are, missing values as None; column `__file__` names the file of each row.
+
     Raises:
         InputError: a file is not Parquet, has no rows, or has other columns than the first.
     """

@@ -60,7 +60,9 @@ def curves(results: Results) -> HTML:
     """Validation loss over the epochs, a line a seed."""
     trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
     table = results.curves[results.curves["variant"].isin(trained)]
-    combinations = table[["dataset", "augmentation", "model"]].drop_duplicates().sort_values(["dataset", "augmentation"])
+    combinations = (
+        table[["dataset", "augmentation", "model"]].drop_duplicates().sort_values(["dataset", "augmentation"])
+    )
     figure, axes = _panels(len(combinations), height=2.9)
     colours = _style(results)
     for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):
@@ -88,7 +90,9 @@ def trade_off(results: Results, dataset: str) -> HTML:
     size = results.study["profile"]["batch_sizes"][0]
     qualities = [("accuracy, %", results.measured("accuracy"))]
     if attributes:
-        qualities.append((f"worst group by {attributes[0]}: accuracy, %", results.measured("worst_group_accuracy", attributes[0])))
+        qualities.append(
+            (f"worst group by {attributes[0]}: accuracy, %", results.measured("worst_group_accuracy", attributes[0]))
+        )
     prices = [
         ("bytes to transfer, kB (log scale)", results.measured("transfer_bytes"), 1e-3, True),
         (f"latency p50 at batch {size}, µs", results.measured("latency_p50_ms", None, size), 1e3, False),
@@ -100,7 +104,7 @@ def trade_off(results: Results, dataset: str) -> HTML:
     _legend(figure, results, cells)
     caption = (
         f"{results.title(dataset)}: what each variant costs and how good it is; up and to the left is better. Points are means "
-        "over seeds, bars one standard deviation; pale points are single seeds."
+        "over seeds, bars one standard deviation."
     )
     return picture(figure, caption, f"Scatter plots of accuracy against size and latency for {results.title(dataset)}.")
 
@@ -135,41 +139,77 @@ def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: 
 
 
 def groups(results: Results, dataset: str) -> HTML | None:
-    """Change of accuracy of each group against the baseline's, a dot a variant; None without groups."""
-    test = results.assessments
-    test = test[(test["dataset"] == dataset) & (test["part"] == "test") & (test["metric"] == "accuracy") & test["group"].notna()]
-    if test.empty:
+    """Change of each group's accuracy against the baseline, a dot a seed; None without groups or variants to compare."""
+    rows = results.changes[(results.changes["dataset"] == dataset) & (results.changes["measure"] == "accuracy")]
+    rows = rows[rows["group"].notna()]
+    if (rows["augmentation"] == "none").any():
+        rows = rows[rows["augmentation"] == "none"]
+    if rows.empty:
         return None
-    attributes = list(dict.fromkeys(test["attribute"]))
-    figure, axes = _panels(len(attributes), height=0.9 + 0.42 * test.groupby("attribute")["group"].nunique().max())
+    attributes = list(dict.fromkeys(rows["attribute"]))
+    shown = [v for v in results.variant_order if v in set(rows["variant"])]
+    most = rows.groupby("attribute")["group"].nunique().max()
+    figure, axes = _panels(len(attributes), width=5.2, height=1.0 + (0.16 + 0.11 * len(shown)) * most)
     colours = _style(results)
-    plain = test[test["augmentation"] == ("none" if (test["augmentation"] == "none").any() else test["augmentation"].iloc[0])]
     for axis, attribute in zip(axes, attributes, strict=True):
-        rows = plain[plain["attribute"] == attribute]
-        levels = list(dict.fromkeys(rows["group"]))
-        shown = [v for v in results.variant_order if v in set(rows["variant"])]
-        for i, variant in enumerate(shown):
-            offset = (i - (len(shown) - 1) / 2) * 0.8 / max(len(shown), 1)
-            for y, level in enumerate(levels):
-                values = rows[(rows["variant"] == variant) & (rows["group"] == level)]["value"] * 100
-                axis.plot(values, np.full(len(values), y + offset), ".", color=colours[variant], markersize=3.5, alpha=0.8)
-        sizes = rows.drop_duplicates("group").set_index("group")["n"]
-        axis.set_yticks(range(len(levels)), [f"{level} (n = {sizes[level]:,})" for level in levels])
-        axis.set_ylim(len(levels) - 0.45, -0.55)
-        axis.grid(axis="y", visible=False)
-        axis.set_xlabel("accuracy, %")
+        _changes(axis, results, rows[rows["attribute"] == attribute], shown, colours)
         axis.set_title(attribute, fontsize=9)
     figure.legend(
         handles=[Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown],
-        loc="outside lower center", ncols=min(len(shown), 6), frameon=False,
+        loc="outside lower center", ncols=min(len(shown), 5), frameon=False,
     )  # fmt: skip
-    caption = f"{results.title(dataset)}: accuracy of each group on test rows, one dot a seed, without augmentation."
-    return picture(figure, caption, f"Dots of accuracy by group and variant for {results.title(dataset)}.")
+    caption = (
+        f"{results.title(dataset)}, test rows, without augmentation: how much each group's accuracy changes against the "
+        "baseline of the same seed. A dot is a seed, a bar their mean; n is the number of test rows of the group."
+    )
+    return picture(figure, caption, f"Dots of change in accuracy by group and variant for {results.title(dataset)}.")
+
+
+def _changes(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str], colours: dict[str, str]) -> None:
+    test = results.assessments
+    same = (test["dataset"] == rows["dataset"].iloc[0]) & (test["attribute"] == rows["attribute"].iloc[0])
+    sizes = (
+        test[same & (test["part"] == "test") & (test["metric"] == "accuracy")]
+        .drop_duplicates("group")
+        .set_index("group")["n"]
+    )
+    means = results.variants[results.variants["measure"] == "accuracy"]
+    levels = list(dict.fromkeys(rows["group"]))
+    for i, variant in enumerate(shown):
+        offset = (i - (len(shown) - 1) / 2) * 0.8 / len(shown)
+        for y, level in enumerate(levels):
+            cell = rows[(rows["variant"] == variant) & (rows["group"] == level)]
+            axis.plot(
+                cell["value"] * 100,
+                np.full(len(cell), y + offset),
+                ".",
+                color=colours[variant],
+                markersize=4,
+                alpha=0.6,
+            )
+            mean = means.merge(
+                cell[["dataset", "augmentation", "model", "variant", "engine", "attribute", "group"]].drop_duplicates()
+            )
+            axis.plot(
+                mean["change_mean"] * 100,
+                np.full(len(mean), y + offset),
+                "|",
+                color=colours[variant],
+                markersize=8,
+                mew=1.8,
+            )
+    axis.axvline(0, color="#444", linewidth=0.8)
+    axis.set_yticks(range(len(levels)), [f"{level} (n = {sizes[level]:,})" for level in levels])
+    axis.set_ylim(len(levels) - 0.45, -0.55)
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("change of accuracy, points")
 
 
 def costs(results: Results) -> HTML:
     """Energy of each kind of step, a bar a dataset."""
-    table = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum", sort=False)
+    table = results.costs.pivot_table(
+        index="rule", columns="dataset", values="energy_j_central", aggfunc="sum", sort=False
+    )
     table = table.fillna(0).loc[lambda t: t.sum(axis=1).sort_values().index] / 1000
     figure = Figure(figsize=(7.5, 0.6 + 0.28 * len(table)), layout="constrained")
     axis = figure.subplots()

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
@@ -33,31 +34,42 @@ def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed:
     return text if missing(sd) else f"{text} ± {number(sd, digits, scale)}"
 
 
-def table(header: list[str], rows: list[list[str]], caption: str, *, text_columns: int = 1, breaks: set[int] = frozenset()) -> HTML:  # type: ignore[assignment]
+def table(
+    header: list[str],
+    rows: list[list[str]],
+    caption: str,
+    *,
+    text_columns: int = 1,
+    breaks: Collection[int] = (),
+) -> HTML:
     """A table that scrolls inside itself on a narrow screen.
 
     Args:
         header: column titles.
-        rows: cells, as text.
+        rows: cells, as text; what follows a line break is shown small below.
         caption: what the table shows, in a sentence or two.
         text_columns: the first so many columns are text, the others are numbers and align right.
         breaks: numbers of rows that start a new block.
     """
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in header)
+    kinds = ["text" if column < text_columns else "number" for column in range(len(header))]
+    head = "".join(f'<th scope="col" class="{k}">{escape(t)}</th>' for k, t in zip(kinds, header, strict=True))
     body = []
     for position, row in enumerate(rows):
-        cells = []
-        for column, text in enumerate(row):
-            style = "text" if column < text_columns else "number"
-            if text == NOT_ESTIMABLE:
-                style += " faint"
-            tag = 'th scope="row"' if column == 0 else "td"
-            cells.append(f'<{tag} class="{style}">{escape(text)}</{tag.split()[0]}>')
-        body.append(f"<tr{' class=block' if position in breaks else ''}>{''.join(cells)}</tr>")
+        cells = "".join(
+            _cell(text, kind, column == 0) for column, (text, kind) in enumerate(zip(row, kinds, strict=True))
+        )
+        body.append(f"<tr{' class=block' if position in breaks else ''}>{cells}</tr>")
     return HTML(
         f'<figure class="table"><figcaption>{escape(caption)}</figcaption><div class="scroll" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></figure>"
     )
+
+
+def _cell(text: str, kind: str, first: bool) -> str:
+    main, _, small = text.partition("\n")
+    inner = escape(main) + (f"<small>{escape(small)}</small>" if small else "")
+    style = f"{kind} faint" if text == NOT_ESTIMABLE else kind
+    return f'<th scope="row" class="{style}">{inner}</th>' if first else f'<td class="{style}">{inner}</td>'
 
 
 def picture(figure: Figure, caption: str, alternative: str) -> HTML:

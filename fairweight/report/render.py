@@ -31,7 +31,9 @@ def render(notebook: str, *, results: str, executed: str, page: str) -> None:
         )
         temporary.with_suffix(".ipynb").replace(temporary)
         run = nbformat.read(temporary, as_version=4)
-    body, _ = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True).from_notebook_node(run)
+    body, _ = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True).from_notebook_node(
+        run
+    )
     study = read_json(Path(results) / "summary" / "provenance.json")["study"]["name"]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True)
     with atomic(page) as temporary:

@@ -14,6 +14,7 @@ class Results:
     """The files below one `results/{study}/` that reports read."""
 
     assessments: pd.DataFrame
+    changes: pd.DataFrame
     checks: pd.DataFrame
     costs: pd.DataFrame
     curves: pd.DataFrame
@@ -28,7 +29,7 @@ class Results:
         folder = Path(results)
         tables = {
             name: read_frame(folder / "summary" / f"{name}.parquet")
-            for name in ("assessments", "checks", "costs", "curves", "profiles", "variants")
+            for name in ("assessments", "changes", "checks", "costs", "curves", "profiles", "variants")
         }
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
@@ -54,10 +55,22 @@ class Results:
         """A dataset's name for people."""
         return str(next(card["title"] for card in self.cards if card["dataset"] == dataset))
 
+    def ordered(self, cells: pd.DataFrame) -> pd.DataFrame:
+        """Rows by dataset, model and engine, augmentation `none` first, variants in the order of the study file."""
+        keys = pd.DataFrame(
+            {
+                "plain": cells["augmentation"] != "none",
+                "order": cells["variant"].map(self.variant_order.index),
+            }
+        )
+        columns = [c for c in ("dataset", "model", "engine") if c in cells]
+        return cells.assign(**keys).sort_values([*columns, "plain", "augmentation", "order"], kind="stable")
+
     def measured(self, measure: str, attribute: str | None = None, batch_size: int | None = None) -> pd.DataFrame:
         """Rows of the variants' table for one measure."""
         table = self.variants[self.variants["measure"] == measure]
         table = table[table["attribute"].isna() if attribute is None else table["attribute"] == attribute]
+        table = table[table["group"].isna()]
         if batch_size is not None:
             table = table[table["batch_size"] == batch_size]
         return table

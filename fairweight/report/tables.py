@@ -63,11 +63,13 @@ def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, in
     attributes = list(results.study["datasets"][dataset]["groups"])
     binary = next(len(card["classes"]) == 2 for card in results.cards if card["dataset"] == dataset)
     columns = [("Accuracy, %", results.measured("accuracy"), 2, 100.0)]
-    columns += [("Rows predicted otherwise, %", results.measured("flips"), 2, 100.0)]
+    columns += [("Flips, %", results.measured("flips"), 2, 100.0)]
     for attribute in attributes:
-        columns.append((f"Worst group by {attribute}: accuracy, %", results.measured("worst_group_accuracy", attribute), 2, 100.0))
+        columns.append(
+            (f"Worst group's accuracy by {attribute}, %", results.measured("worst_group_accuracy", attribute), 2, 100.0)
+        )
     gap = "equalized_odds_difference" if binary else "accuracy_difference"
-    name = "Equalized odds difference" if binary else "Accuracy difference"
+    name = "Equalized odds gap" if binary else "Accuracy gap"
     for attribute in attributes:
         columns.append((f"{name} by {attribute}, points", results.measured(gap, attribute), 1 if binary else 2, 100.0))
     return columns
@@ -76,10 +78,16 @@ def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, in
 def variants(results: Results, dataset: str) -> HTML:
     """Quality and fairness of each variant of a dataset, with its change against its baseline."""
     columns = _columns(results, dataset)
+    floor = [v for v, stated in results.study["variants"].items() if stated.get("replicate")]
     note = (
-        f"{results.title(dataset)}, test rows: mean ± standard deviation over {results.provenance['seeds']} seeds, and in "
-        "brackets the mean change against the baseline, paired by seed. dense_again-like variants (another initialisation "
-        "on the same split) show what retraining alone changes: the noise floor."
+        f"Quality and fairness on the test rows of {results.title(dataset)}: mean ± standard deviation over seeds; below it, "
+        "small, the change against the baseline, paired by seed."
+        + " Flips are rows predicted otherwise than by the baseline; a gap is the largest difference between two groups."
+        + (
+            f" The change of {' and '.join(floor)} is the noise floor: what another initialisation alone does."
+            if floor
+            else ""
+        )
     )
     return _variant_table(results, dataset, columns, note)
 
@@ -87,16 +95,23 @@ def variants(results: Results, dataset: str) -> HTML:
 def resources(results: Results, dataset: str) -> HTML:
     """Size, latency and energy of each variant of a dataset, with its change against its baseline."""
     sizes = results.study["profile"]["batch_sizes"]
-    columns = [("File, kB", results.measured("size_bytes"), 1, 1e-3), ("To transfer, kB", results.measured("transfer_bytes"), 1, 1e-3)]
+    columns = [
+        ("File, kB", results.measured("size_bytes"), 1, 1e-3),
+        ("To transfer, kB", results.measured("transfer_bytes"), 1, 1e-3),
+    ]
     for size in sizes:
         columns.append((f"Latency p50, batch {size}, µs", results.measured("latency_p50_ms", None, size), 1, 1e3))
     for size in sizes:
-        columns.append((f"Energy per 1,000, batch {size}, J (modelled)", results.measured("energy_j_per_1000", None, size), 4, 1.0))
+        columns.append(
+            (f"Energy per 1,000, batch {size}, J (modelled)", results.measured("energy_j_per_1000", None, size), 4, 1.0)
+        )
     columns.append(("Energy to make it, kJ (modelled)", results.measured("making_energy_j"), 2, 1e-3))
+    profile = results.study["profile"]
     note = (
-        f"{results.title(dataset)}: mean ± standard deviation over the profiled seeds (the energy to make a variant: over "
-        "all seeds), and in brackets the mean change against the baseline. Transfer size is zstd at level 19. Latency is "
-        "measured on one thread with all variants in turn; energy is modelled from CPU-seconds."
+        f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first {profile['seeds']} "
+        "seeds (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
+        f"size is that of the file under zstd at level 19. Latency is measured on {profile['threads']} thread, all "
+        "variants in turn; energy is modelled from CPU-seconds."
     )
     return _variant_table(results, dataset, columns, note)
 
@@ -104,9 +119,7 @@ def resources(results: Results, dataset: str) -> HTML:
 def _variant_table(
     results: Results, dataset: str, columns: list[tuple[str, pd.DataFrame, int, float]], note: str
 ) -> HTML:
-    cells = results.variants[results.variants["dataset"] == dataset][KEYS].drop_duplicates()
-    cells = cells.assign(order=cells["variant"].map(results.variant_order.index))
-    cells = cells.sort_values(["model", "engine", "augmentation", "order"], kind="stable")
+    cells = results.ordered(results.variants[results.variants["dataset"] == dataset][KEYS].drop_duplicates())
     several = {key: cells[key].nunique() > 1 for key in ("model", "augmentation", "engine")}
     rows, breaks, previous = [], set(), None
     for _, cell in cells.iterrows():
@@ -132,25 +145,25 @@ def _value(found: pd.DataFrame, digits: int, scale: float) -> str:
     text = with_spread(entry["mean"], entry["sd"], digits, scale)
     if missing(entry["change_mean"]) or text == NOT_ESTIMABLE:
         return text
-    return f"{text} ({number(entry['change_mean'], digits, scale, signed=True)})"
+    return f"{text}\n{with_spread(entry['change_mean'], entry['change_sd'], digits, scale, signed=True)}"
 
 
 def compression(results: Results) -> HTML:
     """What was checked of each compressed file: sparsity, integer operators, size against the parent's file."""
     rows, breaks, previous = [], set(), None
-    table_rows = results.checks.assign(order=results.checks["variant"].map(results.variant_order.index))
-    for (dataset, model, _), checks in table_rows.groupby(["dataset", "model", "order"], sort=True):
+    keys = ["dataset", "model", "variant"]
+    for (dataset, model, variant), checks in results.ordered(results.checks).groupby(keys, sort=False):
         if previous not in (None, dataset):
             breaks.add(len(rows))
         previous = dataset
         verdicts = checks["verdict"].dropna()
         rows.append(
             [
-                checks["variant"].iloc[0],
-                results.title(dataset),
+                variant,
+                dataset,
                 model,
                 ", ".join(sorted(checks["method"].dropna().unique())) or DASH,
-                ", ".join(f"{v} ({n} of {len(verdicts)})" for v, n in verdicts.value_counts().items()) or DASH,
+                ", ".join(f"{v} ({n}/{len(verdicts)})" for v, n in verdicts.value_counts().items()) or DASH,
                 _range(checks["sparsity"], 1, 100.0),
                 _range(checks["integer_operators"], 0),
                 _range(checks["float_operators"], 0),
@@ -166,7 +179,7 @@ def compression(results: Results) -> HTML:
         "What was checked of the files that ship. A file counts as quantized if it is at least 3 times smaller than its "
         "parent and all its matrix products run on integers; else as partly quantized. Operators are counted in the graph "
         "that onnxruntime runs after its fusions. The difference is that of a probability between the shipped float file "
-        f"and torch on validation rows. Ranges are over seeds and augmentations."
+        "and torch on validation rows. Ranges are over seeds and augmentations."
     )
     return table(header, rows, caption, text_columns=5, breaks=breaks)
 
@@ -191,7 +204,15 @@ def costs(results: Results) -> HTML:
     for rule, steps in sorted(grouped, key=lambda item: -item[1]["cpu_s"].sum()):
         rows.append([str(rule), f"{len(steps):,}", *_cost_cells(steps)])
     rows.append(["all steps", f"{len(results.costs):,}", *_cost_cells(results.costs)])
-    header = ["Step", "Jobs", "CPU-seconds", "Wall-seconds", "Peak memory, MB", "Energy, kJ (low\N{EN DASH}high)", "Emissions, gCO2e"]
+    header = [
+        "Step",
+        "Jobs",
+        "CPU-seconds",
+        "Wall-seconds",
+        "Peak memory, MB",
+        "Energy, kJ (low\N{EN DASH}high)",
+        "Emissions, gCO2e",
+    ]
     caption = (
         "What the successful attempt of each step used, measured by the step itself; energy and emissions are modelled "
         "from the CPU-seconds. Snakemake's own work, summaries and this report are not in it."
@@ -218,10 +239,16 @@ def provenance(results: Results) -> HTML:
     rows = [
         ["fairweight", f"{about['fairweight']}, commit {about['commit'] or 'unknown'}"],
         ["Finished", about["finished"]],
-        ["Machine", f"{host['processor']}, {host['cores']} cores, {host['memory_bytes'] / 2**30:.0f} GiB, {host['system']}"],
+        [
+            "Machine",
+            f"{host['processor']}, {host['cores']} cores, {host['memory_bytes'] / 2**30:.0f} GiB, {host['system']}",
+        ],
         ["Python", about["python"]],
         ["Packages", ", ".join(f"{name} {version}" for name, version in about["packages"].items())],
-        ["Power model", f"{watts['central']:g} W per busy core ({watts['low']:g} to {watts['high']:g}), PUE {power['pue']:g}"],
+        [
+            "Power model",
+            f"{watts['central']:g} W per busy core ({watts['low']:g} to {watts['high']:g}), PUE {power['pue']:g}",
+        ],
         [
             "Carbon intensity",
             f"{intensity['name']} {intensity['year']}: {intensity['g_per_kwh']:g} gCO2e/kWh ({intensity['source']})",

@@ -29,4 +29,6 @@ def heading(results: Results, dataset: str) -> HTML:
 def resolved_study(results: Results) -> HTML:
     """The study file with every default filled in, folded."""
     text = yaml.safe_dump(results.study, sort_keys=False, allow_unicode=True, width=100)
-    return HTML(f"<details><summary>The study file with every default filled in</summary><pre>{escape(text)}</pre></details>")
+    return HTML(
+        f"<details><summary>The study file with every default filled in</summary><pre>{escape(text)}</pre></details>"
+    )

@@ -12,6 +12,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
     Args:
         reference: path, with `#member` where the file is an archive.
         folder: place for what is unpacked.
+
     Raises:
         InputError: there is no such file.
     """

@@ -1,0 +1,49 @@
+"""Small tables for the tests."""
+
+import numpy as np
+
+from fairweight.table import Table
+
+
+def tabular(rows: int = 400, seed: int = 0, classes: int = 2) -> Table:
+    """Rows with two numeric and two categorical inputs, from which the label can be told more or less."""
+    rng = np.random.default_rng(seed)
+    numeric = np.stack([rng.normal(size=rows), rng.integers(18, 90, rows)], axis=1).astype(np.float32)
+    categorical = np.stack([rng.integers(3, size=rows), rng.integers(4, size=rows)], axis=1)
+    signal = numeric[:, 0] + 0.5 * (categorical[:, 0] == 1) + 0.3 * rng.normal(size=rows)
+    label = np.digitize(signal, np.quantile(signal, np.arange(1, classes) / classes))
+    return Table(
+        row=np.arange(rows),
+        file=np.where(np.arange(rows) < rows * 0.8, "train", "test").astype(object),
+        label=label,
+        classes=tuple(f"class {c}" for c in range(classes)),
+        numeric=numeric,
+        numeric_names=("x", "age"),
+        categorical=categorical,
+        levels={"job": ("a", "b", "c"), "town": ("k", "l", "m", "n")},
+        images=None,
+        groups={"sex": rng.integers(2, size=rows), "part": rng.integers(-1, 3, size=rows)},
+        group_levels={"sex": ("f", "m"), "part": ("p", "q", "r")},
+    )
+
+
+def pictures(rows: int = 60, size: int = 28, seed: int = 0) -> Table:
+    """Images of one bright square whose place tells the class."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(3, size=rows)
+    images = rng.integers(0, 40, size=(rows, 1, size, size)).astype(np.uint8)
+    for image, c in zip(images, label, strict=True):
+        image[0, 6 * c + 3 : 6 * c + 9, 8:16] = 220
+    return Table(
+        row=np.arange(rows) + 7,
+        file=np.full(rows, "train", dtype=object),
+        label=label,
+        classes=("0", "1", "2"),
+        numeric=np.empty((rows, 0), np.float32),
+        numeric_names=(),
+        categorical=np.empty((rows, 0), np.int64),
+        levels={},
+        images=images,
+        groups={"hand": rng.integers(2, size=rows)},
+        group_levels={"hand": ("l", "r")},
+    )

@@ -1,0 +1,203 @@
+"""Raw rows are checked, typed and coded; what cannot be used is told in one sentence."""
+
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import tiny
+
+from fairweight.artifacts import read_table, write_table
+from fairweight.cards import card
+from fairweight.errors import InputError
+from fairweight.readers import delimited, idx
+from fairweight.reading import build_table, read
+from fairweight.schema import resolve
+
+READER = {
+    "separator": ",",
+    "quote": '"',
+    "encoding": "utf-8",
+    "columns": None,
+    "missing": ["", "?"],
+    "skip_lines": {},
+    "rows": None,
+}
+
+
+def dataset(**changes):
+    keys = {f"datasets__adult__{key}": value for key, value in changes.items()}
+    defaults = {
+        "datasets__adult__inputs": {"numeric": ["age"], "categorical": ["job"]},
+        "datasets__adult__target": {"column": "paid"},
+        "datasets__adult__groups": {"sex": {"column": "sex"}},
+    }
+    return resolve(tiny(**(defaults | keys)))["datasets"]["adult"]
+
+
+def rows(**columns):
+    frame = pd.DataFrame(
+        {
+            "age": ["20", "30", "40", "50"],
+            "job": ["a", None, "b", "a"],
+            "paid": ["no", "yes", "no", "yes"],
+            "sex": ["f", "m", "f", "m"],
+        }
+    ).astype(object)
+    return frame.assign(**columns, __file__="train")
+
+
+def test_a_table_is_coded_with_missing_categories_as_their_own_level():
+    table = build_table(rows(), dataset(), [])
+    assert table.classes == ("no", "yes")
+    assert table.label.tolist() == [0, 1, 0, 1]
+    assert table.levels == {"job": ("(missing)", "a", "b")}
+    assert table.categorical[:, 0].tolist() == [1, 0, 2, 1]
+    assert table.numeric[:, 0].tolist() == [20, 30, 40, 50]
+    assert table.group_levels == {"sex": ("f", "m")}
+
+
+def test_a_table_survives_its_file(tmp_path):
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 1, 2, 3)
+    for table in (
+        build_table(rows(score=[1, 2, 3, 4]), dataset(), ["score"]),
+        build_table(rows(image=list(images)), dataset(inputs={"image": "image"}), []),
+    ):
+        write_table(tmp_path / "t.parquet", table)
+        read_back = read_table(tmp_path / "t.parquet")
+        for name, value in vars(table).items():
+            other = getattr(read_back, name)
+            if isinstance(value, dict) and value and isinstance(next(iter(value.values())), np.ndarray):
+                assert all(np.array_equal(value[k], other[k]) for k in value)
+            elif isinstance(value, np.ndarray):
+                assert np.array_equal(value, other)
+            else:
+                assert value == other
+
+
+MISTAKES = {
+    "absent target": (dict(target={"column": "pait"}), {}, ["target", "'pait'", "did you mean 'paid'", "age, job"]),
+    "absent input": (dict(inputs={"numeric": ["weight"]}), {}, ["inputs: numeric", "'weight'", "the columns are"]),
+    "one class": ({}, {"paid": "no"}, ["target", "'no'", "two classes"]),
+    "missing label": ({}, {"paid": ["no", None, "no", "yes"]}, ["target", "1 labels are missing", "data row 1"]),
+    "many classes": ({}, {"paid": None}, []),
+    "constant group": ({}, {"sex": "f"}, ["groups: sex", "only the group f"]),
+    "no number": ({}, {"age": ["20", "old", "40", "50"]}, ["'old'", "data row 1", "not a number"]),
+    "missing number": ({}, {"age": ["20", None, "40", "50"]}, ["1 of 4 values are missing", "missing_numeric: mean"]),
+    "NaN": ({}, {"age": ["20", "nan", "40", "50"]}, ["1 of 4 values are missing"]),
+    "infinity": ({}, {"age": ["20", "inf", "-inf", "50"]}, ["2 values are infinite", "data row 1"]),
+    "unknown positive": (dict(target={"column": "paid", "positive": "maybe"}), {}, ["'maybe'", "no, yes"]),
+    "unknown group value": (
+        dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
+        {},
+        ["groups: sex: values", "'x'", "f, m"],
+    ),
+    "unknown drop": (dict(drop=["surname"]), {}, ["drop", "'surname'"]),
+}
+del MISTAKES["many classes"]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_bad_rows_are_told_in_one_sentence(mistake):
+    changes, columns, told = MISTAKES[mistake]
+    with pytest.raises(InputError) as caught:
+        build_table(rows(**columns), dataset(**changes), [])
+    assert "\n" not in str(caught.value)
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_a_group_column_of_50_000_values_is_refused():
+    size = 50_000
+    frame = pd.DataFrame(
+        {"age": 1.0, "job": "a", "paid": ["no", "yes"] * (size // 2), "sex": [f"s{i}" for i in range(size)]}
+    )
+    with pytest.raises(InputError, match="50,000 distinct values.*give 'bins'"):
+        build_table(frame.assign(__file__="train"), dataset(), [])
+
+
+def test_a_missing_number_can_take_the_mean():
+    recipe = dataset(inputs={"numeric": ["age"], "missing_numeric": "mean"})
+    assert np.isnan(build_table(rows(age=["20", None, "40", "50"]), recipe, []).numeric[1, 0])
+
+
+def test_bins_ranges_and_selected_groups():
+    recipe = dataset(
+        groups={
+            "age": {"column": "age", "bins": [25, 45]},
+            "half": {"file": "train", "ranges": {"first": [0, 1], "third": [2, 2]}},
+            "job": {"column": "job", "values": ["b", "a"]},
+        }
+    )
+    table = build_table(rows(), recipe, [])
+    assert table.group_levels["age"] == ("<25", "25-44", ">=45")
+    assert table.groups["age"].tolist() == [0, 1, 1, 2]
+    assert table.groups["half"].tolist() == [0, 0, 1, -1]
+    assert table.groups["job"].tolist() == [1, -1, 0, 1]
+    fractions = build_table(rows(age=["20.5", "30", "40", "50"]), recipe, [])
+    assert fractions.group_levels["age"] == ("<25", "25-45", ">=45")
+
+
+def test_identifying_columns_reach_neither_table_nor_card(tmp_path):
+    raw = tmp_path / "raw.csv"
+    raw.write_text("name,age,job,paid,sex\nAda,1,a,no,f\nBob,2,b,yes,m\n")
+    recipe = dataset(drop=["name"], reader="delimited", files={"test": {"sources": [f"file:{raw}"]}})
+    read({"test": str(raw)}, str(tmp_path / "t.parquet"), str(tmp_path / "c.json"), name="d", recipe=recipe, given=[])
+    for file in ("t.parquet", "c.json"):
+        data = (tmp_path / file).read_bytes()
+        assert b"Ada" not in data and b"Bob" not in data
+
+
+def test_delimited_reads_adult_as_it_is(tmp_path):
+    train, test = tmp_path / "a", tmp_path / "b"
+    train.write_text("39, State-gov, <=50K\n50, ?, >50K\n\n")
+    test.write_text("|1x3 Cross validator\n25, Private, <=50K.\n")
+    options = READER | {"columns": ["age", "work", "income"], "skip_lines": {"test": 1}}
+    frame = delimited.read({"train": train, "test": test}, **options)
+    assert frame["work"].tolist() == ["State-gov", None, "Private"]
+    assert frame["income"].tolist() == ["<=50K", ">50K", "<=50K."]
+    recipe = dataset(inputs={"numeric": ["age"]}, target={"column": "income", "strip": "."}, groups={})
+    assert build_table(frame, recipe, []).classes == ("<=50K", ">50K")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("a,b\n", "has no rows"),
+        ('a,b\n"1,2\n', "not delimited as stated"),
+        ("a,b\n\xe9,2\n", "is not utf-8"),
+    ],
+)
+def test_delimited_refuses_what_it_cannot_read(tmp_path, text, told):
+    path = tmp_path / "x"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=told):
+        delimited.read({"x": path}, **READER)
+
+
+def write_idx(path, array):
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+    return path
+
+
+def test_idx_reads_pairs_and_refuses_truncated_files(tmp_path):
+    images = write_idx(tmp_path / "i", np.arange(12).reshape(3, 2, 2))
+    labels = write_idx(tmp_path / "l", np.array([1, 0, 1]))
+    frame = idx.read({"train-images": images, "train-labels": labels}, rows=None)
+    assert frame["label"].tolist() == [1, 0, 1] and frame["image"][2].tolist() == [[[8, 9], [10, 11]]]
+    images.write_bytes(images.read_bytes()[:-1])
+    with pytest.raises(InputError, match="holds 11 values where its header says 12"):
+        idx.read({"train-images": images, "train-labels": labels}, rows=None)
+    with pytest.raises(InputError, match="pairs"):
+        idx.read({"train": images}, rows=None)
+
+
+def test_a_card_counts_what_is_there():
+    about = card("d", build_table(rows(), dataset(), []), rows(), dataset(), {})
+    assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1}
+    assert about["groups"]["sex"] == [
+        {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0},
+        {"group": "m", "rows": 2, "share": 0.5, "base_rate": 1.0},
+    ]

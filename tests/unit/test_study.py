@@ -1,0 +1,146 @@
+"""Mistakes in a study file are told in one sentence that names the key and what is legal."""
+
+import pytest
+import yaml
+from studies import DELETE, tiny
+
+from fairweight.code_version import ROOT
+from fairweight.errors import InputError
+from fairweight.schema import resolve
+from fairweight.study import Cell, Study, alternation
+
+PRUNE = {"method": "global_magnitude", "sparsity": 0.5}
+
+MISTAKES = {
+    "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "Legal keys"]),
+    "misspelt key below": (
+        dict(datasets__adult__tarjet={}),
+        ["datasets: adult", "'tarjet'", "did you mean 'target'"],
+    ),
+    "misspelt option": (
+        dict(variants__pruned50__prune={"method": "global_magnitude", "sparsty": 0.5}),
+        ["variants: pruned50: prune", "'sparsty'", "'sparsity'"],
+    ),
+    "option out of range": (
+        dict(variants__pruned50__prune={"method": "global_magnitude", "sparsity": 1.0}),
+        ["variants: pruned50: prune: sparsity", "1.0"],
+    ),
+    "option missing": (
+        dict(variants__pruned50__prune={"method": "global_magnitude"}),
+        ["variants: pruned50: prune", "'sparsity' is missing"],
+    ),
+    "unknown method": (
+        dict(variants__pruned50__prune={"method": "global_magnitud"}),
+        ["variants: pruned50: prune", "did you mean 'global_magnitude'"],
+    ),
+    "unknown reader": (dict(datasets__adult__reader="csv"), ["datasets: adult: reader", "delimited, idx, parquet"]),
+    "unknown engine": (dict(engines=["onnx"]), ["engines", "onnxruntime"]),
+    "unknown module": (dict(augmentations__balanced={"method": "nowhere:f"}), ["augmentations: balanced", "nowhere"]),
+    "wrong type": (dict(seeds="two"), ["seeds", "'two'", "integer"]),
+    "no seed": (dict(seeds=0), ["seeds", "0", "minimum"]),
+    "key missing": (dict(datasets__adult__target=DELETE), ["datasets: adult", "'target' is missing"]),
+    "unsafe name": (dict(datasets={"../x": {}}), ["'../x'", "names become folders"]),
+    "unsafe study name": (dict(name="a/b"), ["name", "'a/b'", "names become folders"]),
+    "hidden name": (dict(name=".."), ["name", "names become folders"]),
+    "unknown parent": (dict(variants__int8__from="dens"), ["variants: int8: from", "'dens'", "dense, pruned50, int8"]),
+    "circle": (
+        dict(
+            variants__a={"from": "b", "prune": PRUNE},
+            variants__b={"from": "a", "prune": PRUNE},
+        ),
+        ["circle", "a -> b -> a"],
+    ),
+    "quantized parent": (
+        dict(variants__pruned50__from="int8"),
+        ["variants: pruned50: from", "'int8' is made by 'quantize'", "train or prune"],
+    ),
+    "two operations": (dict(variants__dense__prune=PRUNE), ["variants: dense", "train and prune", "exactly one"]),
+    "no operation": (dict(variants__int8={"from": "dense"}), ["variants: int8", "no operation"]),
+    "no parent": (dict(variants__int8={"quantize": "auto"}), ["variants: int8", "'from'"]),
+    "unknown recipe": (dict(variants__dense={"train": "hard"}), ["variants: dense: train", "'hard'", "standard"]),
+    "grid: dataset": (
+        dict(grid=[{"dataset": "adlt", "models": ["mlp"], "variants": ["dense"]}]),
+        ["grid: entry 1: dataset", "'adlt'", "adult"],
+    ),
+    "grid: model": (
+        dict(grid=[{"dataset": "adult", "models": ["cnn"], "variants": ["dense"]}]),
+        ["grid: entry 1: models", "'cnn'", "mlp"],
+    ),
+    "grid: variant": (
+        dict(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int4"]}]),
+        ["grid: entry 1: variants", "'int4'", "int8"],
+    ),
+    "grid: no model": (
+        dict(grid=[{"dataset": "adult", "variants": ["dense"]}]),
+        ["grid: entry 1", "'models' is empty"],
+    ),
+    "download without checksum": (
+        dict(datasets__adult__files__train__sha256=None),
+        ["datasets: adult: files: train", "'sha256' is missing"],
+    ),
+    "unknown scheme": (
+        dict(datasets__adult__files__train__sources=["ftp:x"]),
+        ["datasets: adult: files: train", "'ftp'", "https"],
+    ),
+    "identifier used": (dict(datasets__adult__drop=["age"]), ["datasets: adult: drop", "'age'"]),
+    "no official test file": (
+        dict(datasets__adult__files={"all": {"sources": ["file:x.csv"]}}),
+        ["datasets: adult: split", "'official'", "share"],
+    ),
+    "nothing left to train": (dict(datasets__adult__split={"test": "all"}), ["datasets: adult: split", "'all'"]),
+    "no inputs": (dict(datasets__adult__inputs={}), ["datasets: adult: inputs", "empty"]),
+    "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_told_in_one_sentence(mistake):
+    changes, told = MISTAKES[mistake]
+    with pytest.raises(InputError) as caught:
+        Study(resolve(tiny(**changes)))
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith((".", ")", "side"))
+    for part in told:
+        assert part in message
+
+
+def test_the_default_study_is_as_the_readme_says():
+    study = Study(resolve(yaml.safe_load((ROOT / "config/config.yaml").read_text())))
+    assert study.datasets == ["adult", "mnist"]
+    assert len(study.seeds) == 8
+    assert len(study.cells) == 2 * 2 * 6
+
+
+def test_defaults_are_filled_in_and_the_file_is_left_alone():
+    stated = tiny()
+    resolved = resolve(stated)
+    assert stated == tiny()
+    assert resolved["energy"]["watts_per_core"] == {"low": 4.4, "central": 7.5, "high": 15.6}
+    assert resolved["variants"]["int8"]["quantize"] == {"method": "auto"}
+    assert resolved["variants"]["dense"]["replicate"] == 0
+    assert resolve(resolved) == resolved
+
+
+def test_what_a_variant_is_compared_with_is_made_too():
+    study = Study(resolve(tiny()))
+    assert Cell("adult", "none", "mlp", "dense", "onnxruntime") in study.cells
+    assert study.lineage("int8") == ["int8", "dense"]
+    assert study.baseline("int8") == study.baseline("dense") == "dense"
+
+
+def test_a_replicate_is_compared_with_the_first_of_its_recipe():
+    study = Study(resolve(tiny(variants__again={"train": "standard", "replicate": 1})))
+    assert study.baseline("again") == "dense"
+
+
+def test_finetuning_inherits_the_recipe_of_the_root():
+    study = Study(resolve(tiny()))
+    assert study.training_recipe("pruned50") == study.config["training"]["standard"] | {"epochs": 1}
+
+
+def test_an_alternation_matches_its_names_and_nothing_else():
+    import re
+
+    assert re.fullmatch(alternation(["a.b", "c"]), "a.b")
+    assert not re.fullmatch(alternation(["a.b", "c"]), "axb")
+    assert not re.match(alternation([]), "")
