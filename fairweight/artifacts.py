@@ -6,7 +6,6 @@ nothing that looks like a result.
 
 import contextlib
 import json
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +36,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -288,6 +287,6 @@ def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
 
 def read_frame(path: str | Path) -> "pd.DataFrame":
     """Read a tidy table."""
-    import pandas as pd
+    import pandas as pd  # noqa: PLC0415 - half a second that steps without data frames save
 
     return pd.read_parquet(path)

@@ -9,7 +9,6 @@ import ast
 import difflib
 import functools
 import importlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +58,7 @@ def locate(folder: str, name: str) -> Path:
 def _locate_user_module(module: str, folder: str, name: str) -> Path:
     # by path: importlib.util.find_spec of a dotted name would import its parent package
     relative = Path(*module.split("."))
-    for entry in [os.getcwd(), *sys.path]:
+    for entry in [str(Path.cwd()), *sys.path]:
         for candidate in (Path(entry) / relative.with_suffix(".py"), Path(entry) / relative / "__init__.py"):
             if candidate.is_file():
                 return candidate.resolve()
@@ -89,12 +88,11 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
     path = locate(folder, name)
     tree = _syntax_tree(path)
     for node in tree.body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if value := next((node.value for t in targets if isinstance(t, ast.Name) and t.id == "OPTIONS"), None):
-            stated: dict[str, dict[str, Any]] = ast.literal_eval(value)
-            return stated
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(t, ast.Name) and t.id == "OPTIONS" for t in targets):
+                stated: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
+                return stated
     function = _function(tree, _entry_point(folder, name))
     if function is None:
         raise InputError(f"{path} defines no function {_entry_point(folder, name)!r}, which {folder}: {name} needs")
@@ -127,8 +125,8 @@ def load(folder: str, name: str) -> Callable[..., Any]:
     """
     locate(folder, name)
     if ":" in name:
-        if os.getcwd() not in sys.path:
-            sys.path.insert(0, os.getcwd())
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
         module = importlib.import_module(name.split(":", maxsplit=1)[0])
     else:
         module = importlib.import_module(f"fairweight.{folder}.{name}")

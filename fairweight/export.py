@@ -1,7 +1,8 @@
 """From a float model to the one ONNX file that ships."""
 
-import io
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -65,21 +66,21 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
 def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
     # two example rows: an exporter may take a size of one for a constant
     example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
-    written = io.BytesIO()
     # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        written = Path(folder) / "model.onnx"
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             shipped,
             example,
-            written,
+            str(written),
             dynamo=False,
             opset_version=OPSET,
             input_names=list(feeds),
             output_names=["probabilities"],
             dynamic_axes={name: {0: "rows"} for name in [*feeds, "probabilities"]},
         )
-    proto = onnx.load_from_string(written.getvalue())
+        proto = onnx.load(str(written))
     _strip(proto)
     return proto
 

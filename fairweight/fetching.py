@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 def cache_folder(stated: str | None) -> Path:
     """Folder of the download cache: FAIRWEIGHT_CACHE, else the study's `cache`, else `~/.cache/fairweight`."""
-    base = os.environ.get("FAIRWEIGHT_CACHE") or stated or os.path.join(os.path.expanduser("~"), ".cache", "fairweight")
-    return Path(base)
+    stated = os.environ.get("FAIRWEIGHT_CACHE") or stated
+    return Path(stated).expanduser() if stated else Path.home() / ".cache" / "fairweight"
 
 
 def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: str | None, name: str) -> None:

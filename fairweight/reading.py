@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -199,10 +200,10 @@ def _groups(frame: pd.DataFrame, stated: dict[str, Any]) -> tuple[dict[str, np.n
 def _bins(frame: pd.DataFrame, recipe: dict[str, Any], place: str) -> tuple[pd.Series, list[str]]:
     numbers = pd.to_numeric(_present(frame, recipe["column"], place), errors="coerce")
     cuts = sorted(recipe["bins"])
-    names = [f"<{cuts[0]:g}"] + [f"{a:g}-{b:g}" for a, b in zip(cuts, cuts[1:], strict=False)] + [f">={cuts[-1]:g}"]
+    names = [f"<{cuts[0]:g}"] + [f"{a:g}-{b:g}" for a, b in itertools.pairwise(cuts)] + [f">={cuts[-1]:g}"]
     whole = numbers.dropna()
     if all(float(cut).is_integer() for cut in cuts) and (whole == whole.round()).all():  # 25-59 needs no footnote
-        names[1:-1] = [f"{a:g}-{b - 1:g}" for a, b in zip(cuts, cuts[1:], strict=False)]
+        names[1:-1] = [f"{a:g}-{b - 1:g}" for a, b in itertools.pairwise(cuts)]
     position = np.digitize(numbers.to_numpy(dtype=float), cuts)
     values = pd.Series([names[p] for p in position], index=frame.index, dtype=object).mask(numbers.isna(), None)
     return values, names

@@ -115,28 +115,32 @@ def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
         raise InputError(sentence(errors[0], place))
 
 
-def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> str:
+def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
+    error: jsonschema.ValidationError, place: tuple[str, ...] = ()
+) -> str:
     """One sentence for a validation error: where, what, and what is legal."""
     where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "study file"
-    rule = error.validator_value
+    rule: Any = error.validator_value
+    schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
+    instance: Any = error.instance
     match error.validator:
         case "additionalProperties":
-            legal = list(error.schema.get("properties", {}))
-            extra = next(key for key in error.instance if key not in legal)
+            legal = list(schema.get("properties", {}))
+            extra = next(key for key in instance if key not in legal)
             near = difflib.get_close_matches(str(extra), legal, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             return f"{where}: the key {extra!r} is not known; {hint}Legal keys: {', '.join(legal)}."
         case "required":
-            missing = next(key for key in rule if key not in error.instance)
+            missing = next(key for key in rule if key not in instance)
             return f"{where}: the key {missing!r} is missing."
         case "type":
             kinds = rule if isinstance(rule, str) else " or ".join(rule)
-            return f"{where}: {error.instance!r} is not of type {kinds}."
+            return f"{where}: {instance!r} is not of type {kinds}."
         case "enum":
-            return f"{where}: {error.instance!r} is not one of {', '.join(map(repr, rule))}."
+            return f"{where}: {instance!r} is not one of {', '.join(map(repr, rule))}."
         case "oneOf":
-            return f"{where}: {error.instance!r} is not legal; {error.schema.get('description', '')}"
-        case _ if remedy := error.schema.get("x-remedy"):
-            return f"{where}: {error.instance!r} is not a legal name; {remedy}."
+            return f"{where}: {instance!r} is not legal; {schema.get('description', '')}"
+        case _ if remedy := schema.get("x-remedy"):
+            return f"{where}: {instance!r} is not a legal name; {remedy}."
         case _:
             return f"{where}: {error.message}."

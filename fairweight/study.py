@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fairweight import components
+from fairweight import components, energy
 from fairweight.errors import InputError
 
 OPERATIONS = ("train", "prune", "quantize", "given")
@@ -58,6 +58,7 @@ class Study:
         self._check_variants()
         for name, dataset in config["datasets"].items():
             _check_dataset(name, dataset)
+        energy.intensity(config["energy"]["country"])  # tells an unknown country
         self.cells = self._cells()
         self._check_uses()
 

@@ -1,5 +1,6 @@
 """Multilayer perceptron with ReLU, of any widths."""
 
+import itertools
 import math
 
 from torch import nn
@@ -13,6 +14,6 @@ def build(features: tuple[int, ...], classes: int, *, hidden: list[int]) -> nn.M
     """Linear layers of the given widths with ReLU between them; 784-128-10 for 28x28 images and `hidden: [128]`."""
     widths = [math.prod(features), *hidden]
     layers: list[nn.Module] = [nn.Flatten()]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], classes))

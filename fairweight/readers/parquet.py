@@ -33,6 +33,6 @@ def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
         if frame.empty:
             raise InputError(f"file {name!r} has no rows")
         frames.append(frame.assign(__file__=name))
-        if list(frames[0].columns) != list(frame.columns) + ["__file__"]:
+        if list(frames[0].columns) != [*frame.columns, "__file__"]:
             raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
     return pd.concat(frames, ignore_index=True)

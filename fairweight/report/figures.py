@@ -56,8 +56,10 @@ def _legend(figure: Figure, results: Results, cells: pd.DataFrame) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
 
 
-def curves(results: Results) -> HTML:
-    """Validation loss over the epochs, a line a seed."""
+def curves(results: Results) -> HTML | None:
+    """Validation loss over the epochs, a line a seed; None where nothing was trained."""
+    if results.curves.empty:
+        return None
     trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
     table = results.curves[results.curves["variant"].isin(trained)]
     combinations = (
@@ -74,7 +76,7 @@ def curves(results: Results) -> HTML:
         axis.set_title(f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}", fontsize=9)
         axis.set_xlabel("epoch")
         axis.set_ylabel("validation loss, nats")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     shown = [v for v in trained if v in set(table["variant"])]
     figure.legend(
         handles=[Line2D([], [], color=colours[v], label=v) for v in shown],
@@ -84,8 +86,10 @@ def curves(results: Results) -> HTML:
     return picture(figure, caption, "Lines of validation loss over epochs for each dataset and augmentation.")
 
 
-def trade_off(results: Results, dataset: str) -> HTML:
-    """Accuracy, and that of the worst group, against bytes to transfer and latency."""
+def trade_off(results: Results, dataset: str) -> HTML | None:
+    """Accuracy, and that of the worst group, against bytes to transfer and latency; None where nothing ships."""
+    if results.profiles.empty or dataset not in set(results.profiles["dataset"]):
+        return None
     attributes = list(results.study["datasets"][dataset]["groups"])
     size = results.study["profile"]["batch_sizes"][0]
     qualities = [("accuracy, %", results.measured("accuracy"))]

@@ -2,19 +2,28 @@
 
 import base64
 import io
+import math
 from collections.abc import Collection
 from html import escape
 from typing import Any
 
-from IPython.display import HTML
+import pandas as pd
+from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
 
 
+def show(*pieces: HTML | None) -> None:
+    """Show the pieces that there are; a study without groups, say, has no figure of them."""
+    for piece in pieces:
+        if piece is not None:
+            display(piece)
+
+
 def missing(value: Any) -> bool:
     """Whether a value is None or NaN."""
-    return value is None or value != value
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def number(value: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:

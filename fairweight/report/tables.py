@@ -1,5 +1,7 @@
 """The report's tables.  They arrange and format what the summaries hold, and compute nothing."""
 
+from typing import Any
+
 import pandas as pd
 from IPython.display import HTML
 
@@ -12,7 +14,7 @@ KEYS = ["dataset", "augmentation", "model", "variant", "engine"]
 
 def data_cards(results: Results) -> HTML:
     """One row a dataset."""
-    rows = []
+    rows: list[list[str]] = []
     for card in results.cards:
         missing_values = {column: n for column, n in card["missing"].items() if n}
         shape = " x ".join(map(str, card["image"])) + " pixels" if card["image"] else (
@@ -35,7 +37,8 @@ def data_cards(results: Results) -> HTML:
 
 def group_cards(results: Results) -> HTML:
     """One row a group of each dataset."""
-    rows, breaks = [], set()
+    rows: list[list[str]] = []
+    breaks: set[int] = set()
     for card in results.cards:
         for attribute, groups in card["groups"].items():
             breaks.add(len(rows))
@@ -92,8 +95,10 @@ def variants(results: Results, dataset: str) -> HTML:
     return _variant_table(results, dataset, columns, note)
 
 
-def resources(results: Results, dataset: str) -> HTML:
+def resources(results: Results, dataset: str) -> HTML | None:
     """Size, latency and energy of each variant of a dataset, with its change against its baseline."""
+    if results.profiles.empty or dataset not in set(results.profiles["dataset"]):
+        return None
     sizes = results.study["profile"]["batch_sizes"]
     columns = [
         ("File, kB", results.measured("size_bytes"), 1, 1e-3),
@@ -121,7 +126,9 @@ def _variant_table(
 ) -> HTML:
     cells = results.ordered(results.variants[results.variants["dataset"] == dataset][KEYS].drop_duplicates())
     several = {key: cells[key].nunique() > 1 for key in ("model", "augmentation", "engine")}
-    rows, breaks, previous = [], set(), None
+    rows: list[list[str]] = []
+    breaks: set[int] = set()
+    previous: Any = None
     for _, cell in cells.iterrows():
         block = (cell["model"], cell["engine"], cell["augmentation"])
         if previous not in (None, block):
@@ -148,9 +155,13 @@ def _value(found: pd.DataFrame, digits: int, scale: float) -> str:
     return f"{text}\n{with_spread(entry['change_mean'], entry['change_sd'], digits, scale, signed=True)}"
 
 
-def compression(results: Results) -> HTML:
+def compression(results: Results) -> HTML | None:
     """What was checked of each compressed file: sparsity, integer operators, size against the parent's file."""
-    rows, breaks, previous = [], set(), None
+    if results.checks.empty:
+        return None
+    rows: list[list[str]] = []
+    breaks: set[int] = set()
+    previous: Any = None
     keys = ["dataset", "model", "variant"]
     for (dataset, model, variant), checks in results.ordered(results.checks).groupby(keys, sort=False):
         if previous not in (None, dataset):

@@ -112,7 +112,7 @@ def test_a_group_column_of_50_000_values_is_refused():
     frame = pd.DataFrame(
         {"age": 1.0, "job": "a", "paid": ["no", "yes"] * (size // 2), "sex": [f"s{i}" for i in range(size)]}
     )
-    with pytest.raises(InputError, match="50,000 distinct values.*give 'bins'"):
+    with pytest.raises(InputError, match=r"50,000 distinct values.*give 'bins'"):
         build_table(frame.assign(__file__="train"), dataset(), [])
 
 

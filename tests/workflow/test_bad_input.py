@@ -1,0 +1,97 @@
+"""A user's mistake ends a run in one sentence, without a traceback, and leaves nothing that looks like a result."""
+
+import os
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+ROWS = ["age,paid,sex", *(f"{20 + i % 40},{'yes' if i % 3 else 'no'},{'f' if i % 2 else 'm'}" for i in range(60))]
+
+
+def csv_study(run, rows=ROWS, **changes):
+    (run.folder / "data.csv").write_text("\n".join(rows) + "\n")
+    dataset = {
+        "reader": "delimited",
+        "files": {"all": {"sources": ["file:data.csv"]}},
+        "inputs": {"numeric": ["age"]},
+        "target": {"column": "paid"},
+        "groups": {"sex": {"column": "sex"}},
+        "split": {"test": 0.3},
+    }
+    grid = [{"dataset": "people", "models": ["mlp"], "variants": ["dense"]}]
+    return run.study(name="bad.yaml", datasets={"people": dataset | changes}, grid=grid, seeds=1)
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return type(finished)(tmp_path)
+
+
+MISTAKES = {
+    "absent target": (
+        ROWS,
+        {"target": {"column": "payed"}},
+        "target: column 'payed' is not in the data (did you mean 'paid'?)",
+    ),
+    "one class": ([r.replace("no", "yes") for r in ROWS], {}, "all 60 labels are 'yes'"),
+    "constant group": ([r.replace(",f", ",m") for r in ROWS], {}, "groups: sex: has only the group m"),
+    "infinity": ([*ROWS, "inf,yes,f"], {}, "inputs: numeric: column 'age': 1 values are infinite"),
+    "NaN": ([*ROWS, "nan,yes,f"], {}, "inputs: numeric: column 'age': 1 of 61 values are missing"),
+    "no rows": (ROWS[:1], {}, "file 'all' has no rows"),
+    "lonely class": ([*ROWS, "33,maybe,f"], {}, "a stratified share of 0.3 cannot be drawn"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_data_that_do_not_fit(run, mistake):
+    rows, changes, told = MISTAKES[mistake]
+    output = run.snakemake(csv_study(run, rows, **changes), ok=False)
+    sentence = next(line for line in output.splitlines() if line.startswith("fairweight: datasets: people: "))
+    assert told in sentence
+    assert "Traceback" not in output
+    assert not list(run.folder.glob("results/tiny/seed-*/people/*/augmented.parquet"))
+
+
+def test_an_empty_file_and_a_differing_checksum(run):
+    study = csv_study(run)
+    (run.folder / "data.csv").write_text("")
+    assert (
+        "fairweight: datasets: people: files: all could not be had from any of its sources: file:data.csv: the file is empty"
+        in (run.snakemake(study, ok=False))
+    )
+    study = csv_study(run, files={"all": {"sources": ["file:data.csv"], "sha256": "0" * 64}})
+    assert f"the checksum differs (expected {'0' * 64}" in run.snakemake(study, ok=False)
+    assert not list(run.folder.glob("results/tiny/data/people/raw/*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seedz": 1}, "study file: study file: the key 'seedz' is not known; did you mean 'seeds'?"),
+        ({"datasets": {"../x": {}}}, "'../x' is not a legal name"),
+        ({"energy": {"country": "XXX"}}, "energy: country: 'XXX' is not in CodeCarbon's table"),
+    ],
+)
+def test_a_study_file_with_a_mistake_starts_nothing(run, changes, told):
+    output = run.snakemake(run.study(**changes), ok=False)
+    assert told in output and "Traceback" not in output
+    assert not (run.folder / "results").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(run):
+    small = run.folder / "results"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        study = csv_study(run, [ROWS[0], *(row + str(i) for i, row in enumerate(ROWS[1:] * 1500))][:90_000])
+        output = run.snakemake(study, ok=False)
+        assert "the disk is full at" in output and "Traceback" not in output
+        left = [p for p in small.rglob("*") if p.is_file() and "logs" not in p.parts]
+        assert left == []
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
