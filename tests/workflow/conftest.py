@@ -47,7 +47,7 @@ class Run:
         shutil.copytree(self.folder, folder, dirs_exist_ok=True, symlinks=True)
         return Run(folder, self.checkout)
 
-    def study(self, name="study.yaml", base="tiny.yaml", **changes):
+    def study(self, file="study.yaml", base="tiny.yaml", **changes):
         """A study file in this folder, changed at paths such as `datasets__adult__drop`."""
         study = yaml.safe_load((CONFIG / base).read_text())
         for path, value in changes.items():
@@ -56,7 +56,7 @@ class Run:
             for key in parents:
                 node = node[key]
             node[last] = value
-        path = self.folder / name
+        path = self.folder / file
         path.write_text(yaml.safe_dump(study, sort_keys=False))
         return path
 

@@ -21,7 +21,7 @@ def csv_study(run, rows=ROWS, **changes):
         "split": {"test": 0.3},
     }
     grid = [{"dataset": "people", "models": ["mlp"], "variants": ["dense"]}]
-    return run.study(name="bad.yaml", datasets={"people": dataset | changes}, grid=grid, seeds=1)
+    return run.study(file="bad.yaml", datasets={"people": dataset | changes}, grid=grid, seeds=1)
 
 
 @pytest.fixture
