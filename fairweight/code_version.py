@@ -71,9 +71,10 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 @functools.cache
 def imported_files(path: Path) -> tuple[Path, ...]:
-    """Files of this checkout that a Python file imports, at any depth of its code.
+    """Files that a Python file imports, at any depth of its code: fairweight's own, and those of a user's package.
 
-    A user's own module is followed through the modules beside it in the same way.
+    A user's imports are looked for beside the package that the file belongs to, and in the folder of the run; what is
+    installed elsewhere is not followed.
     """
     if path.suffix != ".py":
         return ()
@@ -81,30 +82,34 @@ def imported_files(path: Path) -> tuple[Path, ...]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found.update(_files_of(alias.name, path))
+                found.update(_files_of(alias.name, _bases(path)))
         elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, path)
-            found.update(_files_of(base, path))
-            for alias in node.names:
-                found.update(_files_of(f"{base}.{alias.name}", path))
+            # `from ..x import y` starts so many folders above the file
+            bases = [path.parents[node.level - 1]] if node.level else _bases(path)
+            modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
+            for module in modules:
+                found.update(_files_of(module, bases))
     return tuple(sorted(found - {path}))
 
 
-def _absolute(node: ast.ImportFrom, path: Path) -> str:
-    if not node.level:
-        return node.module or ""
-    parents = path.relative_to(ROOT).parts[: -node.level] if path.is_relative_to(ROOT) else ()
-    return ".".join([*parents, node.module or ""]).strip(".")
+def _bases(importer: Path) -> list[Path]:
+    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
+        return [ROOT]
+    top = importer.parent
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    return [ROOT, top, Path.cwd()]
 
 
-def _files_of(module: str, importer: Path) -> list[Path]:
-    relative = Path(*module.split(".")) if module else Path()
-    bases = [ROOT] if module.split(".", maxsplit=1)[0] == "fairweight" else []
-    if not importer.is_relative_to(PACKAGE):
-        bases.append(importer.parent)
-    files = []
+def _files_of(module: str, bases: list[Path]) -> list[Path]:
+    """The file of a module and the `__init__.py` of each package above it, below the first base that has it."""
+    parts = module.split(".") if module else []
     for base in bases:
-        for candidate in (base / relative.with_suffix(".py"), base / relative / "__init__.py"):
-            if module and candidate.is_file():
-                files.append(candidate.resolve())
-    return files
+        place = base.joinpath(*parts)
+        if base == ROOT and parts[:1] != ["fairweight"]:
+            continue  # beside the package stand tests and the like
+        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+            if parts and candidate.is_file():
+                packages = [base.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
+                return [candidate.resolve(), *(p.resolve() for p in packages if p.is_file())]
+    return []

@@ -73,7 +73,10 @@ def _entry_point(folder: str, name: str) -> str:
 
 @functools.cache
 def _syntax_tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise InputError(f"{path}, line {error.lineno}, is not Python: {error.msg}") from None
 
 
 def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
@@ -102,8 +105,8 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
         if default is not None:
             try:
                 found[argument.arg] = {"default": ast.literal_eval(default)}
-            except ValueError:
-                found[argument.arg] = {}
+            except ValueError:  # an expression: there is a default, known only when it runs
+                found[argument.arg] = {"x-default": ast.unparse(default)}
     return found
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fairweight.cost import write_cost
 from fairweight.errors import InputError
+from fairweight.runlock import hold
 
 
 @contextlib.contextmanager
@@ -22,6 +23,10 @@ def job(log: str, cost: str, threads: int) -> Iterator[None]:
         cost: JSON file, written last and only when the step has succeeded.
         threads: cores that the step holds; recorded.
     """
+    try:
+        hold()
+    except InputError as error:
+        sys.exit(f"fairweight: {error}")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -39,10 +44,12 @@ def job(log: str, cost: str, threads: int) -> Iterator[None]:
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
         place = error.filename or Path(cost).parent
-        sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            sys.exit(f"fairweight: {place} cannot be written or read ({error.strerror}); mend its permissions.")
+        raise
 
 
 def _limit_threads(threads: int) -> None:

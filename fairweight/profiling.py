@@ -11,6 +11,7 @@ import numpy as np
 from fairweight import components
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import cpu_clock, load_average
+from fairweight.randomness import generator
 from fairweight.shipped import read_signature, sizes
 from fairweight.table import Table
 
@@ -83,9 +84,9 @@ def profile(
     for candidate in candidates:
         _warm_up(candidate, seconds)
     for number in range(rounds):
-        # another order each round: no file always follows the same one
-        for candidate in candidates[number % len(candidates) :] + candidates[: number % len(candidates)]:
-            candidate.visit()
+        # another order each round: no file always follows the same one, whose data it would find in the cache
+        for position in generator("profile", number).permutation(len(candidates)):
+            candidates[position].visit()
         print(f"round {number + 1}/{rounds} over {len(candidates)} files and batch sizes")
     module = __import__(f"fairweight.engines.{engine}", fromlist=["VERSION"]) if ":" not in engine else None
     common = {

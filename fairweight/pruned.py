@@ -41,6 +41,7 @@ def prune(
     history: list[dict[str, Any]] = []
     if finetune["epochs"]:
         data = Data.read(table, split, augmented)
+        torch.manual_seed(integer("initialise", variant, seed))  # for what an architecture draws while it trains
         history = fit(pruned, data, finetune, order=integer("finetune", variant, seed), masks=masks)
     pruned.save(model, about, sparsity=sparsity(pruned), pruning=recipe)
     check_zeros(model, about, masks)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fairweight import components
 from fairweight.artifacts import write_json, write_table
-from fairweight.cards import card
+from fairweight.cards import contents
 from fairweight.errors import InputError
 from fairweight.table import MISSING, Table
 
@@ -20,14 +20,14 @@ MOST_CLASSES = 1_000
 
 
 def read(
-    files: dict[str, str], table: str, card_path: str, *, name: str, recipe: dict[str, Any], given: list[str]
+    files: dict[str, str], table: str, contents_path: str, *, name: str, recipe: dict[str, Any], given: list[str]
 ) -> None:
-    """Read a dataset's raw files and write its table and its data card.
+    """Read a dataset's raw files and write its table and a count of what it holds.
 
     Args:
         files: name of the raw file -> path.
         table: Parquet file to write.
-        card_path: JSON file to write.
+        contents_path: JSON file to write.
         name: the dataset's name, for messages.
         recipe: the dataset's part of the study file.
         given: columns of scores to keep.
@@ -44,7 +44,7 @@ def read(
         raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: _checksum(path) for key, path in paths.items()}
     write_table(table, rows)
-    write_json(card_path, card(name, rows, frame, recipe, checksums))
+    write_json(contents_path, contents(rows, frame, recipe["drop"], checksums))
 
 
 def _checksum(path: Path) -> str:
@@ -66,11 +66,13 @@ def build_table(frame: pd.DataFrame, recipe: dict[str, Any], given: list[str]) -
     inputs, target = recipe["inputs"], recipe["target"]
     for column in recipe["drop"]:
         _present(frame, column, "drop")
+    frame = frame.drop(columns=recipe["drop"])
     label, classes = _labels(frame, target)
     numeric = [_numbers(frame, c, "inputs: numeric", inputs["missing_numeric"]) for c in inputs["numeric"]]
     categorical, levels = [], {}
     for column in inputs["categorical"]:
-        values = _present(frame, column, "inputs: categorical").fillna(MISSING).astype(str)
+        values = _present(frame, column, "inputs: categorical").astype(object)
+        values = values.where(values.notna(), MISSING).astype(str)
         codes, found = pd.factorize(values, sort=True)
         categorical.append(codes)
         levels[column] = tuple(found)
@@ -115,7 +117,8 @@ def _numbers(frame: pd.DataFrame, column: str, place: str, missing: str) -> np.n
         raise InputError(
             f"{where}: {values[first]!r} in data row {first} is not a number; list it under 'categorical'?"
         )
-    infinite = np.isinf(numbers)
+    with np.errstate(over="ignore"):
+        infinite = np.isinf(numbers.astype(np.float32))  # what is too large for a model's numbers, too
     if infinite.any():
         first = int(infinite.idxmax())
         raise InputError(
@@ -216,5 +219,12 @@ def _ranges(frame: pd.DataFrame, recipe: dict[str, Any], place: str) -> tuple[pd
         raise InputError(f"{place}: file: there are no rows of a file {recipe['file']!r}; the files are {found}")
     values = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     for level, (first, last) in recipe["ranges"].items():
-        values.iloc[positions[first : last + 1]] = level
+        if not first <= last < len(positions):
+            raise InputError(
+                f"{place}: ranges: {level}: [{first}, {last}] is not within the file's rows 0 to {len(positions) - 1}"
+            )
+        rows = positions[first : last + 1]
+        if values.iloc[rows].notna().any():
+            raise InputError(f"{place}: ranges: {level}: [{first}, {last}] overlaps another range")
+        values.iloc[rows] = level
     return values, list(recipe["ranges"])

@@ -6,6 +6,7 @@ itself depends on.
 
 import copy
 import difflib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def _find(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[
 
 def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
     try:
-        components.options(folder, name) if ":" not in name else components.locate(folder, name)
+        components.options(folder, name)
     except InputError as error:
         raise InputError(f"{': '.join(place)}: {error}.") from None
 
@@ -86,12 +87,14 @@ def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...])
 
 def component_schema(folder: str, name: str, key: str) -> Config:
     """JSON Schema of a recipe that names a component: its options, closed."""
-    properties: Config = {key: {"type": "string"}, **components.options(folder, name)}
+    options = components.options(folder, name)
+    properties: Config = {key: {"type": "string"}, **copy.deepcopy(options)}
     if folder == "pruning":
         properties["finetune"] = read_schema()["$defs"]["variant"]["properties"]["prune"]["properties"]["finetune"]
-    required = [option for option, schema in properties.items() if "default" not in schema and option != key]
-    stated = [option for option in required if components.options(folder, name).get(option)]
-    return {"type": "object", "properties": properties, "additionalProperties": False, "required": stated}
+    for schema in properties.values():
+        schema.pop("x-default", None)
+    required = [option for option, schema in options.items() if not {"default", "x-default"} & set(schema)]
+    return {"type": "object", "properties": properties, "additionalProperties": False, "required": required}
 
 
 def _with_defaults() -> type[Any]:
@@ -104,7 +107,17 @@ def _with_defaults() -> type[Any]:
                     instance.setdefault(name, copy.deepcopy(subschema["default"]))
         yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
 
-    return jsonschema.validators.extend(base, {"properties": fill})
+    checker = base.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+    return jsonschema.validators.extend(base, {"properties": fill}, type_checker=checker)
+
+
+def _is_integer(_checker: Any, value: Any) -> bool:
+    # JSON Schema takes 2.0 for an integer; `range` does not
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:

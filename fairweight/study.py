@@ -7,6 +7,7 @@ and the questions that the rules ask.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fairweight import components, energy
@@ -171,6 +172,11 @@ class Study:
             dataset, operation = self.config["datasets"][cell.dataset], self.variants[cell.variant].operation
             place = f"datasets: {cell.dataset}"
             if operation == "given":
+                column = self.variants[cell.variant].recipe["given"]["column"]
+                if column in dataset["drop"]:
+                    raise InputError(
+                        f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
+                    )
                 continue
             if dataset["split"]["test"] == "all":
                 raise InputError(
@@ -206,6 +212,11 @@ class Study:
         seeds = self.seeds[: self.config["profile"]["seeds"]]
         wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
         return [(seed, cell) for seed in seeds for cell in wanted]
+
+
+def local_path(reference: str) -> Path:
+    """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive."""
+    return Path(reference.partition("#")[0]).expanduser()
 
 
 def alternation(names: Iterable[str]) -> str:

@@ -64,7 +64,8 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
     if parts[0] == "data":
         return {"dataset": parts[1]}
     if parts[0] == "profile":
-        return {"dataset": parts[1], "model": parts[2], "engine": Path(path).name.split(".")[0]}
+        engine = Path(path).name.removesuffix(".parquet").removesuffix(".profile.cost.json")
+        return {"dataset": parts[1], "model": parts[2], "engine": engine}
     return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fairweight import components
 from fairweight.artifacts import read_augmented, read_split, read_table, write_rows
+from fairweight.errors import InputError
 from fairweight.models import Model
 from fairweight.randomness import integer
 from fairweight.table import Signature, Table
@@ -113,6 +114,9 @@ def fit(
 
     Returns:
         The training curve, one entry an epoch (columns of CURVE; losses are means in nats).
+
+    Raises:
+        InputError: training diverged.
     """
     torch.use_deterministic_algorithms(True)
     objective = components.load("objectives", recipe["objective"]["method"])
@@ -123,7 +127,7 @@ def fit(
     schedule = _schedule(recipe, optimizer)
     shuffle = torch.Generator().manual_seed(order)
     history: list[dict[str, Any]] = []
-    best, state = float("inf"), None
+    best, best_epoch, state = float("inf"), 0, None
     for epoch in range(1, recipe["epochs"] + 1):
         started, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
         permutation = torch.randperm(len(training.labels), generator=shuffle)
@@ -146,18 +150,14 @@ def fit(
             f"epoch {epoch}/{recipe['epochs']}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}"
         )
         if validation_loss < best:
-            best, state = validation_loss, copy.deepcopy(model.body.state_dict())
-        elif recipe["patience"] and epoch - _best_epoch(history) >= recipe["patience"]:
+            best, best_epoch, state = validation_loss, epoch, copy.deepcopy(model.body.state_dict())
+        elif recipe["patience"] and epoch - best_epoch >= recipe["patience"]:
             break
     if state is None:
-        raise FloatingPointError("the validation loss was never finite; lower the learning rate")
+        raise InputError("training: the validation loss was never finite; lower the learning rate.")
     model.body.load_state_dict(state)
-    history[_best_epoch(history) - 1]["best"] = True
+    history[best_epoch - 1]["best"] = True
     return history
-
-
-def _best_epoch(history: list[dict[str, Any]]) -> int:
-    return int(min(history, key=lambda entry: entry["validation_loss"])["epoch"])
 
 
 def _epoch(

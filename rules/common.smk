@@ -10,7 +10,7 @@ from fairweight import components
 from fairweight.code_version import ROOT, code_version
 from fairweight.errors import InputError
 from fairweight.schema import resolve
-from fairweight.study import GIVEN, Study, alternation
+from fairweight.study import GIVEN, Study, alternation, local_path
 
 try:
     config.update(resolve(config))
@@ -29,6 +29,22 @@ def recipe(*path):
         return node
 
     return look
+
+
+def part(mapping, *keys):
+    """These keys of a mapping, so that a rule reruns for what it uses."""
+    return {key: mapping[key] for key in keys}
+
+
+def raw_file(wildcards):
+    """What the study file says of a raw file."""
+    return config["datasets"][wildcards.dataset]["files"][wildcards.file]
+
+
+def local_sources(file):
+    """Local files among the sources, which make the rule run again when they change."""
+    paths = [local_path(s.removeprefix("file:")) for s in file["sources"] if s.startswith("file:")]
+    return [str(path) for path in paths if path.exists()]
 
 
 def code(script, files=(), **components):
@@ -101,6 +117,7 @@ def costs():
     """The costs of all steps that lead to the summaries."""
     found = []
     for dataset in STUDY.datasets:
+        found.append(f"<results>/data/{dataset}/card.cost.json")
         found += [
             f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]
         ]

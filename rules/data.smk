@@ -3,26 +3,15 @@
 
 rule fetch:
     input:
-        lambda w: [
-            source.removeprefix("file:").partition("#")[0]
-            for source in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]
-            if source.startswith("file:") and Path(source.removeprefix("file:").partition("#")[0]).exists()
-        ],
+        lambda w: local_sources(raw_file(w)),
     output:
         raw="<results>/data/{dataset}/raw/{file}",
         cost="<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json",
     log:
         "<logs>/fetch/{dataset}/{file}.log",
-    retries: 0
     params:
-        recipe=recipe("datasets", "{dataset}", "files", "{file}"),
-        cache=lambda w: config["cache"],
-        code=code(
-            "fetch",
-            sources=lambda w: {
-                s.split(":")[0] for s in recipe("datasets", "{dataset}", "files", "{file}")(w)["sources"]
-            },
-        ),
+        sha256=lambda w: raw_file(w)["sha256"],
+        code=code("fetch"),
     message:
         "Fetch {wildcards.file} of {wildcards.dataset}"
     script:
@@ -36,19 +25,36 @@ rule read:
         ),
     output:
         table="<results>/data/{dataset}/table.parquet",
-        card="<results>/data/{dataset}/card.json",
+        contents="<results>/data/{dataset}/contents.json",
         cost="<results>/data/{dataset}/read.cost.json",
     log:
         "<logs>/read/{dataset}.log",
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
-        recipe=recipe("datasets", "{dataset}"),
+        recipe=lambda w: part(config["datasets"][w.dataset], "reader", "inputs", "target", "groups", "drop"),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
     message:
         "Read {wildcards.dataset}"
     script:
         "../scripts/read.py"
+
+
+rule card:
+    input:
+        contents="<results>/data/{dataset}/contents.json",
+    output:
+        card="<results>/data/{dataset}/card.json",
+        cost="<results>/data/{dataset}/card.cost.json",
+    log:
+        "<logs>/card/{dataset}.log",
+    params:
+        recipe=lambda w: part(config["datasets"][w.dataset], "title", "licence", "homepage", "files"),
+        code=code("card"),
+    message:
+        "Describe {wildcards.dataset}"
+    script:
+        "../scripts/card.py"
 
 
 rule split:

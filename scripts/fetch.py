@@ -4,8 +4,9 @@ from fairweight.job import job
 with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
     fetch(
         snakemake.output.raw,
-        sources=snakemake.params.recipe["sources"],
-        sha256=snakemake.params.recipe["sha256"],
-        cache=snakemake.params.cache,
+        # a file is told by its checksum: another mirror or cache folder is no reason to fetch it again
+        sources=snakemake.config["datasets"][snakemake.wildcards.dataset]["files"][snakemake.wildcards.file]["sources"],
+        sha256=snakemake.params.sha256,
+        cache=snakemake.config["cache"],
         name=f"datasets: {snakemake.wildcards.dataset}: files: {snakemake.wildcards.file}",
     )

@@ -5,7 +5,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
     read(
         dict(zip(snakemake.params.files, snakemake.input, strict=True)),
         snakemake.output.table,
-        snakemake.output.card,
+        snakemake.output.contents,
         name=snakemake.wildcards.dataset,
         recipe=snakemake.params.recipe,
         given=snakemake.params.given,

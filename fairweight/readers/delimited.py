@@ -1,6 +1,9 @@
 """Delimited text: CSV, TSV and their relatives; every file has the same columns."""
 
+import re
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -45,9 +48,10 @@ def read(
     frames = []
     for name, path in files.items():
         try:
-            frame = pd.read_csv(
+            frame = _read_csv(
                 path,
-                sep=separator,
+                sep=separator if len(separator) == 1 else re.escape(separator),
+                engine="c" if len(separator) == 1 else "python",
                 quotechar=quote,
                 encoding=encoding,
                 names=columns,
@@ -61,8 +65,16 @@ def read(
             )
         except pd.errors.EmptyDataError:
             raise InputError(f"file {name!r} is empty") from None
+        except pd.errors.ParserWarning:
+            raise InputError(
+                f"file {name!r} has rows with more values than columns; check separator and quote"
+            ) from None
         except pd.errors.ParserError as error:
-            raise InputError(f"file {name!r} is not delimited as stated: {str(error).strip()}") from None
+            raise InputError(f"file {name!r} is not delimited as stated: {' '.join(str(error).split())}") from None
+        except LookupError:
+            raise InputError(
+                f"reader: encoding: {encoding!r} is not known; utf-8 and latin-1 are the common ones"
+            ) from None
         except UnicodeDecodeError as error:
             raise InputError(f"file {name!r} is not {encoding} (byte {error.start}); set reader: encoding") from None
         if frame.empty:
@@ -71,6 +83,13 @@ def read(
         if list(frames[0].columns) != list(frames[-1].columns):
             raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
     return pd.concat(frames, ignore_index=True)
+
+
+def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a file; a row with surplus values, which pandas would cut, is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(path, **options)
 
 
 def _cleaned(frame: pd.DataFrame, missing: list[str]) -> pd.DataFrame:

@@ -52,6 +52,8 @@ def read_array(path: Path) -> np.ndarray:
         raise InputError(f"{path.name} is not an IDX file of unsigned bytes")
     dimensions = data[3]
     start = 4 + 4 * dimensions
+    if len(data) < start:
+        raise InputError(f"{path.name} ends inside its header")
     shape = tuple(np.frombuffer(data[4:start], dtype=">u4").astype(int))
     if len(data) - start != math.prod(shape):
         raise InputError(f"{path.name} holds {len(data) - start:,} values where its header says {math.prod(shape):,}")

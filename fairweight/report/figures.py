@@ -19,6 +19,7 @@ mpl.rcParams.update(
     {
         "font.family": "DejaVu Sans",
         "font.size": 9,
+        "text.parse_math": False,  # a name with dollar signs is a name
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
@@ -146,10 +147,12 @@ def groups(results: Results, dataset: str) -> HTML | None:
     """Change of each group's accuracy against the baseline, a dot a seed; None without groups or variants to compare."""
     rows = results.changes[(results.changes["dataset"] == dataset) & (results.changes["measure"] == "accuracy")]
     rows = rows[rows["group"].notna()]
-    if (rows["augmentation"] == "none").any():
-        rows = rows[rows["augmentation"] == "none"]
     if rows.empty:
         return None
+    # one model, engine and augmentation (the first: none, where there is none): a dot is a seed
+    first = results.ordered(rows).iloc[0]
+    rows = rows[(rows["model"] == first["model"]) & (rows["engine"] == first["engine"])]
+    rows = rows[rows["augmentation"] == first["augmentation"]]
     attributes = list(dict.fromkeys(rows["attribute"]))
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
     most = rows.groupby("attribute")["group"].nunique().max()
@@ -163,8 +166,9 @@ def groups(results: Results, dataset: str) -> HTML | None:
         loc="outside lower center", ncols=min(len(shown), 5), frameon=False,
     )  # fmt: skip
     caption = (
-        f"{results.title(dataset)}, test rows, without augmentation: how much each group's accuracy changes against the "
-        "baseline of the same seed. A dot is a seed, a bar their mean; n is the number of test rows of the group."
+        f"{results.title(dataset)}, test rows; model {first['model']}, engine {first['engine']}, augmentation "
+        f"{first['augmentation']}: how much each group's accuracy changes against the baseline of the same seed. A dot is a "
+        "seed, a bar their mean; n is the number of test rows of the group."
     )
     return picture(figure, caption, f"Dots of change in accuracy by group and variant for {results.title(dataset)}.")
 

@@ -1,5 +1,6 @@
 """From a notebook to an executed notebook and one HTML page that needs nothing else."""
 
+import tempfile
 from pathlib import Path
 
 import jinja2
@@ -21,16 +22,18 @@ def render(notebook: str, *, results: str, executed: str, page: str) -> None:
         executed: notebook to write.
         page: HTML to write; self-contained, without code cells.
     """
-    with atomic(executed) as temporary:
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "report.ipynb"
         papermill.execute_notebook(
             notebook,
-            temporary.with_suffix(".ipynb"),
+            output,
             parameters={"results": str(Path(results).absolute())},
             kernel_name="python3",
             progress_bar=False,
         )
-        temporary.with_suffix(".ipynb").replace(temporary)
-        run = nbformat.read(temporary, as_version=4)
+        run = nbformat.read(output, as_version=4)
+    with atomic(executed) as temporary:
+        nbformat.write(run, temporary)
     body, _ = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True).from_notebook_node(
         run
     )

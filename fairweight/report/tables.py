@@ -113,8 +113,8 @@ def resources(results: Results, dataset: str) -> HTML | None:
     columns.append(("Energy to make it, kJ (modelled)", results.measured("making_energy_j"), 2, 1e-3))
     profile = results.study["profile"]
     note = (
-        f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first {profile['seeds']} "
-        "seeds (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
+        f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first "
+        f"{results.profiles['seed'].nunique()} seeds (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
         f"size is that of the file under zstd at level 19. Latency is measured on {profile['threads']} thread, all "
         "variants in turn; energy is modelled from CPU-seconds."
     )

@@ -12,11 +12,13 @@ def title(results: Results) -> HTML:
     """Question, scope, and what was assessed."""
     about = results.provenance
     datasets = ", ".join(results.title(card["dataset"]) for card in results.cards)
-    seeds = "1 seed" if about["seeds"] == 1 else f"{about['seeds']} seeds"
+    count = results.assessments["seed"].nunique()
+    seeds = "1 seed" if count == 1 else f"{count} seeds"
+    variants = results.assessments["variant"].nunique()
     return HTML(
         f"<h1>{escape(results.study['name'])}: which compressed model can ship?</h1>"
         "<p>Which compressed version of the model can be shipped without losing accuracy or fairness for anyone, and "
-        f"what does it save? This study compares <b>{len(results.variant_order)} variants</b> on {escape(datasets)}, each "
+        f"what does it save? This study compares <b>{variants} variant{'' if variants == 1 else 's'}</b> on {escape(datasets)}, "
         f"with <b>{seeds}</b>: {about['cells']} combinations of dataset, augmentation, model, variant and engine.</p>"
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fairweight.archives import take_member
 from fairweight.errors import InputError
+from fairweight.study import local_path
 
 
 def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - one signature for all sources
@@ -16,8 +17,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
     Raises:
         InputError: there is no such file.
     """
-    name, _, member = reference.partition("#")
-    path = Path(name).expanduser()
+    path, member = local_path(reference), reference.partition("#")[2]
     if not path.is_file():
         raise InputError(f"there is no file {path.absolute()}")
     return take_member(path, member, folder) if member else path

@@ -11,6 +11,7 @@ from fairweight.archives import take_member
 from fairweight.errors import InputError
 
 CONNECT_S, READ_S = 10, 60  # time-outs in seconds
+PASSING = (408, 429)  # client errors that may pass: time-out, too many requests
 
 
 def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - one signature for all sources
@@ -23,7 +24,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
     address, _, member = f"https:{reference}".partition("#")
     path = folder / address.rsplit("/", 1)[-1]
     with requests.get(address, stream=True, timeout=(CONNECT_S, READ_S)) as response:
-        if 400 <= response.status_code < 500:
+        if 400 <= response.status_code < 500 and response.status_code not in PASSING:
             raise InputError(f"HTTP {response.status_code} {response.reason}")
         response.raise_for_status()
         with path.open("wb") as file:

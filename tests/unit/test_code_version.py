@@ -65,3 +65,20 @@ def test_a_file_that_is_no_python_counts_by_its_bytes(tmp_path):
     first.write_text("{}")
     second.write_text("{ }")
     assert code_version(first) != code_version(second)
+
+
+def test_a_users_package_is_followed_through_absolute_and_relative_imports(tmp_path, monkeypatch):
+    from fairweight.code_version import imported_files
+
+    package = tmp_path / "own" / "deep"
+    package.mkdir(parents=True)
+    for path in (tmp_path / "own" / "__init__.py", package / "__init__.py", tmp_path / "beside.py"):
+        path.write_text("")
+    (tmp_path / "own" / "other.py").write_text("")
+    (package / "helper.py").write_text("")
+    module = package / "model.py"
+    module.write_text(
+        "from own.deep.helper import h\nfrom ..other import o\nfrom . import helper\nimport beside\nimport json\n"
+    )
+    found = {str(p.relative_to(tmp_path)) for p in imported_files(module.resolve())}
+    assert found == {"own/__init__.py", "own/deep/__init__.py", "own/deep/helper.py", "own/other.py", "beside.py"}

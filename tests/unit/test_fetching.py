@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import shutil
 import ssl
 import subprocess
 import tarfile
@@ -14,6 +15,7 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 import pytest
 
 from fairweight import fetching
+from fairweight.archives import take_kept_member
 from fairweight.errors import InputError
 from fairweight.fetching import fetch
 
@@ -112,6 +114,22 @@ def test_a_local_file_without_checksum_may_not_be_empty(tmp_path):
     empty.write_bytes(b"")
     with pytest.raises(InputError, match="the file is empty"):
         get(tmp_path, f"file:{empty}", sha256=None)
+
+
+def test_a_kept_archive_that_is_damaged_is_downloaded_once_more(tmp_path):
+    good, kept = archive(tmp_path, "zip"), tmp_path / "kept"
+    downloads = []
+
+    def download(folder):
+        downloads.append(folder)
+        return shutil.copy(good, folder / "a.zip") and folder / "a.zip"
+
+    for damage in (False, True, False):
+        if damage:
+            (kept / "p").write_bytes(good.read_bytes()[:-40])
+        path = take_kept_member(kept, "p", download, "in/member.csv", tmp_path)
+        assert path.read_bytes() == DATA
+    assert len(downloads) == 2
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from studies import tiny
 
 from fairweight.artifacts import read_table, write_table
-from fairweight.cards import card
+from fairweight.cards import contents
 from fairweight.errors import InputError
 from fairweight.readers import delimited, idx
 from fairweight.reading import build_table, read
@@ -195,9 +195,39 @@ def test_idx_reads_pairs_and_refuses_truncated_files(tmp_path):
 
 
 def test_a_card_counts_what_is_there():
-    about = card("d", build_table(rows(), dataset(), []), rows(), dataset(), {})
-    assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1}
+    about = contents(build_table(rows(), dataset(), []), rows(), [], {"train": "0" * 64})
+    assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1} and about["label"] == {"no": 2, "yes": 2}
     assert about["groups"]["sex"] == [
         {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0},
         {"group": "m", "rows": 2, "share": 0.5, "base_rate": 1.0},
     ]
+
+
+def test_what_is_too_large_for_a_float_counts_as_infinite():
+    with pytest.raises(InputError, match="1 values are infinite"):
+        build_table(rows(age=["1", "1e39", "2", "3"]), dataset(), [])
+
+
+def test_a_categorical_column_of_parquet_may_have_missing_values():
+    frame = rows(job=pd.Categorical(["a", None, "b", "a"]))
+    assert build_table(frame, dataset(), []).levels == {"job": ("(missing)", "a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [({"a": [0, 2], "b": [1, 3]}, "overlaps"), ({"a": [0, 1], "b": [2, 9]}, "not within the file's rows 0 to 3")],
+)
+def test_ranges_that_overlap_or_leave_the_file_are_told(ranges, told):
+    with pytest.raises(InputError, match=told):
+        build_table(rows(), dataset(groups={"g": {"file": "train", "ranges": ranges}}), [])
+
+
+def test_surplus_values_and_long_separators(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("name,age\nDoe, John,34\n")
+    with pytest.raises(InputError, match="more values than columns"):
+        delimited.read({"x": path}, **READER)
+    path.write_text("a||b\n1||2\n")
+    assert delimited.read({"x": path}, **(READER | {"separator": "||"}))["b"].tolist() == ["2"]
+    with pytest.raises(InputError, match="'utf8x' is not known"):
+        delimited.read({"x": path}, **(READER | {"encoding": "utf8x"}))

@@ -29,6 +29,7 @@ def run(finished, tmp_path):
     return type(finished)(tmp_path)
 
 
+AFTER_READING = ("table.parquet", "contents.json", "read.cost.json", "card.json", "card.cost.json")
 MISTAKES = {
     "absent target": (
         ROWS,
@@ -51,7 +52,8 @@ def test_data_that_do_not_fit(run, mistake):
     sentence = next(line for line in output.splitlines() if line.startswith("fairweight: datasets: people: "))
     assert told in sentence
     assert "Traceback" not in output
-    assert not list(run.folder.glob("results/tiny/seed-*/people/*/augmented.parquet"))
+    left = {p.name for p in (run.folder / "results/tiny").rglob("*") if p.is_file() and "logs" not in p.parts}
+    assert left <= {"all", "all.fetch.cost.json", *(AFTER_READING if mistake == "lonely class" else ())}
 
 
 def test_an_empty_file_and_a_differing_checksum(run):

@@ -1,0 +1,48 @@
+"""The workflow as Snakemake's linter and a reader of the repository see it."""
+
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+
+from fairweight.code_version import ROOT
+
+# the environment of every rule is requirements.lock, installed once; Snakemake would like one stated at each rule
+ACCEPTED = {"Specify a conda environment or container for each rule."}
+
+
+def test_snakemake_lint_finds_nothing_but_the_environment():
+    command = [sys.executable, "-m", "snakemake", "--lint", "json", "--snakefile", str(ROOT / "Snakefile")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    titles = [lint["title"] for rule in found["rules"] for lint in rule["lints"]]
+    titles += [lint["title"] for file in found["snakefiles"] for lint in file["lints"]]
+    assert {t for t in titles if t not in ACCEPTED} == set()
+
+
+def test_the_snakefile_is_a_table_of_contents():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) < 60
+    assert len((ROOT / "rules/common.smk").read_text().splitlines()) < 200
+
+
+def test_notebooks_are_committed_without_outputs():
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not cell.get("outputs") and cell.get("execution_count") is None
+        assert "parameters" in path.read_text()
+
+
+def test_every_locked_version_is_exact_and_every_dependency_locked():
+    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    locked = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in lines)
+    stated = re.findall(r'^    "([\w-]+)', (ROOT / "pyproject.toml").read_text(), flags=re.M)
+    assert {name.lower().replace("_", "-") for name in stated} <= locked
+
+
+def test_links_and_paths_of_the_documentation_exist():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), (page, target)
