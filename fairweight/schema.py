@@ -132,7 +132,7 @@ def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
     error: jsonschema.ValidationError, place: tuple[str, ...] = ()
 ) -> str:
     """One sentence for a validation error: where, what, and what is legal."""
-    where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "study file"
+    where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "top level"
     rule: Any = error.validator_value
     schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
     instance: Any = error.instance

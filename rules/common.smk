@@ -4,7 +4,7 @@ import sys
 
 # this checkout goes first, here and in the scripts, whatever is installed
 sys.path.insert(0, str(workflow.basedir))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
 from fairweight import components
 from fairweight.code_version import ROOT, code_version
@@ -48,7 +48,7 @@ def local_sources(file):
 
 
 def code(script, files=(), **components):
-    """Version of the code that a rule runs: its script, further files, and by folder the names of components."""
+    """Version of the code behind a rule, namely its script, further files, and by folder the names of components."""
     paths = [ROOT / "scripts" / f"{script}.py", *(ROOT / file for file in files if (ROOT / file).is_file())]
 
     def version(wildcards):

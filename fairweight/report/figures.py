@@ -63,9 +63,7 @@ def curves(results: Results) -> HTML | None:
         return None
     trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
     table = results.curves[results.curves["variant"].isin(trained)]
-    combinations = (
-        table[["dataset", "augmentation", "model"]].drop_duplicates().sort_values(["dataset", "augmentation"])
-    )
+    combinations = results.ordered(table)[["dataset", "augmentation", "model"]].drop_duplicates()
     figure, axes = _panels(len(combinations), height=2.9)
     colours = _style(results)
     for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):

@@ -1,9 +1,9 @@
 """The workflow as Snakemake's linter and a reader of the repository see it."""
 
-import json
 import re
 import subprocess
 import sys
+import tomllib
 
 import nbformat
 
@@ -14,12 +14,11 @@ ACCEPTED = {"Specify a conda environment or container for each rule."}
 
 
 def test_snakemake_lint_finds_nothing_but_the_environment():
-    command = [sys.executable, "-m", "snakemake", "--lint", "json", "--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--lint", "--snakefile", str(ROOT / "Snakefile")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    found = json.loads(done.stdout[done.stdout.index("{") :])
-    titles = [lint["title"] for rule in found["rules"] for lint in rule["lints"]]
-    titles += [lint["title"] for file in found["snakefiles"] for lint in file["lints"]]
-    assert {t for t in titles if t not in ACCEPTED} == set()
+    titles = re.findall(r"^\s+\* (.+):$", done.stdout + done.stderr, flags=re.M)
+    assert titles, "every rule lacks an environment of its own: the linter has not run"
+    assert set(titles) <= ACCEPTED
 
 
 def test_the_snakefile_is_a_table_of_contents():
@@ -38,8 +37,9 @@ def test_every_locked_version_is_exact_and_every_dependency_locked():
     lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
     locked = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
     assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in lines)
-    stated = re.findall(r'^    "([\w-]+)', (ROOT / "pyproject.toml").read_text(), flags=re.M)
-    assert {name.lower().replace("_", "-") for name in stated} <= locked
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    stated = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in stated} <= locked
 
 
 def test_links_and_paths_of_the_documentation_exist():

@@ -71,7 +71,7 @@ def test_an_empty_file_and_a_differing_checksum(run):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"seedz": 1}, "study file: study file: the key 'seedz' is not known; did you mean 'seeds'?"),
+        ({"seedz": 1}, "study file: top level: the key 'seedz' is not known; did you mean 'seeds'?"),
         ({"datasets": {"../x": {}}}, "'../x' is not a legal name"),
         ({"energy": {"country": "XXX"}}, "energy: country: 'XXX' is not in CodeCarbon's table"),
     ],
