@@ -9,11 +9,18 @@ import time
 import uuid
 from pathlib import Path
 
+import yaml
+
 from fairweight.components import PACKAGE
 from fairweight.errors import InputError
 from fairweight.runlock import LOCK, RUN
 
 ROOT = PACKAGE.parent
+
+
+RUN_HELP = (
+    "Run a study to its report, in the current folder. A run that was killed is resumed; what is done is not redone."
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
     parser = argparse.ArgumentParser(prog="fairweight", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a study to its report", description=run_study.__doc__)
+    run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
     run.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
     run.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
     run.epilog = "What follows `--` goes to Snakemake as it is: fairweight run study.yaml -- --dry-run"
@@ -44,8 +51,7 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
     becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
     """
-    if not study.is_file():
-        raise InputError(f"there is no study file {study}.")
+    _check_yaml(study)
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     _wait_for(descriptor)
@@ -60,6 +66,22 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
         command += ["--config", f"seeds={seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
     os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
+
+
+def _check_yaml(study: Path) -> None:
+    """Tell where a file is not YAML; all else is told by the schema, when Snakemake parses."""
+    if not study.is_file():
+        raise InputError(f"there is no study file {study}.")
+    try:
+        found = yaml.safe_load(study.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(f"{study}{place}: this is not YAML ({error.problem}).") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{study}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")
 
 
 def _wait_for(descriptor: int) -> None:
