@@ -27,10 +27,10 @@ training: {standard: {epochs: 10}}
 variants:
   dense: {train: standard}
   dense_again: {train: standard, replicate: 1}
-  pruned80: {from: dense, prune: {method: global_magnitude, sparsity: 0.8, finetune: {epochs: 2}}}
+  pruned50: {from: dense, prune: {method: global_magnitude, sparsity: 0.5, finetune: {epochs: 2}}}
   int8: {from: dense, quantize: auto}
 grid:
-  - {dataset: credit, models: [mlp], variants: [dense, dense_again, pruned80, int8]}
+  - {dataset: credit, models: [mlp], variants: [dense, dense_again, pruned50, int8]}
 ```
 
 Names (of datasets, augmentations, models, recipes, variants) are yours; they become folders, so they consist of
