@@ -1,6 +1,5 @@
 """Raw files: from the first source that has them, verified, through a cache that all studies of a machine share."""
 
-import hashlib
 import logging
 import os
 import shutil
@@ -12,7 +11,7 @@ import requests
 from filelock import FileLock
 
 from fairweight import components
-from fairweight.artifacts import atomic
+from fairweight.artifacts import atomic, checksum
 from fairweight.errors import InputError
 
 ATTEMPTS = 3
@@ -59,12 +58,6 @@ def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: st
 def _place(source: Path, destination: str | Path) -> None:
     with atomic(destination) as temporary:
         shutil.copyfile(source, temporary)
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path, name: str) -> Path:

@@ -24,7 +24,7 @@ def job(log: str, cost: str, threads: int) -> Iterator[None]:
         threads: cores that the step holds; recorded.
     """
     try:
-        hold()
+        hold()  # before the log is opened: a job whose run was replaced must not empty the new run's log
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     Path(log).parent.mkdir(parents=True, exist_ok=True)

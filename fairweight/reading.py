@@ -1,7 +1,6 @@
 """From raw files to one table: checked, typed, coded; and the data card."""
 
 import difflib
-import hashlib
 import itertools
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fairweight import components
-from fairweight.artifacts import write_json, write_table
+from fairweight.artifacts import checksum, write_json, write_table
 from fairweight.cards import contents
 from fairweight.errors import InputError
 from fairweight.table import MISSING, Table
@@ -42,14 +41,9 @@ def read(
         rows = build_table(frame, recipe, given)
     except InputError as error:
         raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
-    checksums = {key: _checksum(path) for key, path in paths.items()}
+    checksums = {key: checksum(path) for key, path in paths.items()}
     write_table(table, rows)
     write_json(contents_path, contents(rows, frame, recipe["drop"], checksums))
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def build_table(frame: pd.DataFrame, recipe: dict[str, Any], given: list[str]) -> Table:

@@ -165,12 +165,10 @@ def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, 
         own = made[same & made["variant"].isin(lineages[cell["variant"]])]
         of_seed = shared[(shared["seed"] == cell["seed"]) & (shared["dataset"] == cell["dataset"])]
         of_seed = of_seed[of_seed["augmentation"].isna() | (of_seed["augmentation"] == cell["augmentation"])]
+        columns = ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")
+        total = {c: own[c].sum() + of_seed[c].sum() for c in columns}
         for name, column, unit in (("making_cpu_s", "cpu_s", "CPU-s"), ("making_energy_j", "energy_j", "J")):
             central = column if column == "cpu_s" else "energy_j_central"
-            total = {
-                c: own[c].sum() + of_seed[c].sum()
-                for c in ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")
-            }
             rows.append(
                 {
                     **cell,

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.page import picture
-from fairweight.report.results import Results
+from fairweight.report.results import Results, where
+from fairweight.summaries import CELL
 
 # Okabe & Ito 2008: told apart with every kind of colour vision
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8B6F00"]
@@ -87,7 +88,7 @@ def curves(results: Results) -> HTML | None:
 
 def trade_off(results: Results, dataset: str) -> HTML | None:
     """Accuracy, and that of the worst group, against bytes to transfer and latency; None where nothing ships."""
-    if results.profiles.empty or dataset not in set(results.profiles["dataset"]):
+    if not results.ships(dataset):
         return None
     attributes = list(results.study["datasets"][dataset]["groups"])
     size = results.study["profile"]["batch_sizes"][0]
@@ -113,9 +114,8 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
 
 
 def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: tuple) -> pd.DataFrame:
-    keys = ["dataset", "augmentation", "model", "variant", "engine"]
     (label_y, above), (label_x, below, scale, logarithmic) = quality, price
-    joined = above[above["dataset"] == dataset].merge(below, on=keys, suffixes=("_y", "_x"))
+    joined = above[above["dataset"] == dataset].merge(below, on=CELL, suffixes=("_y", "_x"))
     colours = _style(results)
     augmentations = sorted(joined["augmentation"].unique(), key=lambda a: (a != "none", a))
     for _, point in joined.iterrows():
@@ -149,8 +149,7 @@ def groups(results: Results, dataset: str) -> HTML | None:
         return None
     # one model, engine and augmentation (the first: none, where there is none): a dot is a seed
     first = results.ordered(rows).iloc[0]
-    rows = rows[(rows["model"] == first["model"]) & (rows["engine"] == first["engine"])]
-    rows = rows[rows["augmentation"] == first["augmentation"]]
+    rows = where(rows, first[["model", "engine", "augmentation"]])
     attributes = list(dict.fromkeys(rows["attribute"]))
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
     most = rows.groupby("attribute")["group"].nunique().max()
@@ -193,9 +192,7 @@ def _changes(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str],
                 markersize=4,
                 alpha=0.6,
             )
-            mean = means.merge(
-                cell[["dataset", "augmentation", "model", "variant", "engine", "attribute", "group"]].drop_duplicates()
-            )
+            mean = means.merge(cell[[*CELL, "attribute", "group"]].drop_duplicates())
             axis.plot(
                 mean["change_mean"] * 100,
                 np.full(len(mean), y + offset),

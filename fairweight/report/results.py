@@ -1,5 +1,6 @@
 """What a report is made from: the summary tables, data cards and provenance of one study."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,13 @@ from typing import Any
 import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
+
+
+def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows that have these values in these columns."""
+    for key, value in values.items():
+        table = table[table[key] == value]
+    return table
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,15 @@ class Results:
     def variant_order(self) -> list[str]:
         """Variants in the order of the study file."""
         return list(self.study["variants"])
+
+    @property
+    def noise_floors(self) -> list[str]:
+        """Variants that differ from their baseline by initialisation alone."""
+        return [variant for variant, stated in self.study["variants"].items() if stated.get("replicate")]
+
+    def ships(self, dataset: str) -> bool:
+        """Whether files were shipped and profiled for a dataset; given scores have none."""
+        return dataset in set(self.profiles["dataset"])
 
     def title(self, dataset: str) -> str:
         """A dataset's name for people."""

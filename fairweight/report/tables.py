@@ -6,10 +6,10 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.report.page import NOT_ESTIMABLE, missing, number, table, with_spread
-from fairweight.report.results import Results
+from fairweight.report.results import Results, where
+from fairweight.summaries import CELL
 
 DASH = "\N{EN DASH}"  # does not apply
-KEYS = ["dataset", "augmentation", "model", "variant", "engine"]
 
 
 def data_cards(results: Results) -> HTML:
@@ -81,7 +81,7 @@ def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, in
 def variants(results: Results, dataset: str) -> HTML:
     """Quality and fairness of each variant of a dataset, with its change against its baseline."""
     columns = _columns(results, dataset)
-    floor = [v for v, stated in results.study["variants"].items() if stated.get("replicate")]
+    floor = results.noise_floors
     note = (
         f"Quality and fairness on the test rows of {results.title(dataset)}: mean ± standard deviation over seeds; below it, "
         "small, the change against the baseline, paired by seed."
@@ -97,7 +97,7 @@ def variants(results: Results, dataset: str) -> HTML:
 
 def resources(results: Results, dataset: str) -> HTML | None:
     """Size, latency and energy of each variant of a dataset, with its change against its baseline."""
-    if results.profiles.empty or dataset not in set(results.profiles["dataset"]):
+    if not results.ships(dataset):
         return None
     sizes = results.study["profile"]["batch_sizes"]
     columns = [
@@ -124,7 +124,7 @@ def resources(results: Results, dataset: str) -> HTML | None:
 def _variant_table(
     results: Results, dataset: str, columns: list[tuple[str, pd.DataFrame, int, float]], note: str
 ) -> HTML:
-    cells = results.ordered(results.variants[results.variants["dataset"] == dataset][KEYS].drop_duplicates())
+    cells = results.ordered(results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates())
     several = {key: cells[key].nunique() > 1 for key in ("model", "augmentation", "engine")}
     rows: list[list[str]] = []
     breaks: set[int] = set()
@@ -136,10 +136,7 @@ def _variant_table(
         previous = block
         row = [cell["variant"], *(str(cell[key]) for key, shown in several.items() if shown)]
         for _, table_rows, digits, scale in columns:
-            found = table_rows
-            for key in KEYS:
-                found = found[found[key] == cell[key]]
-            row.append(_value(found, digits, scale))
+            row.append(_value(where(table_rows, cell[CELL]), digits, scale))
         rows.append(row)
     shown = [key.capitalize() for key, several_values in several.items() if several_values]
     return table(["Variant", *shown, *(c[0] for c in columns)], rows, note, text_columns=1 + len(shown), breaks=breaks)

@@ -2,12 +2,11 @@
 
 from html import escape
 
-import pandas as pd
 import yaml
 from IPython.display import HTML
 
 from fairweight.report.page import number, with_spread
-from fairweight.report.results import Results
+from fairweight.report.results import Results, where
 
 
 def title(results: Results) -> HTML:
@@ -40,17 +39,17 @@ def _smallest(results: Results, dataset: str) -> str | None:
     # one model, engine and augmentation: the first, which is `none` where there is none
     first = sizes.iloc[0]
     same = {key: first[key] for key in ("dataset", "augmentation", "model", "engine")}
-    sizes = _where(sizes, same)
+    sizes = where(sizes, same)
     smallest = sizes.loc[sizes["mean"].idxmin()]
     if smallest["variant"] == smallest["baseline"]:
         return None
-    base = _where(sizes, {"variant": smallest["baseline"]}).iloc[0]
-    accuracy = _where(results.measured("accuracy"), same)
-    flips = _where(results.measured("flips"), same)
+    base = where(sizes, {"variant": smallest["baseline"]}).iloc[0]
+    accuracy = where(results.measured("accuracy"), same)
+    flips = where(results.measured("flips"), same)
 
     def change(variant: str) -> str:
         """Change of accuracy and flips of a variant."""
-        entry, flipped = (_where(t, {"variant": variant}).iloc[0] for t in (accuracy, flips))
+        entry, flipped = (where(t, {"variant": variant}).iloc[0] for t in (accuracy, flips))
         points = with_spread(entry["change_mean"], entry["change_sd"], 2, 100, signed=True)
         return f"accuracy by {points} points, with {with_spread(flipped['mean'], flipped['sd'], 2, 100)} % of rows predicted otherwise"
 
@@ -59,17 +58,10 @@ def _smallest(results: Results, dataset: str) -> str | None:
         f"{number(base['mean'] / smallest['mean'])} times smaller than {escape(base['variant'])}. It changes "
         f"{change(smallest['variant'])}."
     )
-    floors = [v for v, stated in results.study["variants"].items() if stated.get("replicate")]
-    floors = [v for v in floors if v in set(accuracy["variant"])]
+    floors = [v for v in results.noise_floors if v in set(accuracy["variant"])]
     if floors:
         text += f" Retraining alone ({escape(floors[0])}) changes {change(floors[0])}."
     return text
-
-
-def _where(table: pd.DataFrame, values: dict[str, str]) -> pd.DataFrame:
-    for key, value in values.items():
-        table = table[table[key] == value]
-    return table
 
 
 def heading(results: Results, dataset: str) -> HTML:
