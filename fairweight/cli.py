@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -51,7 +52,7 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
     becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
     """
-    _check_yaml(study)
+    name = str(_parsed(study).get("name"))
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     _wait_for(descriptor)
@@ -65,11 +66,12 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     if seeds is not None:
         command += ["--config", f"seeds={seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
+    command += ["--dask-ledger", str(Path("results") / name / "ledger")]
     os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
 
 
-def _check_yaml(study: Path) -> None:
-    """Tell where a file is not YAML; all else is told by the schema, when Snakemake parses."""
+def _parsed(study: Path) -> dict[str, Any]:
+    """The study file as it stands; what is wrong in it, but for YAML itself, is told by the schema."""
     if not study.is_file():
         raise InputError(f"there is no study file {study}.")
     try:
@@ -82,6 +84,7 @@ def _check_yaml(study: Path) -> None:
         raise InputError(f"{study}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
     if not isinstance(found, dict):
         raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")
+    return found
 
 
 def _wait_for(descriptor: int) -> None:

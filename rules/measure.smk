@@ -74,6 +74,8 @@ rule profile:
         cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
     log:
         "<logs>/profile/{dataset}/{model}/{engine}.log",
+    # alone on the machine: the plugin for Dask gives it a whole worker, the local executor needs it to claim all cores
+    threads: 1 if workflow.non_local_exec else workflow.resource_settings.cores or 1
     resources:
         exclusive=1,
     params:

@@ -1,0 +1,342 @@
+"""Snakemake's side: jobs become tasks of a Dask cluster, and their ends become Snakemake's."""
+
+import collections
+import itertools
+import os
+import queue
+import shlex
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
+from snakemake_interface_executor_plugins.settings import ExecMode
+
+from snakemake_executor_plugin_dask import benchmark, resources, warm
+from snakemake_executor_plugin_dask.ledger import Ledger
+from snakemake_executor_plugin_dask.request import Outcome, Request, WorkerLost
+
+if TYPE_CHECKING:
+    from distributed import Future
+
+LOGS = Path(".snakemake") / "dask_logs"
+WINDOW = 256  # attempts that Dask knows of at a time, so that a study of any size costs it little memory
+MOST_PRIORITY = 10**6
+LOCAL_TIMEOUT_S = 60
+WATCH_S = 1.0
+
+
+@dataclass
+class Attempt:
+    """One attempt at a job, from its submission to its end."""
+
+    info: SubmittedJobInfo
+    key: str
+    need: dict[str, int]
+    request: Request
+    cold: str  # why it runs cold; empty when it runs warm
+    submitted: float
+    future: "Future | None" = None
+
+
+class Executor(RealExecutor):
+    """Runs Snakemake's jobs on a Dask cluster."""
+
+    def __post_init__(self) -> None:
+        """Find or start the cluster."""
+        from snakemake_executor_plugin_dask.cluster import Cluster  # Dask is not needed to parse a workflow
+
+        self.session = uuid.uuid4().hex[:12]
+        self.ledger = Ledger(self.executor_settings.ledger, self.session)
+        self.scripts = warm.ScriptFactory(self.workflow)
+        self.cluster = Cluster(self.executor_settings, self.session, self.workflow.resource_settings.cores)
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.told_cold: set[str] = set()
+        self.losses: collections.Counter[int] = collections.Counter()
+        self.attempts: dict[str, Attempt] = {}
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.numbers = itertools.count()
+        self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
+        self.window = threading.Semaphore(WINDOW)
+        for work in (self._feed, self._watch):
+            threading.Thread(target=work, name=f"snakemake-dask{work.__name__}", daemon=True).start()
+        self.logger.info(f"Dask: {self.cluster.describe()}.")
+        if dashboard := self.cluster.dashboard():
+            self.logger.info(f"Dask dashboard: {dashboard}")
+
+    # ---- what RealExecutor asks for the command line of cold jobs
+
+    @property
+    def cores(self) -> str:
+        """A cold job's Snakemake may use what its worker has reserved."""
+        return "all"
+
+    def get_exec_mode(self) -> ExecMode:
+        """A cold job's Snakemake knows that it is not the main one."""
+        return ExecMode.REMOTE
+
+    def get_python_executable(self) -> str:
+        """Workers have the same environment."""
+        return shlex.quote(sys.executable)
+
+    def get_job_exec_prefix(self, job: Any) -> str:  # noqa: ARG002
+        """A cold job starts where Snakemake was started."""
+        return f"cd {shlex.quote(self.workflow.workdir_init)}"
+
+    # ---- from Snakemake to Dask
+
+    def run_job(self, job: Any) -> None:
+        """Take a job; a thread of its own prepares and submits it when its turn comes."""
+        priority = max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority))
+        self.pending.put((-priority, next(self.numbers), job))
+
+    def _feed(self) -> None:
+        """Submit jobs by priority, as many as the window takes."""
+        while True:
+            self.window.acquire()
+            _, _, job = self.pending.get()
+            if self.closing.is_set():
+                return
+            try:
+                self._submit(job)
+            except Exception as error:  # noqa: BLE001 - Snakemake waits for every job that it has handed over
+                self.window.release()
+                message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
+                self.report_job_error(SubmittedJobInfo(job), msg=message)
+
+    def _submit(self, job: Any) -> None:
+        from snakemake_executor_plugin_dask.worker import carry_out
+
+        need = resources.needed(job.threads, job.resources)
+        if lacking := resources.shortcoming(need, self.cluster.workers()):
+            raise WorkflowError(f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.")
+        cold = warm.reason_against(job, self.workflow)
+        self._tell_path(job, cold)
+        request = self._request(job, cold)
+        number = next(self.numbers)
+        info = SubmittedJobInfo(job, external_jobid=f"{self.session}-{number}")
+        attempt = Attempt(info, f"snakemake_{job.name}-{self.session}-{number}", need, request, cold, time.time())
+        self.report_job_submission(info)
+        with self.lock:
+            self.attempts[attempt.key] = attempt
+        attempt.future = self.cluster.client.submit(
+            carry_out, request, self.session, need.get(resources.GPUS, 0),
+            key=attempt.key, pure=False, resources=need, priority=max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority)),
+        )  # fmt: skip
+        attempt.future.add_done_callback(lambda future: self._ended(attempt, future))
+
+    def _tell_path(self, job: Any, cold: str) -> None:
+        self.logger.debug(f"Dask: job {job.jobid} ({job.name}) runs {'cold, ' + cold if cold else 'warm'}.")
+        if cold and job.name not in self.told_cold:
+            self.told_cold.add(job.name)
+            self.logger.info(f"Dask: {job.name} starts Snakemake anew for each job ({cold}).")
+
+    def _request(self, job: Any, cold: str) -> Request:
+        here = Path.cwd()
+        run: Any
+        if cold:
+            cwd, environment, repeats = here, {}, 0
+            run = self.format_job_exec(job)
+        else:
+            self.workflow.async_run(job.prepare())
+            cwd = here / job.shadow_dir if job.shadow_dir else here
+            environment = dict(self.envvars())
+            repeats = (job.benchmark_repeats or 1) if job.benchmark is not None else 0
+            run = self.scripts.script(job)
+        python_path = tuple(entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry)
+        return Request(
+            name=job.name,
+            run=run,
+            cwd=str(cwd),
+            environment=environment,
+            threads=max(1, job.threads),
+            log=str(here / LOGS / f"{job.name}-{job.jobid}.log"),
+            python_path=python_path,
+            benchmark_repeats=repeats,
+        )
+
+    # ---- from Dask to Snakemake
+
+    def _ended(self, attempt: Attempt, future: "Future") -> None:
+        """Called by Dask, in a thread of its own, when a task has ended, however."""
+        if self.closing.is_set() or not self._forget(attempt):
+            return
+        try:
+            self._conclude(attempt, future)
+        except BaseException as error:  # noqa: BLE001 - else Snakemake would wait for this job for ever
+            self.workflow.scheduler.executor_error_callback(error)
+
+    def _forget(self, attempt: Attempt) -> bool:
+        """Take an attempt out of those that run; whoever does this first decides how it has ended."""
+        with self.lock:
+            known = self.attempts.pop(attempt.key, None) is not None
+        if known:
+            self.window.release()
+        return known
+
+    def _conclude(self, attempt: Attempt, future: "Future") -> None:
+        if future.status == "finished":
+            self._report(attempt, future.result(timeout=60))
+        elif future.status == "error":
+            error = future.exception(timeout=60)
+            if isinstance(error, WorkerLost):
+                self._begin_anew(attempt, error.claim)
+            else:
+                self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).", status="lost")
+        else:
+            self._lose_scheduler(attempt)
+
+    def _report(self, attempt: Attempt, outcome: Outcome) -> None:
+        from snakemake_executor_plugin_dask.worker import describe
+
+        job = attempt.info.job
+        failed = outcome.exit_code != 0 or outcome.problem
+        for usage in outcome.usages or [None]:  # type: ignore[list-item]
+            self._record(attempt, "failed" if failed else "ok", outcome=outcome, usage=usage)
+        if not failed:
+            self.counts["cold" if attempt.cold else "warm"] += 1
+            if job.benchmark is not None and not attempt.cold:
+                benchmark.write(job, outcome.usages, extended=self.workflow.output_settings.benchmark_extended)
+            self.report_job_success(attempt.info)
+            return
+        self.counts["failed"] += 1
+        told = outcome.problem or describe(outcome.usages[-1])
+        message = f"{told} on {outcome.host}"
+        if not self.workflow.output_settings.show_failed_logs and outcome.tail.strip():
+            message += f"; its output ended with:\n{outcome.tail.rstrip()}"
+        self.report_job_error(attempt.info, msg=message, aux_logs=[attempt.request.log])
+
+    def _fail(self, attempt: Attempt, message: str, *, status: str) -> None:
+        self.counts["failed"] += 1
+        self._record(attempt, status)
+        self.report_job_error(attempt.info, msg=message)
+
+    def _begin_anew(self, attempt: Attempt, claim: dict[str, Any]) -> None:
+        """A worker was lost with the job that it ran: clean up as after a failure, and start it again elsewhere."""
+        job = attempt.info.job
+        self._record(attempt, "lost", claim=claim)
+        self.counts["lost"] += 1
+        self.losses[job.jobid] += 1
+        told = f"Dask: the worker of job {job.jobid} ({job.name}) on {claim['host']} was lost"
+        if self.losses[job.jobid] > self.executor_settings.worker_losses:
+            self.report_job_error(attempt.info, msg=f"{told}, the {self.losses[job.jobid]}th time.")
+            return
+        self.logger.warning(f"{told}; the job starts again.")
+        self.workflow.async_run(job.postprocess(error=True))
+        self.run_job(job)
+
+    def _lose_scheduler(self, attempt: Attempt) -> None:
+        self._fail(attempt, "the connection to the Dask scheduler was lost.", status="lost")
+        self.workflow.scheduler.executor_error_callback(
+            WorkflowError("dask: the connection to the Dask scheduler was lost; run again to resume.")
+        )
+
+    def _record(
+        self, attempt: Attempt, status: str, *,
+        outcome: Outcome | None = None, usage: Any = None, claim: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        job = attempt.info.job
+        started = usage.started if usage else (claim or {}).get("started")
+        self.ledger.append(
+            {
+                "session": self.session,
+                "rule": job.name,
+                "jobid": job.jobid,
+                "wildcards": {} if job.is_group() else dict(job.wildcards),
+                "output": [] if job.is_group() else [str(file) for file in job.output],
+                "attempt": job.attempt,
+                "status": status,
+                "path": "cold" if attempt.cold else "warm",
+                "cold_because": attempt.cold or None,
+                "submitted": round(attempt.submitted, 3),
+                "started": None if started is None else round(started, 3),
+                "ended": round(usage.started + usage.wall_s, 3) if usage else None,
+                "exit_code": usage.exit_code if usage else None,
+                "wall_s": round(usage.wall_s, 4) if usage else None,
+                "cpu_s": usage.cpu_s if usage else None,
+                "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
+                "threads": job.threads,
+                "host": outcome.host if outcome else (claim or {}).get("host"),
+                "worker": outcome.worker if outcome else (claim or {}).get("worker"),
+            }
+        )
+
+    # ---- the watch, and the end
+
+    def _watch(self) -> None:
+        """Notice what no callback tells: no workers, or workers that are too small for what waits."""
+        since, told = time.monotonic(), 30.0
+        while not self.closing.wait(WATCH_S):
+            if not self.attempts:
+                since, told = time.monotonic(), 30.0
+                continue
+            try:
+                workers = self.cluster.workers()
+            except Exception:  # noqa: BLE001 - the scheduler does not answer; Dask's client tells when it gives up
+                continue
+            if workers:
+                since, told = time.monotonic(), 30.0
+                self._fail_misfits(workers)
+                continue
+            waited = time.monotonic() - since
+            if waited > told:
+                self.logger.info(f"Dask: {len(self.attempts)} jobs have waited {waited:.0f} s for a worker.")
+                told *= 2
+            timeout = self.executor_settings.worker_timeout or (LOCAL_TIMEOUT_S if self.cluster.local else None)
+            if timeout is not None and waited > timeout:
+                self._give_up(f"no Dask worker has come within {timeout} seconds")
+
+    def _fail_misfits(self, workers: list[dict[str, float]]) -> None:
+        with self.lock:
+            waiting = list(self.attempts.values())
+        for attempt in waiting:
+            lacking = resources.shortcoming(attempt.need, workers)
+            if lacking and self._forget(attempt):
+                if attempt.future is not None:
+                    attempt.future.cancel()
+                job = attempt.info.job
+                self._fail(attempt, f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.", status="lost")
+
+    def _give_up(self, why: str) -> None:
+        with self.lock:
+            waiting = list(self.attempts.values())
+        for attempt in waiting:
+            if self._forget(attempt):
+                self._fail(attempt, f"{why}.", status="lost")
+        self.workflow.scheduler.executor_error_callback(WorkflowError(f"dask: {why}."))
+
+    def cancel(self) -> None:
+        """End everything that runs, at once."""
+        self.closing.set()
+        with self.lock:
+            running = list(self.attempts.values())
+            self.attempts.clear()
+        for attempt in running:
+            self._record(attempt, "cancelled")
+        if self.cluster.alive:
+            try:
+                self.cluster.client.cancel([a.future for a in running if a.future is not None], force=True)
+            except Exception as error:  # noqa: BLE001 - the cluster is going anyway
+                self.logger.debug(f"Dask: cancelling failed: {error!r}")
+        self._close()
+
+    def shutdown(self) -> None:
+        """Say what was done, and close what was started."""
+        if not self.closing.is_set():
+            self.closing.set()
+            self._close()
+
+    def _close(self) -> None:
+        self.pending.put((0, 0, None))  # wakes the feeding thread
+        self.window.release()
+        done = f"{self.counts['warm']} jobs ran warm and {self.counts['cold']} cold"
+        failed = f"{self.counts['failed']} attempts failed, {self.counts['lost']} were lost with their workers"
+        self.logger.info(f"Dask: {done}; {failed}.")
+        self.cluster.close()

@@ -1,0 +1,41 @@
+"""What the fork server imports before its first fork.
+
+`multiprocessing` can only name modules to the server that it starts, so this module does the rest when it is imported
+there, told by an environment variable: a module that fails is named (the standard library says nothing), libraries
+keep to one thread, and the garbage collector leaves what is loaded alone, so that forks share its memory.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+
+VARIABLE = "SNAKEMAKE_DASK_PRELOAD"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)  # those that Snakemake sets for a job (snakemake/shell.py)
+ALWAYS = ("ctypes", "snakemake.iocontainers", "snakemake.logging", "snakemake_executor_plugin_dask.supervisor")
+
+
+def preload(modules: list[str]) -> None:
+    """Import modules and make the process fit to be forked; a module that does not import is told on standard error."""
+    # a pool of BLAS threads would be lost in a fork, and what waits for it hangs
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    for module in [*ALWAYS, *modules]:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # noqa: BLE001 - whatever a package does when it is imported
+            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            print(f"dask: cannot preload {module} ({told}); scripts that need it import it", file=sys.stderr)
+    gc.collect()
+    gc.freeze()
+
+
+if VARIABLE in os.environ:
+    preload(json.loads(os.environ.pop(VARIABLE)))

@@ -1,0 +1,286 @@
+"""The process that runs one attempt, and the one that watches it (standard library only).
+
+A fork of the preloaded process becomes the supervisor.  It forks again; that child runs the script or the command.
+The supervisor waits for it with `wait4`, which tells what it used even when it was killed, and sees to it that nothing
+is left behind: it adopts every process that the job orphans, and ends all when the job ends or when the worker, the
+owner of a pipe, closes it or is gone.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import importlib
+import json
+import linecache
+import os
+import pickle
+import random
+import resource
+import select
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import types
+from multiprocessing import forkserver
+from typing import Any
+
+from snakemake_executor_plugin_dask.preload import THREAD_VARIABLES
+from snakemake_executor_plugin_dask.request import Request, Script
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 0.5  # for what a job leaves behind, such as a resource tracker, to end by itself
+
+
+class Supervisor:
+    """What the fork server is sent: it unpickles this and calls `_bootstrap`, as it does with a `multiprocessing.Process`.
+
+    Writes to the descriptor that it inherits a line `{"pid": ...}` of JSON, and when all is over `{"exit_code": ...}`.
+    """
+
+    def __init__(self, request: Request, iteration: int | None) -> None:
+        self.request = request
+        self.iteration = iteration
+
+    def _bootstrap(self, parent_sentinel: int) -> int:
+        (report,) = forkserver.get_inherited_fds()
+        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        owner = os.getpid()
+        began, clock = time.time(), time.perf_counter()
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for descriptor in (report, parent_sentinel, woken, wake):
+                os.close(descriptor)
+            _job(self.request, self.iteration, owner)
+        _tell(report, pid=pid)
+        status = _await(pid, parent_sentinel, woken)
+        wall = time.perf_counter() - clock
+        _end_descendants(pid)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _tell(
+            report,
+            started=began,
+            wall_s=wall,
+            exit_code=os.waitstatus_to_exitcode(status),
+            cpu_s=used.ru_utime + used.ru_stime,
+            peak_memory_bytes=used.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        )
+        return 0
+
+
+def _tell(descriptor: int, **found: Any) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(descriptor, json.dumps(found).encode() + b"\n")
+
+
+def _await(pid: int, parent_sentinel: int, woken: int) -> int:
+    """Wait for the job, and kill it when the worker has closed its end of the pipe; returns the wait status."""
+    watched = [parent_sentinel, woken]
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        ready, _, _ = select.select(watched, [], [])
+        if parent_sentinel in ready:
+            _kill_group(pid)
+            watched.remove(parent_sentinel)
+        if woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(woken, 4096)
+
+
+def _kill_group(pid: int) -> None:
+    for kill in (os.killpg, os.kill):  # the job may not have its own group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+
+
+def _end_descendants(pid: int) -> None:
+    """Reap what the job has left behind, after a moment in which it may end by itself; then kill it."""
+    deadline = time.monotonic() + GRACE_S
+    while True:
+        try:
+            reaped, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if reaped:
+            continue
+        if time.monotonic() > deadline:
+            _kill_group(pid)
+            for child in _children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(child) for child in file.read().split()]
+    except OSError:  # no Linux, or a kernel without that file
+        return []
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+# ---- the job itself
+
+
+def _job(request: Request, iteration: int | None, supervisor: int) -> None:
+    """Run the request in this process, which ends here."""
+    code = 1
+    try:
+        os.setsid()
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:  # it died before the line above
+            os._exit(1)
+        _redirect(request.log)
+        _own_up_to_memory()
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(request.cwd)
+        os.environ.update(request.environment)
+        if isinstance(request.run, str):
+            os.execv("/bin/sh", ["/bin/sh", "-c", request.run])  # noqa: S606 - Snakemake's own command line
+        code = _run_script(request.run, request, iteration)
+    except BaseException:  # noqa: BLE001 - nothing may return into the fork server
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(code)
+
+
+def _redirect(log: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(output)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123
+    sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115, PTH123
+    sys.stderr = open(2, "w", closefd=False, buffering=1, errors="backslashreplace")  # noqa: SIM115, PTH123
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+def _own_up_to_memory() -> None:
+    # when memory runs out, the kernel shall take the job and not the worker, on which other jobs depend
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        file.write("1000")
+
+
+def _run_script(script: Script, request: Request, iteration: int | None) -> int:
+    """Run a script as a fresh interpreter would, and return its exit code."""
+    _limit_threads(request.threads)
+    _reseed()
+    # as in `python script.py`: PYTHONPATH before what is installed; what Snakemake adds, at the end
+    sys.path[:0] = [entry for entry in request.python_path if entry not in sys.path]
+    sys.path.extend(entry for entry in script.search_path if entry not in sys.path)
+    importlib.invalidate_caches()
+    sys.argv = [script.filename]
+    module = _main_module(script, iteration)
+    try:
+        exec(compile(script.source, script.filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        code = 0
+    except SystemExit as end:
+        code = _exit_code(end)
+    except BaseException:  # noqa: BLE001 - KeyboardInterrupt too is a script's failure
+        _print_traceback()
+        code = 1
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        code = code or 1
+    return code
+
+
+def _exit_code(end: SystemExit) -> int:
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _print_traceback() -> None:
+    kind, error, trace = sys.exc_info()
+    while trace and trace.tb_frame.f_code.co_filename == __file__:  # our own frames say nothing about the script
+        trace = trace.tb_next
+    traceback.print_exception(kind, error, trace)
+
+
+def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
+    """The script's `__main__`, with the names that Snakemake's preamble defines."""
+    from snakemake.iocontainers import Snakemake
+    from snakemake.logging import logger
+
+    job = pickle.loads(script.snakemake)  # noqa: S301 - made by Snakemake's own process a moment ago
+    job.bench_iteration = iteration
+    _set_temporary_folder(job.resources)
+    module = types.ModuleType("__main__")
+    module.__dict__.update(
+        __builtins__=__builtins__,
+        __file__=script.filename,
+        __real_file__=script.filename,
+        __spec__=None,
+        sys=sys,
+        pickle=pickle,
+        snakemake=job,
+        Snakemake=Snakemake,
+        logger=logger,
+    )
+    sys.modules["__main__"] = module
+    lines = script.source.splitlines(keepends=True)
+    linecache.cache[script.filename] = (len(script.source), None, lines, script.filename)
+    return module
+
+
+def _set_temporary_folder(resources: Any) -> None:
+    """Only the machine that runs a job knows its folder for temporary files."""
+    folder = str(resources.get("tmpdir", ""))
+    if folder == "<TBD>":
+        folder = tempfile.gettempdir()
+        position = next(i for i, (name, _) in enumerate(resources._allitems()) if name == "tmpdir")
+        resources[position] = folder
+        resources.tmpdir = folder
+    if folder:
+        os.environ.update(dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder))
+        tempfile.tempdir = None  # asked for again, it is read from the environment
+
+
+def _limit_threads(threads: int) -> None:
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)
+    if threads > 1:  # the preloaded process was limited to one
+        try:
+            import threadpoolctl
+        except ImportError:
+            return
+        threadpoolctl.threadpool_limits(threads)
+
+
+def _reseed() -> None:
+    """Forks share what was drawn when modules were imported; a fresh interpreter would have drawn anew."""
+    random.seed()
+    if numpy_random := sys.modules.get("numpy.random"):
+        numpy_random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.seed()

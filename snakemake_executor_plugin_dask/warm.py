@@ -1,0 +1,92 @@
+"""Which jobs can run in a fork of the preloaded process, and what such a fork needs to know.
+
+This is the one place that knows how Snakemake itself starts a Python script (`snakemake.script`, 9.27).
+"""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+from snakemake.common import get_snakemake_searchpaths
+from snakemake.iocontainers import Snakemake
+from snakemake.settings.types import DeploymentMethod, SharedFSUsage
+from snakemake.sourcecache import LocalSourceFile, SourceCache, SourceFile, infer_source_file
+from snakemake.utils import format as format_path
+
+from snakemake_executor_plugin_dask.request import Script
+
+SHARED = (SharedFSUsage.INPUT_OUTPUT, SharedFSUsage.SOURCES, SharedFSUsage.SOURCE_CACHE)
+
+
+def reason_against(job: Any, workflow: Any) -> str:
+    """Why a job has to start Snakemake anew (the cold path), in a few words; empty when it can run warm."""
+    if job.is_group():
+        return "a group job"
+    if not job.is_script:
+        kinds = ("shell", "notebook", "wrapper", "cwl", "template_engine", "run")
+        return next((f"{kind}:" for kind in kinds if getattr(job, f"is_{kind}")), "no script:") + " directive"
+    if not str(job.rule.script).endswith(".py"):
+        return "not a Python script"
+    return _special_environment(job, workflow) or _special_files(job, workflow)
+
+
+def _special_environment(job: Any, workflow: Any) -> str:
+    methods = workflow.deployment_settings.deployment_method
+    if DeploymentMethod.CONDA in methods and job.conda_env:
+        return "a conda environment"
+    if DeploymentMethod.APPTAINER in methods and job.container_img_path:
+        return "a container"
+    if DeploymentMethod.ENV_MODULES in methods and job.env_modules:
+        return "environment modules"
+    return "a shell_exec of its own" if job.resources.get("shell_exec") is not None else ""
+
+
+def _special_files(job: Any, workflow: Any) -> str:
+    if workflow.workflow_settings.cache is not None and job.rule.cache and job.rule.cache.output:
+        return "the between-workflow cache"
+    if any(usage not in workflow.storage_settings.shared_fs_usage for usage in SHARED):
+        return "no shared file system"
+    if any(True for files in (job.storage_input, job.storage_output) for _ in files):
+        return "files in a storage"
+    return ""
+
+
+class ScriptFactory:
+    """Makes scripts of jobs."""
+
+    def __init__(self, workflow: Any) -> None:
+        self.workflow = workflow
+        cache = workflow.sourcecache
+        self.sources = SourceCache(cache.cache_path, cache.runtime_cache_path)
+
+    def script(self, job: Any) -> Script:
+        """The script of a job, as `snakemake.script.script` would run it.
+
+        Its `get_source` is not called, because that imports nbformat to tell notebooks, which costs a second.
+        """
+        path = self._path(job)
+        with self.sources.open(path) as file:
+            source = file.read()
+        folder = path.get_basedir().get_path_or_uri(secret_free=True)
+        described = Snakemake(
+            job.input, job.output, job.params, job.wildcards, job.threads, job.resources, job.log,
+            self.workflow.globals["config"], job.rule.name, None, folder,
+        )  # fmt: skip
+        search_path = list(get_snakemake_searchpaths())
+        if cached := self.sources.get_path(path):
+            search_path.append(str(Path(cached).parent))
+        filename = path.get_path_or_uri(secret_free=True)
+        if isinstance(path, LocalSourceFile):
+            search_path.append(folder)
+            filename = os.path.realpath(filename)
+        return Script(source, filename, pickle.dumps(described, protocol=4), tuple(search_path))
+
+    def _path(self, job: Any) -> SourceFile:
+        path = job.rule.script
+        if isinstance(path, SourceFile):
+            path = path.format(wildcards=job.wildcards, params=job.params)
+        else:
+            path = infer_source_file(format_path(str(path), wildcards=job.wildcards, params=job.params))
+        basedir = job.rule.basedir
+        return infer_source_file(path, infer_source_file(basedir) if basedir is not None else None)

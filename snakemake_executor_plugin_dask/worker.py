@@ -1,0 +1,225 @@
+"""What runs in a Dask worker: the plugin of a run, and the task that carries out one attempt."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import dask
+import psutil
+from distributed import Reschedule, Status, Worker, get_worker
+from distributed.diagnostics.plugin import WorkerPlugin as DaskWorkerPlugin
+from distributed.utils import sync
+
+from snakemake_executor_plugin_dask import resources
+from snakemake_executor_plugin_dask.forkserver import ForkServer
+from snakemake_executor_plugin_dask.request import Outcome, Request, Usage, WorkerLost
+
+logger = logging.getLogger("distributed.worker")
+
+METADATA = "snakemake-executor-dask"
+IDLE_S = 600  # a fork server that nobody uses is stopped, and started when it is needed again
+TAIL_BYTES = 4096
+
+
+class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
+    """One run's part of a worker: its fork server, and a watch over the connection to the scheduler.
+
+    Args:
+        session: name of the run.
+        preload: modules for the fork server.
+        detach: leave the process group, so that Ctrl-C in Snakemake's terminal does not reach the worker.
+    """
+
+    def __init__(self, session: str, preload: list[str], *, detach: bool) -> None:
+        self.session = session
+        self.name = f"snakemake-{session}"
+        self.preload = preload
+        self.detach = detach
+
+    async def setup(self, worker: Worker) -> None:
+        """Say what the worker has, start its fork server, and begin to watch."""
+        if self.detach:
+            with contextlib.suppress(PermissionError):
+                os.setpgid(0, 0)
+        self.closing = False
+        self.cut_off = False
+        self.devices = _devices(worker)
+        self.free_devices = list(self.devices)
+        self.lock = threading.Lock()
+        self.server = ForkServer(self.preload)
+        self.server.start()
+        memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
+        await worker.set_resources(**resources.offered(worker.state.nthreads, memory, len(self.devices)))
+        # tasks that wait for a worker with these resources are looked at again when a worker begins to run, only
+        worker.status = Status.paused
+        worker.status = Status.running
+        self.watch = asyncio.create_task(self._watch(worker))
+
+    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
+        """End all attempts and the fork server."""
+        self.closing = True
+        self.watch.cancel()
+        await asyncio.to_thread(self.server.stop)
+
+    async def _watch(self, worker: Worker) -> None:
+        """End the attempts of a worker that has lost its scheduler, before another worker can begin them anew.
+
+        The scheduler gives up a silent worker after `distributed.comm.timeouts.tcp`; half of that is allowed here.
+        """
+        allowed = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.tcp")) / 2
+        heard = time.monotonic()
+        while True:
+            await asyncio.sleep(min(2.0, allowed / 4))
+            with contextlib.suppress(Exception):  # whatever it is, nothing was heard
+                await asyncio.wait_for(worker.scheduler.echo(data=0), timeout=allowed / 4)
+                heard = time.monotonic()
+            self.cut_off = time.monotonic() - heard > allowed
+            if time.monotonic() - self.server.last_used > IDLE_S:
+                await asyncio.to_thread(self.server.stop)
+                self.server.last_used = time.monotonic()
+
+    def take_devices(self, count: int) -> list[str]:
+        """Reserve GPUs; Dask sees to it that there are enough."""
+        with self.lock:
+            taken, self.free_devices = self.free_devices[:count], self.free_devices[count:]
+        return taken
+
+    def return_devices(self, taken: list[str]) -> None:
+        """Give GPUs back."""
+        with self.lock:
+            self.free_devices = [device for device in self.devices if device in {*self.free_devices, *taken}]
+
+
+def _devices(worker: Worker) -> list[str]:
+    """GPUs of a worker: as many as it declares (`dask worker --resources GPU=2`), or those that it may see."""
+    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    count = int(worker.state.total_resources.get(resources.GPUS, len(visible)))
+    return (visible or [str(i) for i in range(count)])[:count]
+
+
+def carry_out(request: Request, session: str, gpus: int) -> Outcome:
+    """Run one attempt; the task that the executor submits.
+
+    Raises:
+        WorkerLost: Dask runs it anew, because the worker that had begun it is gone.
+        Reschedule: the worker is leaving.
+    """
+    worker = get_worker()
+    plugin: WorkerPlugin = worker.plugins[f"snakemake-{session}"]
+    key = worker.get_current_task()
+    _claim(worker, session, key)
+
+    abandoned = threading.Event()
+
+    def wanted() -> bool:
+        if plugin.closing or plugin.cut_off:
+            abandoned.set()
+        task = worker.state.tasks.get(key)
+        alive = task is not None and task.state == "executing"  # not cancelled, not moved elsewhere
+        return alive and not abandoned.is_set()
+
+    outcome = Outcome([], worker.address, socket.gethostname())
+    devices = plugin.take_devices(gpus)
+    if devices:
+        request.environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    try:
+        _prepare_log(request.log)
+        _run_repeats(plugin.server, request, wanted, outcome)
+    except OSError as error:
+        outcome.problem = f"worker {worker.address} could not start it ({error})"
+    finally:
+        plugin.return_devices(devices)
+    if abandoned.is_set():
+        raise Reschedule
+    if outcome.exit_code:
+        outcome.tail = _tail(request.log)
+    else:
+        with contextlib.suppress(OSError):
+            if not Path(request.log).stat().st_size:
+                Path(request.log).unlink()
+    return outcome
+
+
+def _claim(worker: Worker, session: str, key: Any) -> None:
+    """Say that this worker begins a task, unless another has: what that one did may lie about half-done."""
+
+    async def claim() -> Any:
+        place = [METADATA, session, key]
+        earlier = await worker.scheduler.get_metadata(keys=place, default=None)
+        if earlier is None:
+            mine = {"worker": worker.address, "host": socket.gethostname(), "started": time.time()}
+            await worker.scheduler.set_metadata(keys=place, value=mine)
+        return earlier
+
+    earlier = sync(worker.loop, claim)
+    if earlier is not None:
+        raise WorkerLost(earlier)
+
+
+def _run_repeats(server: ForkServer, request: Request, wanted: Any, outcome: Outcome) -> None:
+    if not request.benchmark_repeats:
+        outcome.usages.append(server.run(request, None, wanted, lambda _: None))
+        return
+    for iteration in range(request.benchmark_repeats):
+        with _sampler() as sampler:
+            usage = server.run(request, iteration, wanted, sampler.watch)
+        usage.sampled = sampler.found()
+        outcome.usages.append(usage)
+        if usage.exit_code:
+            return
+
+
+class _Sampler:
+    """Snakemake's own sampling of a process and its children, as for a benchmark of the local executor."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.stack = stack
+        self.record: Any = None
+
+    def watch(self, pid: int) -> None:
+        from snakemake.benchmark import benchmarked
+
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.record = self.stack.enter_context(benchmarked(pid))
+
+    def found(self) -> dict[str, Any]:
+        if self.record is None or not self.record.data_collected:
+            return {}
+        names = ("max_rss", "max_vms", "max_uss", "max_pss", "io_in", "io_out")
+        return {name: getattr(self.record, name) for name in names}
+
+
+@contextlib.contextmanager
+def _sampler() -> Any:
+    with contextlib.ExitStack() as stack:
+        yield _Sampler(stack)
+
+
+def _prepare_log(log: str) -> None:
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+
+
+def _tail(log: str) -> str:
+    """End of a file, for a message."""
+    with contextlib.suppress(OSError), Path(log).open("rb") as file:
+        file.seek(max(0, Path(log).stat().st_size - TAIL_BYTES))
+        return file.read().decode(errors="replace")
+    return ""
+
+
+def describe(usage: Usage) -> str:
+    """How an attempt ended, in words."""
+    if usage.exit_code >= 0:
+        return f"exit status {usage.exit_code}"
+    name = signal.Signals(-usage.exit_code).name
+    remark = ", by somebody or for want of memory," if -usage.exit_code == signal.SIGKILL else ""
+    return f"killed by {name}{remark}"

@@ -1,0 +1,145 @@
+"""Workflows of these tests, run by real Snakemake processes on real Dask clusters."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+WORKFLOWS = Path(__file__).parent / "workflows"
+PACKAGE = Path(__file__).parents[2] / "snakemake_executor_plugin_dask"
+DASK = ["--executor", "dask", "--jobs", "unlimited", "--cores", "2", "--dask-dashboard", "none", "--dask-ledger", "ledger"]
+LOCAL = ["--executor", "local", "--cores", "2"]
+
+
+def eventually(condition, seconds=30.0, told="it"):
+    """Wait for something to become true, and return it."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{told} did not happen within {seconds} s")
+
+
+class Workflow:
+    """A copy of a workflow in a folder of its own."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(WORKFLOWS / name, folder, dirs_exist_ok=True)
+
+    def start(self, *arguments, executor=DASK, prefix=(), **environment):
+        """A running Snakemake, in a session of its own."""
+        # configuration last: it takes every word that follows
+        command = [*prefix, sys.executable, "-m", "snakemake", *executor, *arguments]
+        output = (self.folder / "output.txt").open("w")
+        process = subprocess.Popen(
+            command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | environment,
+        )  # fmt: skip
+        process.tree = lambda: psutil.Process(process.pid).children(recursive=True)
+        return process
+
+    def finish(self, process, seconds=60):
+        """Wait for its end; returns exit code and output."""
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            output = self.output()
+            self.kill(process)
+            raise AssertionError(f"Snakemake hangs:\n{output[-4000:]}") from None
+        return code, self.output()
+
+    def run(self, *arguments, ok=True, seconds=90, **options):
+        code, output = self.finish(self.start(*arguments, **options), seconds)
+        assert (code == 0) == ok, output[-6000:]
+        return output
+
+    def kill(self, process):
+        for each in [*process.tree(), process]:
+            try:
+                os.kill(each.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+
+    def output(self):
+        return (self.folder / "output.txt").read_text()
+
+    def ledger(self):
+        """All attempts, in the order in which they ended."""
+        files = sorted((self.folder / "ledger").glob("*.jsonl"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+    def pids(self):
+        """Processes that the jobs have named and that still run."""
+        return [int(f.name) for f in (self.folder / "pids").glob("*") if f.name.isdigit() and _runs(int(f.name))]
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def worker_of(process):
+    """The Dask worker of a run on this machine."""
+    return eventually(
+        lambda: next((p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())), None)
+    )
+
+
+def fork_server_of(process):
+    """The fork server of that worker."""
+    worker = worker_of(process)
+    return eventually(
+        lambda: next((p for p in worker.children() if "forkserver" in " ".join(p.cmdline())), None)
+    )
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def dask(*arguments, folder, prefix=(), **environment):
+    """A Dask process in a session of its own; what it says goes to dask.txt."""
+    command = [*prefix, sys.executable, "-m", "dask", *arguments]
+    with (folder / "dask.txt").open("a") as output:
+        return subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | environment,
+        )  # fmt: skip
+
+
+def end(*processes):
+    """Kill processes with their descendants."""
+    for process in processes:
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            each.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def scheduler(folder, *worker_arguments):
+    """A scheduler with one worker on this machine; gives its address."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    started = [dask("scheduler", "--host", address, "--no-dashboard", folder=folder)]
+    try:
+        if worker_arguments:
+            started.append(dask("worker", address, "--no-dashboard", *worker_arguments, folder=folder))
+            eventually(lambda: "Registered to" in (folder / "dask.txt").read_text(), told="the worker's start")
+        yield address
+    finally:
+        end(*started)

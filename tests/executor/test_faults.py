@@ -1,0 +1,135 @@
+"""Everything that can break: jobs, the worker, the fork server, the scheduler, Snakemake itself."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from harness import eventually, fork_server_of, worker_of
+
+pytestmark = pytest.mark.workflow
+
+ENDS = {
+    "exception": ("exit status 1", "ValueError: what went wrong"),
+    "interrupt": ("exit status 1", "KeyboardInterrupt"),
+    "exit_code": ("exit status 7", "this is what it said"),
+    "exit_message": ("exit status 1", "a last word"),
+    "segfault": ("killed by SIGSEGV", "this is what it said"),
+    "sigkill": ("killed by SIGKILL", "this is what it said"),
+    "abort": ("killed by SIGABRT", "this is what it said"),
+    "memory": ("exit status 1", "MemoryError"),
+}
+
+
+def test_a_bad_job_hurts_nobody_else(workflow):
+    run = workflow("faults")
+    output = run.run("--keep-going", "--config", f"faults={','.join(ENDS)}", "count=3", "seconds=0.5", ok=False)
+    assert sorted(p.name for p in (run.folder / "out").iterdir()) == ["good_0.txt", "good_1.txt", "good_2.txt"]
+    entries = {e["wildcards"]["fault"]: e for e in run.ledger() if e["rule"] == "fault"}
+    for fault, (told, said) in ENDS.items():
+        assert told in output and said in output, fault
+        assert entries[fault]["status"] == "failed" and entries[fault]["exit_code"] != 0
+        assert entries[fault]["cpu_s"] > 0 and entries[fault]["peak_memory_bytes"] > 1e6
+    assert entries["sigkill"]["exit_code"] == -signal.SIGKILL and entries["exit_code"]["exit_code"] == 7
+    assert "3 jobs ran warm and 0 cold; 8 attempts failed" in output
+
+
+def test_out_of_memory_takes_the_job_and_not_the_worker(workflow):
+    """The kernel is told whom to take: the limit of a container, which is too small for the job, is real."""
+    run = workflow("faults")
+    process = run.start("--config", "faults=forever", "seconds=0.1")
+    eventually(lambda: (run.folder / "pids/forever").exists())
+    scores = {p: int(_read(f"/proc/{p}/oom_score_adj")) for p in run.pids()}
+    assert set(scores.values()) == {1000}
+    assert int(_read(f"/proc/{worker_of(process).pid}/oom_score_adj")) < 1000
+    process.send_signal(signal.SIGINT)
+    run.finish(process)
+
+
+def _read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def test_retries_are_snakemakes_own(workflow):
+    run = workflow("faults")
+    output = run.run("--config", "faults=flaky", "retries=2", "count=0")
+    assert output.count("Trying to restart job") == 2
+    assert [(e["attempt"], e["status"]) for e in run.ledger()] == [(1, "failed"), (2, "failed"), (3, "ok")]
+
+
+def test_a_job_leaves_no_process_behind(workflow):
+    run = workflow("faults")
+    run.run("--config", "faults=orphans", "count=0")
+    assert run.pids() == []
+
+
+def test_a_killed_worker_is_replaced_and_its_jobs_start_again(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=3", "seconds=3")
+    eventually(lambda: len(run.pids()) == 2)
+    killed = run.pids()
+    worker_of(process).kill()
+    eventually(lambda: not set(run.pids()) & set(killed), 5, "the end of the killed worker's jobs")
+    code, output = run.finish(process)
+    assert code == 0, output[-4000:]
+    assert "its worker" not in output and "was lost; the job starts again" in output
+    statuses = [e["status"] for e in run.ledger()]
+    assert statuses.count("ok") == 3 and statuses.count("lost") == 2
+    assert all(e["cpu_s"] is None for e in run.ledger() if e["status"] == "lost")  # not known, and not 0
+
+
+def test_a_killed_fork_server_hurts_no_running_job(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=4", "seconds=2")
+    eventually(lambda: len(run.pids()) == 2)
+    fork_server_of(process).kill()
+    code, output = run.finish(process)
+    assert code == 0, output[-4000:]
+    assert [e["status"] for e in run.ledger()] == ["ok"] * 4
+
+
+def test_a_killed_supervisor_fails_its_job_only(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=2", "seconds=3")
+    pids = eventually(lambda: len(run.pids()) == 2 and run.pids())
+    psutil.Process(pids[0]).parent().kill()
+    eventually(lambda: pids[0] not in run.pids(), 5, "the end of its job")
+    code, _ = run.finish(process)
+    assert code != 0
+    assert sorted(e["status"] for e in run.ledger()) == ["failed", "ok"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "sigkill"])
+def test_when_snakemake_goes_everything_goes(workflow, number):
+    run = workflow("faults")
+    process = run.start("--config", "faults=forever", "count=3", "seconds=60")
+    eventually(lambda: (run.folder / "pids/forever").exists() and len(run.pids()) == 3)
+    tree = process.tree()
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal sends it, to all in the foreground
+    else:
+        process.kill()
+    began = time.monotonic()
+    run.finish(process, 10)
+    eventually(lambda: not run.pids(), 5 - (time.monotonic() - began), "the end of its jobs")
+    eventually(lambda: not [p for p in tree if p.is_running()], 5, "the end of its processes")
+    if number == signal.SIGINT:
+        assert "Traceback" not in run.output()
+        assert [e["status"] for e in run.ledger()] == ["cancelled"] * 4
+    # what the dead run began is not taken for a result (its lock is Snakemake's own affair)
+    run.run("--nolock", "--rerun-incomplete", "--config", "count=3", "seconds=0")
+    assert {p.read_text() for p in (run.folder / "out").glob("good*")} == {"good\n"}
+
+
+def test_sigterm_lets_running_jobs_end(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=6", "seconds=2")
+    eventually(lambda: len(run.pids()) == 2)
+    process.send_signal(signal.SIGTERM)
+    code, output = run.finish(process, 30)
+    assert code != 0 and "Will exit after finishing currently running jobs" in output
+    finished = {e["output"][0] for e in run.ledger() if e["status"] == "ok"}
+    assert finished == {f"out/{p.name}" for p in (run.folder / "out").iterdir()} and finished
+    assert run.pids() == []
