@@ -12,6 +12,8 @@ from typing import Any
 import dask
 import yaml
 from distributed import Client, LocalCluster
+from distributed.comm.addressing import parse_address
+from distributed.comm.registry import get_backend
 from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
@@ -38,6 +40,7 @@ class Cluster:
         self.local = not settings.scheduler and not settings.cluster
         self.owned: Any = None
         if settings.scheduler:
+            _check_address(settings.scheduler)
             self.client = _client(settings.scheduler)
         else:
             self.owned = _local(settings, cores) if self.local else _started(settings)
@@ -92,6 +95,16 @@ def _client(target: Any) -> Client:
         raise WorkflowError(
             f"dask: no scheduler answers at {target} ({_told(error)}); start one with 'dask scheduler' or mend "
             "--dask-scheduler."
+        ) from None
+
+
+def _check_address(address: str) -> None:
+    try:
+        scheme, _ = parse_address(address, strict=True)
+        get_backend(scheme)
+    except ValueError:
+        raise WorkflowError(
+            f"dask: --dask-scheduler {address} is not an address such as tcp://host:8786 or tls://host:8786."
         ) from None
 
 

@@ -202,7 +202,7 @@ class Executor(RealExecutor):
             self._record(attempt, "failed" if failed else "ok", outcome=outcome, usage=usage)
         if not failed:
             self.counts["cold" if attempt.cold else "warm"] += 1
-            if job.benchmark is not None and not attempt.cold:
+            if attempt.request.benchmark_repeats:
                 benchmark.write(job, outcome.usages, extended=self.workflow.output_settings.benchmark_extended)
             self.report_job_success(attempt.info)
             return

@@ -15,6 +15,7 @@ import psutil
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 PACKAGE = Path(__file__).parents[2] / "snakemake_executor_plugin_dask"
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # `notebook:` calls papermill by name
 DASK = ["--executor", "dask", "--jobs", "unlimited", "--cores", "2", "--dask-dashboard", "none", "--dask-ledger", "ledger"]
 LOCAL = ["--executor", "local", "--cores", "2"]
 
@@ -43,7 +44,7 @@ class Workflow:
         output = (self.folder / "output.txt").open("w")
         process = subprocess.Popen(
             command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-            env=os.environ | environment,
+            env=os.environ | {"PATH": PATH} | environment,
         )  # fmt: skip
         process.tree = lambda: psutil.Process(process.pid).children(recursive=True)
         return process
@@ -143,3 +144,9 @@ def scheduler(folder, *worker_arguments):
         yield address
     finally:
         end(*started)
+
+
+def files_of(folder, *below):
+    """Contents of all files, by path."""
+    paths = [path for name in below for path in sorted((folder / name).rglob("*")) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_text() for path in paths}

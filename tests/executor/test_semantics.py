@@ -1,0 +1,91 @@
+"""The executor and Snakemake's local one leave the same files behind, and each takes the other's for done."""
+
+import csv
+import json
+
+import pytest
+from harness import LOCAL, files_of
+
+pytestmark = pytest.mark.workflow
+
+PRELOAD = ["--dask-preload", "numpy.random,torch"]
+COLD = {
+    "shell": "shell: directive",
+    "running": "run: directive",
+    "bash": "not a Python script",
+    "notebook": "notebook: directive",
+    "together_grouped_1_grouped_2": "a group job",
+    "cached": "the between-workflow cache",
+}
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """The workflow run by each executor, in a folder of its own."""
+    from harness import Workflow
+
+    runs = {}
+    for name, options in {"dask": {}, "local": {"executor": LOCAL}}.items():
+        folder = tmp_path_factory.mktemp(name)
+        runs[name] = Workflow("semantics", folder / "run")
+        environment = {"A_SECRET": "a secret", "SNAKEMAKE_OUTPUT_CACHE": str(folder / "cache")}
+        (folder / "cache").mkdir()
+        arguments = [*(PRELOAD if name == "dask" else []), "--cache", "cached"]
+        runs[name].environment = environment
+        runs[name].said = runs[name].run(*arguments, seconds=200, **options, **environment)
+    return runs
+
+
+def test_both_make_the_same_files(both):
+    found = {name: files_of(run.folder, "out", "log") for name, run in both.items()}
+    assert found["dask"] == found["local"] and len(found["dask"]) == 30
+    assert found["dask"]["out/random.txt"] == "[True, True, True]\n"  # no two jobs draw the same numbers
+    assert not (both["dask"].folder / "<TBD>").exists()
+    protected = both["dask"].folder / "out/protected.txt"
+    assert not protected.stat().st_mode & 0o222
+
+
+@pytest.mark.parametrize(("ran", "asked"), [("dask", "local"), ("local", "dask")])
+def test_each_takes_what_the_other_made_for_done(both, ran, asked):
+    run = both[ran]
+    options = {"executor": LOCAL} if asked == "local" else {}
+    output = run.run("--dry-run", "--cache", "cached", **options, **run.environment)
+    assert "Nothing to be done" in output
+
+
+def test_every_benchmark_is_filled_or_says_na(both):
+    folder = both["dask"].folder / "benchmark"
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        p.name for p in (both["local"].folder / "benchmark").iterdir()
+    )
+    for path in folder.glob("*.tsv"):
+        (row,) = csv.DictReader(path.open(), delimiter="\t")
+        assert all(row.values()) and "-" not in row.values()
+        assert float(row["s"]) > 0 and float(row["cpu_time"]) >= 0 and float(row["max_rss"]) > 10
+    for path in folder.glob("*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        assert len(rows) == 2
+        for row in rows:
+            assert None not in row.values() and row["s"] > 0.2 and row["cpu_time"] > 0
+
+
+def test_no_job_is_silently_cold(both):
+    run = both["dask"]
+    entries = [e for e in run.ledger() if e["status"] == "ok"]
+    cold = {e["rule"]: e["cold_because"] for e in entries if e["path"] == "cold"}
+    assert cold == COLD
+    for name, reason in COLD.items():
+        assert f"Dask: {name} starts Snakemake anew for each job ({reason})." in run.said
+    warm = [e for e in entries if e["path"] == "warm"]
+    assert f"Dask: {len({(e['rule'], e['jobid']) for e in warm})} jobs ran warm and {len(cold)} cold" in run.said
+    assert {e["rule"] for e in warm} >= {"temporary", "parts", "part", "shadowed", "updated", "retried", "seen"}
+
+
+def test_a_failed_update_leaves_the_earlier_version(workflow):
+    run = workflow("semantics")
+    environment = {"A_SECRET": "", "SNAKEMAKE_OUTPUT_CACHE": str(run.folder)}
+    run.run("--", "out/updated.txt", **environment)
+    script = run.folder / "scripts/updated.py"
+    script.write_text(script.read_text() + "raise RuntimeError\n")
+    run.run("--forcerun", "updated", "--", "out/updated.txt", ok=False, **environment)
+    assert (run.folder / "out/updated.txt").read_text() == "updated\n"

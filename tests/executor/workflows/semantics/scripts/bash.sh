@@ -1,0 +1,2 @@
+#!/bin/bash
+echo bash > "${snakemake_output[0]}"

@@ -1,0 +1,2 @@
+with open(snakemake.output[0], "a") as file:
+    file.write("updated\n")
