@@ -51,8 +51,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     preload: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Modules that Python scripts find already imported, separated by commas. Name packages of others "
-            "(torch,pandas), not your own code: a module stays as it was when its worker began.",
+            "help": "Modules that Python scripts find already imported, separated by commas, or a file with one a line. "
+            "Name packages of others (torch,pandas), not your own code: a module stays as it was when its worker began.",
         },
     )
     dashboard: Optional[str] = field(

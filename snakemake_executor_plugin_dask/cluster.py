@@ -45,7 +45,7 @@ class Cluster:
         else:
             self.owned = _local(settings, cores) if self.local else _started(settings)
             self.client = _client(self.owned)
-        self.plugin = WorkerPlugin(session, _names(settings.preload), detach=self.local)
+        self.plugin = WorkerPlugin(session, _modules(settings.preload), detach=self.local)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]]:
@@ -108,8 +108,16 @@ def _check_address(address: str) -> None:
         ) from None
 
 
-def _names(stated: str | None) -> list[str]:
-    return [name.strip() for name in (stated or "").split(",") if name.strip()]
+def _modules(stated: str | None) -> list[str]:
+    """Names of modules, given themselves or in a file (Snakemake finds that of a profile beside the profile)."""
+    if stated and Path(stated).is_file():
+        lines = [line.partition("#")[0] for line in Path(stated).read_text(encoding="utf-8").splitlines()]
+        stated = ",".join(lines)
+    names = [name.strip() for name in (stated or "").split(",") if name.strip()]
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise WorkflowError(f"dask: --dask-preload: {name!r} is neither the name of a module nor a file.")
+    return names
 
 
 def _told(error: BaseException) -> str:

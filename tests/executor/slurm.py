@@ -13,6 +13,7 @@ from harness import eventually, free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 LOOK_IN = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
+CONF = Path("/etc/slurm/slurm.conf")  # where srun looks for it inside a job
 
 CONFIGURATION = """
 ClusterName=test
@@ -52,7 +53,9 @@ def missing() -> str:
     absent = [name for name in PROGRAMS if not shutil.which(name, path=LOOK_IN)]
     if absent:
         return f"no {', '.join(absent)} (Debian: slurm-wlm munge)"
-    return "" if os.geteuid() == 0 else "slurmd runs jobs as root only"
+    if os.geteuid() != 0:
+        return "slurmd runs jobs as root only"
+    return f"{CONF} belongs to another SLURM" if CONF.exists() else ""
 
 
 @contextlib.contextmanager
@@ -75,6 +78,8 @@ def cluster(folder: Path):
     munge = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={folder}/munge.key",
              f"--pid-file={folder}/munge.pid", f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed"]  # fmt: skip
     started = []
+    CONF.parent.mkdir(exist_ok=True)
+    CONF.symlink_to(folder / "slurm.conf")
     try:
         for command, ready in (
             (munge, lambda: (folder / "munge.socket").exists()),
@@ -92,6 +97,7 @@ def cluster(folder: Path):
             for each in [*psutil.Process(process.pid).children(recursive=True), process]:
                 each.kill()
             process.wait()
+        CONF.unlink()
 
 
 def _answers(environment, *command):

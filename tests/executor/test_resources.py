@@ -90,6 +90,7 @@ def test_more_threads_than_any_worker_has_is_told_too(workflow):
         (["--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", "{n_workers: ["], "neither JSON nor YAML"),
         (["--dask-cluster", "distributed:SpecCluster", "--dask-cluster-args", "{no_such: 1}"], "did not start"),
         (["--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", "missing.yaml"], "cannot be read"),
+        (["--dask-preload", "torch,no/such.txt"], "'no/such.txt' is neither the name of a module nor a file"),
         (["--dask-cluster", "a:B", "--dask-scheduler", "tcp://x:1"], "exclude each other"),
     ],
 )  # fmt: skip
