@@ -5,11 +5,13 @@ there, told by an environment variable: a module that fails is named (the standa
 keep to one thread, and the garbage collector leaves what is loaded alone, so that forks share its memory.
 """
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import sys
+import weakref
 
 VARIABLE = "SNAKEMAKE_DASK_PRELOAD"
 THREAD_VARIABLES = (
@@ -33,6 +35,10 @@ def preload(modules: list[str]) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a package does when it is imported
             told = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"dask: cannot preload {module} ({told}); scripts that need it import it", file=sys.stderr)
+    # what is to be done at the end of this process is not to be done at the end of each fork
+    atexit._clear()
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
 

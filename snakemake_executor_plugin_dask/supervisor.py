@@ -12,6 +12,8 @@ import ctypes
 import importlib
 import json
 import linecache
+import logging
+import multiprocessing.util
 import os
 import pickle
 import random
@@ -191,6 +193,8 @@ def _run_script(script: Script, request: Request, iteration: int | None) -> int:
     sys.path[:0] = [entry for entry in request.python_path if entry not in sys.path]
     sys.path.extend(entry for entry in script.search_path if entry not in sys.path)
     importlib.invalidate_caches()
+    for last in (logging.shutdown, multiprocessing.util._exit_function):  # as a fresh interpreter has them
+        atexit.register(last)
     sys.argv = [script.filename]
     module = _main_module(script, iteration)
     try:

@@ -1,0 +1,83 @@
+"""The executor for Dask against Snakemake's local one, and against its own limits.
+
+Usage: executor.py [overhead] [ready] [rerun] [memory]      (all of them by default; some 15 minutes on two cores)
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from meter import load, snakemake
+
+SNAKEFILE = """
+rule all:
+    input: expand("out/{i}.txt", i=range(int(config["jobs"])))
+
+rule trivial:
+    output: "out/{i}.txt"
+    script: "trivial.py"
+"""
+SCRIPT = """
+import torch
+
+with open(snakemake.output[0], "w") as file:
+    file.write(str(torch.ones(2).sum().item()))
+"""
+
+
+def folder(parent: str, name: str) -> Path:
+    """A folder with a workflow of trivial jobs that use torch."""
+    made = Path(parent) / name
+    made.mkdir()
+    (made / "Snakefile").write_text(SNAKEFILE)
+    (made / "trivial.py").write_text(SCRIPT)
+    return made
+
+
+def overhead(scratch: str) -> None:
+    """CPU a trivial torch job, and what one more job adds to the wall time."""
+    local = snakemake(folder(scratch, "local"), "--config", "jobs=200", executor="local")
+    warm = snakemake(folder(scratch, "warm"), "--config", "jobs=200")
+    print(f"200 trivial torch jobs: local executor {local.cpu_s:.0f} CPU-s, warm {warm.cpu_s:.1f} CPU-s, "
+          f"ratio {local.cpu_s / warm.cpu_s:.1f}x  (goal >= 30x)")  # fmt: skip
+    few = snakemake(folder(scratch, "few"), "--config", "jobs=100")
+    many = snakemake(folder(scratch, "many"), "--config", "jobs=500")
+    print(f"one more warm job: {(many.wall_s - few.wall_s) / 400 * 1000:.0f} ms wall (goal <= 50), "
+          f"{(many.cpu_s - few.cpu_s) / 400 * 1000:.0f} ms CPU, everything counted")  # fmt: skip
+
+
+def ready(scratch: str) -> None:
+    """A thousand jobs that could all start at once."""
+    cost = snakemake(folder(scratch, "ready"), "--config", "jobs=1000")
+    print(f"1,000 ready jobs: {cost.wall_s:.0f} s, {cost.wall_s:.1f} ms a job (goal <= 60)")
+
+
+def rerun(scratch: str) -> None:
+    """A run in which nothing is to be done."""
+    place = folder(scratch, "rerun")
+    snakemake(place, "--config", "jobs=5000")
+    cost = snakemake(place, "--config", "jobs=5000")
+    assert "Nothing to be done" in cost.output
+    print(f"a rerun of 5,000 jobs with nothing to do: {cost.wall_s:.1f} s (goal <= 8)")
+
+
+def memory(scratch: str) -> None:
+    """Snakemake's own process, with Dask's scheduler in it."""
+    cost = snakemake(folder(scratch, "memory"), "--config", "jobs=10000")
+    jobs = re.search(r"(\d+) jobs ran warm", cost.output)
+    print(f"{int(jobs[1]) if jobs else 0:,} jobs: the main process took {cost.peak_bytes / 1e6:.0f} MB at most (goal <= 400), "
+          f"{cost.wall_s / 10:.1f} ms a job")  # fmt: skip
+
+
+def main() -> None:
+    """Run what is named on the command line, or everything."""
+    chosen = {function.__name__: function for function in (overhead, ready, rerun, memory)}
+    for name in sys.argv[1:] or chosen:
+        print(f"# {name}, load {load():.1f}", flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            chosen[name](scratch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Several hosts on this machine: network namespaces, joined by a bridge in one of their own."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import uuid
+
+
+def missing() -> str:
+    """Why there can be no such hosts here; empty when there can."""
+    if not shutil.which("ip"):
+        return "no ip (Debian: iproute2)"
+    probe = f"probe{uuid.uuid4().hex[:6]}"
+    made = subprocess.run(["ip", "netns", "add", probe], check=False, capture_output=True).returncode == 0
+    subprocess.run(["ip", "netns", "delete", probe], check=False, capture_output=True)
+    return "" if made and os.geteuid() == 0 else "network namespaces need root"
+
+
+class Host:
+    """A host with one network card."""
+
+    def __init__(self, network: str, number: int) -> None:
+        self.name = f"{network}h{number}"
+        self.address = f"10.213.7.{number + 1}"
+        self.port = f"{network}p{number}"
+        self.switch = f"{network}sw"
+
+    @property
+    def prefix(self) -> list[str]:
+        """What to put before a command that shall run there."""
+        return ["ip", "netns", "exec", self.name]
+
+    def cut(self) -> None:
+        """Pull the plug: packets are lost, and nobody is told."""
+        _ip("-n", self.switch, "link", "set", self.port, "down")
+
+    def join(self) -> None:
+        """Plug it in again."""
+        _ip("-n", self.switch, "link", "set", self.port, "up")
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def hosts(count: int):
+    """So many hosts that see each other."""
+    network = f"fw{uuid.uuid4().hex[:4]}"
+    found = [Host(network, number) for number in range(count)]
+    namespaces = [f"{network}sw", *(host.name for host in found)]
+    try:
+        for namespace in namespaces:
+            _ip("netns", "add", namespace)
+            _ip("-n", namespace, "link", "set", "lo", "up")
+        _ip("-n", f"{network}sw", "link", "add", "bridge", "type", "bridge")
+        _ip("-n", f"{network}sw", "link", "set", "bridge", "up")
+        for host in found:
+            _ip("-n", host.name, "link", "add", "card", "type", "veth", "peer", "name", host.port, "netns", host.switch)
+            _ip("-n", host.switch, "link", "set", host.port, "master", "bridge", "up")
+            _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "card")
+            _ip("-n", host.name, "link", "set", "card", "up")
+        yield found
+    finally:
+        for namespace in namespaces:
+            subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)
