@@ -20,6 +20,10 @@ from pathlib import Path
 
 import yaml
 from meter import CORES, ROOT, load, measure
+from snakemake import api
+from snakemake.settings import types as settings
+
+from snakemake_executor_plugin_dask.warm import ScriptFactory
 
 
 @dataclass
@@ -36,11 +40,6 @@ class Step:
 
 def steps(study: Path, seeds: int, folder: Path) -> list[Step]:
     """All steps of a study, by Snakemake's own DAG."""
-    from snakemake import api
-    from snakemake.settings import types as settings
-
-    from snakemake_executor_plugin_dask.warm import ScriptFactory
-
     with api.SnakemakeApi(settings.OutputSettings(quiet={settings.Quietness.ALL})) as snakemake_api:
         workflow_api = snakemake_api.workflow(
             resource_settings=settings.ResourceSettings(cores=CORES),
@@ -60,7 +59,9 @@ def steps(study: Path, seeds: int, folder: Path) -> list[Step]:
                 numbers[job] = len(found)
                 needs = [numbers[other] for other in workflow.dag.dependencies[job]]
                 alone = bool(job.resources.get("exclusive"))
-                found.append(Step(script.source, script.filename, script.snakemake, alone, [str(f) for f in job.output], needs))
+                found.append(
+                    Step(script.source, script.filename, script.snakemake, alone, [str(f) for f in job.output], needs)
+                )
     return found
 
 
@@ -143,7 +144,9 @@ def main() -> None:
         print(f"plain loop in {CORES} preloaded processes: {floor:.0f} s", flush=True)
         command = [str(Path(sys.executable).with_name("fairweight")), "run", str(study), "--seeds", str(seeds)]
         cost = measure([*command, "--", "--cores", str(CORES)], Path(scratch) / "dask")
-        print(f"fairweight run: {cost.wall_s:.0f} s, {cost.wall_s / floor:.2f}x the plain loop (goal <= 1.15x, and 420 s)")
+        print(
+            f"fairweight run: {cost.wall_s:.0f} s, {cost.wall_s / floor:.2f}x the plain loop (goal <= 1.15x, and 420 s)"
+        )
 
 
 if __name__ == "__main__":

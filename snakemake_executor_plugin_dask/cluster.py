@@ -48,9 +48,12 @@ class Cluster:
         self.plugin = WorkerPlugin(session, _modules(settings.preload), detach=self.local)
         self.client.register_plugin(self.plugin)
 
-    def workers(self) -> list[dict[str, float]]:
-        """What each worker has, by the names of `resources`; empty while there is none, or none has said it."""
-        found = self.client.scheduler_info(n_workers=-1)["workers"].values()
+    def workers(self) -> list[dict[str, float]] | None:
+        """What each worker has, by the names of `resources`; None where the scheduler does not answer."""
+        try:
+            found = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        except Exception:  # of Dask, tornado or asyncio, by what is wrong
+            return None
         return [worker["resources"] for worker in found if worker["resources"]]
 
     def describe(self) -> str:
@@ -143,7 +146,7 @@ def _started(settings: Any) -> Any:
         cluster = kind(**_arguments(settings.cluster_args))
     except WorkflowError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a cluster class of others raises
+    except Exception as error:
         raise WorkflowError(
             f"dask: {settings.cluster} did not start ({type(error).__name__}: {_told(error)}); check --dask-cluster-args."
         ) from None
@@ -182,5 +185,7 @@ def _arguments(stated: str | None) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise WorkflowError(f"dask: --dask-cluster-args is neither JSON nor YAML ({_told(error)}).") from None
     if not isinstance(found, dict):
-        raise WorkflowError(f"dask: --dask-cluster-args must be a mapping of keyword arguments, not {json.dumps(found)}.")
+        raise WorkflowError(
+            f"dask: --dask-cluster-args must be a mapping of keyword arguments, not {json.dumps(found)}."
+        )
     return found

@@ -106,7 +106,7 @@ class Executor(RealExecutor):
                 return
             try:
                 self._submit(job)
-            except Exception as error:  # noqa: BLE001 - Snakemake waits for every job that it has handed over
+            except Exception as error:
                 self.window.release()
                 message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
                 self.report_job_error(SubmittedJobInfo(job), msg=message)
@@ -115,7 +115,7 @@ class Executor(RealExecutor):
         from snakemake_executor_plugin_dask.worker import carry_out
 
         need = resources.needed(job.threads, job.resources)
-        if lacking := resources.shortcoming(need, self.cluster.workers()):
+        if lacking := resources.shortcoming(need, self.cluster.workers() or []):
             raise WorkflowError(f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.")
         cold = warm.reason_against(job, self.workflow)
         self._tell_path(job, cold)
@@ -170,7 +170,7 @@ class Executor(RealExecutor):
             return
         try:
             self._conclude(attempt, future)
-        except BaseException as error:  # noqa: BLE001 - else Snakemake would wait for this job for ever
+        except BaseException as error:
             self.workflow.scheduler.executor_error_callback(error)
 
     def _forget(self, attempt: Attempt) -> bool:
@@ -277,9 +277,8 @@ class Executor(RealExecutor):
             if not self.attempts:
                 since, told = time.monotonic(), 30.0
                 continue
-            try:
-                workers = self.cluster.workers()
-            except Exception:  # noqa: BLE001 - the scheduler does not answer; Dask's client tells when it gives up
+            workers = self.cluster.workers()
+            if workers is None:  # the scheduler does not answer; Dask's client tells when it gives up
                 continue
             if workers:
                 since, told = time.monotonic(), 30.0
@@ -302,7 +301,9 @@ class Executor(RealExecutor):
                 if attempt.future is not None:
                     attempt.future.cancel()
                 job = attempt.info.job
-                self._fail(attempt, f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.", status="lost")
+                self._fail(
+                    attempt, f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.", status="lost"
+                )
 
     def _give_up(self, why: str) -> None:
         with self.lock:
@@ -323,7 +324,7 @@ class Executor(RealExecutor):
         if self.cluster.alive:
             try:
                 self.cluster.client.cancel([a.future for a in running if a.future is not None], force=True)
-            except Exception as error:  # noqa: BLE001 - the cluster is going anyway
+            except Exception as error:
                 self.logger.debug(f"Dask: cancelling failed: {error!r}")
         self._close()
 

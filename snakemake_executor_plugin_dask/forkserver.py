@@ -47,12 +47,12 @@ class ForkServer:
     def stop(self) -> None:
         """Stop the server; attempts that run go on."""
         with self._lock:
-            self._server._stop()
+            self._server._stop()  # type: ignore[attr-defined]
 
     @property
     def pid(self) -> int | None:
         """Process id of the server; None while it has not been started."""
-        pid: int | None = self._server._forkserver_pid
+        pid: int | None = self._server._forkserver_pid  # type: ignore[attr-defined]
         return pid
 
     def run(
@@ -126,4 +126,3 @@ def _lines(report: int, wanted: Callable[[], bool], hold: list[int]) -> Any:
             yield from lines
         elif hold and not wanted():
             os.close(hold.pop())
-

@@ -32,7 +32,7 @@ def preload(modules: list[str]) -> None:
     for module in [*ALWAYS, *modules]:
         try:
             importlib.import_module(module)
-        except Exception as error:  # noqa: BLE001 - whatever a package does when it is imported
+        except Exception as error:
             told = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"dask: cannot preload {module} ({told}); scripts that need it import it", file=sys.stderr)
     # what is to be done at the end of this process is not to be done at the end of each fork

@@ -4,7 +4,7 @@ A worker says of itself how many cores, MB of memory and GPUs it has, when the r
 (`worker.WorkerPlugin`), so that any worker will do, however it was started; Dask's scheduler does the rest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CORES = "snakemake_cores"
@@ -41,7 +41,7 @@ def offered(threads: int, memory_bytes: int, gpus: int) -> dict[str, int]:
     return {CORES: threads, MEMORY: memory_bytes // 10**6, GPUS: gpus, SHARE: WHOLE}
 
 
-def shortcoming(need: Mapping[str, int], workers: list[Mapping[str, float]]) -> str:
+def shortcoming(need: Mapping[str, int], workers: Sequence[Mapping[str, float]]) -> str:
     """Why none of the workers can ever run a job, in a clause; empty where one can, or where there are no workers."""
     if not workers or any(all(have.get(name, 0) >= amount for name, amount in need.items()) for have in workers):
         return ""

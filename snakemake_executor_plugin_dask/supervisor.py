@@ -48,7 +48,7 @@ class Supervisor:
         self.iteration = iteration
 
     def _bootstrap(self, parent_sentinel: int) -> int:
-        (report,) = forkserver.get_inherited_fds()
+        (report,) = forkserver.get_inherited_fds()  # type: ignore[misc]
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -157,7 +157,7 @@ def _job(request: Request, iteration: int | None, supervisor: int) -> None:
         if isinstance(request.run, str):
             os.execv("/bin/sh", ["/bin/sh", "-c", request.run])  # noqa: S606 - Snakemake's own command line
         code = _run_script(request.run, request, iteration)
-    except BaseException:  # noqa: BLE001 - nothing may return into the fork server
+    except BaseException:
         traceback.print_exc()
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -173,15 +173,15 @@ def _redirect(log: str) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(output)
-    sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123
-    sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115, PTH123
-    sys.stderr = open(2, "w", closefd=False, buffering=1, errors="backslashreplace")  # noqa: SIM115, PTH123
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False, buffering=1, errors="backslashreplace")  # noqa: SIM115
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
 def _own_up_to_memory() -> None:
     # when memory runs out, the kernel shall take the job and not the worker, on which other jobs depend
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
 
 
@@ -193,7 +193,8 @@ def _run_script(script: Script, request: Request, iteration: int | None) -> int:
     sys.path[:0] = [entry for entry in request.python_path if entry not in sys.path]
     sys.path.extend(entry for entry in script.search_path if entry not in sys.path)
     importlib.invalidate_caches()
-    for last in (logging.shutdown, multiprocessing.util._exit_function):  # as a fresh interpreter has them
+    ends_processes = multiprocessing.util._exit_function  # type: ignore[attr-defined]
+    for last in (logging.shutdown, ends_processes):  # as a fresh interpreter has them
         atexit.register(last)
     sys.argv = [script.filename]
     module = _main_module(script, iteration)
@@ -202,13 +203,13 @@ def _run_script(script: Script, request: Request, iteration: int | None) -> int:
         code = 0
     except SystemExit as end:
         code = _exit_code(end)
-    except BaseException:  # noqa: BLE001 - KeyboardInterrupt too is a script's failure
+    except BaseException:
         _print_traceback()
         code = 1
     try:
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         traceback.print_exc()
         code = code or 1
     return code

@@ -16,7 +16,18 @@ import psutil
 WORKFLOWS = Path(__file__).parent / "workflows"
 PACKAGE = Path(__file__).parents[2] / "snakemake_executor_plugin_dask"
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # `notebook:` calls papermill by name
-DASK = ["--executor", "dask", "--jobs", "unlimited", "--cores", "2", "--dask-dashboard", "none", "--dask-ledger", "ledger"]
+DASK = [
+    "--executor",
+    "dask",
+    "--jobs",
+    "unlimited",
+    "--cores",
+    "2",
+    "--dask-dashboard",
+    "none",
+    "--dask-ledger",
+    "ledger",
+]
 LOCAL = ["--executor", "local", "--cores", "2"]
 
 
@@ -66,10 +77,8 @@ class Workflow:
 
     def kill(self, process):
         for each in [*process.tree(), process]:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(each.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         process.wait()
 
     def output(self):
@@ -102,9 +111,7 @@ def worker_of(process):
 def fork_server_of(process):
     """The fork server of that worker."""
     worker = worker_of(process)
-    return eventually(
-        lambda: next((p for p in worker.children() if "forkserver" in " ".join(p.cmdline())), None)
-    )
+    return eventually(lambda: next((p for p in worker.children() if "forkserver" in " ".join(p.cmdline())), None))
 
 
 def free_port():

@@ -82,7 +82,7 @@ def cluster(folder: Path):
     CONF.symlink_to(folder / "slurm.conf")
     try:
         for command, ready in (
-            (munge, lambda: (folder / "munge.socket").exists()),
+            (munge, (folder / "munge.socket").exists),
             (["slurmctld", "-D"], lambda: _answers(environment, "scontrol", "ping")),
             (["slurmd", "-D"], lambda: "idle" in _answers(environment, "sinfo", "--noheader", "--format=%T")),
         ):

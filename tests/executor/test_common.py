@@ -59,7 +59,9 @@ def test_the_fork_server_tells_what_a_process_used_and_how_it_ended(tmp_path):
             ends[command] = server.run(request, None, lambda: True, pids.append)
             assert len(pids) == 1 and ends[command].cpu_s > 0 and ends[command].peak_memory_bytes > 1e6
         assert [usage.exit_code for usage in ends.values()] == [3, -9, 0]
-        busy = Request("test", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done", str(tmp_path), {}, 1, str(tmp_path / "log"))
+        busy = Request(
+            "test", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done", str(tmp_path), {}, 1, str(tmp_path / "log")
+        )
         usage = server.run(busy, None, lambda: True, lambda _: None)
         assert 0.02 < usage.cpu_s < 1.5 * usage.wall_s + 0.1
     finally:

@@ -39,7 +39,7 @@ def test_out_of_memory_takes_the_job_and_not_the_worker(workflow):
     """The kernel is told whom to take: the limit of a container, which is too small for the job, is real."""
     run = workflow("faults")
     process = run.start("--config", "faults=forever", "seconds=0.1")
-    eventually(lambda: (run.folder / "pids/forever").exists())
+    eventually((run.folder / "pids/forever").exists)
     scores = {p: int(_read(f"/proc/{p}/oom_score_adj")) for p in run.pids()}
     assert set(scores.values()) == {1000}
     assert int(_read(f"/proc/{worker_of(process).pid}/oom_score_adj")) < 1000

@@ -26,7 +26,9 @@ def test_a_host_that_is_cut_off_stops_its_jobs_before_others_begin_them(workflow
     with hosts(3) as (head, one, two):
         address = f"tcp://{head.address}:8786"
         # nobody outside the hosts can reach these services
-        started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix, **IMPATIENT)]
+        started = [
+            dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix, **IMPATIENT)
+        ]
         try:
             for host in (one, two):
                 arguments = ["worker", address, "--no-dashboard", "--nthreads", "1", "--host", host.address]
@@ -83,8 +85,12 @@ def test_a_scheduler_that_dies_ends_the_run_and_its_jobs(workflow):
     try:
         started.append(dask("worker", address, "--no-dashboard", "--nthreads", "2", folder=run.folder))
         registered(run.folder, 1)
-        process = run.start("--dask-scheduler", address, "--config", "faults=forever", "count=2", "seconds=60", executor=EXECUTOR)
-        eventually(lambda: (run.folder / "pids/forever").exists() and len(run.pids()) == 3, 40, "the start of both jobs")
+        process = run.start(
+            "--dask-scheduler", address, "--config", "faults=forever", "count=2", "seconds=60", executor=EXECUTOR
+        )
+        eventually(
+            lambda: (run.folder / "pids/forever").exists() and len(run.pids()) == 3, 40, "the start of both jobs"
+        )
         started[0].send_signal(signal.SIGKILL)
         killed = time.monotonic()
         code, output = run.finish(process, 30)
@@ -120,7 +126,8 @@ def test_two_runs_share_a_scheduler(workflow):
     runs = [workflow("faults", name) for name in ("one", "two")]
     with scheduler(runs[0].folder, "--nthreads", "2") as address:
         started = [
-            run.start("--dask-scheduler", address, "--config", "count=3", "seconds=0.5", executor=EXECUTOR) for run in runs
+            run.start("--dask-scheduler", address, "--config", "count=3", "seconds=0.5", executor=EXECUTOR)
+            for run in runs
         ]
         for run, process in zip(runs, started, strict=True):
             code, output = run.finish(process)
@@ -152,7 +159,12 @@ def test_everything_is_encrypted_where_dask_is_told_so(workflow, certificate):
         registered(run.folder, 1)
         run.run("--dask-scheduler", address, "--config", "count=2", "seconds=0", executor=EXECUTOR, **certificate)
         plain = run.run(
-            "--dask-scheduler", address.replace("tls", "tcp"), "--forceall", executor=EXECUTOR, ok=False, **{**os.environ}
+            "--dask-scheduler",
+            address.replace("tls", "tcp"),
+            "--forceall",
+            executor=EXECUTOR,
+            ok=False,
+            **{**os.environ},
         )
     finally:
         end(*started)

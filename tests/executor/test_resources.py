@@ -105,7 +105,15 @@ def test_a_cluster_class_of_others_is_started_with_its_arguments(workflow):
     run = workflow("resources")
     arguments = '{"n_workers": 0, "threads_per_worker": 1, "dashboard_address": null}'
     adaptive = ["--dask-adapt-minimum", "0", "--dask-adapt-maximum", "2"]
-    run.run("--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", arguments, *adaptive, "--config", "kind=small")
+    run.run(
+        "--dask-cluster",
+        "distributed:LocalCluster",
+        "--dask-cluster-args",
+        arguments,
+        *adaptive,
+        "--config",
+        "kind=small",
+    )
     assert len(records(run, "small")) == 1
 
 
@@ -115,8 +123,20 @@ def test_it_is_a_package_of_its_own(tmp_path):
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*command, str(tmp_path), str(PACKAGE)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("snakemake_executor_plugin_dask-*.whl")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "there"), str(wheel)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(tmp_path / "there"),
+        str(wheel),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     code = "import snakemake_executor_plugin_dask as p; print(p.__file__, p.ExecutorSettings().worker_losses)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "there", capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "there", capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == [str(tmp_path / "there/snakemake_executor_plugin_dask/__init__.py"), "3"]

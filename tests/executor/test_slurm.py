@@ -57,7 +57,7 @@ def test_a_study_on_dask_workers_that_slurm_runs(cluster, tmp_path):
 
 def test_a_slurm_job_that_is_cancelled_loses_its_steps_and_no_more(cluster, tmp_path):
     """What a preempted node does: SLURM ends the worker, another one takes over."""
-    folder, environment = cluster
+    _, environment = cluster
     run = Workflow("faults", tmp_path / "run")
     arguments = "{queue: test, cores: 1, processes: 1, memory: 2GB, walltime: '00:10:00', interface: lo}"
     executor = [

@@ -48,7 +48,7 @@ if __name__ == "__main__":
         "batches": [float(batch.sum()) for batch in loader],
         "squares": squares,
         "bench_iteration": snakemake.bench_iteration,
-        "preamble": [sys.version_info > (3,), pickle.__name__, logger is not None, Snakemake.__name__],  # noqa: F821
+        "preamble": [sys.version_info > (3,), pickle.__name__, logger is not None, Snakemake.__name__],
     }
     with open(snakemake.output[0], "w") as file:
         json.dump(found, file, indent=1)
