@@ -5,6 +5,7 @@ PYTHON ?= python3
 STUDY ?= config/config.yaml
 SEEDS ?=
 BIN := .venv/bin
+SNAKEFILES := Snakefile rules tests/executor/workflows
 
 .PHONY: help
 help: ## List the targets.
@@ -33,11 +34,16 @@ study: .venv/installed ## Run a study to its report.
 test: .venv/installed ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+.PHONY: bench
+bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine).
+	@for file in benchmarks/[a-z]*.py; do \
+	  [ "$$file" = benchmarks/meter.py ] || $(BIN)/python "$$file" || exit 1; done
+
 .PHONY: check
 check: .venv/installed ## Lint, formatting and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/lint
 
@@ -45,7 +51,7 @@ check: .venv/installed ## Lint, formatting and types.
 format: .venv/installed ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile rules
+	$(BIN)/snakefmt $(SNAKEFILES)
 
 .PHONY: docs
 docs: .venv/installed ## Write config/README.md anew from the schema and the components.
@@ -54,7 +60,7 @@ docs: .venv/installed ## Write config/README.md anew from the schema and the com
 .PHONY: lock
 lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here).
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev]' setuptools
+	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
 	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
 	@rm -rf .venv-lock

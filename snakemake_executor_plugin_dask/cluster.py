@@ -56,12 +56,17 @@ class Cluster:
             return None
         return [worker["resources"] for worker in found if worker["resources"]]
 
+    @property
+    def threads(self) -> int:
+        """Threads of the workers that are there now."""
+        return sum(worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values())
+
     def describe(self) -> str:
         """Where the jobs run, in one line."""
+        if self.local:
+            return f"{self.threads} jobs at a time on this machine"
         info = self.client.scheduler_info(n_workers=-1)
-        threads = sum(worker["nthreads"] for worker in info["workers"].values())
-        place = "this machine" if self.local else info["address"]
-        return f"{len(info['workers'])} workers with {threads} threads on {place}"
+        return f"{len(info['workers'])} workers with {self.threads} threads at {info['address']}"
 
     def dashboard(self) -> str:
         """Address of the dashboard; empty where there is none."""

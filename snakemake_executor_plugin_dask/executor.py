@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LOGS = Path(".snakemake") / "dask_logs"
 WINDOW = 256  # attempts that Dask knows of at a time, so that a study of any size costs it little memory
+WINDOW_A_CORE = 2  # on this machine: what runs, and what follows at once
 MOST_PRIORITY = 10**6
 LOCAL_TIMEOUT_S = 60
 WATCH_S = 1.0
@@ -64,7 +65,7 @@ class Executor(RealExecutor):
         self.closing = threading.Event()
         self.numbers = itertools.count()
         self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
-        self.window = threading.Semaphore(WINDOW)
+        self.window = threading.Semaphore(WINDOW_A_CORE * self.cluster.threads if self.cluster.local else WINDOW)
         for work in (self._feed, self._watch):
             threading.Thread(target=work, name=f"snakemake-dask{work.__name__}", daemon=True).start()
         self.logger.info(f"Dask: {self.cluster.describe()}.")
@@ -91,6 +92,9 @@ class Executor(RealExecutor):
         return f"cd {shlex.quote(self.workflow.workdir_init)}"
 
     # ---- from Snakemake to Dask
+
+    def run_job_pre(self, job: Any) -> None:
+        """Nothing yet: a job is announced when it is submitted."""
 
     def run_job(self, job: Any) -> None:
         """Take a job; a thread of its own prepares and submits it when its turn comes."""
@@ -120,6 +124,7 @@ class Executor(RealExecutor):
         cold = warm.reason_against(job, self.workflow)
         self._tell_path(job, cold)
         request = self._request(job, cold)
+        self.printjob(job)
         number = next(self.numbers)
         info = SubmittedJobInfo(job, external_jobid=f"{self.session}-{number}")
         attempt = Attempt(info, f"snakemake_{job.name}-{self.session}-{number}", need, request, cold, time.time())

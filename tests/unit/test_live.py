@@ -1,0 +1,71 @@
+"""The line about a run, from the events that Snakemake sends."""
+
+import io
+import logging
+import re
+from types import SimpleNamespace
+
+import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from snakemake_logger_plugin_live import LogHandler
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def handler(monkeypatch, request):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = getattr(request, "param", io.StringIO)()
+    monkeypatch.setattr("sys.stderr", stream)
+    made = LogHandler(SimpleNamespace(stdout=False, dryrun=False), None)
+    made.stream = stream
+    return made
+
+
+def send(handler, event=None, message="", level=logging.INFO, **extra):
+    record = logging.makeLogRecord({"msg": message, "levelno": level, **({"event": event} if event else {}), **extra})
+    handler.handle(record)
+
+
+def play(handler):
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"train": 4, "total": 4})
+    for jobid in (1, 2):
+        send(handler, LogEvent.JOB_INFO, f"job {jobid}", jobid=jobid, rule_name="train", rule_msg=f"Train {jobid}")
+    send(handler, message="Select jobs to execute...")
+    send(handler, LogEvent.JOB_FINISHED, "Finished jobid: 1", job_id=1)
+    send(handler, LogEvent.PROGRESS, None, done=1, total=4)
+    send(handler, LogEvent.JOB_ERROR, "Error in rule train", level=logging.ERROR, jobid=2)
+    send(handler, LogEvent.JOB_INFO, "job 3", jobid=3, rule_name="train")
+    send(handler, LogEvent.PROGRESS, None, done=2, total=4)
+
+
+def test_a_file_gets_plain_lines_with_all_figures(handler):
+    play(handler)
+    handler.close()
+    lines = handler.stream.getvalue().splitlines()
+    assert lines[:3] == ["Job stats:", "job 1", "job 2"]
+    assert lines[3].startswith("1 of 4 steps (25%) done, 1 under way, 0 failed, 0:00:00 elapsed")
+    assert lines[4:6] == ["Error in rule train", "job 3"]
+    assert re.match(r"2 of 4 steps \(50%\) done, 1 under way, 1 failed, 0:00:00 elapsed, about 0:00:0\d left", lines[6])
+    assert "\x1b" not in handler.stream.getvalue() and len(lines) == 7
+
+
+@pytest.mark.parametrize("handler", [Terminal], indirect=True)
+def test_a_terminal_gets_one_line_and_what_went_wrong(handler):
+    play(handler)
+    handler.progress.refresh()
+    shown = handler.stream.getvalue()
+    assert "2/4" in shown and "1 under way, 1 failed," in shown and "Error in rule train" in shown
+    assert "job 1" not in shown and "Finished jobid" not in shown
+    handler.close()
+    handler.close()
+    assert handler.stream.getvalue().count("2 of 4 steps (50%) done") == 1
+
+
+def test_an_error_in_the_display_never_ends_a_run(handler, capsys):
+    send(handler, LogEvent.JOB_FINISHED, "no job_id here")
+    assert handler.under_way == set()
