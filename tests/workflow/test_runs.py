@@ -53,7 +53,7 @@ def test_it_makes_a_report_that_needs_nothing_else(finished):
 
 def test_its_progress_is_told(finished):
     output = (finished.folder / "output.txt").read_text()
-    assert re.search(r"\n1 of (\d+) steps \(\d+%\) done\n(.*\n)+\1 of \1 steps \(100%\) done", output)
+    assert re.search(r"\n1 of (\d+) steps \(\d+%\) done, .*\n(.*\n)+\1 of \1 steps \(100%\) done", output)
     assert "Train dense: adult, none, mlp (seed 1)" in output
 
 
@@ -125,6 +125,19 @@ def test_a_killed_run_resumes_to_the_same_tables(finished, tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=500)
     assert_equal(tables(run), tables(finished))
     assert not [p for p in tmp_path.rglob("results/**/.*") if p.is_file()]
+
+
+def test_the_local_executor_makes_the_same_tables(finished, tmp_path):
+    run = type(finished)(tmp_path)
+    output = run.snakemake(run.study(), "--executor", "local")
+    assert "Dask" not in output
+    assert_equal(tables(run), tables(finished))
+    assert run.jobs("study.yaml") == {} and run.jobs("study.yaml", "--executor", "local") == {}
+
+
+def test_every_step_runs_warm(finished):
+    output = (finished.folder / "output.txt").read_text()
+    assert re.search(r"Dask: \d+ jobs ran warm and 0 cold; 0 attempts failed, 0 were lost", output)
 
 
 def test_given_scores_reproduce_propublica(tmp_path, finished):
