@@ -6,9 +6,11 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 from harness import eventually, free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
@@ -55,7 +57,7 @@ def missing() -> str:
         return f"no {', '.join(absent)} (Debian: slurm-wlm munge)"
     if os.geteuid() != 0:
         return "slurmd runs jobs as root only"
-    return f"{CONF} belongs to another SLURM" if CONF.exists() else ""
+    return f"{CONF} belongs to another SLURM" if CONF.exists() and not CONF.is_symlink() else ""
 
 
 @contextlib.contextmanager
@@ -78,7 +80,10 @@ def cluster(folder: Path):
     munge = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={folder}/munge.key",
              f"--pid-file={folder}/munge.pid", f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed"]  # fmt: skip
     started = []
+    one_at_a_time = FileLock(Path(tempfile.gettempdir()) / "fairweight-tests-slurm.lock")
+    one_at_a_time.acquire()
     CONF.parent.mkdir(exist_ok=True)
+    CONF.unlink(missing_ok=True)  # of a test that was killed
     CONF.symlink_to(folder / "slurm.conf")
     try:
         for command, ready in (
@@ -98,6 +103,7 @@ def cluster(folder: Path):
                 each.kill()
             process.wait()
         CONF.unlink()
+        one_at_a_time.release()
 
 
 def _answers(environment, *command):
