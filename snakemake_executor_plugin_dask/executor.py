@@ -33,6 +33,10 @@ LOCAL_TIMEOUT_S = 60
 WATCH_S = 1.0
 
 
+def _priority(job: Any) -> int:
+    return max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority))  # Snakemake's highest is sys.maxsize
+
+
 @dataclass
 class Attempt:
     """One attempt at a job, from its submission to its end."""
@@ -98,8 +102,7 @@ class Executor(RealExecutor):
 
     def run_job(self, job: Any) -> None:
         """Take a job; a thread of its own prepares and submits it when its turn comes."""
-        priority = max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority))
-        self.pending.put((-priority, next(self.numbers), job))
+        self.pending.put((-_priority(job), next(self.numbers), job))
 
     def _feed(self) -> None:
         """Submit jobs by priority, as many as the window takes."""
@@ -131,10 +134,15 @@ class Executor(RealExecutor):
         self.report_job_submission(info)
         with self.lock:
             self.attempts[attempt.key] = attempt
-        attempt.future = self.cluster.client.submit(
-            carry_out, request, self.session, need.get(resources.GPUS, 0),
-            key=attempt.key, pure=False, resources=need, priority=max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority)),
-        )  # fmt: skip
+        try:
+            attempt.future = self.cluster.client.submit(
+                carry_out, request, self.session, need.get(resources.GPUS, 0),
+                key=attempt.key, pure=False, resources=need, priority=_priority(job),
+            )  # fmt: skip
+        except BaseException:
+            with self.lock:
+                self.attempts.pop(attempt.key, None)
+            raise
         attempt.future.add_done_callback(lambda future: self._ended(attempt, future))
 
     def _tell_path(self, job: Any, cold: str) -> None:

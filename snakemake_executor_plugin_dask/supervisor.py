@@ -50,7 +50,9 @@ class Supervisor:
     def _bootstrap(self, parent_sentinel: int) -> int:
         (report,) = forkserver.get_inherited_fds()  # type: ignore[misc]
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
-        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        woken, wake = os.pipe()
+        os.set_blocking(woken, False)
+        os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -122,6 +122,15 @@ def test_workers_may_come_late_and_go_early(workflow):
     assert len({e["worker"] for e in run.ledger()}) == 2
 
 
+def test_a_run_without_workers_ends_when_it_was_told_to(workflow):
+    run = workflow("faults")
+    with scheduler(run.folder) as address:
+        output = run.run(
+            "--dask-scheduler", address, "--dask-worker-timeout", "3", executor=EXECUTOR, ok=False, seconds=40
+        )
+    assert "no Dask worker has come within 3 seconds" in output
+
+
 def test_two_runs_share_a_scheduler(workflow):
     runs = [workflow("faults", name) for name in ("one", "two")]
     with scheduler(runs[0].folder, "--nthreads", "2") as address:
