@@ -49,8 +49,9 @@ class RawRows:
         return text.str.rstrip(target["strip"]) if target["strip"] else text
 
     def names(self, name: str, place: str) -> pd.Series:
-        """A column as text, None where a value is missing."""
-        return self.column(name, place).map(lambda value: None if pd.isna(value) else str(value))
+        """A column as text; a missing value stays missing."""
+        values = self.column(name, place).astype(object)
+        return values.astype(str).where(values.notna())
 
     def positions(self, file: str) -> np.ndarray:
         """Position of each row (n,) within a raw file; -1 for rows of other files."""
