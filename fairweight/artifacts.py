@@ -6,14 +6,16 @@ nothing that looks like a result.
 
 import contextlib
 import hashlib
+import itertools
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import safetensors.numpy
 from numpy.typing import NDArray
@@ -71,12 +73,42 @@ def read_json(path: str | Path) -> Any:
 # ---- Parquet
 
 
-def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: Any = None) -> None:
+def _described(columns: Mapping[str, Any], description: Any = None) -> pa.Table:
     table = pa.table(dict(columns))
     if description is not None:
         table = table.replace_schema_metadata({KEY: json.dumps(description, ensure_ascii=False).encode()})
+    return table
+
+
+def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: Any = None) -> None:
+    table = _described(columns, description)
     with atomic(path) as temporary, temporary.open("wb") as file:
         pq.write_table(table, file, compression="zstd")
+
+
+def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -> None:
+    """Write tables, one below the other, in row groups of `size` rows (the last one may have fewer)."""
+    remaining = iter(tables)
+    pending = next(remaining)
+    with (
+        atomic(path) as temporary,
+        temporary.open("wb") as file,
+        pq.ParquetWriter(file, pending.schema, compression="zstd") as writer,
+    ):
+        for table in remaining:
+            pending = _write_full(writer, pending, size)
+            pending = pa.concat_tables([pending, table])
+        pending = _write_full(writer, pending, size)
+        if pending.num_rows:
+            writer.write_table(pending.unify_dictionaries().combine_chunks())
+
+
+def _write_full(writer: pq.ParquetWriter, pending: pa.Table, size: int) -> pa.Table:
+    """Write as many whole row groups as there are; return the rest."""
+    while pending.num_rows >= size:
+        writer.write_table(pending.slice(0, size).unify_dictionaries().combine_chunks())
+        pending = pending.slice(size)
+    return pending
 
 
 def _read_parquet(path: str | Path) -> tuple[pa.Table, Any]:
@@ -100,10 +132,15 @@ def _coded(codes: Array, levels: tuple[str, ...]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(levels, pa.string()))
 
 
-def _codes(table: pa.Table, name: str) -> Array:
-    indices = pa.chunked_array([chunk.indices for chunk in table.column(name).chunks], pa.int32())
-    codes: Array = indices.fill_null(-1).to_numpy().astype(np.int64)
-    return codes
+def _codes(table: pa.Table, name: str, levels: tuple[str, ...]) -> Array:
+    """Codes of a dictionary-encoded column.  Row groups may come with dictionaries of their own, in another order."""
+    known = pa.array(levels, pa.string())
+    parts = [np.empty(0, np.int64)]
+    for chunk in table.column(name).chunks:
+        translation = pc.index_in(chunk.dictionary, value_set=known).to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = chunk.indices.fill_null(len(translation)).to_numpy(zero_copy_only=False)
+        parts.append(np.append(translation, -1)[codes])
+    return np.concatenate(parts)
 
 
 def _image_column(images: Array) -> pa.Array:
@@ -139,8 +176,17 @@ def _input_columns(numeric: Array, categorical: Array, images: Array | None, tab
 # ---- the data
 
 
-def write_table(path: str | Path, table: Table) -> None:
-    """Write a dataset's rows; inputs are prefixed `input:`, attributes `group:`, scores `given:`."""
+def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
+    """Write a dataset's rows, given at once or in portions of any size, as one row group for each row block.
+
+    Inputs are prefixed `input:`, attributes `group:`, scores `given:`.
+    """
+    portions = iter([rows] if isinstance(rows, Table) else rows)
+    first = next(portions)
+    _write_row_groups(path, map(_stored, itertools.chain([first], portions)), first.block_rows)
+
+
+def _stored(table: Table) -> pa.Table:
     columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
     columns["label"] = _coded(table.label, table.classes)
     columns |= _input_columns(table.numeric, table.categorical, table.images, table)
@@ -148,44 +194,62 @@ def write_table(path: str | Path, table: Table) -> None:
         columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
     for name, scores in table.given.items():
         columns[f"given:{name}"] = scores
-    _write_parquet(
-        path,
-        columns,
-        {
-            "classes": table.classes,
-            "numeric": table.numeric_names,
-            "categorical": table.levels,
-            "image": None if table.images is None else table.images.shape[1:],
-            "groups": table.group_levels,
-            "given": list(table.given),
-        },
-    )
+    description = {
+        "classes": table.classes,
+        "numeric": table.numeric_names,
+        "categorical": table.levels,
+        "image": None if table.images is None else table.images.shape[1:],
+        "groups": table.group_levels,
+        "given": list(table.given),
+    }
+    return _described(columns, description)
 
 
-def read_table(path: str | Path, inputs: bool = True) -> Table:
-    """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores are read."""
+def number_of_blocks(path: str | Path) -> int:
+    """How many row blocks a dataset's table has."""
+    count: int = pq.read_metadata(path).num_row_groups
+    return count
+
+
+def read_table(path: str | Path, inputs: bool = True, block: int | None = None) -> Table:
+    """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores; or one row block."""
     about = json.loads(pq.read_schema(path).metadata[KEY])
     if not inputs:
         about |= {"numeric": [], "categorical": {}, "image": None}
     unused = ("input:", "image") if not inputs else ()
     names = [name for name in pq.read_schema(path).names if not name.startswith(unused)] if unused else None
-    table = pq.read_table(path, columns=names)
-    levels = {name: tuple(values) for name, values in about["categorical"].items()}
-    codes = [_codes(table, f"input:{name}") for name in levels]
+    if block is None:
+        table = pq.read_table(path, columns=names)
+    else:
+        with pq.ParquetFile(path) as file:
+            table = file.read_row_group(block, columns=names, use_threads=False)
+    classes, levels, group_levels = _levels(about)
+    codes = [_codes(table, f"input:{name}", levels[name]) for name in levels]
     return Table(
         row=_column(table, "row"),
         file=_column(table, "file"),
-        label=_codes(table, "label"),
-        classes=tuple(about["classes"]),
+        label=_codes(table, "label", classes),
+        classes=classes,
         numeric=_matrix(table, [f"input:{name}" for name in about["numeric"]], np.float32),
         numeric_names=tuple(about["numeric"]),
         categorical=np.stack(codes, axis=1) if codes else np.empty((table.num_rows, 0), np.int64),
         levels=levels,
         images=None if about["image"] is None else _images(table, about["image"]),
-        groups={name: _codes(table, f"group:{name}") for name in about["groups"]},
-        group_levels={name: tuple(values) for name, values in about["groups"].items()},
+        groups={name: _codes(table, f"group:{name}", found) for name, found in group_levels.items()},
+        group_levels=group_levels,
         given={name: _column(table, f"given:{name}") for name in about["given"]},
     )
+
+
+Levels = dict[str, tuple[str, ...]]
+
+
+def _levels(about: dict[str, Any]) -> tuple[tuple[str, ...], Levels, Levels]:
+    """Classes, levels of the categorical columns, levels of the groups."""
+    categorical, groups = (
+        {name: tuple(levels) for name, levels in about[kind].items()} for kind in ("categorical", "groups")
+    )
+    return tuple(about["classes"]), categorical, groups
 
 
 def write_split(path: str | Path, rows: Array, part: Array) -> None:
@@ -195,38 +259,47 @@ def write_split(path: str | Path, rows: Array, part: Array) -> None:
 
 def read_split(path: str | Path) -> dict[str, Array]:
     """Positions of the rows of each part, in the order of the table."""
-    table, _ = _read_parquet(path)
-    part = _codes(table, "part")
+    part = _codes(pq.read_table(path, columns=["part"]), "part", PARTS)
     return {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
 
 
-def write_augmented(path: str | Path, augmented: Augmented, training: Table) -> None:
-    """Write made rows, and the weights of original rows that are not 1, each with the id of its source row."""
+def write_augmented(path: str | Path, parts: Iterable[tuple[Augmented, Array]], like: Table) -> None:
+    """Write made rows, and the weights of original rows that are not 1, each with the id of its source row.
+
+    Args:
+        path: file to write.
+        parts: what was made of some training rows, and the ids of those rows (n,).
+        like: rows of the same dataset.
+    """
+    _write_row_groups(path, (_stored_augmented(augmented, ids, like) for augmented, ids in parts), like.block_rows)
+
+
+def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table:
     weighted = np.flatnonzero(augmented.row_weights != 1)
     made = len(augmented.source)
     columns: dict[str, Any] = {
-        "source": np.concatenate([training.row[augmented.source], training.row[weighted]]),
+        "source": np.concatenate([ids[augmented.source], ids[weighted]]),
         "made": np.arange(made + len(weighted)) < made,
         "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
     }
-    inputs = _input_columns(augmented.numeric, augmented.categorical, augmented.images, training)
+    inputs = _input_columns(augmented.numeric, augmented.categorical, augmented.images, like)
     for name, column in inputs.items():
         array = pa.array(column) if isinstance(column, np.ndarray) else column
         empty = pa.nulls(len(weighted), array.type)
         columns[name] = pa.chunked_array([array, empty])
-    _write_parquet(path, columns)
+    return pa.table(columns)
 
 
 def read_augmented(path: str | Path, training: Table) -> Augmented:
     """Inverse of `write_augmented`, for the same training rows."""
     table, _ = _read_parquet(path)
     made = _column(table, "made").astype(bool)
-    position = {row: i for i, row in enumerate(training.row.tolist())}
-    source = np.array([position[row] for row in _column(table, "source").tolist()], dtype=np.int64)
+    order = np.argsort(training.row)
+    source = order[np.searchsorted(training.row, _column(table, "source"), sorter=order)]
     weights = np.ones(len(training), dtype=np.float32)
     weights[source[~made]] = _column(table, "weight")[~made]
     rows = table.filter(pa.array(made))
-    codes = [_codes(rows, f"input:{name}") for name in training.levels]
+    codes = [_codes(rows, f"input:{name}", levels) for name, levels in training.levels.items()]
     return Augmented(
         source=source[made],
         numeric=_matrix(rows, [f"input:{name}" for name in training.numeric_names], np.float32),
@@ -267,7 +340,7 @@ def read_predictions(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]
     """Inverse of `write_predictions`."""
     table, about = _read_parquet(path)
     columns = {name: _column(table, name) for name in table.column_names if name not in ("part", "probabilities")}
-    columns["part"] = _codes(table, "part")
+    columns["part"] = _codes(table, "part", PARTS)
     if "probabilities" in table.column_names:
         column = table.column("probabilities").combine_chunks()
         flat = np.concatenate([c.flatten().to_numpy() for c in getattr(column, "chunks", [column])])

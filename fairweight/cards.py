@@ -1,37 +1,49 @@
 """Data cards: what a dataset holds, before anything is learned from it."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from fairweight.artifacts import read_json, write_json
 from fairweight.table import Table
 
 
-def contents(table: Table, frame: pd.DataFrame, dropped: list[str], checksums: dict[str, str]) -> dict[str, Any]:
+def tally(rows: Table) -> Counter[Any]:
+    """Rows of a block by label code, and by (attribute, group code, label code)."""
+    counts: Counter[Any] = Counter(rows.label.tolist())
+    for attribute, codes in rows.groups.items():
+        counts.update((attribute, *cell) for cell in zip(codes.tolist(), rows.label.tolist(), strict=True))
+    return counts
+
+
+def contents(
+    rows: Table, counts: Counter[Any], rows_by_file: Mapping[str, int], missing: Mapping[str, int],
+    dropped: list[str], checksums: dict[str, str],
+) -> dict[str, Any]:  # fmt: skip
     """Count what a dataset holds.
 
     Args:
-        table: its coded rows.
-        frame: its raw rows, for missing values.
+        rows: some of its coded rows, for the names of what is counted.
+        counts: `tally` of all coded rows.
+        rows_by_file: name of each raw file -> rows.
+        missing: input column -> missing values.
         dropped: identifying columns that were left out.
         checksums: name of each raw file -> SHA-256.
 
     Returns:
         JSON-compatible: rows, columns, missing values, label balance, group shares and base rates, checksums.
     """
-    inputs = [*table.numeric_names, *table.levels]
+    total = sum(rows_by_file.values())
     return {
-        "rows": len(table),
-        "rows_by_file": {str(k): int(v) for k, v in frame["__file__"].value_counts(sort=False).items()},
-        "columns": {"numeric": list(table.numeric_names), "categorical": {k: len(v) for k, v in table.levels.items()}},
-        "image": None if table.images is None else list(table.images.shape[1:]),
+        "rows": total,
+        "rows_by_file": dict(rows_by_file),
+        "columns": {"numeric": list(rows.numeric_names), "categorical": {k: len(v) for k, v in rows.levels.items()}},
+        "image": None if rows.images is None else list(rows.images.shape[1:]),
         "dropped": dropped,
-        "missing": {column: int(frame[column].isna().sum()) for column in inputs},
-        "classes": list(table.classes),
-        "label": {c: int((table.label == code).sum()) for code, c in enumerate(table.classes)},
-        "groups": {attribute: _group_rows(table, attribute) for attribute in table.groups},
+        "missing": dict(missing),
+        "classes": list(rows.classes),
+        "label": {c: counts[code] for code, c in enumerate(rows.classes)},
+        "groups": {attribute: _group_rows(rows, attribute, counts, total) for attribute in rows.groups},
         "sha256": checksums,
     }
 
@@ -49,16 +61,15 @@ def write_card(found: str, destination: str, *, name: str, recipe: dict[str, Any
     write_json(destination, stated | read_json(found))
 
 
-def _group_rows(table: Table, attribute: str) -> list[dict[str, Any]]:
+def _group_rows(rows: Table, attribute: str, counts: Counter[Any], total: int) -> list[dict[str, Any]]:
     """One entry a group: rows, share of all rows, and for a binary label the share of positives (base rate)."""
-    codes = table.groups[attribute]
-    binary = len(table.classes) == 2
+    binary = len(rows.classes) == 2
     entries = []
-    for code, level in [*enumerate(table.group_levels[attribute]), (-1, None)]:
-        member = codes == code
-        size = int(member.sum())
+    for code, level in [*enumerate(rows.group_levels[attribute]), (-1, None)]:
+        by_label = [counts[attribute, code, label] for label in range(len(rows.classes))]
+        size = sum(by_label)
         if level is None and not size:
             continue
-        rate = float(np.mean(table.label[member] == 1)) if binary and size else None
-        entries.append({"group": level, "rows": size, "share": size / len(table), "base_rate": rate})
+        rate = by_label[1] / size if binary and size else None
+        entries.append({"group": level, "rows": size, "share": size / total, "base_rate": rate})
     return entries

@@ -21,3 +21,12 @@ def generator(*key: int | str) -> np.random.Generator:
 def integer(*key: int | str) -> int:
     """A 63-bit seed for libraries that take one integer; see `stream`."""
     return int(stream(*key).generate_state(1, np.uint64)[0] >> 1)
+
+
+def copies(rng: np.random.Generator, rows: int, share: float) -> np.ndarray:
+    """Positions of rows to copy, in random order: `share` times as many as there are rows, each about equally often.
+
+    A fraction of a row is drawn up or down, so that the shares of many small blocks add up.
+    """
+    count = int(share * rows + rng.random())
+    return rng.permutation(np.resize(rng.permutation(rows), count))

@@ -7,6 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 MISSING = "(missing)"  # the category that a missing categorical value is
+BLOCK_ROWS = 65_536
+BLOCK_VALUES = 2**21
+
+
+def block_rows(values: int) -> int:
+    """Rows of one row block, of a table whose rows hold so many values: 65,536, and fewer where a row has over 32.
+
+    It depends on nothing else, because random streams are keyed by row block (docs/decisions/0010-row-blocks.md).
+    """
+    return max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(1, values)))
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,12 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of one row block of this dataset; four bytes of an image count as one value."""
+        pixels = 0 if self.images is None else int(np.prod(self.images.shape[1:]))
+        return block_rows(self.numeric.shape[1] + self.categorical.shape[1] + pixels // 4)
 
     def take(self, positions: NDArray[Any]) -> "Table":
         """The rows at these positions."""

@@ -9,4 +9,6 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         name=snakemake.wildcards.augmentation,
         recipe=snakemake.params.recipe,
         seed=int(snakemake.wildcards.seed),
+        threads=snakemake.threads,
+        partitions=snakemake.config["partitions"],
     )

@@ -9,4 +9,6 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         name=snakemake.wildcards.dataset,
         recipe=snakemake.params.recipe,
         given=snakemake.params.given,
+        threads=snakemake.threads,
+        partitions=snakemake.config["partitions"],
     )

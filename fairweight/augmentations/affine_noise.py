@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from fairweight.errors import InputError
+from fairweight.randomness import copies
 from fairweight.table import Augmented, Table
 
 OPTIONS = {
@@ -18,30 +19,30 @@ OPTIONS = {
 
 
 def augment(
-    training: Table, rng: np.random.Generator, *, share: float, shift: float, rotate: float, scale: float, noise: float
+    block: Table, rng: np.random.Generator, *, share: float, shift: float, rotate: float, scale: float, noise: float
 ) -> Augmented:
-    """Make distorted copies of training images drawn at random; labels and groups are those of the source row.
+    """Make distorted copies of a block's images drawn at random; labels and groups are those of the source row.
 
     Raises:
         InputError: the rows are not images.
     """
-    if training.images is None:
+    if block.images is None:
         raise InputError("augmentation affine_noise is for images; tabular rows take jitter")
-    source = rng.permutation(np.resize(rng.permutation(len(training)), round(share * len(training))))
+    source = copies(rng, len(block), share)
     count = len(source)
     angles = np.deg2rad(rng.uniform(-rotate, rotate, count))
     factors = rng.uniform(1 - scale, 1 + scale, count)
     shifts = rng.uniform(-shift, shift, (count, 2))
-    made = np.empty((count, *training.images.shape[1:]), np.uint8)
+    made = np.empty((count, *block.images.shape[1:]), np.uint8)
     centre = (np.array(made.shape[2:]) - 1) / 2
     for i, position in enumerate(source):
         # affine_transform maps output to input coordinates, hence the inverse of the scale
         cosine, sine = np.cos(angles[i]) / factors[i], np.sin(angles[i]) / factors[i]
         matrix = np.array([[cosine, -sine], [sine, cosine]])
         offset = centre - matrix @ (centre + shifts[i])
-        for channel, image in enumerate(training.images[position]):
+        for channel, image in enumerate(block.images[position]):
             moved = ndimage.affine_transform(image.astype(np.float32), matrix, offset, order=1)
             moved += rng.normal(scale=noise * 255, size=moved.shape).astype(np.float32)
             made[i, channel] = np.clip(np.round(moved), 0, 255)
-    nothing, rest = Augmented.nothing(training), training.take(source)
+    nothing, rest = Augmented.nothing(block), block.take(source)
     return dataclasses.replace(nothing, source=source, images=made, numeric=rest.numeric, categorical=rest.categorical)

@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from fairweight.columns import Columns
 from fairweight.errors import InputError
+from fairweight.randomness import copies
 from fairweight.table import Augmented, Table
 
 OPTIONS = {
@@ -14,27 +16,30 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def augment(training: Table, rng: np.random.Generator, *, share: float, noise: float, swap: float) -> Augmented:
-    """Make noisy copies of training rows drawn at random.
+def augment(
+    block: Table, rng: np.random.Generator, columns: Columns, *, share: float, noise: float, swap: float
+) -> Augmented:
+    """Make noisy copies of a block's rows drawn at random.
 
-    Whole-numbered columns stay whole, every column stays within the range of the training rows, and a constant column
+    Whole-numbered columns stay whole, every column stays within the range of all training rows, and a constant column
     stays constant.  Labels and groups are those of the source row.
 
     Raises:
         InputError: the rows are images.
     """
-    if training.images is not None:
+    if block.images is not None:
         raise InputError("augmentation jitter is for tabular rows; images take affine_noise")
-    source = rng.permutation(np.resize(rng.permutation(len(training)), round(share * len(training))))
-    numeric = training.numeric.astype(np.float64)
-    spread = np.nanstd(numeric, axis=0)
-    moved = numeric[source] + rng.normal(size=(len(source), numeric.shape[1])) * noise * spread
-    whole = np.all(np.isnan(numeric) | (numeric == np.round(numeric)), axis=0)
-    moved = np.where(whole, np.round(moved), moved)
-    if numeric.size:
-        moved = np.clip(moved, np.nanmin(numeric, axis=0), np.nanmax(numeric, axis=0))
-    donors = rng.integers(len(training), size=(len(source), training.categorical.shape[1]))
-    drawn = np.take_along_axis(training.categorical, donors, axis=0)
-    swapped = np.where(rng.random(drawn.shape) < swap, drawn, training.categorical[source])
-    nothing = Augmented.nothing(training)
-    return dataclasses.replace(nothing, source=source, numeric=moved.astype(np.float32), categorical=swapped)
+    source = copies(rng, len(block), share)
+    numeric = block.numeric[source].astype(np.float64)
+    moved = numeric + rng.normal(size=numeric.shape) * noise * columns.spread
+    moved = np.where(columns.whole, np.round(moved), moved)
+    moved = np.clip(moved, columns.lowest, columns.highest)
+    categorical = block.categorical[source]
+    for column, rows_of_level in enumerate(columns.levels):
+        # as likely as the level of a training row drawn at random
+        donors = rng.integers(rows_of_level.sum(), size=len(source))
+        drawn = np.searchsorted(np.cumsum(rows_of_level), donors, side="right")
+        swapped = rng.random(len(source)) < swap
+        categorical[swapped, column] = drawn[swapped]
+    nothing = Augmented.nothing(block)
+    return dataclasses.replace(nothing, source=source, numeric=moved.astype(np.float32), categorical=categorical)

@@ -7,6 +7,6 @@ from fairweight.table import Augmented, Table
 OPTIONS: dict[str, dict[str, object]] = {}
 
 
-def augment(training: Table, rng: np.random.Generator) -> Augmented:  # noqa: ARG001 - one signature for all
+def augment(block: Table, rng: np.random.Generator) -> Augmented:  # noqa: ARG001 - one signature for all
     """Make no row and leave every weight at 1."""
-    return Augmented.nothing(training)
+    return Augmented.nothing(block)

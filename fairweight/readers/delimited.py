@@ -1,13 +1,16 @@
 """Delimited text: CSV, TSV and their relatives; every file has the same columns."""
 
+import contextlib
 import re
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fairweight.errors import InputError
+from fairweight.table import block_rows
 
 OPTIONS = {
     "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Between two values."},
@@ -30,13 +33,13 @@ def read(
     missing: list[str],
     skip_lines: dict[str, int],
     rows: int | None,
-) -> pd.DataFrame:
-    """Read the files, one below the other.
+) -> Iterator[pd.DataFrame]:
+    """Read the files, one below the other, in blocks of rows.
 
     Args:
         files: name -> path.
 
-    Returns:
+    Yields:
         Strings, stripped of blanks, missing values as None; column `__file__` names the file of each row.
 
     Raises:
@@ -45,51 +48,66 @@ def read(
     for name in skip_lines:
         if name not in files:
             raise InputError(f"reader: skip_lines: there is no file {name!r}; there are {', '.join(files)}")
-    frames = []
+    first: list[str] = []
     for name, path in files.items():
-        try:
-            frame = _read_csv(
-                path,
-                sep=separator if len(separator) == 1 else re.escape(separator),
-                engine="c" if len(separator) == 1 else "python",
-                quotechar=quote,
-                encoding=encoding,
-                names=columns,
-                header=None if columns else "infer",
-                index_col=False,
-                dtype=str,
-                keep_default_na=False,
-                skipinitialspace=True,
-                skiprows=skip_lines.get(name, 0),
-                nrows=rows,
-            )
-        except pd.errors.EmptyDataError:
-            raise InputError(f"file {name!r} is empty") from None
-        except pd.errors.ParserWarning:
-            raise InputError(
-                f"file {name!r} has rows with more values than columns; check separator and quote"
-            ) from None
-        except pd.errors.ParserError as error:
-            raise InputError(f"file {name!r} is not delimited as stated: {' '.join(str(error).split())}") from None
-        except LookupError:
-            raise InputError(
-                f"reader: encoding: {encoding!r} is not known; utf-8 and latin-1 are the common ones"
-            ) from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"file {name!r} is not {encoding} (byte {error.start}); set reader: encoding") from None
-        if frame.empty:
-            raise InputError(f"file {name!r} has no rows")
-        frames.append(_cleaned(frame, missing).assign(__file__=name))
-        if list(frames[0].columns) != list(frames[-1].columns):
-            raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
-    return pd.concat(frames, ignore_index=True)
+        blocks = _blocks(
+            path,
+            sep=separator if len(separator) == 1 else re.escape(separator),
+            engine="c" if len(separator) == 1 else "python",
+            quotechar=quote,
+            encoding=encoding,
+            names=columns,
+            header=None if columns else "infer",
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
+            skiprows=skip_lines.get(name, 0),
+            nrows=rows,
+        )
+        for frame in _explained(blocks, name, encoding):
+            if frame.empty:
+                raise InputError(f"file {name!r} has no rows")
+            block = _cleaned(frame, missing)
+            first = first or list(block.columns)
+            if list(block.columns) != first:
+                raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
+            yield block.assign(__file__=name)
 
 
-def _read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a file; a row with surplus values, which pandas would cut, is an error."""
+def _blocks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
+    """Blocks of a file's rows, the first one even if it is empty."""
+    size = block_rows(len(_strict(pd.read_csv, path, **(options | {"nrows": 0})).columns))
+    with _strict(pd.read_csv, path, iterator=True, **options) as parser:
+        yield _strict(parser.get_chunk, size)
+        with contextlib.suppress(StopIteration):
+            while True:
+                yield _strict(parser.get_chunk, size)
+
+
+def _strict(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call pandas; a row with surplus values, which it would cut, is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(path, **options)
+        return function(*arguments, **options)
+
+
+def _explained(blocks: Iterator[pd.DataFrame], name: str, encoding: str) -> Iterator[pd.DataFrame]:
+    """The same blocks; what pandas cannot read is told in one sentence."""
+    try:
+        yield from blocks
+    except pd.errors.EmptyDataError:
+        raise InputError(f"file {name!r} is empty") from None
+    except pd.errors.ParserWarning:
+        raise InputError(f"file {name!r} has rows with more values than columns; check separator and quote") from None
+    except pd.errors.ParserError as error:
+        raise InputError(f"file {name!r} is not delimited as stated: {' '.join(str(error).split())}") from None
+    except LookupError:
+        raise InputError(
+            f"reader: encoding: {encoding!r} is not known; utf-8 and latin-1 are the common ones"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"file {name!r} is not {encoding} (byte {error.start}); set reader: encoding") from None
 
 
 def _cleaned(frame: pd.DataFrame, missing: list[str]) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def test_parsing_a_study_loads_the_standard_library_only():
         pending += imported_files(path)
 
 
-def test_only_artifacts_knows_file_formats_and_only_cost_reads_meters():
+def test_only_artifacts_knows_file_formats_only_cost_reads_meters_and_only_partitions_knows_dask():
     for path in LIBRARY:
         found = imports(path)
         roots = {m.split(".")[0] for m in found}
@@ -95,6 +95,8 @@ def test_only_artifacts_knows_file_formats_and_only_cost_reads_meters():
             assert not roots & {"safetensors"} and "pyarrow.parquet" not in found, path
         if path.name != "cost.py":
             assert "resource" not in roots, path
+        if path.name != "partitions.py":
+            assert not roots & {"dask", "distributed"}, path
 
 
 def test_nothing_loads_a_pickle():

@@ -8,11 +8,14 @@ import pytest
 from studies import tiny
 
 from fairweight.artifacts import read_table, write_table
-from fairweight.cards import contents
+from fairweight.cards import contents, tally
+from fairweight.coding import coded
 from fairweight.errors import InputError
+from fairweight.rawrows import raw_blocks
 from fairweight.readers import delimited, idx
-from fairweight.reading import build_table, read
+from fairweight.reading import read
 from fairweight.schema import resolve
+from fairweight.survey import checked, survey
 
 READER = {
     "separator": ",",
@@ -45,6 +48,12 @@ def rows(**columns):
         }
     ).astype(object)
     return frame.assign(**columns, __file__="train")
+
+
+def build_table(frame, recipe, given):
+    """Raw rows, checked and coded in one block."""
+    (block,) = raw_blocks([frame], recipe["drop"])
+    return coded(block, checked(survey(block, recipe, given), recipe), recipe, given)
 
 
 def test_a_table_is_coded_with_missing_categories_as_their_own_level():
@@ -153,7 +162,7 @@ def test_delimited_reads_adult_as_it_is(tmp_path):
     train.write_text("39, State-gov, <=50K\n50, ?, >50K\n\n")
     test.write_text("|1x3 Cross validator\n25, Private, <=50K.\n")
     options = READER | {"columns": ["age", "work", "income"], "skip_lines": {"test": 1}}
-    frame = delimited.read({"train": train, "test": test}, **options)
+    frame = pd.concat(delimited.read({"train": train, "test": test}, **options), ignore_index=True)
     assert frame["work"].tolist() == ["State-gov", None, "Private"]
     assert frame["income"].tolist() == ["<=50K", ">50K", "<=50K."]
     recipe = dataset(inputs={"numeric": ["age"]}, target={"column": "income", "strip": "."}, groups={})
@@ -173,7 +182,7 @@ def test_delimited_refuses_what_it_cannot_read(tmp_path, text, told):
     path = tmp_path / "x"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=told):
-        delimited.read({"x": path}, **READER)
+        list(delimited.read({"x": path}, **READER))
 
 
 def write_idx(path, array):
@@ -195,7 +204,8 @@ def test_idx_reads_pairs_and_refuses_truncated_files(tmp_path):
 
 
 def test_a_card_counts_what_is_there():
-    about = contents(build_table(rows(), dataset(), []), rows(), [], {"train": "0" * 64})
+    table = build_table(rows(), dataset(), [])
+    about = contents(table, tally(table), {"train": 4}, {"age": 0, "job": 1}, [], {"train": "0" * 64})
     assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1} and about["label"] == {"no": 2, "yes": 2}
     assert about["groups"]["sex"] == [
         {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0},
@@ -226,8 +236,9 @@ def test_surplus_values_and_long_separators(tmp_path):
     path = tmp_path / "x"
     path.write_text("name,age\nDoe, John,34\n")
     with pytest.raises(InputError, match="more values than columns"):
-        delimited.read({"x": path}, **READER)
+        list(delimited.read({"x": path}, **READER))
     path.write_text("a||b\n1||2\n")
-    assert delimited.read({"x": path}, **(READER | {"separator": "||"}))["b"].tolist() == ["2"]
+    (frame,) = delimited.read({"x": path}, **(READER | {"separator": "||"}))
+    assert frame["b"].tolist() == ["2"]
     with pytest.raises(InputError, match="'utf8x' is not known"):
-        delimited.read({"x": path}, **(READER | {"encoding": "utf8x"}))
+        list(delimited.read({"x": path}, **(READER | {"encoding": "utf8x"})))

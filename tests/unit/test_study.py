@@ -12,6 +12,7 @@ from fairweight.study import Cell, Study, alternation
 PRUNE = {"method": "global_magnitude", "sparsity": 0.5}
 
 MISTAKES = {
+    "scheduler without a port": (dict(partitions={"scheduler": "tcp://host"}), ["partitions: scheduler", "tcp://host"]),
     "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "Legal keys"]),
     "misspelt key below": (
         dict(datasets__adult__tarjet={}),

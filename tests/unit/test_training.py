@@ -37,7 +37,8 @@ class Study:
         part = parts(table, name="d", recipe={"test": 0.2, "validation": 0.2}, seed=0)
         write_split(folder / "split.parquet", table.row, part)
         self.training = table.take(np.flatnonzero(part == 0))
-        write_augmented(folder / "augmented.parquet", Augmented.nothing(self.training), self.training)
+        nothing = Augmented.nothing(self.training)
+        write_augmented(folder / "augmented.parquet", [(nothing, self.training.row)], self.training)
         self.data = {name: str(folder / f"{name}.parquet") for name in ("table", "split", "augmented")}
 
     def path(self, name):
@@ -260,7 +261,7 @@ def test_weights_in_the_loss_matter(tmp_path):
     training = study.training
     weights = np.where(training.label == 1, 0, 1).astype(np.float32)
     augmented = Augmented(**{**vars(Augmented.nothing(training)), "row_weights": weights})
-    write_augmented(tmp_path / "augmented.parquet", augmented, training)
+    write_augmented(tmp_path / "augmented.parquet", [(augmented, training.row)], training)
     model = study.train(epochs=6)
     assert (model.body(model.encode(training)).argmax(1) == 0).all()
 
