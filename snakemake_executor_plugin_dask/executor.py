@@ -69,6 +69,8 @@ class Executor(RealExecutor):
         self.closing = threading.Event()
         self.numbers = itertools.count()
         self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
+        self.sizes: list[dict[str, float]] = []  # of workers: a worker that is gone may come back
+        self._see(self.cluster.workers() or [])
         self.window = threading.Semaphore(WINDOW_A_CORE * self.cluster.threads if self.cluster.local else WINDOW)
         for work in (self._feed, self._watch):
             threading.Thread(target=work, name=f"snakemake-dask{work.__name__}", daemon=True).start()
@@ -122,7 +124,9 @@ class Executor(RealExecutor):
         from snakemake_executor_plugin_dask.worker import carry_out
 
         need = resources.needed(job.threads, job.resources)
-        if lacking := resources.shortcoming(need, self.cluster.workers() or []):
+        if resources.shortcoming(need, self.sizes):  # what was known a moment ago; now it has to be right
+            self._see(self.cluster.workers() or [])
+        if lacking := resources.shortcoming(need, self.sizes):
             raise WorkflowError(f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.")
         cold = warm.reason_against(job, self.workflow)
         self._tell_path(job, cold)
@@ -293,9 +297,10 @@ class Executor(RealExecutor):
             workers = self.cluster.workers()
             if workers is None:  # the scheduler does not answer; Dask's client tells when it gives up
                 continue
+            self._see(workers)
             if workers:
                 since, told = time.monotonic(), 30.0
-                self._fail_misfits(workers)
+                self._fail_misfits()
                 continue
             waited = time.monotonic() - since
             if waited > told:
@@ -305,11 +310,14 @@ class Executor(RealExecutor):
             if timeout is not None and waited > timeout:
                 self._give_up(f"no Dask worker has come within {timeout} seconds")
 
-    def _fail_misfits(self, workers: list[dict[str, float]]) -> None:
+    def _see(self, workers: list[dict[str, float]]) -> None:
+        self.sizes += [worker for worker in workers if worker not in self.sizes]
+
+    def _fail_misfits(self) -> None:
         with self.lock:
             waiting = list(self.attempts.values())
         for attempt in waiting:
-            lacking = resources.shortcoming(attempt.need, workers)
+            lacking = resources.shortcoming(attempt.need, self.sizes)
             if lacking and self._forget(attempt):
                 if attempt.future is not None:
                     attempt.future.cancel()

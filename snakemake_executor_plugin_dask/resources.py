@@ -48,6 +48,6 @@ def shortcoming(need: Mapping[str, int], workers: Sequence[Mapping[str, float]])
     for name, amount in need.items():
         most = max(int(have.get(name, 0)) for have in workers)
         if most < amount:
-            return f"it needs {amount} {NAMES[name]}, and the largest of {len(workers)} workers has {most}"
+            return f"it needs {amount} {NAMES[name]}, and the largest worker has {most}"
     told = " and ".join(f"{amount} {NAMES[name]}" for name, amount in need.items() if name != SHARE)
-    return f"it needs {told} at once, which none of {len(workers)} workers has"
+    return f"it needs {told} at once, which no worker has"

@@ -44,9 +44,9 @@ def test_why_no_worker_is_large_enough():
     assert resources.shortcoming(resources.needed(4, {"mem_mb": 1000}), [small, large]) == ""
     assert resources.shortcoming(resources.needed(4, {"mem_mb": 10**6}), []) == ""  # nothing is known yet
     told = resources.shortcoming(resources.needed(16, {}), [small, large])
-    assert told == "it needs 16 cores, and the largest of 2 workers has 8"
+    assert told == "it needs 16 cores, and the largest worker has 8"
     told = resources.shortcoming(resources.needed(4, {"mem_mb": 4000}), [small, large])
-    assert told == "it needs 4 cores and 4000 MB of memory at once, which none of 2 workers has"
+    assert told == "it needs 4 cores and 4000 MB of memory at once, which no worker has"
 
 
 def test_the_fork_server_tells_what_a_process_used_and_how_it_ended(tmp_path):
