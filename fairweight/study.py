@@ -62,6 +62,7 @@ class Study:
         energy.intensity(config["energy"]["country"])  # tells an unknown country
         self.cells = self._cells()
         self._check_uses()
+        self._check_criteria()
 
     # ---- variants
 
@@ -88,6 +89,11 @@ class Study:
             place = f"variants: {variant.name}"
             if variant.operation == "train":
                 _known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
+            if against := variant.recipe.get("against"):
+                _known(against, self.variants, f"{place}: against", "a variant")
+                other = self.variants[against]
+                if other.parent is not None or "against" in other.recipe or other.operation == "given":
+                    raise InputError(f"{place}: against: {against!r} is compared itself; name one that is trained as it is.")
             if variant.parent is None:
                 continue
             _known(variant.parent, self.variants, f"{place}: from", "a variant")
@@ -114,7 +120,13 @@ class Study:
         return path
 
     def baseline(self, variant: str) -> str:
-        """The variant that this one is compared with: the root of its lineage, and of that its replicate 0."""
+        """The variant that this one is compared with.
+
+        It is what the nearest of its lineage states as `against`, else the root, and of that the replicate 0.
+        """
+        for name in self.lineage(variant):
+            if against := self.variants[name].recipe.get("against"):
+                return str(against)
         root = self.variants[self.lineage(variant)[-1]]
         if root.recipe.get("replicate"):
             for other in self.variants.values():
@@ -186,6 +198,32 @@ class Study:
                 raise InputError(
                     f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
                 )
+
+    def _check_criteria(self) -> None:
+        criteria = self.config["criteria"]
+        for attribute in criteria["attributes"] or []:
+            declared = sorted({a for name in self.datasets for a in self.config["datasets"][name]["groups"]})
+            _known(attribute, declared, "criteria: attributes", "a group attribute")
+        if criteria["variant"] is not None:
+            _known(criteria["variant"], self.variants, "criteria: variant", "a variant")
+
+    def decided_attributes(self, dataset: str) -> list[str]:
+        """Attributes of a dataset that the criteria look at."""
+        wanted = self.config["criteria"]["attributes"]
+        return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
+
+    @property
+    def comparisons(self) -> list[dict[str, str]]:
+        """Wildcards of the comparisons: one for each dataset, augmentation, model and engine with something to compare."""
+        keys = ("dataset", "augmentation", "model", "engine")
+        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant]
+        return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
+
+    def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
+        """(seed, cell) of everything that one comparison looks at."""
+        same = (dataset, augmentation, model, engine)
+        cells = [c for c in self.cells if (c.dataset, c.augmentation, c.model, c.engine) == same]
+        return [(seed, cell) for cell in cells for seed in self.seeds]
 
     @property
     def datasets(self) -> list[str]:
