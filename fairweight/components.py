@@ -24,7 +24,7 @@ ENTRY_POINTS = {
     "readers": "read",
     "augmentations": "augment",
     "architectures": "build",
-    "objectives": "loss",
+    "objectives": "prepare",
     "pruning": "prune",
     "quantization": "quantize",
     "engines": "load",

@@ -1,6 +1,6 @@
 """From comparisons to decisions: which variants are proven to keep the criteria, and which one to ship."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,8 @@ def evidence(
     """One entry for each criterion of one variant (columns of CRITERION and EVIDENCE)."""
     about = cell[[*CELL, "variant", "baseline"]].iloc[0].to_dict()
     for criterion, row, margin in _margins(cell, criteria, attributes[about["dataset"]]):
-        entry = {"criterion": criterion, "attribute": row["attribute"], "group": row["group"], "margin": margin}
+        about_row = {name: None if pd.isna(row[name]) else row[name] for name in ("attribute", "group")}
+        entry = {"criterion": criterion, **about_row, "margin": margin}
         if row["status"] != "ok":
             yield entry | {"p_proven": 1.0, "p_refuted": 1.0, "verdict": decision.UNDECIDED, "reason": row["reason"]}
             continue
@@ -100,7 +101,8 @@ def evidence(
         errors = (float(np.nan_to_num(row["seed_error"])), float(row["row_error"]))
         per_seed = sign * _per_seed(values["changes"], about, row)
         found = decision.noninferiority(per_seed, errors, int(row["denominator"]), margin)
-        yield entry | _said(found, criteria["error_rate"]) | {name: row[name] for name in ("value", "low", "high")}
+        entry |= _said(found, criteria["error_rate"]) | {name: row[name] for name in ("value", "low", "high")}
+        yield entry | {"seeds": len(per_seed)}
     for measure, limit in criteria["ceilings"].items():
         yield _ceiling(about, values["measures"], measure, limit, criteria["error_rate"])
 
@@ -175,13 +177,12 @@ def _ceiling(
 
 def _decided(tested: list[Any], criteria: dict[str, Any]) -> list[dict[str, Any]]:
     """Verdicts on the variants of one family, with the reason of each that is not proven."""
-    evidence_ = [[Evidence(e["p_proven"], e["p_refuted"]) for e in entries] for _, entries in tested]
+    family = [[Evidence(entry["p_proven"], entry["p_refuted"]) for entry in entries] for _, entries in tested]
     rows = []
     for (key, entries), (verdict, p_value) in zip(
-        tested, decision.verdicts(evidence_, criteria["error_rate"]), strict=True
+        tested, decision.verdicts(family, criteria["error_rate"]), strict=True
     ):
-        held = [e for e in entries if e["verdict"] == decision.REFUTED] or [max(entries, key=lambda e: e["p_proven"])]
-        reason = None if verdict == PROVEN else "; ".join(_named(e) for e in held)
+        reason = None if verdict == PROVEN else _why_not(entries, verdict, p_value, len(tested), criteria["error_rate"])
         rows.append(
             dict(zip([*CELL, "variant"], key, strict=True))
             | {"verdict": verdict, "p_value": p_value, "tests": len(tested), "reason": reason}
@@ -189,10 +190,24 @@ def _decided(tested: list[Any], criteria: dict[str, Any]) -> list[dict[str, Any]
     return rows
 
 
-def _named(entry: dict[str, Any]) -> str:
-    by = f" by {entry['attribute']}" if entry["attribute"] else ""
-    of = f" of {entry['group']}" if entry["group"] else ""
-    return f"{entry['criterion']}{of}{by} is {entry['verdict']}" + (f" ({entry['reason']})" if entry["reason"] else "")
+def _why_not(entries: list[dict[str, Any]], verdict: str, p_value: float, tests: int, error_rate: float) -> str:
+    if verdict == decision.REFUTED:
+        return "; ".join(f"{name_of(e)} is refuted" for e in entries if e["p_refuted"] <= error_rate)
+    seeds = next((e["seeds"] for e in entries if e.get("seeds")), None)
+    if seeds is not None and (note := reason_for_seeds(seeds, tests, error_rate, 1)):
+        return note
+    worst = max(entries, key=lambda e: e["p_proven"])
+    return worst["reason"] or (
+        f"{name_of(worst)} is not shown: p = {worst['p_proven']:.2g}"
+        + (f", {p_value:.2g} after Holm's correction over {tests} variants" if tests > 1 else "")
+    )
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """A criterion in words, with its group and attribute."""
+    of = f" of {entry['group']}" if isinstance(entry["group"], str) else ""
+    by = f" by {entry['attribute']}" if isinstance(entry["attribute"], str) else ""
+    return f"{entry['criterion'].replace('_', ' ')}{of}{by}"
 
 
 def _means(measures: pd.DataFrame, measure: str) -> pd.DataFrame:

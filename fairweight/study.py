@@ -127,7 +127,7 @@ class Study:
         for name in self.lineage(variant):
             if against := self.variants[name].recipe.get("against"):
                 return str(against)
-        root = self.variants[self.lineage(variant)[-1]]
+        root = self.root(variant)
         if root.recipe.get("replicate"):
             for other in self.variants.values():
                 same = other.operation == "train" and other.recipe["train"] == root.recipe["train"]
@@ -135,20 +135,24 @@ class Study:
                     return other.name
         return root.name
 
+    def root(self, variant: str) -> Variant:
+        """Root of a variant's lineage."""
+        return self.variants[self.lineage(variant)[-1]]
+
     def made_by(self, *operations: str) -> list[str]:
         """Names of the variants that these operations make."""
         return [name for name, variant in self.variants.items() if variant.operation in operations]
 
     def training_recipe(self, variant: str) -> dict[str, Any]:
         """Recipe of the root of a variant's lineage, with what the variant's own `finetune` changes."""
-        root = self.variants[self.lineage(variant)[-1]]
+        root = self.root(variant)
         recipe = dict(self.config["training"][root.recipe["train"]])
         prune = self.variants[variant].recipe.get("prune", {})
         return recipe | prune.get("finetune", {})
 
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
-        return int(self.variants[self.lineage(variant)[-1]].recipe.get("replicate", 0))
+        return int(self.root(variant).recipe.get("replicate", 0))
 
     # ---- the grid
 
@@ -190,6 +194,10 @@ class Study:
                         f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
                     )
                 continue
+            attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
+            if attribute is not None:
+                place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
+                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
             if dataset["split"]["test"] == "all":
                 raise InputError(
                     f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."

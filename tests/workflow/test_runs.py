@@ -65,7 +65,7 @@ def test_every_assessed_cell_is_tidy(finished):
     table = tables(finished)["assessments"]
     assert set(SCHEMA) <= set(table)
     assert not table.duplicated(
-        ["seed", "dataset", "augmentation", "model", "variant", "engine", "part", "metric", "attribute", "group"]
+        ["seed", "dataset", "augmentation", "model", "variant", "engine", "part", "metric", "attribute", "group", "class"]
     ).any()
     flips = table[(table["metric"] == "flips") & (table["part"] == "test") & table["group"].isna()]
     assert set(flips["variant"]) == {"pruned50", "int8"}
@@ -168,6 +168,7 @@ def test_given_scores_reproduce_propublica(tmp_path, finished):
         "equal_opportunity_difference": 0.197373,
     }.items():
         assert compared[metric] == pytest.approx(value, abs=5e-7)
+    assert compared["abroca"] == pytest.approx(0.01581, abs=5e-6)
     auc = table[(table["metric"] == "auc") & (table["attribute"] == "compared")].set_index("group")["value"]
     assert [round(v, 4) for v in auc] == [0.6918, 0.6931]
     assert rows["accuracy", "compared", "African-American"] == 3696
