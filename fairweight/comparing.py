@@ -1,6 +1,7 @@
 """Comparison of all variants of one dataset, augmentation, model and engine with their baselines, over all seeds."""
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,15 +37,15 @@ def compare(
         replicates: Parquet file to write, for each replicate of seeds and rows the accuracy of each variant and that of
             its worst group by the first attribute; all variants share the draws.
     """
-    models = _read(predictions, about)
-    labels, positions = models.pop("labels"), models.pop("rows")
-    rows = read_table(table, inputs=False).take(positions)
+    models = read_models(predictions, about)
+    labels = models.labels
+    rows = read_table(table, inputs=False).take(models.rows)
     groups, levels = crossed(rows.groups, rows.group_levels) if intersections else (rows.groups, rows.group_levels)
     groups = {name: codes for name, codes in groups.items() if (codes >= 0).any()}
     layout = Layout.of(
         labels, groups | {"class": labels}, levels | {"class": rows.classes}, len(rows.classes)
     )  # a class's accuracy is its recall
-    study = Compared(layout, labels, models, smallest_group)
+    study = Compared(layout, labels, models.of, smallest_group)
     drawn = study.bootstrap(baselines)
     found = []
     for variant, baseline in drawn.baselines.items():
@@ -54,23 +55,35 @@ def compare(
     write_rows(replicates, drawn.front(), KEPT)
 
 
-def _read(paths: list[str], about: list[dict[str, Any]]) -> dict[str, Any]:
-    """Variant -> (predictions (n, K), probabilities (n, K, classes) or None) on test rows; and labels and row ids."""
-    found: dict[str, Any] = {}
+@dataclass(frozen=True)
+class Models:
+    """Models of all variants and seeds on the same test rows."""
+
+    rows: Array  # (n,) row ids, which are positions in the table
+    labels: Array  # int (n,)
+    of: dict[str, tuple[Array, Array | None]]  # variant -> predictions (n, K), probabilities (n, K, classes)
+
+
+def read_models(paths: list[str], about: list[dict[str, Any]]) -> Models:
+    """Read the predictions of every variant and seed on test rows.
+
+    Args:
+        paths: Parquet files of predictions.
+        about: `variant` of each of them; the seeds of every variant come in the same order.
+    """
     columns: dict[str, list[dict[str, Array]]] = {}
     for path, of in zip(paths, about, strict=True):
         stored = read_predictions(path)[0]
         test = stored["part"] == PARTS.index("test")
         columns.setdefault(of["variant"], []).append({name: column[test] for name, column in stored.items()})
     first = next(iter(columns.values()))[0]
+    found: dict[str, tuple[Array, Array | None]] = {}
     for variant, seeds in columns.items():
         if not all(np.array_equal(seed["row"], first["row"]) for seed in seeds):
             raise ValueError(f"the seeds of {variant} do not predict the same test rows")
-        scores = None
-        if "probabilities" in first:
-            scores = np.stack([seed["probabilities"] for seed in seeds], axis=1)
-        found[variant] = (np.stack([seed["prediction"] for seed in seeds], axis=1), scores)
-    return found | {"labels": first["label"], "rows": first["row"]}
+        scores = np.stack([s["probabilities"] for s in seeds], axis=1) if "probabilities" in seeds[0] else None
+        found[variant] = (np.stack([s["prediction"] for s in seeds], axis=1), scores)
+    return Models(first["row"], first["label"], found)
 
 
 class Compared:
@@ -117,13 +130,13 @@ class Compared:
                 n = int(self.counts["accuracy"][1][self.layout.attributes[attribute]].sum())
                 about = {"metric": metric, "attribute": attribute, "n": n, "unseen": 2}
                 about |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
-                rows.append(comparison.change(change, reference, float(row_variance), self._fewest(metric, attribute), **about))
+                rows.append(
+                    comparison.change(change, reference, float(row_variance), self._fewest(metric, attribute), **about)
+                )
         accuracy = self.values["accuracy", None]
         gap = "accuracy_difference"
         gaps = {a: v[here] - v[there] for (m, a), v in self.values.items() if m == gap and a is not None}
-        rows += comparison.harm(
-            accuracy[:, here] - accuracy[:, there], self.layout, self.enough["accuracy"], gaps
-        )
+        rows += comparison.harm(accuracy[:, here] - accuracy[:, there], self.layout, self.enough["accuracy"], gaps)
         rows += comparison.normalised_recall(accuracy[:, here], accuracy[:, there], self.layout)
         (one, scores), (two, other) = self.models[variant], self.models[baseline]
         pair = Pair(self.labels, one, two, scores, other)
@@ -140,7 +153,7 @@ class Compared:
         """Rows of one rate: all rows, then each group; and how each differs from all rows."""
         variances, lows, highs = spread
         below = self.counts[metric][1][:, 0]
-        rows = []
+        rows: list[Row] = []
         for position, (attribute, group) in enumerate(self.layout.names):
             if attribute == "class" and metric not in OF_CLASSES:
                 continue  # within one class of the label they say the same again, or nothing
@@ -197,10 +210,12 @@ class Replicates:
 
     def front(self) -> list[Row]:
         """Rows of KEPT: the measures of each variant, replicate by replicate."""
-        rows = []
+        rows: list[Row] = []
         for variant, blocks in self._front.items():
             values = np.concatenate(blocks, axis=1).tolist()
             worst = values[1] if len(values) > 1 else [None] * len(values[0])
             for number, (accuracy, lowest) in enumerate(zip(values[0], worst, strict=True)):
-                rows.append({"variant": variant, "replicate": number, "accuracy": accuracy, "worst_group_accuracy": lowest})
+                rows.append(
+                    {"variant": variant, "replicate": number, "accuracy": accuracy, "worst_group_accuracy": lowest}
+                )
         return rows

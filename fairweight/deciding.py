@@ -8,7 +8,7 @@ import pandas as pd
 
 from fairweight.artifacts import read_frame, write_frame
 from fairweight.report.results import where
-from fairweight.statistics import decision
+from fairweight.statistics import comparison, decision
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import PROVEN, Evidence
 from fairweight.statistics.significance import benjamini_hochberg
@@ -22,19 +22,20 @@ CRITERION = ["criterion", "attribute", "group"]
 
 
 def decide(
-    *, comparisons: dict[str, dict[str, str]], replicates: dict[str, dict[str, str]], measures: str, changes: str,
-    criteria: dict[str, Any], replicated: list[str], attributes: dict[str, list[str]], destination: dict[str, str],
+    *, comparisons: dict[str, dict[str, str]], replicates: dict[str, dict[str, str]], slices: dict[str, dict[str, str]],
+    measures: str, changes: str, criteria: dict[str, Any], replicated: list[str], attributes: dict[str, list[str]],
+    destination: dict[str, str],
 ) -> None:  # fmt: skip
     """Write the comparisons of the whole study with their corrections, and the decisions.
 
     Args:
-        comparisons, replicates: Parquet file -> dataset, augmentation, model and engine that it is about.
+        comparisons, replicates, slices: Parquet file -> dataset, augmentation, model and engine that it is about.
         measures, changes: summary tables, a row a seed and measure.
         criteria: `criteria` of the study file.
         replicated: variants that differ from their baseline by initialisation alone: the noise floor.
         attributes: dataset -> attributes that the criteria look at.
         destination: name of the table -> Parquet file to write: comparisons, criteria (a row a variant and criterion),
-            decisions (a row a variant).
+            decisions (a row a variant), slices.
     """
     table = adjusted(_gathered(comparisons), replicated, criteria["error_rate"])
     values = {"measures": read_frame(measures), "changes": read_frame(changes)}
@@ -46,7 +47,9 @@ def decide(
             for key, cell in candidates.groupby([*CELL, "variant"], sort=False)
         ]
         decisions += _decided(tested, criteria)
-        found += [dict(zip([*CELL, "variant"], key, strict=True)) | entry for key, entries in tested for entry in entries]
+        found += [
+            dict(zip([*CELL, "variant"], key, strict=True)) | entry for key, entries in tested for entry in entries
+        ]
     made = pd.DataFrame(found, columns=[*CELL, "variant", *CRITERION, *EVIDENCE])
     table_of_decisions = pd.DataFrame(decisions, columns=[*CELL, "variant", *DECISION])
     probabilities = _front(replicates, values["measures"], replicated, criteria["cheapest_by"])
@@ -54,17 +57,19 @@ def decide(
     costs = _means(values["measures"], criteria["cheapest_by"])
     table_of_decisions = table_of_decisions.merge(costs, on=[*CELL, "variant"], how="left")
     tables = {"comparisons": table, "criteria": made, "decisions": recommended(table_of_decisions)}
+    tables["slices"] = _gathered(slices)
     for name, path in destination.items():
         write_frame(path, tables[name])
 
 
+COMPARED = ["variant", "baseline", *comparison.SCHEMA]
 EVIDENCE = ["margin", "value", "low", "high", "p_proven", "p_refuted", "verdict", "reason"]
 DECISION = ["verdict", "p_value", "tests", "reason"]
 
 
 def _gathered(files: dict[str, dict[str, str]]) -> pd.DataFrame:
     frames = [read_frame(path).assign(**about) for path, about in files.items()]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*KEY, "variant", "value"])
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*CELL, *COMPARED])
 
 
 def adjusted(table: pd.DataFrame, replicated: list[str], error_rate: float) -> pd.DataFrame:
@@ -232,7 +237,9 @@ def _front(files: dict[str, dict[str, str]], measures: pd.DataFrame, replicated:
         objectives = [table[name].to_numpy(float).reshape(shape) for name in ("accuracy", "worst_group_accuracy")]
         benefits = np.stack([o for o in objectives if not np.isnan(o).any()], axis=1)
         chances = decision.front_probability(benefits, costs.loc[keys].to_numpy())
-        rows += [{**about, "variant": v, "front_probability": p} for v, p in zip(variants, chances.tolist(), strict=True)]
+        rows += [
+            {**about, "variant": v, "front_probability": p} for v, p in zip(variants, chances.tolist(), strict=True)
+        ]
     return pd.DataFrame(rows, columns=[*CELL, "variant", "front_probability"])
 
 

@@ -93,7 +93,9 @@ class Study:
                 _known(against, self.variants, f"{place}: against", "a variant")
                 other = self.variants[against]
                 if other.parent is not None or "against" in other.recipe or other.operation == "given":
-                    raise InputError(f"{place}: against: {against!r} is compared itself; name one that is trained as it is.")
+                    raise InputError(
+                        f"{place}: against: {against!r} is compared itself; name one that is trained as it is."
+                    )
             if variant.parent is None:
                 continue
             _known(variant.parent, self.variants, f"{place}: from", "a variant")
@@ -219,6 +221,12 @@ class Study:
         """Attributes of a dataset that the criteria look at."""
         wanted = self.config["criteria"]["attributes"]
         return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
+
+    def largest_family(self, dataset: str) -> int:
+        """Most variants that are tested together on one dataset and model: those of augmentation `none`, no replicates."""
+        tested = [c for c in self.cells if (c.dataset, c.augmentation) == (dataset, "none")]
+        tested = [c for c in tested if self.baseline(c.variant) != c.variant and not self.replicate(c.variant)]
+        return max((sum(c.model == model for c in tested) for model in {c.model for c in tested}), default=0)
 
     @property
     def comparisons(self) -> list[dict[str, str]]:

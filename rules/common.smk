@@ -140,6 +140,6 @@ def costs():
     found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
     found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]
     found += of_cells("assess.cost.json")
-    found += of_comparisons("compare.cost.json")
+    found += of_comparisons("compare.cost.json") + of_comparisons("discover.cost.json")
     found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]
     return list(dict.fromkeys(found))

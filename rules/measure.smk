@@ -89,6 +89,29 @@ rule compare:
         "../scripts/compare.py"
 
 
+rule discover:
+    input:
+        predictions=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            p=STUDY.compared(**w),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        slices="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/slices.parquet",
+        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/discover.cost.json",
+    log:
+        "<logs>/discover/{dataset}/{augmentation}/{model}/{engine}.log",
+    params:
+        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
+        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        code=code("discover"),
+    message:
+        "Discover who loses in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+    script:
+        "../scripts/discover.py"
+
+
 rule profile:
     input:
         models=lambda w: collect(

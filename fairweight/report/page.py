@@ -26,6 +26,11 @@ def missing(value: Any) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
+def plain(value: Any) -> str:
+    """Text of a cell; empty where there is none."""
+    return value if isinstance(value, str) else ""
+
+
 def number(value: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:
     """A number for people, with a true minus sign; what cannot be computed is said to be so."""
     if missing(value):

@@ -90,5 +90,5 @@ def front_probability(benefits: Array, costs: Array) -> Array:
     """
     as_good = (benefits[:, None] >= benefits[None]).all(axis=2) & (costs[:, None] <= costs[None])[..., None]
     better = (benefits[:, None] > benefits[None]).any(axis=2) | (costs[:, None] < costs[None])[..., None]
-    beaten: Array = (as_good & better).any(axis=0)  # [i, j]: i beats j
-    return 1 - beaten.mean(axis=-1)
+    beats = as_good & better  # [i, j]: i beats j
+    return 1 - np.asarray(beats.any(axis=0)).mean(axis=-1)

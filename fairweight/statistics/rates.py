@@ -114,9 +114,8 @@ def rates(layout: Layout, tallies: Tallies) -> dict[str, Array]:
 
 def ranked(layout: Layout, tallies: Tallies, smallest: int) -> dict[str, Array]:
     """Groups that have enough rows of the kind that a rate is a share of, in every model: bool (G,) by rate."""
-    return {
-        name: (below[:, 0] >= max(smallest, 1)).all(axis=-1) for name, (_, below) in counts(layout, tallies).items()
-    }
+    fewest = {name: below[:, 0].min(axis=-1) for name, (_, below) in counts(layout, tallies).items()}
+    return {name: rows >= max(smallest, 1) for name, rows in fewest.items()}
 
 
 def comparisons(found: dict[str, Array], groups: Array, enough: dict[str, Array]) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """Group metrics by AIF360 and Aequitas, which do not share an environment with the project; writes reference.json.
 
-    python -m venv oracles && oracles/bin/pip install aif360==0.6.1 aequitas==1.1.0
-    oracles/bin/python tests/oracles/make.py
+python -m venv oracles && oracles/bin/pip install aif360==0.6.1 aequitas==1.1.0
+oracles/bin/python tests/oracles/make.py
 """
 
 import json
@@ -51,7 +51,9 @@ def by_aif360(frame: pd.DataFrame) -> dict[str, float]:
 
 def by_aequitas(frame: pd.DataFrame) -> dict[str, list[float | None]]:
     """Rates of group 0 and 1."""
-    table = frame.rename(columns={"label": "label_value", "prediction": "score"}).assign(group=frame["group"].astype(str))
+    table = frame.rename(columns={"label": "label_value", "prediction": "score"}).assign(
+        group=frame["group"].astype(str)
+    )
     found, _ = Group().get_crosstabs(table, attr_cols=["group"])
     found = found.sort_values("attribute_value")
     return {ours: [None if pd.isna(v) else float(v) for v in found[theirs]] for ours, theirs in AEQUITAS.items()}

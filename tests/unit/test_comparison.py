@@ -27,7 +27,9 @@ def test_a_harmed_group_is_found_and_named(harmed):
     loses = pick(harmed, "accuracy", "g", "c")
     assert loses["high"] < 0 and loses["p_value"] <= 0.01
     for group in "ab":
-        assert pick(harmed, "accuracy", "g", group)["low"] < 0.01 and pick(harmed, "accuracy", "g", group)["high"] > -0.01
+        assert (
+            pick(harmed, "accuracy", "g", group)["low"] < 0.01 and pick(harmed, "accuracy", "g", group)["high"] > -0.01
+        )
     assert loses["normalised"] == pytest.approx(loses["value"] - pick(harmed, "accuracy")["value"])
     assert loses["relative"] == pytest.approx(loses["value"] / loses["baseline_value"])
 
@@ -76,7 +78,9 @@ def test_levelling_down_is_flagged():
         return np.where(right, labels[:, None], 1 - labels[:, None]), None
 
     layout = Layout.of(labels, {"g": groups}, {"g": ("a", "b")}, 2)
-    study = Compared(layout, labels, {"dense": models((0.9, 0.8)), "down": models((0.6, 0.55)), "up": models((0.9, 0.85))}, 20)
+    study = Compared(
+        layout, labels, {"dense": models((0.9, 0.8)), "down": models((0.6, 0.55)), "up": models((0.9, 0.85))}, 20
+    )
     drawn = study.bootstrap(dict.fromkeys(study.models, "dense"), 50)
     flags = {v: pick(study.compare(v, "dense", drawn), "levelling_down", "g")["value"] for v in ("down", "up")}
     assert flags == {"down": 1.0, "up": 0.0}
@@ -120,7 +124,9 @@ def test_seeds_and_their_order_groups_and_their_names_change_nothing():
     order, names = rng.permutation(5), {"g": ("a", "b", "c")}
 
     def rows(labels, groups, base, variant, levels=names):
-        study = Compared(Layout.of(labels, {"g": groups}, levels, 2), labels, {"dense": (base, None), "v": (variant, None)}, 20)
+        study = Compared(
+            Layout.of(labels, {"g": groups}, levels, 2), labels, {"dense": (base, None), "v": (variant, None)}, 20
+        )
         return study.compare("v", "dense", study.bootstrap({"v": "dense"}, 50))
 
     one = rows(labels, groups, base, variant)
@@ -129,7 +135,12 @@ def test_seeds_and_their_order_groups_and_their_names_change_nothing():
     permuted = rows(labels[permutation], groups[permutation], base[permutation], variant[permutation])
     renamed = rows(labels, (groups + 1) % 3, base, variant, {"g": ("z", "x", "y")})
     swapped = rows(1 - labels, groups, 1 - base, 1 - variant)
-    for metric, attribute in (("accuracy", None), ("equalized_odds_difference", "g"), ("excess_harm", "g"), ("pie_rate", None)):
+    for metric, attribute in (
+        ("accuracy", None),
+        ("equalized_odds_difference", "g"),
+        ("excess_harm", "g"),
+        ("pie_rate", None),
+    ):
         first = pick(one, metric, attribute)
         for other in (shuffled, permuted, renamed, swapped):
             same = pick(other, metric, attribute)
@@ -156,7 +167,8 @@ def test_welch_compares_the_recall_of_classes_relative_to_the_accuracy():
     rows = study.compare("v", "dense", study.bootstrap({"v": "dense"}, 50))
     found = pick(rows, "normalised_recall_difference", "class", "r")
     normalised = [
-        (m == labels[:, None])[labels == 2].mean(axis=0) - (m == labels[:, None]).mean(axis=0) for m, _ in models.values()
+        (m == labels[:, None])[labels == 2].mean(axis=0) - (m == labels[:, None]).mean(axis=0)
+        for m, _ in models.values()
     ]
     assert found["value"] == pytest.approx(normalised[1].mean() - normalised[0].mean(), abs=1e-6)
     assert found["p_value"] == pytest.approx(stats.ttest_ind(*normalised, equal_var=False).pvalue, rel=1e-3)
@@ -171,7 +183,10 @@ def test_the_noise_floor_stands_beside_every_change():
     table = adjusted(pd.DataFrame(found).assign(**cell), ["v1"], 0.05)
     accuracy = table[(table["metric"] == "accuracy") & table["attribute"].isna()].set_index("variant")
     assert accuracy.loc["v0", "floor_value"] == accuracy.loc["v1", "value"]
-    assert table["q_value"].notna().any() and (table["q_value"].dropna() >= table.loc[table["q_value"].notna(), "p_value"] - 1e-12).all()
+    assert (
+        table["q_value"].notna().any()
+        and (table["q_value"].dropna() >= table.loc[table["q_value"].notna(), "p_value"] - 1e-12).all()
+    )
 
 
 def test_too_few_seeds_are_told():

@@ -190,9 +190,7 @@ ORACLES = json.loads((Path(__file__).parents[1] / "oracles" / "reference.json").
 def test_fairness_agrees_with_aif360_and_aequitas(number):
     oracle = ORACLES[number]
     labels, predictions, groups = (np.array(oracle[k]) for k in ("label", "prediction", "group"))
-    cells = fairness.measure(
-        Assessed(labels, predictions, None, None, 2, {"g": groups}, {"g": ("zero", "one")})
-    )
+    cells = fairness.measure(Assessed(labels, predictions, None, None, 2, {"g": groups}, {"g": ("zero", "one")}))
     for metric, by_group in oracle["aequitas"].items():
         for level, expected in zip(("zero", "one"), by_group, strict=True):
             found = value(cells, metric, "g", level)["value"]
@@ -204,7 +202,11 @@ def test_fairness_agrees_with_aif360_and_aequitas(number):
 
 def test_where_fairlearn_says_zero_there_is_no_rate():
     """Fairlearn's true positive rate of a group without positives is 0, which would be the widest gap there is."""
-    labels, predictions, groups = np.array([1, 0, 1, 0, 0, 0]), np.array([1, 0, 1, 1, 0, 0]), np.array([0, 0, 0, 0, 1, 1])
+    labels, predictions, groups = (
+        np.array([1, 0, 1, 0, 0, 0]),
+        np.array([1, 0, 1, 1, 0, 0]),
+        np.array([0, 0, 0, 0, 1, 1]),
+    )
     known = {"sensitive_features": groups}
     assert fairlearn.equal_opportunity_difference(labels, predictions, **known) == 1.0
     cells = fairness.measure(Assessed(labels, predictions, None, None, 2, {"g": groups}, {"g": ("a", "b")}))
@@ -270,10 +272,19 @@ def test_renaming_and_reordering_groups_changes_no_number():
 def test_swapping_the_coding_of_the_label_swaps_what_it_must_and_nothing_else():
     a = assessed(rows=400)
     swapped = replace(
-        a, labels=1 - a.labels, predictions=1 - a.predictions, scores=1 - a.scores, probabilities=a.probabilities[:, ::-1]
+        a,
+        labels=1 - a.labels,
+        predictions=1 - a.predictions,
+        scores=1 - a.scores,
+        probabilities=a.probabilities[:, ::-1],
     )
     one, two = fairness.measure(a), fairness.measure(swapped)
-    same = ("accuracy_difference", "demographic_parity_difference", "equalized_odds_difference", "equalized_odds_difference_mean")
+    same = (
+        "accuracy_difference",
+        "demographic_parity_difference",
+        "equalized_odds_difference",
+        "equalized_odds_difference_mean",
+    )
     for metric in same:
         assert value(one, metric, "g")["value"] == pytest.approx(value(two, metric, "g")["value"]), metric
     pairs = {"true_positive_rate": "true_negative_rate", "false_positive_rate": "false_negative_rate"}
@@ -284,7 +295,9 @@ def test_swapping_the_coding_of_the_label_swaps_what_it_must_and_nothing_else():
         for metric in metrics:
             found = [value(family.measure(x), metric)["value"] for x in (a, swapped)]
             assert found[0] == pytest.approx(found[1], rel=1e-4), metric
-    assert value(roc.measure(a), "abroca", "g")["value"] == pytest.approx(value(roc.measure(swapped), "abroca", "g")["value"])
+    assert value(roc.measure(a), "abroca", "g")["value"] == pytest.approx(
+        value(roc.measure(swapped), "abroca", "g")["value"]
+    )
 
 
 # ---- calibration and curves
@@ -311,7 +324,10 @@ def test_a_calibrated_score_has_the_calibration_error_that_chance_makes():
 
 
 def test_areas_between_curves():
-    diagonal, step = (np.array([0.0, 1.0]), np.array([0.0, 1.0])), (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0]))
+    diagonal, step = (
+        (np.array([0.0, 1.0]), np.array([0.0, 1.0])),
+        (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0])),
+    )
     assert roc.area_between(diagonal, step) == pytest.approx(0.5)
     crossing = (np.array([0.0, 0.5, 0.5, 1.0]), np.array([0.0, 0.0, 1.0, 1.0]))
     assert roc.area_between(diagonal, crossing) == pytest.approx(0.25) and roc.area_between(step, step) == 0
@@ -346,5 +362,7 @@ def test_a_pair_of_attributes_finds_what_neither_shows():
 
 
 def test_a_row_without_one_of_two_groups_has_none_of_the_pair():
-    both, levels = crossed({"a": np.array([0, 1, -1, 1]), "b": np.array([1, 0, 0, -1])}, {"a": ("p", "q"), "b": ("r", "s")})
+    both, levels = crossed(
+        {"a": np.array([0, 1, -1, 1]), "b": np.array([1, 0, 0, -1])}, {"a": ("p", "q"), "b": ("r", "s")}
+    )
     assert levels["a x b"] == ("p x s", "q x r") and both["a x b"].tolist() == [0, 1, -1, -1]

@@ -52,7 +52,9 @@ def test_corrections_are_monotone_and_bounded(p):
     for adjust in (significance.holm, significance.benjamini_hochberg):
         adjusted = adjust(np.array(p))
         order = np.argsort(p, kind="stable")
-        assert (np.diff(adjusted[order]) >= 0).all() and (adjusted >= np.array(p) - 1e-12).all() and (adjusted <= 1).all()
+        assert (
+            (np.diff(adjusted[order]) >= 0).all() and (adjusted >= np.array(p) - 1e-12).all() and (adjusted <= 1).all()
+        )
     assert significance.holm(np.array(p))[int(np.argmin(p))] == pytest.approx(min(1, min(p) * len(p)))
 
 
@@ -150,7 +152,9 @@ def test_counts_give_the_rates_of_the_rows_themselves():
     tallies = crossed.counted(layout.cells, layout.marks(predictions, labels), layout.number)
     found = measured(layout, tallies, ranked(layout, tallies, 1))
     for position, (attribute, level) in enumerate(layout.names):
-        member = np.ones(600, bool) if attribute is None else codes[attribute] == "abc xy".replace(" ", "").index(level) % 3
+        member = (
+            np.ones(600, bool) if attribute is None else codes[attribute] == "abc xy".replace(" ", "").index(level) % 3
+        )
         for model in range(6):
             y, p = labels[member], predictions[member, model]
             expected = {

@@ -65,7 +65,19 @@ def test_every_assessed_cell_is_tidy(finished):
     table = tables(finished)["assessments"]
     assert set(SCHEMA) <= set(table)
     assert not table.duplicated(
-        ["seed", "dataset", "augmentation", "model", "variant", "engine", "part", "metric", "attribute", "group", "class"]
+        [
+            "seed",
+            "dataset",
+            "augmentation",
+            "model",
+            "variant",
+            "engine",
+            "part",
+            "metric",
+            "attribute",
+            "group",
+            "class",
+        ]
     ).any()
     flips = table[(table["metric"] == "flips") & (table["part"] == "test") & table["group"].isna()]
     assert set(flips["variant"]) == {"pruned50", "int8"}
