@@ -43,7 +43,7 @@ def read(
         raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: checksum(path) for key, path in paths.items()}
     write_table(table, rows)
-    write_json(contents_path, contents(rows, frame, recipe["drop"], checksums))
+    write_json(contents_path, contents(rows, frame, recipe, checksums))
 
 
 def build_table(frame: pd.DataFrame, recipe: dict[str, Any], given: list[str]) -> Table:
@@ -60,6 +60,8 @@ def build_table(frame: pd.DataFrame, recipe: dict[str, Any], given: list[str]) -
     inputs, target = recipe["inputs"], recipe["target"]
     for column in recipe["drop"]:
         _present(frame, column, "drop")
+    for column in recipe["quasi_identifiers"] or []:
+        _present(frame, column, "quasi_identifiers")
     frame = frame.drop(columns=recipe["drop"])
     label, classes = _labels(frame, target)
     numeric = [_numbers(frame, c, "inputs: numeric", inputs["missing_numeric"]) for c in inputs["numeric"]]
@@ -188,6 +190,8 @@ def _groups(frame: pd.DataFrame, stated: dict[str, Any]) -> tuple[dict[str, np.n
                 f"{place}: column {recipe.get('column')!r} has {len(present):,} distinct values; at most {MOST_GROUPS} are "
                 "groups: give 'bins' for a number, 'values' for a selection, or take it out"
             )
+        if unknown := [name for name in recipe.get("reference", {}) if name not in present]:
+            raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {', '.join(present)}")
         translated = values.map({level: code for code, level in enumerate(present)})
         codes[name] = translated.fillna(-1).to_numpy().astype(np.int64)
         levels[name] = tuple(present)

@@ -27,7 +27,7 @@ def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     floor = "" if missing(churn["floor_value"]) else f" (retraining alone: {number(churn['floor_value'], 2, 100)} %)"
     text = [
         f"{number(churn['value'], 2, 100)} % of rows are predicted otherwise{floor}; accuracy changes by "
-        f"{number(accuracy['value'], 2, 100, signed=True)} points (95 % interval {_interval(accuracy)})."
+        f"{number(accuracy['value'], 2, 100, signed=True)} points (95\N{NO-BREAK SPACE}% interval {_interval(accuracy)})."
     ]
     groups = rows[(rows["metric"] == "accuracy") & rows["attribute"].isin(attributes_of(results, dataset, rows))]
     sure = groups[groups["q_value"] <= results.study["criteria"]["error_rate"]]
@@ -35,13 +35,13 @@ def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
         verb = "lose" if row["value"] < 0 else "gain"
         text.append(
             f"{escape(str(row['group']))} ({escape(row['attribute'])}, n = {int(row['n']):,}) {verb} "
-            f"{number(abs(row['value']), 2, 100)} points (95 % interval {_interval(row)}; q = {row['q_value']:.2g} after "
+            f"{number(abs(row['value']), 2, 100)} points (95\N{NO-BREAK SPACE}% interval {_interval(row)}; q = {row['q_value']:.2g} after "
             f"Benjamini-Hochberg over the groups of {escape(row['attribute'])})."
         )
     notes = groups["seeds_note"].dropna()
     if sure.empty:
         text.append(
-            f"Of the single groups it {escape(notes.iloc[0])}."
+            f"Of single groups the study {escape(notes.iloc[0])}."
             if len(notes)
             else "No group's change is more than chance."
         )
@@ -102,7 +102,7 @@ def slices(results: Results, dataset: str) -> HTML | None:
         "slices of the variant)."
     )
     return table(
-        ["Variant", "Slice", "Rows", "Excess loss, nats", "95 % interval", "p"],
+        ["Variant", "Slice", "Rows", "Excess loss, nats", "95\N{NO-BREAK SPACE}% interval", "p"],
         rows,
         caption,
         text_columns=2,

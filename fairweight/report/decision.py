@@ -7,10 +7,9 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.deciding import FAMILY, name_of
-from fairweight.report.page import NOT_ESTIMABLE, missing, number, table
+from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table
 from fairweight.report.results import Results, where
 
-DASH = "\N{EN DASH}"
 # how a criterion is shown: scale, unit, digits
 SHOWN = {"size_bytes": (1e-3, "kB", 1), "transfer_bytes": (1e-3, "kB", 1), "latency_p50_ms": (1e3, "µs", 1), "energy_j_per_1000": (1, "J", 4)}  # fmt: skip
 
@@ -66,7 +65,7 @@ def _with_interval(entry: Any) -> str:
     if missing(entry["value"]):
         return NOT_ESTIMABLE
     change, low, high = (number(entry[k], 2, 100, signed=True) for k in ("value", "low", "high"))
-    return f"{change} points (95 % interval {low} to {high}; margin {number(entry['margin'], 1, 100)})"
+    return f"{change} points (95\N{NO-BREAK SPACE}% interval {low} to {high}; margin {number(entry['margin'], 1, 100)})"
 
 
 def criteria(results: Results, dataset: str) -> HTML | None:

@@ -12,6 +12,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
+DASH = "\N{EN DASH}"  # does not apply
 
 
 def show(*pieces: HTML | None) -> None:

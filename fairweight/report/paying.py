@@ -52,11 +52,16 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
         handles.append(Patch(color=FLOOR, label="noise floor (95 % interval)"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
     first = rows.iloc[0]
+    band = (
+        "The grey band is the same interval for a model that is only trained again: what reaches beyond it is more than "
+        "retraining does. "
+        if rows["floor_value"].notna().any()
+        else ""
+    )
     caption = (
         f"{results.title(dataset)}, test rows; {place(first)}: change of each group's accuracy against the baseline of the "
-        f"same seed. A dot is the mean over {int(first['seeds'])} seeds, a bar its 95 % interval over seeds and test rows. The "
-        "grey band is the same interval for a model that is only trained again: what reaches beyond it is more than "
-        "retraining does. A hollow dot is a group with too few rows to be ranked; n is its number of test rows."
+        f"same seed. A dot is the mean over {int(first['seeds'])} seeds, a bar its 95 % interval over seeds and test rows. "
+        f"{band}A hollow dot is a group with too few rows to be ranked; n is its number of test rows."
     )
     alternative = f"Dots with intervals: change in accuracy by group and variant for {results.title(dataset)}, over a band of the noise floor."
     return picture(figure, caption, alternative)
@@ -150,7 +155,7 @@ def slopes(results: Results, dataset: str) -> HTML | None:
                 axis.plot(
                     [0, 1],
                     [e.iloc[0]["mean"] * 100 for e in ends],
-                    "o-",
+                    marker="o",
                     color=colours[variant],
                     markersize=4,
                     linestyle=line,
