@@ -27,6 +27,7 @@ ENTRY_POINTS = {
     "objectives": "prepare",
     "pruning": "prune",
     "quantization": "quantize",
+    "adjustments": "fit",
     "engines": "load",
     "metrics": "measure",
 }

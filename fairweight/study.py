@@ -13,9 +13,15 @@ from typing import Any
 from fairweight import components, energy
 from fairweight.errors import InputError
 
-OPERATIONS = ("train", "prune", "quantize", "given")
+OPERATIONS = ("train", "prune", "quantize", "adjust", "given")
 # which operations can follow which: a quantized file has no float weights to prune or to quantize again
-PARENTS = {"train": (), "prune": ("train", "prune"), "quantize": ("train", "prune"), "given": ()}
+PARENTS = {
+    "train": (),
+    "prune": ("train", "prune"),
+    "quantize": ("train", "prune"),
+    "adjust": ("train", "prune", "quantize"),
+    "given": (),
+}
 GIVEN = "given"  # stands for model and engine where scores come with the data
 
 
@@ -199,6 +205,10 @@ class Study:
             attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
             if attribute is not None:
                 place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
+                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
+            if operation == "adjust":
+                attribute = self.variants[cell.variant].recipe["adjust"]["attribute"]
+                place_ = f"variants: {cell.variant}: adjust: attribute"
                 _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
             if dataset["split"]["test"] == "all":
                 raise InputError(

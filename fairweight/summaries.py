@@ -156,7 +156,7 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
-    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize"])]
+    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize", "adjust"])]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():

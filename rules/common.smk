@@ -133,7 +133,7 @@ def costs():
             found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
             if c.engine != GIVEN:
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
-    for operation in ("train", "prune", "quantize"):
+    for operation in ("train", "prune", "quantize", "adjust"):
         found += of_made(f"{operation}.cost.json", operation)
     found += of_made("export.cost.json", "train", "prune")
     given = STUDY.made_by("given")

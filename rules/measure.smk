@@ -12,7 +12,7 @@ rule predict:
     log:
         "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     wildcard_constraints:
-        variant=alternation(STUDY.made_by("train", "prune", "quantize")),
+        variant=alternation(STUDY.made_by("train", "prune", "quantize", "adjust")),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
         code=code("predict", engines=engine),

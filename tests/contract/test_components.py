@@ -25,6 +25,7 @@ ALL = [(folder, name) for folder in ENTRY_POINTS for name in names(folder)]
 # options without a default, which a contract test must choose
 CHOSEN = {
     ("augmentations", "balance_groups"): {"attribute": "sex"},
+    ("adjustments", "threshold_optimizer"): {"attribute": "sex"},
     ("objectives", "fairness_penalty"): {"attribute": "sex"},
     ("objectives", "group_balanced"): {"attribute": "sex"},
     ("objectives", "group_dro"): {"attribute": "sex"},
@@ -161,6 +162,19 @@ def test_objective_takes_batches_that_lack_a_group_or_a_label(name):
     logits = torch.tensor([[2.0, -1.0], [0.5, 0.5], [-1.0, 3.0], [0.2, 0.1]])
     for batch in (torch.tensor([0]), torch.tensor([1, 2]), torch.tensor([3, 0])):
         assert torch.isfinite(loss(logits[batch], labels[batch], weights[batch], groups[batch]))
+
+
+@pytest.mark.parametrize("name", names("adjustments"))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adjustment_gives_every_group_a_mixture(name, dtype):
+    rng = np.random.default_rng(0)
+    labels, groups = rng.integers(2, size=600), rng.integers(3, size=600)
+    scores = np.clip(0.3 * labels + 0.1 * groups + rng.normal(0.3, 0.2, 600), 0, 1).astype(dtype)
+    found = components.load("adjustments", name)(scores, labels, groups, **defaults("adjustments", name))
+    assert set(found) == {0, 1, 2}
+    for members in found.values():
+        assert 0 < sum(m["weight"] for m in members) <= 1 + 1e-9
+        assert all(len({"above", "below"} & set(m)) == 1 for m in members)
 
 
 @pytest.mark.parametrize("name", names("pruning"))
