@@ -128,10 +128,17 @@ class Compared:
                 rows += self._rates(metric, change, reference, (row_variance, low, high))
             elif attribute != "class" or metric in OF_CLASSES:
                 n = int(self.counts["accuracy"][1][self.layout.attributes[attribute]].sum())
-                about = {"metric": metric, "attribute": attribute, "n": n, "unseen": 2}
+                about = {
+                    "metric": metric,
+                    "attribute": attribute,
+                    "n": n,
+                    "unseen": 1 if metric == "worst_group_accuracy" else 2,
+                }
                 about |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
                 rows.append(
-                    comparison.change(change, reference, float(row_variance), self._fewest(metric, attribute), **about)
+                    comparison.change(
+                        change, reference, float(row_variance), self._fewest(metric, attribute, [here, there]), **about
+                    )
                 )
         accuracy = self.values["accuracy", None]
         gap = "accuracy_difference"
@@ -143,11 +150,16 @@ class Compared:
         rows += comparison.disagreement(pair, self.layout, self.smallest)
         return rows + comparison.row_values(pair, self.layout, self.smallest)
 
-    def _fewest(self, metric: str, attribute: str) -> int:
-        """Rows of the smallest group that a comparison ranks: it rests on no more than these."""
+    def _fewest(self, metric: str, attribute: str, models: list[slice]) -> int:
+        """Rows of the smallest group that sets a comparison in any seed: the lowest, and for a gap the highest."""
         groups = self.layout.attributes[attribute]
-        of = rates.GAPS.get(metric.removesuffix("_mean"), ("accuracy",))
-        return min(int(self.counts[rate][1][groups[self.enough[rate][groups]], 0].min()) for rate in of)
+        found = []
+        for rate in rates.GAPS.get(metric.removesuffix("_mean"), ("accuracy",)):
+            kept = groups[self.enough[rate][groups]]
+            shown = np.concatenate([self.values[rate, None][kept][:, columns] for columns in models], axis=1)
+            ends = [shown.argmin(axis=0)] + ([shown.argmax(axis=0)] if metric != "worst_group_accuracy" else [])
+            found.append(self.counts[rate][1][kept[np.unique(ends)], 0].min())
+        return int(min(found))
 
     def _rates(self, metric: str, change: Array, reference: Array, spread: tuple[Array, Array, Array]) -> list[Row]:
         """Rows of one rate: all rows, then each group; and how each differs from all rows."""
