@@ -65,7 +65,7 @@ def _harm(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
         ):
             row = harm.iloc[0]
             text.append(
-                f"By {escape(attribute)} groups change unequally: excess harm {number(row['value'], 2, 100)} points, "
+                f"By {escape(attribute)} groups change unequally: the largest loss exceeds the smallest by {number(row['value'], 2, 100)} points, "
                 f"{escape(row['reason'])} (by chance {number(row['by_chance'], 2, 100)}; p = {row['p_value']:.2g}, "
                 "not corrected)."
             )
