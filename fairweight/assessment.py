@@ -3,9 +3,12 @@
 from fairweight import components
 from fairweight.artifacts import PARTS, read_predictions, read_table, write_rows
 from fairweight.cells import SCHEMA, Assessed
+from fairweight.intersections import crossed
 
 
-def assess(*, predictions: str, baseline: str | None, table: str, destination: str) -> None:
+def assess(
+    *, predictions: str, baseline: str | None, table: str, destination: str, smallest_group: int, intersections: bool
+) -> None:
     """Write one tidy row for each part, metric and group.
 
     Args:
@@ -13,20 +16,27 @@ def assess(*, predictions: str, baseline: str | None, table: str, destination: s
         baseline: that of the variant it is compared with, same seed, augmentation, model and engine; or None.
         table: Parquet file of the dataset, for groups.
         destination: Parquet file to write.
+        smallest_group: rates that are shares of fewer rows are reported as insufficient, and not ranked.
+        intersections: whether every pair of attributes is an attribute, too.
     """
     columns, _ = read_predictions(predictions)
     other = read_predictions(baseline)[0]["prediction"] if baseline else None
     rows = read_table(table, inputs=False)
     rows = rows.take(columns["row"])  # a row's id is its position in the table
+    groups, group_levels = rows.groups, rows.group_levels
+    if intersections:
+        groups, group_levels = crossed(groups, group_levels)
     everything = Assessed(
         labels=columns["label"],
         predictions=columns["prediction"],
         scores=columns.get("score"),
         probabilities=columns.get("probabilities"),
         classes=len(rows.classes),
-        groups=rows.groups,
-        group_levels=rows.group_levels,
+        groups=groups,
+        group_levels=group_levels,
         baseline=other,
+        class_names=rows.classes,
+        smallest_group=smallest_group,
     )
     found = []
     for code, part in enumerate(PARTS):

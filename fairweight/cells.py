@@ -13,7 +13,12 @@ SCHEMA = {
     "metric": "string",
     "attribute": "string",
     "group": "string",
+    "class": "string",
     "value": "double",
+    "low": "double",
+    "high": "double",
+    "by_chance": "double",
+    "p_value": "double",
     "n": "int64",
     "denominator": "int64",
     "groups": "int64",
@@ -34,6 +39,8 @@ class Assessed:
     groups: dict[str, Array]  # attribute -> codes (n,), -1 is none
     group_levels: dict[str, tuple[str, ...]]
     baseline: Array | None = None  # predictions of the variant that this one is compared with (n,)
+    class_names: tuple[str, ...] = ()  # for one class against the rest; empty: their codes
+    smallest_group: int = 1  # a rate that is a share of fewer rows is reported as insufficient, and not ranked
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""
@@ -66,7 +73,12 @@ def cell(
     denominator: int | None = None,
     attribute: str | None = None,
     group: str | None = None,
+    of_class: str | None = None,
+    interval: tuple[float, float] | None = None,
+    by_chance: float | None = None,
+    p_value: float | None = None,
     groups: int | None = None,
+    smallest: int = 1,
     reason: str | None = None,
 ) -> dict[str, Any]:
     """One number with what it is about.
@@ -77,17 +89,30 @@ def cell(
         n: rows that it is about.
         denominator: rows that a rate is a share of, where they are others than n.
         attribute, group: the group that it is about; an attribute alone is a comparison of its groups.
+        of_class: the class that is held against the rest, where there are more than two.
+        interval: bounds at 95 %.
+        by_chance: what to expect if there were nothing to find (all groups equal, or scores calibrated).
+        p_value: against that null.
         groups: how many groups a comparison is over.
-        reason: why it is undefined, or what was left out.
+        smallest: a value that rests on fewer rows is `insufficient`.
+        reason: why it is undefined or insufficient, or what was left out.
     """
+    below = n if denominator is None else denominator
+    status = "undefined" if value is None else "insufficient" if below < smallest else "ok"
+    low, high = interval or (None, None)
     return {
         "metric": metric,
         "attribute": attribute,
         "group": group,
+        "class": of_class,
         "value": value,
+        "low": low,
+        "high": high,
+        "by_chance": by_chance,
+        "p_value": p_value,
         "n": n,
-        "denominator": n if denominator is None else denominator,
+        "denominator": below,
         "groups": groups,
-        "status": "undefined" if value is None else "ok",
-        "reason": reason,
+        "status": status,
+        "reason": f"fewer than {smallest} rows" if status == "insufficient" and reason is None else reason,
     }

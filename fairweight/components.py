@@ -24,9 +24,10 @@ ENTRY_POINTS = {
     "readers": "read",
     "augmentations": "augment",
     "architectures": "build",
-    "objectives": "loss",
+    "objectives": "prepare",
     "pruning": "prune",
     "quantization": "quantize",
+    "adjustments": "fit",
     "engines": "load",
     "metrics": "measure",
 }

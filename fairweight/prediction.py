@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fairweight import components
+from fairweight.adjusting import decisions
 from fairweight.artifacts import PARTS, read_split, read_table, write_predictions
 from fairweight.errors import InputError
 from fairweight.shipped import read_signature
@@ -32,11 +33,12 @@ def predict(
         for start in range(0, len(rows), batch_size)
     ]
     probabilities = np.concatenate(outputs)
+    adjusted = decisions(model, probabilities[:, 1], rows.row, rows.groups, rows.group_levels)
     columns = {
         "row": rows.row,
         "part": part,
         "label": rows.label,
-        "prediction": probabilities.argmax(axis=1),
+        "prediction": probabilities.argmax(axis=1) if adjusted is None else adjusted,
         "probabilities": probabilities,
     }
     if len(rows.classes) == 2:

@@ -1,6 +1,5 @@
 """From raw files to one table: checked, typed, coded; and the data card."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 from fairweight import components
 from fairweight.artifacts import checksum, read_table, write_json, write_table
-from fairweight.cards import contents, tally
-from fairweight.coding import coded
+from fairweight.cards import Tally, contents, tally
+from fairweight.coding import Coding, coded
 from fairweight.errors import InputError
 from fairweight.partitions import DEFAULT, Partitions, workers
 from fairweight.rawrows import RawRows, raw_blocks
@@ -38,7 +37,7 @@ def read(
         InputError: the data do not fit the study file; one sentence with the column and the remedy.
     """
     paths = {key: Path(path) for key, path in files.items()}
-    found, counts = Survey(), Counter[Any]()
+    found, counts = Survey(), Tally()
 
     def blocks() -> Iterator[RawRows]:
         options = {key: value for key, value in recipe["reader"].items() if key != "method"}
@@ -48,16 +47,21 @@ def read(
         try:
             for part in spread.in_order(partial(survey, recipe=recipe, given=given), blocks()):
                 found += part
-            code = partial(coded, coding=checked(found, recipe), recipe=recipe, given=given)
+            code = partial(_coded, coding=checked(found, recipe), recipe=recipe, given=given)
             write_table(table, _counted(spread.in_order(code, blocks()), counts))
         except InputError as error:
             raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: checksum(path) for key, path in paths.items()}
     some = read_table(table, block=0)
-    write_json(contents_path, contents(some, counts, found.files, found.missing, recipe["drop"], checksums))
+    write_json(contents_path, contents(some, counts, found, recipe, checksums))
 
 
-def _counted(portions: Iterable[Table], counts: Counter[Any]) -> Iterator[Table]:
-    for rows in portions:
-        counts.update(tally(rows))
+def _coded(raw: RawRows, coding: Coding, recipe: dict[str, Any], given: list[str]) -> tuple[Table, Tally]:
+    rows = coded(raw, coding, recipe, given)
+    return rows, tally(raw, rows, recipe)
+
+
+def _counted(portions: Iterable[tuple[Table, Tally]], counts: Tally) -> Iterator[Table]:
+    for rows, part in portions:
+        counts += part
         yield rows

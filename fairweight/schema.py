@@ -27,6 +27,7 @@ PLACES = (
     ("training/*/objective", "method", "objectives"),
     ("variants/*/prune", "method", "pruning"),
     ("variants/*/quantize", "method", "quantization"),
+    ("variants/*/adjust", "method", "adjustments"),
 )
 
 Config = dict[str, Any]

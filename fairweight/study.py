@@ -13,9 +13,15 @@ from typing import Any
 from fairweight import components, energy
 from fairweight.errors import InputError
 
-OPERATIONS = ("train", "prune", "quantize", "given")
+OPERATIONS = ("train", "prune", "quantize", "adjust", "given")
 # which operations can follow which: a quantized file has no float weights to prune or to quantize again
-PARENTS = {"train": (), "prune": ("train", "prune"), "quantize": ("train", "prune"), "given": ()}
+PARENTS = {
+    "train": (),
+    "prune": ("train", "prune"),
+    "quantize": ("train", "prune"),
+    "adjust": ("train", "prune", "quantize"),
+    "given": (),
+}
 GIVEN = "given"  # stands for model and engine where scores come with the data
 
 
@@ -62,6 +68,7 @@ class Study:
         energy.intensity(config["energy"]["country"])  # tells an unknown country
         self.cells = self._cells()
         self._check_uses()
+        self._check_criteria()
 
     # ---- variants
 
@@ -88,6 +95,13 @@ class Study:
             place = f"variants: {variant.name}"
             if variant.operation == "train":
                 _known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
+            if against := variant.recipe.get("against"):
+                _known(against, self.variants, f"{place}: against", "a variant")
+                other = self.variants[against]
+                if other.parent is not None or "against" in other.recipe or other.operation == "given":
+                    raise InputError(
+                        f"{place}: against: {against!r} is compared itself; name one that is trained as it is."
+                    )
             if variant.parent is None:
                 continue
             _known(variant.parent, self.variants, f"{place}: from", "a variant")
@@ -114,8 +128,14 @@ class Study:
         return path
 
     def baseline(self, variant: str) -> str:
-        """The variant that this one is compared with: the root of its lineage, and of that its replicate 0."""
-        root = self.variants[self.lineage(variant)[-1]]
+        """The variant that this one is compared with.
+
+        It is what the nearest of its lineage states as `against`, else the root, and of that the replicate 0.
+        """
+        for name in self.lineage(variant):
+            if against := self.variants[name].recipe.get("against"):
+                return str(against)
+        root = self.root(variant)
         if root.recipe.get("replicate"):
             for other in self.variants.values():
                 same = other.operation == "train" and other.recipe["train"] == root.recipe["train"]
@@ -123,20 +143,24 @@ class Study:
                     return other.name
         return root.name
 
+    def root(self, variant: str) -> Variant:
+        """Root of a variant's lineage."""
+        return self.variants[self.lineage(variant)[-1]]
+
     def made_by(self, *operations: str) -> list[str]:
         """Names of the variants that these operations make."""
         return [name for name, variant in self.variants.items() if variant.operation in operations]
 
     def training_recipe(self, variant: str) -> dict[str, Any]:
         """Recipe of the root of a variant's lineage, with what the variant's own `finetune` changes."""
-        root = self.variants[self.lineage(variant)[-1]]
+        root = self.root(variant)
         recipe = dict(self.config["training"][root.recipe["train"]])
         prune = self.variants[variant].recipe.get("prune", {})
         return recipe | prune.get("finetune", {})
 
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
-        return int(self.variants[self.lineage(variant)[-1]].recipe.get("replicate", 0))
+        return int(self.root(variant).recipe.get("replicate", 0))
 
     # ---- the grid
 
@@ -178,6 +202,14 @@ class Study:
                         f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
                     )
                 continue
+            attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
+            if attribute is not None:
+                place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
+                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
+            if operation == "adjust":
+                attribute = self.variants[cell.variant].recipe["adjust"]["attribute"]
+                place_ = f"variants: {cell.variant}: adjust: attribute"
+                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
             if dataset["split"]["test"] == "all":
                 raise InputError(
                     f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."
@@ -186,6 +218,38 @@ class Study:
                 raise InputError(
                     f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
                 )
+
+    def _check_criteria(self) -> None:
+        criteria = self.config["criteria"]
+        for attribute in criteria["attributes"] or []:
+            declared = sorted({a for name in self.datasets for a in self.config["datasets"][name]["groups"]})
+            _known(attribute, declared, "criteria: attributes", "a group attribute")
+        if criteria["variant"] is not None:
+            _known(criteria["variant"], self.variants, "criteria: variant", "a variant")
+
+    def decided_attributes(self, dataset: str) -> list[str]:
+        """Attributes of a dataset that the criteria look at."""
+        wanted = self.config["criteria"]["attributes"]
+        return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
+
+    def largest_family(self, dataset: str) -> int:
+        """Most variants that are tested together on one dataset and model: those of augmentation `none`, no replicates."""
+        tested = [c for c in self.cells if (c.dataset, c.augmentation) == (dataset, "none")]
+        tested = [c for c in tested if self.baseline(c.variant) != c.variant and not self.replicate(c.variant)]
+        return max((sum(c.model == model for c in tested) for model in {c.model for c in tested}), default=0)
+
+    @property
+    def comparisons(self) -> list[dict[str, str]]:
+        """Wildcards of the comparisons: one for each dataset, augmentation, model and engine with something to compare."""
+        keys = ("dataset", "augmentation", "model", "engine")
+        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant]
+        return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
+
+    def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
+        """(seed, cell) of everything that one comparison looks at."""
+        same = (dataset, augmentation, model, engine)
+        cells = [c for c in self.cells if (c.dataset, c.augmentation, c.model, c.engine) == same]
+        return [(seed, cell) for cell in cells for seed in self.seeds]
 
     @property
     def datasets(self) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fairweight import energy
 from fairweight.artifacts import read_frame, read_json, write_frame
-from fairweight.statistics import paired_changes, spread
+from fairweight.statistics.spread import paired_changes, spread
 
 CELL = ["dataset", "augmentation", "model", "variant", "engine"]
 MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status"]
@@ -66,6 +66,8 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
     if parts[0] == "profile":
         engine = Path(path).name.removesuffix(".parquet").removesuffix(".profile.cost.json")
         return {"dataset": parts[1], "model": parts[2], "engine": engine}
+    if parts[0] == "compared":
+        return dict(zip(("dataset", "augmentation", "model", "engine"), parts[1:], strict=True))
     return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
 
 
@@ -115,7 +117,7 @@ def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: 
 
 
 def _from_assessments(table: pd.DataFrame) -> pd.DataFrame:
-    test = table[table["part"] == "test"]
+    test = table[(table["part"] == "test") & table["class"].isna()]
     overall = test[test["metric"].isin(OVERALL) & test["attribute"].isna()]
     by_group = test[test["metric"].isin(BY_GROUP) & test["group"].notna()]
     # which group is the worst differs between seeds, and is not part of what is compared
@@ -154,7 +156,7 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
-    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize"])]
+    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize", "adjust"])]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():

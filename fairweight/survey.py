@@ -124,6 +124,8 @@ def survey(rows: RawRows, recipe: dict[str, Any], given: list[str]) -> Survey:
     """
     inputs, target = recipe["inputs"], recipe["target"]
     found = Survey(files=Counter(rows_by_file(rows.frame)))
+    for column in recipe["quasi_identifiers"] or []:
+        rows.column(column, "quasi_identifiers")
     labels = rows.column(target["column"], "target")
     found.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
     found.labels = _counts(rows.labels(target))
@@ -236,6 +238,8 @@ def _levels(survey: Survey, name: str, stated: dict[str, Any], bins: tuple[str, 
             f"{place}: column {stated.get('column')!r} has {len(levels):,} distinct values; at most {MOST_GROUPS} are "
             "groups: give 'bins' for a number, 'values' for a selection, or take it out"
         )
+    if unknown := [group for group in stated.get("reference", {}) if group not in levels]:
+        raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {', '.join(levels)}")
     return tuple(levels)
 
 

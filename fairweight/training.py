@@ -31,11 +31,24 @@ CURVE = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows: features (n, ...), labels int64 (n,), weights in the loss (n,)."""
+    """Encoded rows: features (n, ...), labels int64 (n,), weights in the loss (n,), groups int64 (n,), -1 for none."""
 
     features: Tensor
     labels: Tensor
     weights: Tensor
+    groups: Tensor
+
+    @classmethod
+    def of(cls, model: Model, parts: list[tuple[Table, np.ndarray]], attribute: str | None) -> "Rows":
+        """Encode tables with their rows' weights; without an attribute all rows are of one group."""
+        tables = [table for table, _ in parts]
+        codes = [np.zeros(len(t), np.int64) if attribute is None else t.groups[attribute] for t in tables]
+        return cls(
+            torch.cat([model.encode(table) for table in tables]),
+            torch.from_numpy(np.concatenate([table.label for table in tables])),
+            torch.from_numpy(np.concatenate([weights for _, weights in parts])),
+            torch.from_numpy(np.concatenate(codes)),
+        )
 
 
 @dataclass(frozen=True)
@@ -59,19 +72,23 @@ class Data:
         )
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
-    def encoded(self, model: Model) -> tuple[Rows, Rows]:
-        """(training rows and made rows, validation rows) as the model's encoder sees them; weight 0 leaves a row out."""
+    def encoded(self, model: Model, attribute: str | None = None) -> tuple[Rows, Rows]:
+        """(training rows and made rows, validation rows) as the model's encoder sees them; weight 0 leaves a row out.
+
+        Raises:
+            InputError: the dataset has no such attribute, or no training row has it.
+        """
+        if attribute is not None and attribute not in self.training.groups:
+            legal = ", ".join(self.training.groups) or "none"
+            raise InputError(f"training: objective: attribute {attribute!r} is not a group; there are: {legal}.")
+        if attribute is not None and not (self.training.groups[attribute] >= 0).any():
+            raise InputError(f"training: objective: no training row has a value of {attribute!r}.")
         used = np.flatnonzero(self.row_weights)
         parts = [(self.training.take(used), self.row_weights[used])]
         if len(self.made):
             parts.append((self.made, np.ones(len(self.made), np.float32)))
-        training = Rows(
-            torch.cat([model.encode(rows) for rows, _ in parts]),
-            torch.from_numpy(np.concatenate([rows.label for rows, _ in parts])),
-            torch.from_numpy(np.concatenate([weights for _, weights in parts])),
-        )
-        ones = torch.ones(len(self.validation))
-        return training, Rows(model.encode(self.validation), torch.from_numpy(self.validation.label), ones)
+        validation = [(self.validation, np.ones(len(self.validation), np.float32))]
+        return Rows.of(model, parts, attribute), Rows.of(model, validation, attribute)
 
 
 def train(
@@ -119,9 +136,10 @@ def fit(
         InputError: training diverged.
     """
     torch.use_deterministic_algorithms(True)
-    objective = components.load("objectives", recipe["objective"]["method"])
     options = {key: value for key, value in recipe["objective"].items() if key != "method"}
-    training, validation = data.encoded(model)
+    training, validation = data.encoded(model, options.get("attribute"))
+    prepare = components.load("objectives", recipe["objective"]["method"])
+    objective = prepare(training.labels, training.groups, training.weights, **options)
     parameters = dict(model.body.named_parameters())
     optimizer = _optimizer(recipe, parameters)
     schedule = _schedule(recipe, optimizer)
@@ -133,7 +151,7 @@ def fit(
         permutation = torch.randperm(len(training.labels), generator=shuffle)
         loss = _epoch(
             model.body, training, permutation.split(recipe["batch_size"]), optimizer,
-            lambda *rows: objective(*rows, **options), masks or {}, parameters,
+            objective, masks or {}, parameters,
         )  # fmt: skip
         schedule.step()
         validation_loss, accuracy = evaluate(model.body, validation)
@@ -167,7 +185,7 @@ def _epoch(
     body.train()
     total = 0.0
     for batch in batches:
-        loss = objective(body(rows.features[batch]), rows.labels[batch], rows.weights[batch])
+        loss = objective(body(rows.features[batch]), rows.labels[batch], rows.weights[batch], rows.groups[batch])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

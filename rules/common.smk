@@ -113,6 +113,12 @@ def of_made(name, *operations):
     return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds))
 
 
+def of_comparisons(name):
+    """A file of every comparison over seeds."""
+    pattern = "<results>/compared/{dataset}/{augmentation}/{model}/{engine}"
+    return [f"{pattern}/{name}".format(**c) for c in STUDY.comparisons]
+
+
 def costs():
     """The costs of all steps that lead to the summaries."""
     found = []
@@ -127,12 +133,13 @@ def costs():
             found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
             if c.engine != GIVEN:
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
-    for operation in ("train", "prune", "quantize"):
+    for operation in ("train", "prune", "quantize", "adjust"):
         found += of_made(f"{operation}.cost.json", operation)
     found += of_made("export.cost.json", "train", "prune")
     given = STUDY.made_by("given")
     found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
     found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]
     found += of_cells("assess.cost.json")
+    found += of_comparisons("compare.cost.json") + of_comparisons("discover.cost.json")
     found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]
     return list(dict.fromkeys(found))

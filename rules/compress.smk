@@ -74,3 +74,25 @@ rule quantize:
         "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/quantize.py"
+
+
+rule adjust:
+    input:
+        parent=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx"),
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/adjust.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/adjust.cost.json",
+    log:
+        "<logs>/adjust/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("adjust")),
+    params:
+        recipe=recipe("variants", "{variant}", "adjust"),
+        code=code("adjust", adjustments=lambda w: [config["variants"][w.variant]["adjust"]["method"]]),
+    message:
+        "Adjust {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    script:
+        "../scripts/adjust.py"

@@ -31,7 +31,9 @@ rule read:
         "<logs>/read/{dataset}.log",
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
-        recipe=lambda w: part(config["datasets"][w.dataset], "reader", "inputs", "target", "groups", "drop"),
+        recipe=lambda w: part(
+            config["datasets"][w.dataset], "reader", "inputs", "target", "groups", "drop", "quasi_identifiers"
+        ),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
     message:

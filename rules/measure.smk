@@ -12,7 +12,7 @@ rule predict:
     log:
         "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     wildcard_constraints:
-        variant=alternation(STUDY.made_by("train", "prune", "quantize")),
+        variant=alternation(STUDY.made_by("train", "prune", "quantize", "adjust")),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
         code=code("predict", engines=engine),
@@ -55,11 +55,61 @@ rule assess:
     log:
         "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     params:
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        intersections=lambda w: config["fairness"]["intersections"],
         code=code("assess", metrics=lambda w: components.names("metrics")),
     message:
         "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/assess.py"
+
+
+rule compare:
+    input:
+        predictions=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            p=STUDY.compared(**w),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
+        replicates="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/replicates.parquet",
+        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.cost.json",
+    log:
+        "<logs>/compare/{dataset}/{augmentation}/{model}/{engine}.log",
+    params:
+        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
+        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        intersections=lambda w: config["fairness"]["intersections"],
+        code=code("compare"),
+    message:
+        "Compare the variants of {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+    script:
+        "../scripts/compare.py"
+
+
+rule discover:
+    input:
+        predictions=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            p=STUDY.compared(**w),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        slices="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/slices.parquet",
+        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/discover.cost.json",
+    log:
+        "<logs>/discover/{dataset}/{augmentation}/{model}/{engine}.log",
+    params:
+        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
+        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        code=code("discover"),
+    message:
+        "Discover who loses in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+    script:
+        "../scripts/discover.py"
 
 
 rule profile:

@@ -33,6 +33,72 @@ rule summarize:
         "../scripts/summarize.py"
 
 
+rule decide:
+    input:
+        comparisons=lambda w: of_comparisons("comparisons.parquet"),
+        replicates=lambda w: of_comparisons("replicates.parquet"),
+        slices=lambda w: of_comparisons("slices.parquet"),
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+    output:
+        comparisons="<results>/summary/comparisons.parquet",
+        criteria="<results>/summary/criteria.parquet",
+        decisions="<results>/summary/decisions.parquet",
+        slices="<results>/summary/slices.parquet",
+        cost="<results>/summary/decide.cost.json",
+    log:
+        "<logs>/decide.log",
+    params:
+        cells=lambda w: STUDY.comparisons,
+        criteria=lambda w: config["criteria"],
+        replicated=lambda w: [v for v in STUDY.variants if STUDY.replicate(v)],
+        attributes=lambda w: {d: STUDY.decided_attributes(d) for d in STUDY.datasets},
+        code=code("decide"),
+    message:
+        "Decide what {STUDY.name} recommends"
+    script:
+        "../scripts/decide.py"
+
+
+rule gate:
+    input:
+        decisions="<results>/summary/decisions.parquet",
+        criteria="<results>/summary/criteria.parquet",
+    output:
+        verdict="<results>/summary/gate.json",
+        cost="<results>/summary/gate.cost.json",
+    log:
+        "<logs>/gate.log",
+    params:
+        variant=lambda w: config["criteria"]["variant"],
+        code=code("gate"),
+    message:
+        "Hold {STUDY.name} against its criteria"
+    script:
+        "../scripts/gate.py"
+
+
+rule power:
+    input:
+        tables=collect("<results>/data/{dataset}/table.parquet", dataset=STUDY.datasets),
+        splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=STUDY.datasets),
+    output:
+        power="<results>/summary/power.parquet",
+        cost="<results>/summary/power.cost.json",
+    log:
+        "<logs>/power.log",
+    params:
+        tests=lambda w: {d: STUDY.largest_family(d) for d in STUDY.datasets},
+        seeds=len(STUDY.seeds),
+        criteria=lambda w: part(config["criteria"], "error_rate", "power"),
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        code=code("power"),
+    message:
+        "Tell what {STUDY.name} can detect (in {log})"
+    script:
+        "../scripts/power.py"
+
+
 rule provenance:
     input:
         "<results>/summary/variants.parquet",
@@ -55,7 +121,8 @@ rule provenance:
 rule report:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:8],
+        tables=rules.summarize.output[:8] + rules.decide.output[:4],
+        power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:
         html="<results>/report/report.html",

@@ -37,4 +37,4 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
 
 def supports(operation: str) -> str | None:
     """Why this engine cannot run what an operation makes, or None: it runs every ONNX file."""
-    return None if operation in ("train", "prune", "quantize") else f"{operation} makes no ONNX file"
+    return None if operation in ("train", "prune", "quantize", "adjust") else f"{operation} makes no ONNX file"

@@ -1,174 +1,196 @@
-"""Group fairness, with Fairlearn: rates of each group, differences and ratios between groups, the worst group."""
+"""Group fairness: rates of each group with intervals, gaps between groups beside what chance makes, the worst group."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from fairlearn import metrics
-from sklearn.metrics import accuracy_score
 
 from fairweight.cells import Assessed, cell
+from fairweight.statistics.intervals import gap_by_chance, wilson
 
 Array = np.ndarray[Any, Any]
 Cells = list[dict[str, Any]]
 
-# rows that rates are shares of -> name of the rate and its function
-RATES: dict[str, dict[str, Callable[..., float]]] = {
-    "rows": {"accuracy": accuracy_score, "selection_rate": metrics.selection_rate},
-    "positives": {"true_positive_rate": metrics.true_positive_rate},
-    "negatives": {"false_positive_rate": metrics.false_positive_rate},
+# rate -> kind of rows that it is a share of; complements have the same basis and need no comparison of their own
+BASES = {
+    "selection_rate": "rows",
+    "base_rate": "rows",
+    "true_positive_rate": "positives",
+    "false_negative_rate": "positives",
+    "false_positive_rate": "negatives",
+    "true_negative_rate": "negatives",
+    "positive_predictive_value": "predicted positives",
+    "negative_predictive_value": "predicted negatives",
 }
-COMPLEMENTS = {"true_positive_rate": "false_negative_rate", "false_positive_rate": "true_negative_rate"}
-# the names by which differences and ratios of rates are known (Hardt et al. 2016; Agarwal et al. 2018)
+# the names by which differences and ratios of rates are known (Hardt et al. 2016; Chouldechova 2017; Agarwal et al. 2018)
 BETWEEN = {
     "accuracy": ("accuracy_difference", "accuracy_ratio"),
     "selection_rate": ("demographic_parity_difference", "demographic_parity_ratio"),
     "true_positive_rate": ("equal_opportunity_difference", "equal_opportunity_ratio"),
     "false_positive_rate": ("false_positive_rate_difference", "false_positive_rate_ratio"),
+    "positive_predictive_value": ("predictive_parity_difference", "predictive_parity_ratio"),
 }
 
 
 @dataclass(frozen=True)
-class _Rates:
-    """Rates of the groups of one attribute that are shares of the same kind of rows."""
+class _Counts:
+    """How often each rate happened, and could have, in each group of one attribute."""
 
     attribute: str
     levels: tuple[str, ...]
-    sizes: Array  # rows of each group
-    basis: str  # rows, positives or negatives
-    counts: Array  # rows of that kind in each group
-    frame: metrics.MetricFrame | None  # over the groups that have such rows; None if none has
+    sizes: Array  # (G,) rows of each group
+    rates: dict[str, tuple[Array, Array]]  # rate -> numerator and denominator (G,)
+    smallest: int
+    of_class: str | None
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the rates."""
-        return list(RATES[self.basis])
+    def basis(self, name: str) -> str:
+        """Kind of rows that a rate is a share of."""
+        return BASES.get(name, "rows")
 
-    def cell(self, metric: str, value: float | None, code: int) -> dict[str, Any]:
-        """A rate of one group."""
+    def by_group(self, name: str) -> Cells:
+        """A rate of each group, with Wilson's interval."""
+        above, below = self.rates[name]
+        low, high = wilson(above, below)
+        return [
+            cell(
+                name,
+                float(above[code] / below[code]) if below[code] else None,
+                n=int(self.sizes[code]),
+                denominator=int(below[code]),
+                attribute=self.attribute,
+                group=level,
+                of_class=self.of_class,
+                interval=(float(low[code]), float(high[code])) if below[code] else None,
+                smallest=self.smallest,
+                reason=None if below[code] else f"no {self.basis(name)}",
+            )
+            for code, level in enumerate(self.levels)
+        ]
+
+    def between(self, name: str) -> Cells:
+        """Largest difference and smallest ratio of a rate between the groups that have enough rows."""
+        above, below = self.rates[name]
+        enough = below >= max(self.smallest, 1)
+        labels = BETWEEN[name]
+        if enough.sum() < 2:
+            reason = f"fewer than two groups have {self._wanted(name)}"
+            return [self._comparison(label, None, enough, below, reason) for label in labels]
+        rates = above[enough] / below[enough]
+        by_chance, p_value = gap_by_chance(above[enough], below[enough])
+        note = self._left_out(enough, name)
+        found = [self._comparison(labels[0], float(np.ptp(rates)), enough, below, note, by_chance, p_value)]
+        if rates.max() > 0:
+            return [*found, self._comparison(labels[1], float(rates.min() / rates.max()), enough, below, note)]
+        return [*found, self._comparison(labels[1], None, enough, below, "the rate is 0 in every group")]
+
+    def _comparison(
+        self, metric: str, value: float | None, enough: Array, below: Array, reason: str | None,
+        by_chance: float | None = None, p_value: float | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         return cell(
-            metric,
-            value,
-            n=int(self.sizes[code]),
-            denominator=int(self.counts[code]),
-            attribute=self.attribute,
-            group=self.levels[code],
-            reason=None if self.counts[code] else f"no {self.basis}",
-        )
+            metric, value, n=int(below[enough].sum()), attribute=self.attribute, groups=int(enough.sum()),
+            of_class=self.of_class, by_chance=by_chance, p_value=p_value, reason=reason,
+        )  # fmt: skip
 
-    def comparison(self, metric: str, value: float | None, reason: str | None) -> dict[str, Any]:
-        """A difference or ratio between the groups for which the rate is defined."""
-        n, groups = int(self.counts.sum()), int((self.counts > 0).sum())
-        return cell(metric, value, n=n, attribute=self.attribute, groups=groups, reason=reason)
+    def _wanted(self, name: str) -> str:
+        return f"{self.smallest} or more {self.basis(name)}" if self.smallest > 1 else self.basis(name)
+
+    def _left_out(self, enough: Array, name: str) -> str | None:
+        missing = [level for level, kept in zip(self.levels, enough, strict=True) if not kept]
+        few = f"fewer than {self.smallest}" if self.smallest > 1 else "no"
+        return f"without {', '.join(missing)} ({few} {self.basis(name)})" if missing else None
+
+    def worst(self) -> dict[str, Any]:
+        """The lowest accuracy of a group with enough rows, and that group's name."""
+        above, below = self.rates["accuracy"]
+        enough = below >= max(self.smallest, 1)
+        if not enough.any():
+            reason = f"no group has {self._wanted('accuracy')}"
+            return self._comparison("worst_group_accuracy", None, enough, below, reason)
+        code = int(np.argmin(np.where(enough, above / np.maximum(below, 1), np.inf)))
+        low, high = wilson(above[code], below[code])
+        return cell(
+            "worst_group_accuracy", float(above[code] / below[code]), n=int(below[code]), attribute=self.attribute,
+            group=self.levels[code], groups=int(enough.sum()), interval=(float(low), float(high)),
+            of_class=self.of_class, reason=self._left_out(enough, "accuracy"),
+        )  # fmt: skip
 
 
 def measure(assessed: Assessed) -> Cells:
     """Rates of each group, and for each attribute the largest difference and smallest ratio between two groups.
 
-    Rates take a binary label; of a label with more classes the accuracy alone is compared.  A group without the rows
-    that a rate is a share of has no such rate (Fairlearn would say 0), and differences are over the other groups; they
-    are undefined with fewer than two.
+    A group without the rows that a rate is a share of has no such rate; one with fewer than `smallest_group` has a rate
+    that is reported as insufficient; comparisons are over the others, which are undefined with fewer than two.  Beside
+    each difference stand the difference to expect if all these groups were equal, and the p-value of that null.  Of a
+    label with more classes each is held against the rest, and accuracy is compared as it is.
 
     Returns:
         Cells (see `cells.cell`); equalized odds are the larger (`_difference`) and the mean (`_difference_mean`) of the
         differences in true and false positive rate.
     """
     found: Cells = []
-    binary = assessed.classes == 2
     for attribute, codes in assessed.groups.items():
         if not (codes >= 0).any():
             continue  # nobody here has the attribute: MNIST's writers are known for test rows only
-        between: Cells = []
-        for basis in RATES if binary else ["rows"]:
-            rates = _rates(assessed, attribute, basis)
-            between += _between(rates, binary)
-            if basis == "rows":
-                found.append(_worst(rates))
+        binary = assessed.classes == 2
+        for labels, predictions, of_class in _binary_views(assessed):
+            counts = _counts(assessed, attribute, labels, predictions, of_class)
+            for name in BASES:
+                found += counts.by_group(name)
+            between = [entry for name in BETWEEN if binary or name != "accuracy" for entry in counts.between(name)]
+            found += between + _equalized_odds(between, attribute, of_class)
             if binary:
-                found += _by_group(rates)
-        found += between
-        if binary:
-            found += _equalized_odds(between, attribute, int((codes >= 0).sum()))
+                found.append(counts.worst())
+        if not binary:
+            hits = (assessed.labels == assessed.predictions).astype(int)
+            counts = _counts(assessed, attribute, np.ones_like(hits), hits, None)
+            found += [*counts.between("accuracy"), counts.worst()]
     return found
 
 
-def _rates(assessed: Assessed, attribute: str, basis: str) -> _Rates:
-    """Fairlearn's frame over the groups for which the rates are defined.
+def _binary_views(assessed: Assessed) -> Iterator[tuple[Array, Array, str | None]]:
+    """Labels and predictions as 0 and 1, and the class that is 1; once for a binary label."""
+    if assessed.classes == 2:
+        yield assessed.labels, assessed.predictions, None
+        return
+    for code in range(assessed.classes):
+        name = assessed.class_names[code] if assessed.class_names else str(code)
+        yield (assessed.labels == code).astype(int), (assessed.predictions == code).astype(int), name
 
-    It is given each combination of group, label and prediction once, weighted by how often it occurs: the same rates
-    from a few dozen rows instead of all.
-    """
+
+def _counts(assessed: Assessed, attribute: str, labels: Array, predictions: Array, of_class: str | None) -> _Counts:
     codes, levels = assessed.groups[attribute], assessed.group_levels[attribute]
-    kinds = {"rows": np.ones(len(codes), bool), "positives": assessed.labels == 1, "negatives": assessed.labels == 0}
-    sizes = np.bincount(codes[codes >= 0], minlength=len(levels))
-    counts = np.bincount(codes[kinds[basis] & (codes >= 0)], minlength=len(levels))
-    keep = np.isin(codes, np.flatnonzero(counts))
-    frame = None
-    if keep.any():
-        columns = np.stack([codes[keep], assessed.labels[keep], assessed.predictions[keep]])
-        (group, label, prediction), weights = np.unique(columns, axis=1, return_counts=True)
-        functions = RATES[basis] if assessed.classes == 2 else {"accuracy": accuracy_score}
-        frame = metrics.MetricFrame(
-            metrics=functions,
-            y_true=label,
-            y_pred=prediction,
-            sensitive_features=group,
-            sample_params={name: {"sample_weight": weights} for name in functions},
-        )
-    return _Rates(attribute, levels, sizes, basis, counts, frame)
+    member = codes >= 0
+    places = (codes[member] * 2 + labels[member]) * 2 + predictions[member]
+    table = np.bincount(places, minlength=len(levels) * 4).reshape(len(levels), 2, 2)
+    (tn, fp), (fn, tp) = np.moveaxis(table, 0, -1)
+    n, positives, negatives = tn + fp + fn + tp, tp + fn, tn + fp
+    rates = {
+        "accuracy": (tp + tn, n),
+        "base_rate": (positives, n),
+        "selection_rate": (tp + fp, n),
+        "true_positive_rate": (tp, positives),
+        "false_negative_rate": (fn, positives),
+        "false_positive_rate": (fp, negatives),
+        "true_negative_rate": (tn, negatives),
+        "positive_predictive_value": (tp, tp + fp),
+        "negative_predictive_value": (tn, tn + fn),
+    }
+    return _Counts(attribute, levels, n, rates, assessed.smallest_group, of_class)
 
 
-def _by_group(rates: _Rates) -> Cells:
-    """Rates of each group and their complements; the accuracy of each group is among the quality metrics."""
-    found = []
-    for name in rates.names:
-        if name == "accuracy":
-            continue
-        for code, count in enumerate(rates.counts):
-            rate = float(rates.frame.by_group.loc[code, name]) if rates.frame is not None and count else None
-            found.append(rates.cell(name, rate, code))
-            if name in COMPLEMENTS:
-                found.append(rates.cell(COMPLEMENTS[name], None if rate is None else 1 - rate, code))
-    return found
-
-
-def _between(rates: _Rates, binary: bool) -> Cells:
-    """Largest difference and smallest ratio of each rate between two groups."""
-    names = rates.names if binary else ["accuracy"]
-    if rates.frame is None or (rates.counts > 0).sum() < 2:
-        reason = f"fewer than two groups have {rates.basis}"
-        return [rates.comparison(label, None, reason) for name in names for label in BETWEEN[name]]
-    left_out = [level for level, count in zip(rates.levels, rates.counts, strict=True) if not count]
-    note = f"without {', '.join(left_out)} (no {rates.basis})" if left_out else None
-    difference, ratio, largest = rates.frame.difference(), rates.frame.ratio(), rates.frame.group_max()
-    found = []
-    for name in names:
-        found.append(rates.comparison(BETWEEN[name][0], float(difference[name]), note))
-        if float(largest[name]) > 0:
-            found.append(rates.comparison(BETWEEN[name][1], float(ratio[name]), note))
-        else:
-            found.append(rates.comparison(BETWEEN[name][1], None, "the rate is 0 in every group"))
-    return found
-
-
-def _worst(rates: _Rates) -> dict[str, Any]:
-    if rates.frame is None:
-        raise ValueError("no row has the attribute")
-    accuracy = rates.frame.by_group["accuracy"]
-    code = int(accuracy.idxmin())
-    found = rates.cell("worst_group_accuracy", float(accuracy[code]), code)
-    return found | {"groups": int((rates.counts > 0).sum())}
-
-
-def _equalized_odds(between: Cells, attribute: str, n: int) -> Cells:
+def _equalized_odds(between: Cells, attribute: str, of_class: str | None) -> Cells:
     wanted = ("equal_opportunity_difference", "false_positive_rate_difference")
-    values = [entry["value"] for entry in between if entry["metric"] in wanted]
+    parts = [entry for entry in between if entry["metric"] in wanted]
+    values = [entry["value"] for entry in parts]
     complete = None not in values
-    reason = None if complete else "true or false positive rates are undefined"
+    reason = "; ".join(dict.fromkeys(e["reason"] for e in parts if e["reason"])) or None
+    n = sum(entry["n"] for entry in parts)
+    groups = min(entry["groups"] for entry in parts)
     larger = max(values) if complete else None
     mean = float(np.mean(values)) if complete else None
     return [
-        cell("equalized_odds_difference", larger, n=n, attribute=attribute, reason=reason),
-        cell("equalized_odds_difference_mean", mean, n=n, attribute=attribute, reason=reason),
+        cell(name, value, n=n, attribute=attribute, groups=groups, of_class=of_class, reason=reason)
+        for name, value in (("equalized_odds_difference", larger), ("equalized_odds_difference_mean", mean))
     ]

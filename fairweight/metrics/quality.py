@@ -7,6 +7,7 @@ import numpy as np
 from sklearn import metrics
 
 from fairweight.cells import Assessed, cell, subsets
+from fairweight.statistics.intervals import wilson
 
 Array = np.ndarray[Any, Any]
 
@@ -15,7 +16,7 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
     """Accuracy, balanced accuracy, F1, log loss and AUC of all rows and of each group.
 
     F1 and AUC are those of the positive class for a binary label, else means over the classes (AUC: one against the
-    rest; Hand & Till 2001 is not used).  Log loss is in nats, and is undefined for scores that are no probabilities.
+    rest; Hand & Till 2001 is not used).  Accuracy has Wilson's interval at 95 %.  Log loss is in nats, and is undefined for scores that are no probabilities.
 
     Returns:
         One cell for each metric and subset of rows (see `cells.cell`).
@@ -24,9 +25,21 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
     for attribute, group, member in subsets(assessed):
         part = assessed.take(member)
         for name, function in METRICS.items():
-            value, reason = function(part) if len(part.labels) else (None, "no rows")
-            found.append(cell(name, value, n=len(part.labels), attribute=attribute, group=group, reason=reason))
+            n = len(part.labels)
+            value, reason = function(part) if n else (None, "no rows")
+            interval = _interval(part) if name == "accuracy" and n else None
+            found.append(
+                cell(
+                    name, value, n=n, attribute=attribute, group=group, interval=interval,
+                    smallest=assessed.smallest_group, reason=reason,
+                )
+            )  # fmt: skip
     return found
+
+
+def _interval(part: Assessed) -> tuple[float, float]:
+    low, high = wilson(float(np.sum(part.labels == part.predictions)), len(part.labels))
+    return float(low), float(high)
 
 
 Value = tuple[float | None, str | None]

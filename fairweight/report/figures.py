@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.page import picture
-from fairweight.report.results import Results, where
+from fairweight.report.results import Results
 from fairweight.summaries import CELL
 
 # Okabe & Ito 2008: told apart with every kind of colour vision
@@ -31,7 +31,8 @@ mpl.rcParams.update(
 )
 
 
-def _panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+    """A figure with so many axes, two beside each other; sizes in inches."""
     columns = min(count, 2)
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
@@ -41,12 +42,13 @@ def _panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure
     return figure, axes[:count]
 
 
-def _style(results: Results) -> dict[str, str]:
+def style(results: Results) -> dict[str, str]:
+    """Variant -> colour."""
     return {variant: COLOURS[i % len(COLOURS)] for i, variant in enumerate(results.variant_order)}
 
 
 def _legend(figure: Figure, results: Results, cells: pd.DataFrame) -> None:
-    colours = _style(results)
+    colours = style(results)
     shown = [v for v in results.variant_order if v in set(cells["variant"])]
     handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
     augmentations = sorted(cells["augmentation"].unique(), key=lambda a: (a != "none", a))
@@ -65,8 +67,8 @@ def curves(results: Results) -> HTML | None:
     trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
     table = results.curves[results.curves["variant"].isin(trained)]
     combinations = results.ordered(table)[["dataset", "augmentation", "model"]].drop_duplicates()
-    figure, axes = _panels(len(combinations), height=2.9)
-    colours = _style(results)
+    figure, axes = panels(len(combinations), height=2.9)
+    colours = style(results)
     for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):
         same = table[(table[list(keys.index)] == keys).all(axis=1)]
         for (variant, _), line in same.groupby(["variant", "seed"], sort=False):
@@ -101,7 +103,7 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
         ("bytes to transfer, kB (log scale)", results.measured("transfer_bytes"), 1e-3, True),
         (f"latency p50 at batch {size}, µs", results.measured("latency_p50_ms", None, size), 1e3, False),
     ]
-    figure, axes = _panels(len(qualities) * len(prices))
+    figure, axes = panels(len(qualities) * len(prices))
     cells = pd.DataFrame()
     for axis, (quality, price) in zip(axes, [(q, p) for q in qualities for p in prices], strict=True):
         cells = _scatter(axis, results, dataset, quality, price)
@@ -116,7 +118,7 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
 def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: tuple) -> pd.DataFrame:
     (label_y, above), (label_x, below, scale, logarithmic) = quality, price
     joined = above[above["dataset"] == dataset].merge(below, on=CELL, suffixes=("_y", "_x"))
-    colours = _style(results)
+    colours = style(results)
     augmentations = sorted(joined["augmentation"].unique(), key=lambda a: (a != "none", a))
     for _, point in joined.iterrows():
         axis.errorbar(
@@ -139,73 +141,6 @@ def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: 
     axis.set_xlabel(label_x)
     axis.set_ylabel(label_y)
     return joined
-
-
-def groups(results: Results, dataset: str) -> HTML | None:
-    """Change of each group's accuracy against the baseline, a dot a seed; None without groups or variants to compare."""
-    rows = results.changes[(results.changes["dataset"] == dataset) & (results.changes["measure"] == "accuracy")]
-    rows = rows[rows["group"].notna()]
-    if rows.empty:
-        return None
-    # one model, engine and augmentation (the first: none, where there is none): a dot is a seed
-    first = results.ordered(rows).iloc[0]
-    rows = where(rows, first[["model", "engine", "augmentation"]])
-    attributes = list(dict.fromkeys(rows["attribute"]))
-    shown = [v for v in results.variant_order if v in set(rows["variant"])]
-    most = rows.groupby("attribute")["group"].nunique().max()
-    figure, axes = _panels(len(attributes), width=5.2, height=1.0 + (0.16 + 0.11 * len(shown)) * most)
-    colours = _style(results)
-    for axis, attribute in zip(axes, attributes, strict=True):
-        _changes(axis, results, rows[rows["attribute"] == attribute], shown, colours)
-        axis.set_title(attribute, fontsize=9)
-    figure.legend(
-        handles=[Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown],
-        loc="outside lower center", ncols=min(len(shown), 5), frameon=False,
-    )  # fmt: skip
-    caption = (
-        f"{results.title(dataset)}, test rows; model {first['model']}, engine {first['engine']}, augmentation "
-        f"{first['augmentation']}: how much each group's accuracy changes against the baseline of the same seed. A dot is a "
-        "seed, a bar their mean; n is the number of test rows of the group."
-    )
-    return picture(figure, caption, f"Dots of change in accuracy by group and variant for {results.title(dataset)}.")
-
-
-def _changes(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str], colours: dict[str, str]) -> None:
-    test = results.assessments
-    same = (test["dataset"] == rows["dataset"].iloc[0]) & (test["attribute"] == rows["attribute"].iloc[0])
-    sizes = (
-        test[same & (test["part"] == "test") & (test["metric"] == "accuracy")]
-        .drop_duplicates("group")
-        .set_index("group")["n"]
-    )
-    means = results.variants[results.variants["measure"] == "accuracy"]
-    levels = list(dict.fromkeys(rows["group"]))
-    for i, variant in enumerate(shown):
-        offset = (i - (len(shown) - 1) / 2) * 0.8 / len(shown)
-        for y, level in enumerate(levels):
-            cell = rows[(rows["variant"] == variant) & (rows["group"] == level)]
-            axis.plot(
-                cell["value"] * 100,
-                np.full(len(cell), y + offset),
-                ".",
-                color=colours[variant],
-                markersize=4,
-                alpha=0.6,
-            )
-            mean = means.merge(cell[[*CELL, "attribute", "group"]].drop_duplicates())
-            axis.plot(
-                mean["change_mean"] * 100,
-                np.full(len(mean), y + offset),
-                "|",
-                color=colours[variant],
-                markersize=8,
-                mew=1.8,
-            )
-    axis.axvline(0, color="#444", linewidth=0.8)
-    axis.set_yticks(range(len(levels)), [f"{level} (n = {sizes[level]:,})" for level in levels])
-    axis.set_ylim(len(levels) - 0.45, -0.55)
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel("change of accuracy, points")
 
 
 def costs(results: Results) -> HTML:

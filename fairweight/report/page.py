@@ -12,6 +12,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
+DASH = "\N{EN DASH}"  # does not apply
 
 
 def show(*pieces: HTML | None) -> None:
@@ -24,6 +25,11 @@ def show(*pieces: HTML | None) -> None:
 def missing(value: Any) -> bool:
     """Whether a value is None or NaN."""
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def plain(value: Any) -> str:
+    """Text of a cell; empty where there is none."""
+    return value if isinstance(value, str) else ""
 
 
 def number(value: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:

@@ -9,6 +9,11 @@ import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
 
+TABLES = (
+    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "power", "profiles"),
+    *("slices", "variants"),
+)
+
 
 def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Rows that have these values in these columns."""
@@ -22,11 +27,15 @@ class Results:
     """The files below one `results/{study}/` that reports read."""
 
     assessments: pd.DataFrame
-    changes: pd.DataFrame
     checks: pd.DataFrame
+    comparisons: pd.DataFrame
     costs: pd.DataFrame
+    criteria: pd.DataFrame
     curves: pd.DataFrame
+    decisions: pd.DataFrame
+    power: pd.DataFrame
     profiles: pd.DataFrame
+    slices: pd.DataFrame
     variants: pd.DataFrame
     cards: list[dict[str, Any]]
     provenance: dict[str, Any]
@@ -35,10 +44,7 @@ class Results:
     def read(cls, results: str) -> "Results":
         """Read them from the study's folder."""
         folder = Path(results)
-        tables = {
-            name: read_frame(folder / "summary" / f"{name}.parquet")
-            for name in ("assessments", "changes", "checks", "costs", "curves", "profiles", "variants")
-        }
+        tables = {name: read_frame(folder / "summary" / f"{name}.parquet") for name in TABLES}
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
         return cls(**tables, cards=cards, provenance=read_json(folder / "summary" / "provenance.json"))
@@ -63,6 +69,15 @@ class Results:
     def noise_floors(self) -> list[str]:
         """Variants that differ from their baseline by initialisation alone."""
         return [variant for variant, stated in self.study["variants"].items() if stated.get("replicate")]
+
+    def compared(self, dataset: str) -> pd.DataFrame:
+        """Comparisons of a dataset: one model and engine, augmentation `none` where there is one; replicates left out."""
+        rows = self.comparisons[self.comparisons["dataset"] == dataset]
+        rows = rows[~rows["variant"].isin(self.noise_floors)]
+        if rows.empty:
+            return rows
+        first = self.ordered(rows).iloc[0]
+        return self.ordered(where(rows, first[["model", "engine", "augmentation"]]))
 
     def ships(self, dataset: str) -> bool:
         """Whether files were shipped and profiled for a dataset; given scores have none."""

@@ -5,60 +5,9 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.report.page import NOT_ESTIMABLE, missing, number, table, with_spread
+from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
-
-DASH = "\N{EN DASH}"  # does not apply
-
-
-def data_cards(results: Results) -> HTML:
-    """One row a dataset."""
-    rows: list[list[str]] = []
-    for card in results.cards:
-        missing_values = {column: n for column, n in card["missing"].items() if n}
-        shape = " x ".join(map(str, card["image"])) + " pixels" if card["image"] else (
-            f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
-        )  # fmt: skip
-        label = ", ".join(f"{c} {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items())
-        rows.append(
-            [
-                card["title"],
-                shape,
-                label,
-                ", ".join(f"{column} {n:,}" for column, n in missing_values.items()) or "none",
-                card["licence"] or "not stated",
-                f"{card['rows']:,}",
-            ]
-        )
-    header = ["Dataset", "Inputs", "Labels", "Missing values", "Licence", "Rows"]
-    return table(header, rows, "What the data hold, before anything is learned from them.", text_columns=5)
-
-
-def group_cards(results: Results) -> HTML:
-    """One row a group of each dataset."""
-    rows: list[list[str]] = []
-    breaks: set[int] = set()
-    for card in results.cards:
-        for attribute, groups in card["groups"].items():
-            breaks.add(len(rows))
-            for group in groups:
-                rows.append(
-                    [
-                        card["title"],
-                        attribute,
-                        "(none)" if group["group"] is None else str(group["group"]),
-                        f"{group['rows']:,}",
-                        f"{number(group['share'], 1, 100)} %",
-                        NOT_ESTIMABLE if missing(group["base_rate"]) else f"{number(group['base_rate'], 1, 100)} %",
-                    ]
-                )
-    header = ["Dataset", "Attribute", "Group", "Rows", "Share of rows", "Base rate"]
-    caption = (
-        "Who is in the data. The base rate is the share of positive labels in a group; it exists for binary labels only. "
-        "Rows that belong to no group of an attribute are shown as (none) and left out of its comparisons."
-    )
-    return table(header, rows, caption, text_columns=3, breaks=breaks)
 
 
 def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, int, float]]:

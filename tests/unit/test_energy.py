@@ -5,7 +5,7 @@ import pytest
 
 from fairweight import energy
 from fairweight.errors import InputError
-from fairweight.statistics import paired_changes, spread
+from fairweight.statistics.spread import paired_changes, spread
 
 RECIPE = {"watts_per_core": {"low": 5, "central": 10, "high": 20}, "pue": 1.2, "country": "DEU"}
 

@@ -8,14 +8,14 @@ import pytest
 from studies import tiny
 
 from fairweight.artifacts import read_table, write_table
-from fairweight.cards import contents, tally
+from fairweight.cards import Tally, contents, tally
 from fairweight.coding import coded
 from fairweight.errors import InputError
 from fairweight.rawrows import raw_blocks
 from fairweight.readers import delimited, idx
 from fairweight.reading import read
 from fairweight.schema import resolve
-from fairweight.survey import checked, survey
+from fairweight.survey import Survey, checked, survey
 
 READER = {
     "separator": ",",
@@ -203,14 +203,76 @@ def test_idx_reads_pairs_and_refuses_truncated_files(tmp_path):
         idx.read({"train": images}, rows=None)
 
 
+def card(frame=None, block=None, **changes):
+    """The card of a frame, counted in blocks of so many rows."""
+    frame = rows() if frame is None else frame
+    recipe = dataset(**changes)
+    size = block or len(frame)
+    parts = [frame.iloc[start : start + size].reset_index(drop=True) for start in range(0, len(frame), size)]
+    found, counts = Survey(), Tally()
+    for raw in raw_blocks(parts, recipe["drop"]):
+        found += survey(raw, recipe, [])
+    coding = checked(found, recipe)
+    for raw in raw_blocks(parts, recipe["drop"]):
+        table = coded(raw, coding, recipe, [])
+        counts += tally(raw, table, recipe)
+    return contents(table, counts, found, recipe, {"train": "0" * 64})
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_a_card_is_the_same_whatever_the_blocks(block):
+    groups = {"sex": {"column": "sex"}, "work": {"column": "job"}}
+    whole = card(groups=groups)
+    assert "sex x work" in whole["intersections"] and whole["identifying"] == []
+    assert card(block=block, groups=groups) == whole
+
+
 def test_a_card_counts_what_is_there():
-    table = build_table(rows(), dataset(), [])
-    about = contents(table, tally(table), {"train": 4}, {"age": 0, "job": 1}, [], {"train": "0" * 64})
+    about = card()
     assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1} and about["label"] == {"no": 2, "yes": 2}
     assert about["groups"]["sex"] == [
-        {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0},
-        {"group": "m", "rows": 2, "share": 0.5, "base_rate": 1.0},
+        {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0, "reference": None},
+        {"group": "m", "rows": 2, "share": 0.5, "base_rate": 1.0, "reference": None},
     ]
+    assert about["missing_by_group"] == [
+        {"column": "job", "attribute": "sex", "group": "f", "share": 0.0},
+        {"column": "job", "attribute": "sex", "group": "m", "share": 0.5},
+    ]
+    assert about["entropy"]["sex"] == pytest.approx(1.0)
+    assert any(w.startswith("f (sex) has only 2 rows") for w in about["warnings"])
+
+
+def test_a_card_holds_groups_against_a_reference_population():
+    about = card(groups={"sex": {"column": "sex", "reference": {"f": 0.51, "m": 0.49}}})
+    assert [entry["reference"] for entry in about["groups"]["sex"]] == [0.51, 0.49]
+    with pytest.raises(InputError, match="reference: 'x' is not a group; there are: f, m"):
+        card(groups={"sex": {"column": "sex", "reference": {"x": 0.5}}})
+
+
+def test_a_card_finds_duplicates_across_the_official_parts():
+    frame = rows()
+    frame["__file__"] = ["train", "train", "train", "test"]
+    frame.loc[3] = frame.loc[0].to_dict() | {"__file__": "test"}
+    assert card(frame)["duplicates"] == {"rows": 2, "test_rows_in_training": 1}
+
+
+def test_a_card_tells_how_anonymous_the_rows_are():
+    frame = rows(sex=["f", "f", "f", "m"])
+    assert card(frame)["k_anonymity"] == {"columns": ["sex"], "k": 1, "unique": 0.25}
+    assert card(frame, quasi_identifiers=["sex", "job"])["k_anonymity"]["unique"] == 1.0
+    with pytest.raises(InputError, match="quasi_identifiers: column 'town' is not in the data"):
+        card(frame, quasi_identifiers=["town"])
+
+
+def test_a_card_points_at_columns_that_identify_unless_they_are_dropped():
+    text = [f"person {i} of many" for i in range(60)]
+    frame = pd.concat([rows()] * 15, ignore_index=True)
+    frame = frame.assign(last_name="x", contact=[f"{i}@mail.org" for i in range(60)], remark=text)
+    found = {entry["column"]: entry["reason"] for entry in card(frame)["identifying"]}
+    assert found == {
+        "last_name": "its name", "contact": "its values look like e-mail addresses", "remark": "60 of 60 values are distinct",
+    }  # fmt: skip
+    assert {e["column"] for e in card(frame, drop=["last_name", "contact"])["identifying"]} == {"remark"}
 
 
 def test_what_is_too_large_for_a_float_counts_as_infinite():

@@ -93,6 +93,39 @@ MISTAKES = {
     ),
     "nothing left to train": (dict(datasets__adult__split={"test": "all"}), ["datasets: adult: split", "'all'"]),
     "no inputs": (dict(datasets__adult__inputs={}), ["datasets: adult: inputs", "empty"]),
+    "compared with nothing": (dict(variants__dense__against="plain"), ["variants: dense: against", "'plain'", "dense"]),
+    "compared with a compressed variant": (
+        dict(variants__fair={"train": "standard", "against": "int8"}),
+        ["variants: fair: against", "'int8'", "trained"],
+    ),
+    "mitigation of an unknown attribute": (
+        dict(training__standard__objective={"method": "reweighing", "attribute": "gender"}),
+        ["training: standard: objective: attribute", "'gender'", "sex, age"],
+    ),
+    "thresholds of an unknown attribute": (
+        dict(
+            variants__fair={"from": "int8", "adjust": {"method": "threshold_optimizer", "attribute": "gender"}},
+            grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair"]}],
+        ),
+        ["variants: fair: adjust: attribute", "'gender'", "sex, age"],
+    ),
+    "thresholds before quantization": (
+        dict(
+            variants__fair={"from": "dense", "adjust": {"method": "threshold_optimizer", "attribute": "sex"}},
+            variants__int8__from="fair",
+        ),
+        ["variants: int8: from", "'fair' is made by 'adjust'"],
+    ),
+    "ceiling of two kinds": (
+        dict(criteria={"ceilings": {"size_bytes": {"at_most": 1, "at_most_of_baseline": 1}}}),
+        ["criteria: ceilings: size_bytes", "one of 'at_most' and 'at_most_of_baseline'"],
+    ),
+    "margin of nothing": (dict(criteria={"margins": {"accuracy": 0}}), ["criteria: margins: accuracy", "0"]),
+    "gate of an unknown variant": (dict(criteria={"variant": "int4"}), ["criteria: variant", "'int4'", "int8"]),
+    "criteria of an unknown attribute": (
+        dict(criteria={"attributes": ["gender"]}),
+        ["criteria: attributes", "'gender'", "age, sex"],
+    ),
     "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
 }
 
@@ -130,6 +163,12 @@ def test_what_a_variant_is_compared_with_is_made_too():
     assert Cell("adult", "none", "mlp", "dense", "onnxruntime") in study.cells
     assert study.lineage("int8") == ["int8", "dense"]
     assert study.baseline("int8") == study.baseline("dense") == "dense"
+
+
+def test_a_mitigated_variant_and_what_is_made_from_it_are_compared_with_what_is_stated():
+    variants = {"fair": {"train": "standard", "against": "dense"}, "fair8": {"from": "fair", "quantize": "auto"}}
+    study = Study(resolve(tiny(**{f"variants__{k}": v for k, v in variants.items()})))
+    assert study.baseline("fair") == study.baseline("fair8") == "dense"
 
 
 def test_a_replicate_is_compared_with_the_first_of_its_recipe():

@@ -65,7 +65,19 @@ def test_every_assessed_cell_is_tidy(finished):
     table = tables(finished)["assessments"]
     assert set(SCHEMA) <= set(table)
     assert not table.duplicated(
-        ["seed", "dataset", "augmentation", "model", "variant", "engine", "part", "metric", "attribute", "group"]
+        [
+            "seed",
+            "dataset",
+            "augmentation",
+            "model",
+            "variant",
+            "engine",
+            "part",
+            "metric",
+            "attribute",
+            "group",
+            "class",
+        ]
     ).any()
     flips = table[(table["metric"] == "flips") & (table["part"] == "test") & table["group"].isna()]
     assert set(flips["variant"]) == {"pruned50", "int8"}
@@ -86,7 +98,7 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
     jobs = scratch.jobs("study.yaml", "--config", "seeds=3")
     assert jobs == {
         "split": 1, "augment": 2, "train": 2, "prune": 1, "export": 3, "quantize": 1, "predict": 4, "assess": 4,
-        "profile": 1, "summarize": 1, "provenance": 1, "report": 1,
+        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "decide": 1, "power": 1, "provenance": 1, "report": 1,
     }  # fmt: skip
 
 
@@ -107,7 +119,7 @@ def test_changing_one_recipe_reruns_its_own_jobs_and_what_follows(scratch):
 
 def test_words_about_the_data_make_a_new_card_and_no_new_data(scratch):
     jobs = scratch.jobs(scratch.study(datasets__adult__title="Another title", cache="elsewhere"))
-    assert jobs == {"card": 1, "summarize": 1, "provenance": 1, "report": 1}
+    assert jobs == {"card": 1, "summarize": 1, "decide": 1, "provenance": 1, "report": 1}
 
 
 def test_a_killed_run_resumes_to_the_same_tables(finished, tmp_path):
@@ -168,6 +180,7 @@ def test_given_scores_reproduce_propublica(tmp_path, finished):
         "equal_opportunity_difference": 0.197373,
     }.items():
         assert compared[metric] == pytest.approx(value, abs=5e-7)
+    assert compared["abroca"] == pytest.approx(0.01581, abs=5e-6)
     auc = table[(table["metric"] == "auc") & (table["attribute"] == "compared")].set_index("group")["value"]
     assert [round(v, 4) for v in auc] == [0.6918, 0.6931]
     assert rows["accuracy", "compared", "African-American"] == 3696

@@ -1,0 +1,37 @@
+"""Group-balanced training: every combination of group and label weighs the same (Idrissi et al. 2022)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+OPTIONS = {
+    "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
+}  # fmt: skip
+
+
+def prepare(labels: Tensor, groups: Tensor, weights: Tensor, *, attribute: str) -> Callable[..., Tensor]:  # noqa: ARG001
+    """Cross-entropy in which every combination of group and label has the same total weight.
+
+    It is what resampling all combinations to one size does on average, without its noise (the augmentation
+    `balance_groups` resamples).  Rows of no group keep their weight.
+
+    Args:
+        labels, groups, weights: of all training rows (n,); see `standard`.
+        attribute: whose groups these are.
+
+    Returns:
+        Loss of a batch; see `standard`.
+    """
+    member = groups >= 0
+    totals = torch.zeros((int(groups.max()) + 1, int(labels.max()) + 1), dtype=torch.float64)
+    totals.index_put_((groups[member], labels[member]), weights[member].double(), accumulate=True)
+    mean = totals.sum() / (totals > 0).sum()
+    factors = torch.where(totals > 0, mean / totals, 1.0).float()
+
+    def loss(logits: Tensor, labels: Tensor, weights: Tensor, groups: Tensor) -> Tensor:
+        weights = weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
+        return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
+
+    return loss

@@ -1,0 +1,107 @@
+"""What cannot be concluded: gaps by chance, groups too small, questions left open, differences too small to be seen."""
+
+from html import escape
+
+import pandas as pd
+from IPython.display import HTML
+
+from fairweight.report.page import number, plain, table
+from fairweight.report.results import Results
+
+
+def chance_gaps(results: Results, dataset: str) -> HTML | None:
+    """Gaps between groups of the baselines beside what equal groups would show by chance."""
+    test = results.assessments
+    test = test[
+        (test["dataset"] == dataset) & (test["part"] == "test") & test["class"].isna() & test["by_chance"].notna()
+    ]
+    test = test[test["attribute"].notna() & test["group"].isna()]
+    baselines = set(results.comparisons["baseline"]) or set(test["variant"])
+    test = test[test["variant"].isin(baselines) & (test["augmentation"] == "none")]
+    if test.empty:
+        return None
+    seed = test["seed"].min()
+    rows = [
+        [_title(row["metric"]), row["attribute"], row["variant"], row["model"], f"{int(row['groups'])}", number(row["value"], 2, 100),
+         number(row["by_chance"], 2, 100), "below 0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.2g}", plain(row["reason"])]
+        for _, row in test[test["seed"] == seed].iterrows()
+    ]  # fmt: skip
+    caption = (
+        f"{results.title(dataset)}, seed {int(seed)}: the largest difference between two groups of the baseline, what to expect "
+        "by chance if all groups were equal (simulated with the groups' own sizes), and the p-value of that. A gap near its "
+        "expectation is no finding."
+    )
+    header = ["Gap", "By", "Variant", "Model", "Groups", "Points", "By chance", "p", "Left out"]
+    return table(header, rows, caption, text_columns=4)
+
+
+def _title(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def limits(results: Results) -> HTML:
+    """What cannot be concluded from this study."""
+    items: list[str] = []
+    rate = results.study["criteria"]["error_rate"]
+    seeds = int(results.assessments["seed"].nunique())
+    few = results.assessments[
+        (results.assessments["part"] == "test") & (results.assessments["status"] == "insufficient")
+    ]
+    few = few[few["attribute"].notna() & few["group"].notna() & few["class"].isna()]
+    few = few[~few["attribute"].str.contains(" x ", regex=False)]
+    smallest = results.study["fairness"]["smallest_group"]
+    for dataset, of in few.groupby("dataset"):
+        named = [
+            f"{escape(str(g))} ({escape(str(a))}): {', '.join(sorted({_title(m) for m in part['metric']}))}"
+            for (a, g), part in of.groupby(["attribute", "group"])
+        ]
+        items.append(
+            f"{escape(results.title(dataset))}: of these groups fewer than {smallest} rows count, so that nothing is said of them, in gaps or as the worst: {'; '.join(named)}."
+        )
+    notes = results.comparisons["seeds_note"].dropna() if len(results.comparisons) else pd.Series(dtype=object)
+    if len(notes):
+        listed = "; ".join(escape(n) for n in dict.fromkeys(notes))
+        items.append(
+            f"Changes of single groups, tested over {seeds} seed{'' if seeds == 1 else 's'}: alone in its family a change {listed}."
+        )
+    open_ = results.decisions[results.decisions["verdict"] == "undecided"]
+    for _, row in results.ordered(open_).iterrows() if len(open_) else []:
+        items.append(
+            f"{escape(results.title(row['dataset']))}, {escape(row['model'])}: whether {escape(row['variant'])} keeps the criteria is undecided: {escape(row['reason'])}. This is no proof that it does not."
+        )
+    if not results.noise_floors:
+        items.append(
+            "There is no noise floor: no variant is a replicate of its baseline (`replicate: 1`), so what retraining alone would change is unknown."
+        )
+    items += [
+        f"A variant is called proven with at most {number(rate, 0, 100)} % chance of error for each dataset and model, not for all of them together; changes of single groups are exploratory, and a false discovery rate is not an error rate of one claim.",
+        "The tests speak of people like those of the test rows. Whether the labels themselves are fair, or the people are those that the model will meet, no test here can say.",
+        "A gap that is not shown is not shown to be absent; the power statement below says how large it may be.",
+    ]
+    return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")
+
+
+def power(results: Results) -> HTML:
+    """What could be detected, said before the run."""
+    assumed = results.study["criteria"]["power"]
+    rows = []
+    for _, row in results.power.iterrows():
+        least = number(row["detectable"], 2, 100) if not isinstance(row["reason"], str) else row["reason"]
+        group = row["group"] if isinstance(row["group"], str) else "all rows"
+        rows.append(
+            [
+                results.title(row["dataset"]),
+                plain(row["attribute"]),
+                group,
+                _title(row["rate"]),
+                least,
+                f"{int(row['rows']):,}",
+            ]
+        )
+    caption = (
+        f"The power statement: the smallest loss in points that a one-sided test finds with probability {assumed['probability']:g}, "
+        f"with the seeds and test rows of this study, at the first step of Holm's correction. It assumes that {number(assumed['churn'], 1, 100)} % of rows are predicted otherwise and "
+        f"that changes differ between seeds by {number(assumed['seed_sd'], 2, 100)} points (standard deviation); an estimate, made before the run."
+    )
+    header = ["Dataset", "By", "Group", "Rate", "Detectable loss, points", "Rows"]
+    return table(header, rows, caption, text_columns=4)

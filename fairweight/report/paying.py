@@ -1,0 +1,176 @@
+"""Who pays for compression: figures of the comparisons.  They draw what the summaries hold, and compute nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from fairweight.report.figures import panels, style
+from fairweight.report.page import missing, number, picture
+from fairweight.report.results import Results, where
+
+FLOOR = "#c9ced3"
+
+
+def _groups(results: Results, dataset: str, metric: str = "accuracy") -> pd.DataFrame:
+    rows = results.compared(dataset)
+    return rows[(rows["metric"] == metric) & rows["group"].notna()] if len(rows) else rows
+
+
+def attributes_of(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
+    """Declared attributes, and the classes of a label with more than two."""
+    declared = list(results.study["datasets"][dataset]["groups"])
+    classes = next(len(card["classes"]) for card in results.cards if card["dataset"] == dataset)
+    return [a for a in [*declared, *(["class"] if classes > 2 else [])] if a in set(rows["attribute"])]
+
+
+def place(first: pd.Series) -> str:
+    """Model, engine and augmentation in words."""
+    return f"model {first['model']}, engine {first['engine']}, augmentation {first['augmentation']}"
+
+
+def who_pays(results: Results, dataset: str) -> HTML | None:
+    """Change of each group's accuracy with its interval, over the noise floor; None where nothing is compared."""
+    rows = _groups(results, dataset)
+    if rows.empty:
+        return None
+    attributes = attributes_of(results, dataset, rows)
+    rows = rows[rows["attribute"].isin(attributes)]
+    shown = list(dict.fromkeys(rows["variant"]))
+    most = int(rows.groupby("attribute")["group"].nunique().max())
+    figure, axes = panels(len(attributes), width=5.4, height=1.1 + (0.18 + 0.13 * len(shown)) * most)
+    for axis, attribute in zip(axes, attributes, strict=True):
+        _intervals(axis, results, rows[rows["attribute"] == attribute], shown)
+        axis.set_title(f"by {attribute}", fontsize=9)
+    handles: list[Any] = [Line2D([], [], marker="o", linestyle="-", color=style(results)[v], label=v) for v in shown]
+    if rows["floor_value"].notna().any():
+        handles.append(Patch(color=FLOOR, label="noise floor (95 % interval)"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+    first = rows.iloc[0]
+    band = (
+        "The grey band is the same interval for a model that is only trained again: what reaches beyond it is more than "
+        "retraining does. "
+        if rows["floor_value"].notna().any()
+        else ""
+    )
+    caption = (
+        f"{results.title(dataset)}, test rows; {place(first)}: change of each group's accuracy against the baseline of the "
+        f"same seed. A dot is the mean over {int(first['seeds'])} seeds, a bar its 95 % interval over seeds and test rows. "
+        f"{band}A hollow dot is a group with too few rows to be ranked; n is its number of test rows."
+    )
+    alternative = f"Dots with intervals: change in accuracy by group and variant for {results.title(dataset)}, over a band of the noise floor."
+    return picture(figure, caption, alternative)
+
+
+def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str]) -> None:
+    colours = style(results)
+    levels = list(dict.fromkeys(rows["group"]))
+    for y, level in enumerate(levels):
+        of = rows[rows["group"] == level]
+        floor = of.iloc[0]
+        if not missing(floor["floor_value"]):
+            axis.fill_betweenx(
+                [y - 0.42, y + 0.42], floor["floor_low"] * 100, floor["floor_high"] * 100, color=FLOOR, linewidth=0
+            )
+        for _, row in of.iterrows():
+            if missing(row["value"]):
+                continue
+            offset = (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
+            colour = colours[row["variant"]]
+            axis.plot([row["low"] * 100, row["high"] * 100], [y + offset] * 2, color=colour, linewidth=1.2)
+            face = colour if row["status"] == "ok" else "white"
+            axis.plot(row["value"] * 100, y + offset, "o", color=colour, markerfacecolor=face, markersize=4)
+    sizes = rows.drop_duplicates("group").set_index("group")["n"]
+    axis.axvline(0, color="#444", linewidth=0.8)
+    axis.set_yticks(range(len(levels)), [f"{_short(level)} (n = {int(sizes[level]):,})" for level in levels])
+    axis.set_ylim(len(levels) - 0.45, -0.55)
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("change of accuracy, points")
+
+
+def _short(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def heat_map(results: Results, dataset: str) -> HTML | None:
+    """Change of accuracy, variant by group, intersections too; a dot marks what is more than chance."""
+    rows = _groups(results, dataset)
+    if rows.empty:
+        return None
+    classes = next(len(card["classes"]) for card in results.cards if card["dataset"] == dataset)
+    rows = rows[(rows["attribute"] != "class") | (classes > 2)]
+    rows = rows[rows["status"] == "ok"]
+    shown = list(dict.fromkeys(rows["variant"]))
+    columns = list(dict.fromkeys(zip(rows["attribute"], rows["group"], strict=True)))
+    values = rows.set_index(["variant", "attribute", "group"])
+    grid = np.array([[values["value"].get((v, *c), np.nan) * 100 for c in columns] for v in shown])
+    sure = np.array([[values["q_value"].get((v, *c), np.nan) for c in columns] for v in shown]) <= results.study["criteria"]["error_rate"]  # fmt: skip
+    figure = Figure(figsize=(2.6 + 0.52 * len(shown), 1.3 + 0.17 * len(columns)), layout="constrained")
+    axis = figure.subplots()
+    limit = float(np.nanmax(np.abs(grid))) or 1.0
+    mesh = axis.imshow(grid.T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    # a dot is seen on light and on dark cells
+    y, x = np.nonzero(sure.T)
+    axis.scatter(x, y, s=14, facecolor="white", edgecolor="black", linewidth=0.8)
+    axis.set_xticks(range(len(shown)), shown, rotation=40, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(columns)), [f"{_short(g, 34)}" for _, g in columns], fontsize=7)
+    axis.grid(visible=False)
+    edges = [i for i in range(1, len(columns)) if columns[i][0] != columns[i - 1][0]]
+    for edge in edges:
+        axis.axhline(edge - 0.5, color="#222", linewidth=0.8)
+    figure.colorbar(mesh, ax=axis, label="change of accuracy, points", shrink=min(1.0, 8 / len(columns) + 0.3))
+    rate = number(results.study["criteria"]["error_rate"], 0, 100)
+    caption = (
+        f"{results.title(dataset)}; {place(rows.iloc[0])}: change of accuracy of every group with enough rows, and of every "
+        f"pair of groups; red is a loss. A dot: more than chance at a false discovery rate of {rate} % within the variant and attribute."
+    )
+    return picture(figure, caption, f"Heat map of change in accuracy, variant by group, for {results.title(dataset)}.")
+
+
+def slopes(results: Results, dataset: str) -> HTML | None:
+    """From the accuracy of all rows to that of the worst group, a line a variant."""
+    if results.compared(dataset).empty:
+        return None
+    attributes = list(results.study["datasets"][dataset]["groups"])
+    first = results.compared(dataset).iloc[0]
+    key = first[["dataset", "augmentation", "model", "engine"]]
+    average = where(results.measured("accuracy"), key)
+    drawn = {a: where(results.measured("worst_group_accuracy", a), key).dropna(subset="mean") for a in attributes}
+    drawn = {a: rows for a, rows in drawn.items() if len(rows)}
+    if not drawn:
+        return None
+    figure, axes = panels(len(drawn), width=4.2, height=3.2)
+    colours = style(results)
+    shown = [v for v in results.variant_order if v in set(average["variant"])]
+    for axis, (attribute, worst) in zip(axes, drawn.items(), strict=True):
+        for variant in shown:
+            ends = [where(t, {"variant": variant}) for t in (average, worst)]
+            if min(map(len, ends)):
+                line = "--" if variant in results.noise_floors else "-"
+                axis.plot(
+                    [0, 1],
+                    [e.iloc[0]["mean"] * 100 for e in ends],
+                    marker="o",
+                    color=colours[variant],
+                    markersize=4,
+                    linestyle=line,
+                )
+        axis.set_xticks([0, 1], ["all rows", f"worst group by {attribute}"])
+        axis.set_xlim(-0.25, 1.25)
+        axis.set_ylabel("accuracy, %")
+    handles = [
+        Line2D([], [], marker="o", color=colours[v], linestyle="--" if v in results.noise_floors else "-", label=v)
+        for v in shown
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+    caption = (
+        f"{results.title(dataset)}; {place(first)}: mean over seeds of the accuracy of all rows and of the worst group. A line "
+        "that falls more steeply than the baseline's costs the worst group more than the average; a line that is lower and "
+        "flatter levels down."
+    )
+    return picture(figure, caption, f"Slope chart from average to worst-group accuracy for {results.title(dataset)}.")

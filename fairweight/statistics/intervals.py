@@ -1,0 +1,52 @@
+"""Intervals of one rate, and what a gap between groups is by chance alone."""
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Array = np.ndarray[Any, Any]
+LEVEL = 0.95
+DRAWS = 2_000  # of the simulated null
+
+
+def wilson(successes: Array | float, total: Array | float, level: float = LEVEL) -> tuple[Array, Array]:
+    """Wilson's score interval of a rate (Wilson 1927; Brown, Cai & DasGupta 2001).
+
+    Args:
+        successes, total: counts, of one shape; the interval is NaN where the total is 0.
+        level: coverage.
+
+    Returns:
+        Lower and upper bound, of that shape.
+    """
+    k, n = np.asarray(successes, float), np.asarray(total, float)
+    z = stats.norm.ppf(0.5 + level / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate = k / n
+        centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    # rounding must not leave a bound of 1e-18 where the rate is 0
+    return np.where(k == 0, centre * 0, centre - half), np.where(k == n, centre * 0 + 1, centre + half)
+
+
+def gap_by_chance(successes: Array, totals: Array, draws: int = DRAWS) -> tuple[float, float]:
+    """Largest difference of a rate between groups if all groups had one rate: its expectation, and a p-value.
+
+    A percentile interval of such a gap never holds 0, however equal the groups are; therefore the null is simulated:
+    each group draws its successes from its own number of rows and the pooled rate.
+
+    Args:
+        successes, totals: counts of each group (G,); totals are positive.
+        draws: simulated sets of groups; the random numbers are the same in every call.
+
+    Returns:
+        (expected gap, p): p is the share of simulated gaps at least as large as the one observed, itself counted
+        (Phipson & Smyth 2010).
+    """
+    pooled = float(successes.sum() / totals.sum())
+    rates = np.random.default_rng(0).binomial(totals, pooled, size=(draws, len(totals))) / totals
+    simulated = rates.max(axis=1) - rates.min(axis=1)
+    observed = np.ptp(successes / totals)
+    # two ways to compute one fraction may differ in the last bit
+    return float(simulated.mean()), float((1 + (simulated >= observed - 1e-12).sum()) / (draws + 1))

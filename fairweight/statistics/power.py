@@ -1,0 +1,30 @@
+"""What a study can detect, said before it is run."""
+
+import numpy as np
+from scipy import stats
+
+from fairweight.statistics.crossed import Estimate
+
+
+def detectable(
+    *, rows: int, seeds: int, churn: float, seed_sd: float, error_rate: float, tests: int, power: float
+) -> float | None:
+    """Smallest loss of a rate that a one-sided test finds with a given probability; None with one seed.
+
+    The variance of a change of one row is at most the share of rows that are predicted otherwise (McNemar 1947); it is
+    divided by the rows, and that of the seeds by the seeds.
+
+    Args:
+        rows: test rows that the rate is a share of.
+        seeds: K.
+        churn: assumed share of rows whose prediction differs.
+        seed_sd: assumed standard deviation of the change over seeds.
+        error_rate: of the family of tests.
+        tests: in the family; the first step of Holm's correction divides the error rate by them.
+        power: probability to find the loss.
+    """
+    if seeds < 2 or rows < 1:
+        return None
+    found = Estimate(0.0, seed_sd**2 / seeds, churn / rows, seeds, max(rows, 2))
+    quantiles = stats.t.ppf(1 - error_rate / tests, found.freedom) + stats.t.ppf(power, found.freedom)
+    return float(np.minimum(quantiles * found.error, 1.0))

@@ -1,0 +1,105 @@
+"""Tests on pairs, corrections for many of them, and how many seeds they need."""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+Array = np.ndarray[Any, Any]
+EXACT = 16  # up to so many pairs every combination of signs is tried
+DRAWS = 20_000
+
+
+@functools.cache
+def signs(pairs: int, seed: int = 0) -> tuple[Array, bool]:
+    """Combinations of signs for a sign-flip test, the observed one first, and whether these are all that there are."""
+    if pairs <= EXACT:
+        return np.array(list(itertools.product((1.0, -1.0), repeat=pairs))), True
+    drawn = np.random.default_rng(seed).choice((1.0, -1.0), size=(DRAWS, pairs))
+    return np.concatenate([np.ones((1, pairs)), drawn]), False
+
+
+def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
+    """p-value of the sign-flip test that paired differences are symmetric about 0 (Fisher 1935; exact to 16 pairs).
+
+    Args:
+        differences: (K,).
+        alternative: "two-sided", "greater" (the mean is above 0) or "less".
+
+    Returns:
+        At least 2^(1-K) for two sides and 2^-K for one; 1 where all differences are 0.
+    """
+    if alternative not in ("two-sided", "greater", "less"):
+        raise ValueError(f"{alternative!r} is no alternative")
+    flips, _ = signs(len(differences))
+    means = flips @ np.asarray(differences, float)
+    means = {"two-sided": np.abs(means), "greater": means, "less": -means}[alternative]
+    return float(np.mean(means >= means[0] - 1e-12 * np.abs(means).max()))
+
+
+def range_flip(changes: Array) -> tuple[float, float]:
+    """Whether changes differ between groups by more than seeds do: (expected range by chance, p-value).
+
+    The statistic is the largest minus the smallest mean change over the groups.  Under the null every group changes
+    alike, so that a seed's deviations from its own mean over groups are symmetric; their signs are flipped together.
+
+    Args:
+        changes: (K, G), one row a seed.
+    """
+    deviations = np.asarray(changes, float)
+    deviations = deviations - deviations.mean(axis=1, keepdims=True)
+    flips, _ = signs(len(deviations))
+    ranges = np.ptp(flips @ deviations / len(deviations), axis=1)
+    return float(ranges.mean()), float(np.mean(ranges >= ranges[0] - 1e-12 * ranges.max()))
+
+
+def wilcoxon(differences: Array) -> float:
+    """p-value of Wilcoxon's signed-rank test, two-sided, exact; 1 where all differences are 0."""
+    moved = np.asarray(differences, float)
+    moved = moved[moved != 0]
+    # scipy refuses ranks of ties in its exact table; flipping signs of the ranks is exact with them, too
+    return sign_flip(np.sign(moved) * stats.rankdata(np.abs(moved))) if len(moved) else 1.0
+
+
+def welch(one: Array, two: Array) -> float | None:
+    """p-value of Welch's t-test that two populations of models have one mean; None with fewer than two in either."""
+    if min(len(one), len(two)) < 2:
+        return None
+    if np.ptp(one) == 0 and np.ptp(two) == 0:
+        return 1.0 if one[0] == two[0] else 0.0
+    return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
+
+
+def effect_size(differences: Array) -> float | None:
+    """Cohen's d of paired differences, mean over standard deviation; None where they do not vary or are fewer than two."""
+    if len(differences) < 2 or np.ptp(differences) == 0:
+        return None
+    return float(np.mean(differences) / np.std(differences, ddof=1))
+
+
+def holm(p_values: Array) -> Array:
+    """p-values adjusted so that the chance of any false positive among them is bounded (Holm 1979)."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Array) -> Array:
+    """p-values adjusted so that the expected share of false ones among the positives is bounded (1995)."""
+    p = np.asarray(p_values, float)
+    return stats.false_discovery_control(p, method="bh") if len(p) else p
+
+
+def smallest_p(seeds: int, sides: int = 2) -> float:
+    """Smallest p-value that a sign-flip test of so many pairs can have."""
+    return float(min(1.0, sides * 2.0**-seeds))
+
+
+def seeds_needed(error_rate: float, tests: int = 1, sides: int = 2) -> int:
+    """Fewest seeds with which the best of so many tests can be significant under Holm's correction."""
+    return int(np.ceil(np.log2(sides * tests / error_rate)))

@@ -1,0 +1,116 @@
+"""Subgroups that nobody named: slices of the inputs, found on one half of the rows and tested on the other."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.tree import DecisionTreeRegressor
+
+from fairweight.statistics.crossed import estimate, of_rows
+from fairweight.statistics.significance import holm
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows that meet all conditions, on the half that did not choose them."""
+
+    conditions: tuple[str, ...]
+    value: float  # mean change of the loss of the slice minus that of the other rows, nats
+    low: float
+    high: float
+    p_value: float  # one-sided, after Holm's correction over the slices
+    n: int
+
+
+@dataclass(frozen=True)
+class Features:
+    """Inputs of n rows as numbers: one column for each numeric input and for each level of a categorical one."""
+
+    values: Array  # (n, d)
+    names: list[tuple[str, str | None]]  # input and level; None for a numeric input
+
+    @classmethod
+    def of(cls, numeric: Array, numeric_names: tuple[str, ...], categorical: Array, levels: dict[str, tuple[str, ...]]) -> "Features":  # fmt: skip
+        """Numbers as they are (a missing one is the median), categories one-hot."""
+        medians = np.nanmedian(numeric, axis=0) if numeric.size else numeric[0]
+        columns = [np.where(np.isnan(numeric), medians, numeric)]
+        names: list[tuple[str, str | None]] = [(name, None) for name in numeric_names]
+        for position, (name, of) in enumerate(levels.items()):
+            columns.append(categorical[:, position, None] == np.arange(len(of)))
+            names += [(name, level) for level in of]
+        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+
+
+def discover(
+    changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5
+) -> list[Slice]:
+    """Slices whose loss rises most, worst first (after Chung et al. 2019; sample splitting keeps the test honest).
+
+    Args:
+        changes: change of the loss of each row and seed (n, K), in nats; above 0 is worse.
+        features: inputs of the rows.
+        rng: draws the halves.
+        depth: conditions of a slice, at most.
+        smallest: rows of a slice in each half, at least.
+        most: slices that are tested.
+
+    Returns:
+        At most `most` slices that the first half puts above the mean of all rows, with what the second half says.
+    """
+    order = rng.permutation(len(changes))
+    finding, confirming = order[: len(order) // 2], order[len(order) // 2 :]
+    mean = changes.mean(axis=1)
+    tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=smallest, random_state=0)
+    tree.fit(features.values[finding], mean[finding])
+    leaves = tree.apply(features.values)
+    # the worst of the first half go into the test; nothing of the second has been looked at
+    means = {int(leaf): float(mean[finding][leaves[finding] == leaf].mean()) for leaf in np.unique(leaves[finding])}
+    overall = float(mean[finding].mean())
+    chosen = sorted((leaf for leaf, value in means.items() if value > overall), key=lambda leaf: -means[leaf])[:most]
+    found = []
+    for leaf in chosen:
+        inside, outside = (changes[confirming][(leaves[confirming] == leaf) == part] for part in (True, False))
+        if min(len(inside), len(outside)) < smallest:
+            continue
+        row_variance = of_rows(inside).row_variance + of_rows(outside).row_variance
+        per_seed = inside.mean(axis=0) - outside.mean(axis=0)
+        contrast = estimate(per_seed, row_variance, min(len(inside), len(outside)))
+        found.append((_conditions(tree, features, leaf), contrast, len(inside)))
+    adjusted = holm(np.array([contrast.p_above(0) for _, contrast, _ in found]))
+    return [
+        Slice(conditions, contrast.value, *contrast.interval(), float(p), n)
+        for (conditions, contrast, n), p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _conditions(tree: DecisionTreeRegressor, features: Features, leaf: int) -> tuple[str, ...]:
+    """The way from the root to a leaf in words."""
+    nodes = tree.tree_
+    sides = ((True, nodes.children_left), (False, nodes.children_right))
+    parents = {int(child): (parent, left) for left, children in sides for parent, child in enumerate(children)}
+    bounds: dict[str, list[float]] = {}
+    levels: dict[str, list[str]] = {}
+    node = leaf
+    while node in parents:
+        node, left = parents[node]
+        name, level = features.names[nodes.feature[node]]
+        if level is None:
+            low, high = bounds.setdefault(name, [-np.inf, np.inf])
+            cut = float(nodes.threshold[node])
+            bounds[name] = [low, min(high, cut)] if left else [max(low, cut), high]
+        else:
+            levels.setdefault(name, []).append(f"not {level}" if left else level)
+    words = [_range(name, *bound) for name, bound in bounds.items()]
+    for name, stated in levels.items():
+        # one level that holds says it all; those that do not hold are then clear
+        held = [level for level in stated if not level.startswith("not ")]
+        words.append(f"{name} is {held[0]}" if held else f"{name} is {' and '.join(stated)}")
+    return tuple(sorted(words))
+
+
+def _range(name: str, low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"{name} at most {high:g}"
+    return f"{name} above {low:g}" if np.isinf(high) else f"{name} above {low:g} and at most {high:g}"

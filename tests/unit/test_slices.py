@@ -1,0 +1,74 @@
+"""A slice that loses is found without being named; where none loses none is confirmed more often than stated."""
+
+import math
+
+import numpy as np
+
+from fairweight.statistics.power import detectable
+from fairweight.statistics.slices import Features, discover
+
+
+def inputs(rng, rows=3000):
+    numeric = np.stack([rng.normal(size=rows), rng.integers(18, 90, rows)], axis=1).astype(np.float32)
+    categorical = rng.integers(4, size=(rows, 1))
+    return Features.of(numeric, ("x", "age"), categorical, {"town": ("k", "l", "m", "n")})
+
+
+def changes(rng, hit, loss, seeds=6):
+    return loss * hit[:, None] + 0.1 * rng.normal(size=(len(hit), 1)) + 0.02 * rng.normal(size=(len(hit), seeds))
+
+
+def test_a_planted_slice_is_found_named_and_confirmed():
+    rng = np.random.default_rng(0)
+    features = inputs(rng)
+    hit = (features.values[:, 1] > 60) & (features.values[:, 4] == 1)
+    found = discover(changes(rng, hit, 0.3), features, rng)
+    worst = found[0]
+    assert any(c.startswith("age above") and 58 < float(c.split()[-1]) < 62 for c in worst.conditions)
+    assert "town is m" in worst.conditions and worst.p_value < 0.001
+    assert abs(worst.value - 0.3) < 0.05 and worst.low < 0.3 < worst.high
+
+
+def test_without_a_harmed_slice_few_are_confirmed():
+    rng = np.random.default_rng(1)
+    trials = 120
+    false = 0
+    for _ in range(trials):
+        features = inputs(rng, 800)
+        found = discover(changes(rng, np.zeros(800, bool), 0.0), features, rng)
+        false += any(s.p_value <= 0.05 for s in found)
+    assert false / trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def test_missing_numbers_do_not_stop_the_search():
+    rng = np.random.default_rng(2)
+    numeric = rng.normal(size=(400, 1)).astype(np.float32)
+    numeric[::7] = np.nan
+    features = Features.of(numeric, ("x",), np.empty((400, 0), int), {})
+    found = discover(changes(rng, numeric[:, 0] > 0.5, 0.5), features, rng, smallest=20)
+    assert found[0].conditions[0].startswith("x above")
+
+
+def test_what_can_be_detected_shrinks_with_rows_and_seeds():
+    common = {"churn": 0.02, "seed_sd": 0.003, "error_rate": 0.05, "power": 0.8}
+    few = detectable(rows=200, seeds=4, tests=4, **common)
+    assert few > detectable(rows=5000, seeds=4, tests=4, **common) > detectable(rows=5000, seeds=12, tests=4, **common)
+    assert (
+        detectable(rows=200, seeds=4, tests=1, **common) < few
+        and detectable(rows=200, seeds=1, tests=1, **common) is None
+    )
+
+
+def test_the_power_statement_is_kept():
+    """A loss of the size that it names is found about as often as it says."""
+    from populations import compared, pick, simulated
+
+    rng = np.random.default_rng(3)
+    churn, seed_sd, trials = 0.06, 0.004, 150
+    least = detectable(rows=1500, seeds=8, churn=churn, seed_sd=seed_sd, error_rate=0.05, tests=1, power=0.8)
+    found = 0
+    for _ in range(trials):
+        rows = compared(simulated(rng, harm=(least,) * 3, churn=0.06, seed_sd=seed_sd), replicates=100)["v0"]
+        row = pick(rows, "accuracy")
+        found += row["p_value"] <= 0.1 and row["value"] < 0  # two-sided at twice the rate
+    assert found / trials >= 0.8 - 2 * math.sqrt(0.8 * 0.2 / trials)

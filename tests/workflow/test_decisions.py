@@ -1,0 +1,78 @@
+"""The decision and the gate through the real Snakefile."""
+
+import json
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+LENIENT = {"margins": {"accuracy": 0.2, "worst_group_accuracy": 0.3, "fairness_gap": 0.9}, "error_rate": 0.5}
+
+
+def test_two_seeds_prove_nothing_and_it_says_how_many_would_do(finished):
+    decisions = pd.read_parquet(finished.folder / "results/tiny/summary/decisions.parquet")
+    decided = decisions[decisions["verdict"].notna()].set_index("variant")
+    assert set(decided.index) == {"pruned50", "int8"} and set(decided["verdict"]) == {"undecided"}
+    assert decided["reason"].str.contains("cannot reach significance with 2 seeds: 2 tests at 0.05 need 6").all()
+    assert not decisions["recommended"].any()
+    page = (finished.folder / "results/tiny/report/report.html").read_text()
+    assert "ship <b>none</b>" in page and "What cannot be concluded" in page and "Who pays" in page
+    power = (finished.folder / "results/tiny/logs/power.log").read_text()
+    assert "cannot reach significance with 2 seeds" in power
+
+
+def test_summaries_and_comparisons_say_the_same(finished):
+    changes = pd.read_parquet(finished.folder / "results/tiny/summary/changes.parquet")
+    compared = pd.read_parquet(finished.folder / "results/tiny/summary/comparisons.parquet")
+    means = (
+        changes[changes["measure"] == "accuracy"]
+        .groupby(["variant", "attribute", "group"], dropna=False)["value"]
+        .mean()
+    )
+    rows = compared[(compared["metric"] == "accuracy") & (compared["attribute"] != "class")]
+    assert len(rows) == len(means)
+    for _, row in rows.iterrows():
+        same = means[
+            [tuple(map(str, key)) == (row["variant"], str(row["attribute"]), str(row["group"])) for key in means.index]
+        ]
+        assert same.item() == pytest.approx(row["value"], abs=1e-6)
+
+
+def test_the_gate_fails_without_a_proof_and_names_the_reason(scratch):
+    told = scratch.snakemake("study.yaml", "gate", ok=False)
+    assert "gate: adult, mlp: no variant is proven" in told and "cannot reach significance" in told
+
+
+def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch):
+    """The same models, held against criteria that they keep and against one that they break."""
+    scratch.snakemake(scratch.study(criteria=LENIENT), "gate")
+    verdict = json.loads((scratch.folder / "results/tiny/summary/gate.json").read_text())
+    assert {p["variant"] for p in verdict["passed"]} == {"int8"}  # the cheapest of those proven
+    broken = LENIENT | {"variant": "int8", "ceilings": {"size_bytes": {"at_most": 100}}}
+    told = scratch.snakemake(scratch.study(criteria=broken), "gate", ok=False)
+    assert "int8 is refuted (size bytes is refuted)" in told
+    assert not (scratch.folder / "results/tiny/summary/gate.json").exists()
+
+
+def test_criteria_decide_anew_and_train_nothing(scratch):
+    jobs = scratch.jobs(scratch.study(criteria=LENIENT))
+    assert set(jobs) == {"decide", "power", "provenance", "report"}
+
+
+def test_a_mitigation_is_compared_with_the_plain_model(scratch):
+    study = scratch.study(
+        training__fair={"epochs": 2, "learning_rate": 0.005, "batch_size": 64, "objective": {"method": "reweighing", "attribute": "sex"}},
+        variants__fair={"train": "fair", "against": "dense"},
+        variants__fair_int8={"from": "fair", "quantize": "auto"},
+        grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair_int8"]}],
+    )  # fmt: skip
+    scratch.snakemake(study)
+    compared = pd.read_parquet(scratch.folder / "results/tiny/summary/comparisons.parquet")
+    assert dict(compared[["variant", "baseline"]].drop_duplicates().to_numpy().tolist()) == {
+        "fair": "dense",
+        "fair_int8": "dense",
+    }
+    gap = compared[(compared["metric"] == "demographic_parity_difference") & (compared["attribute"] == "sex")]
+    assert (gap["value"] < 0).all()  # reweighing narrows what it is for, and the other metrics stand beside it
+    assert {"accuracy", "equalized_odds_difference"} <= set(compared["metric"])
