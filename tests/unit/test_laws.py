@@ -73,7 +73,18 @@ def test_metrics_know_no_files_no_torch_no_config(name):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "statistics").glob("*.py")), ids=lambda p: p.stem)
 def test_statistics_know_no_files_no_torch_no_config(path):
     roots = {m.split(".")[0] for m in imports(path)}
-    allowed = {"collections", "dataclasses", "functools", "itertools", "re", "typing", "numpy", "pandas", "scipy", "sklearn"}
+    allowed = {
+        "collections",
+        "dataclasses",
+        "functools",
+        "itertools",
+        "re",
+        "typing",
+        "numpy",
+        "pandas",
+        "scipy",
+        "sklearn",
+    }
     assert roots <= allowed | {"fairweight"}
     assert all(m.startswith("fairweight.statistics") for m in imports(path) if m.startswith("fairweight"))
 
