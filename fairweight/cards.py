@@ -154,7 +154,10 @@ def _cells(rows: Table, counts: Tally) -> Iterator[tuple[str, Cells]]:
     for attribute, levels in rows.group_levels.items():
         yield (
             attribute,
-            [(name, [counts.groups[attribute, code, y] for y in labels]) for code, name in [*enumerate(levels), (-1, None)]],
+            [
+                (name, [counts.groups[attribute, code, y] for y in labels])
+                for code, name in [*enumerate(levels), (-1, None)]
+            ],
         )
     for one, two in itertools.combinations(rows.group_levels, 2):
         occurring = sorted({codes for pair, codes, _ in counts.pairs if pair == (one, two)})
