@@ -7,6 +7,7 @@ import time
 import psutil
 import pytest
 from harness import eventually, fork_server_of, worker_of
+from limits import memory_limit, no_limit
 
 pytestmark = pytest.mark.workflow
 
@@ -35,8 +36,17 @@ def test_a_bad_job_hurts_nobody_else(workflow):
     assert "3 jobs ran warm and 0 cold; 8 attempts failed" in output
 
 
+@pytest.mark.skipif(bool(no_limit()), reason=no_limit())
 def test_out_of_memory_takes_the_job_and_not_the_worker(workflow):
-    """The kernel is told whom to take: the limit of a container, which is too small for the job, is real."""
+    run = workflow("faults")
+    with memory_limit(1_200 * 2**20) as prefix:  # of Snakemake, the worker and the jobs together
+        output = run.run("--keep-going", "--config", "faults=hoard", "count=3", "seconds=1", prefix=prefix, ok=False)
+    assert "killed by SIGKILL, by somebody or for want of memory" in output
+    assert not (run.folder / "pids/kept").exists()
+    assert sorted(e["status"] for e in run.ledger()) == ["failed", "ok", "ok", "ok"]
+
+
+def test_the_kernel_is_told_whom_to_take_when_memory_runs_out(workflow):
     run = workflow("faults")
     process = run.start("--config", "faults=forever", "seconds=0.1")
     eventually((run.folder / "pids/forever").exists)

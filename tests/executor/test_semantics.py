@@ -89,3 +89,19 @@ def test_a_failed_update_leaves_the_earlier_version(workflow):
     script.write_text(script.read_text() + "raise RuntimeError\n")
     run.run("--forcerun", "updated", "--", "out/updated.txt", ok=False, **environment)
     assert (run.folder / "out/updated.txt").read_text() == "updated\n"
+
+
+def test_a_script_with_environment_modules_runs_cold(workflow):
+    """`module` is what a cluster's login shell defines; here it does nothing."""
+    run = workflow("semantics")
+    (run.folder / "shell.sh").write_text("module() { :; }\nexport -f module\n")
+    snakefile = run.folder / "Snakefile"
+    snakefile.write_text(
+        snakefile.read_text()
+        + '\nrule with_modules:\n    output:\n        "out/with_modules.txt",\n    envmodules:\n        "tool/1.0",\n'
+        + '    script:\n        "scripts/write.py"\n'
+    )
+    environment = {"A_SECRET": "", "SNAKEMAKE_OUTPUT_CACHE": str(run.folder), "BASH_ENV": str(run.folder / "shell.sh")}
+    output = run.run("--software-deployment-method", "env-modules", "--", "out/with_modules.txt", **environment)
+    assert "Dask: with_modules starts Snakemake anew for each job (environment modules)." in output
+    assert (run.folder / "out/with_modules.txt").read_text() == "written\n"

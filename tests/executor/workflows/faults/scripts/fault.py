@@ -46,6 +46,12 @@ def memory():
     bytearray(2**32)
 
 
+def hoard():
+    """Takes memory until there is none."""
+    kept = [bytearray(2**26) for _ in range(128)]
+    Path("pids/kept").write_text(str(len(kept)))
+
+
 def flaky():
     attempts = len(list(Path("pids").glob("flaky-*")))
     Path("pids", f"flaky-{attempts}").touch()
