@@ -22,8 +22,9 @@ class Run:
         self.folder, self.checkout = folder, checkout
 
     def command(self, study, *arguments):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.checkout / "Snakefile"), "--cores", "2"]
-        return [*command, "--configfile", str(study), *arguments]
+        # the study file first: that option takes every word that follows, a target too
+        command = [sys.executable, "-m", "snakemake", "--configfile", str(study), "--cores", "2"]
+        return [*command, "--snakefile", str(self.checkout / "Snakefile"), *arguments]
 
     def snakemake(self, study, *arguments, ok=True):
         done = subprocess.run(
