@@ -9,7 +9,7 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from snakemake_executor_plugin_dask.preload import VARIABLE
@@ -26,10 +26,15 @@ class ForkServer:
     The server is the standard library's.  It is spoken to below `multiprocessing.Process`, because that would import
     the worker's `__main__` into every job, cannot be used in a daemonic process (as Dask's workers are), and does not
     tell what a process used.
+
+    Args:
+        modules: what to preload.
+        without: environment variables that the worker has and jobs shall not have.
     """
 
-    def __init__(self, modules: list[str]) -> None:
+    def __init__(self, modules: list[str], without: Iterable[str] = ()) -> None:
         self.modules = modules
+        self.without = tuple(without)
         self.last_used = time.monotonic()
         self._server = multiprocessing.forkserver.ForkServer()
         self._server.set_forkserver_preload(["snakemake_executor_plugin_dask.preload"])
@@ -38,11 +43,13 @@ class ForkServer:
     def start(self) -> None:
         """Start the server, unless it runs; what it imports, it imports in the background."""
         with self._lock:
+            kept = {name: os.environ.pop(name) for name in self.without if name in os.environ}
             os.environ[VARIABLE] = json.dumps(self.modules)
             try:
                 self._server.ensure_running()
             finally:
                 del os.environ[VARIABLE]
+                os.environ.update(kept)
 
     def stop(self) -> None:
         """Stop the server; attempts that run go on."""

@@ -48,6 +48,7 @@ if __name__ == "__main__":
         "batches": [float(batch.sum()) for batch in loader],
         "squares": squares,
         "bench_iteration": snakemake.bench_iteration,
+        "trimming": os.environ.get("MALLOC_TRIM_THRESHOLD_"),  # what Dask sets for its workers
         "preamble": [sys.version_info > (3,), pickle.__name__, logger is not None, Snakemake.__name__],
     }
     with open(snakemake.output[0], "w") as file:
