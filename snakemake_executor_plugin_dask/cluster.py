@@ -16,6 +16,7 @@ from distributed.comm.addressing import parse_address
 from distributed.comm.registry import get_backend
 from snakemake_interface_common.exceptions import WorkflowError
 
+from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
@@ -54,7 +55,7 @@ class Cluster:
             found = self.client.scheduler_info(n_workers=-1)["workers"].values()
         except Exception:  # of Dask, tornado or asyncio, by what is wrong
             return None
-        return [worker["resources"] for worker in found if worker["resources"]]
+        return [worker["resources"] for worker in found if resources.SHARE in worker["resources"]]
 
     @property
     def threads(self) -> int:

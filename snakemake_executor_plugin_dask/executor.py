@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from distributed import Future
 
 LOGS = Path(".snakemake") / "dask_logs"
-WINDOW = 256  # attempts that Dask knows of at a time, so that a study of any size costs it little memory
+WINDOW = 1024  # attempts that Dask knows of at a time, so that a study of any size costs it little memory
 WINDOW_A_CORE = 2  # on this machine: what runs, and what follows at once
 MOST_PRIORITY = 10**6
 LOCAL_TIMEOUT_S = 60
@@ -71,9 +72,11 @@ class Executor(RealExecutor):
         self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
         self.sizes: list[dict[str, float]] = []  # of workers: a worker that is gone may come back
         self._see(self.cluster.workers() or [])
-        self.window = threading.Semaphore(WINDOW_A_CORE * self.cluster.threads if self.cluster.local else WINDOW)
+        self.window = threading.Semaphore(
+            max(1, WINDOW_A_CORE * self.cluster.threads) if self.cluster.local else WINDOW
+        )
         for work in (self._feed, self._watch):
-            threading.Thread(target=work, name=f"snakemake-dask{work.__name__}", daemon=True).start()
+            threading.Thread(target=self._guarded, args=(work,), name=f"dask{work.__name__}", daemon=True).start()
         self.logger.info(f"Dask: {self.cluster.describe()}.")
         if dashboard := self.cluster.dashboard():
             self.logger.info(f"Dask dashboard: {dashboard}")
@@ -106,6 +109,14 @@ class Executor(RealExecutor):
         """Take a job; a thread of its own prepares and submits it when its turn comes."""
         self.pending.put((-_priority(job), next(self.numbers), job))
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """A thread's work; what ends it ends the run, because Snakemake waits for every job that it has handed over."""
+        try:
+            work()
+        except BaseException as error:
+            if not self.closing.is_set():
+                self.workflow.scheduler.executor_error_callback(error)
+
     def _feed(self) -> None:
         """Submit jobs by priority, as many as the window takes."""
         while True:
@@ -113,12 +124,31 @@ class Executor(RealExecutor):
             _, _, job = self.pending.get()
             if self.closing.is_set():
                 return
+            if self._give_back(job):
+                self.window.release()
+                continue
             try:
                 self._submit(job)
             except Exception as error:
+                if self.closing.is_set():
+                    return
                 self.window.release()
                 message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
                 self.report_job_error(SubmittedJobInfo(job), msg=message)
+
+    def _give_back(self, job: Any) -> bool:
+        """Whether Snakemake wants no more jobs to begin (SIGTERM, or a failure without --keep-going); it then has it back.
+
+        Other executors start a job when Snakemake hands it over; here it has waited for its turn.
+        """
+        scheduler = self.workflow.scheduler
+        if not (scheduler._user_kill or (scheduler._errors and not scheduler.keepgoing)):
+            return False
+        with scheduler._lock:
+            scheduler.running.discard(job)
+            scheduler._free_resources(job)
+        scheduler._open_jobs.release()
+        return True
 
     def _submit(self, job: Any) -> None:
         from snakemake_executor_plugin_dask.worker import carry_out
@@ -147,6 +177,11 @@ class Executor(RealExecutor):
             with self.lock:
                 self.attempts.pop(attempt.key, None)
             raise
+        with self.lock:
+            forgotten = attempt.key not in self.attempts
+        if forgotten:  # the watch has failed it, or the run has been cancelled, in between
+            attempt.future.cancel()
+            return
         attempt.future.add_done_callback(lambda future: self._ended(attempt, future))
 
     def _tell_path(self, job: Any, cold: str) -> None:
@@ -199,12 +234,16 @@ class Executor(RealExecutor):
         return known
 
     def _conclude(self, attempt: Attempt, future: "Future") -> None:
+        from distributed.scheduler import KilledWorker
+
         if future.status == "finished":
             self._report(attempt, future.result(timeout=60))
         elif future.status == "error":
             error = future.exception(timeout=60)
             if isinstance(error, WorkerLost):
                 self._begin_anew(attempt, error.claim)
+            elif isinstance(error, KilledWorker):  # Dask gives up what has waited on several workers that died
+                self._begin_anew(attempt, {"worker": error.last_worker.address, "host": error.last_worker.host})
             else:
                 self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).", status="lost")
         else:
@@ -216,7 +255,8 @@ class Executor(RealExecutor):
         job = attempt.info.job
         failed = outcome.exit_code != 0 or outcome.problem
         for usage in outcome.usages or [None]:  # type: ignore[list-item]
-            self._record(attempt, "failed" if failed else "ok", outcome=outcome, usage=usage)
+            status = "ok" if usage is not None and usage.exit_code == 0 else "failed"
+            self._record(attempt, status, outcome=outcome, usage=usage)
         if not failed:
             self.counts["cold" if attempt.cold else "warm"] += 1
             if attempt.request.benchmark_repeats:
@@ -243,7 +283,7 @@ class Executor(RealExecutor):
         self.losses[job.jobid] += 1
         told = f"Dask: the worker of job {job.jobid} ({job.name}) on {claim['host']} was lost"
         if self.losses[job.jobid] > self.executor_settings.worker_losses:
-            self.report_job_error(attempt.info, msg=f"{told}, the {self.losses[job.jobid]}th time.")
+            self.report_job_error(attempt.info, msg=f"{told}, as it was {self.losses[job.jobid] - 1} times before.")
             return
         self.logger.warning(f"{told}; the job starts again.")
         self.workflow.async_run(job.postprocess(error=True))
@@ -306,7 +346,9 @@ class Executor(RealExecutor):
             if waited > told:
                 self.logger.info(f"Dask: {len(self.attempts)} jobs have waited {waited:.0f} s for a worker.")
                 told *= 2
-            timeout = self.executor_settings.worker_timeout or (LOCAL_TIMEOUT_S if self.cluster.local else None)
+            timeout = self.executor_settings.worker_timeout
+            if timeout is None and self.cluster.local:
+                timeout = LOCAL_TIMEOUT_S
             if timeout is not None and waited > timeout:
                 self._give_up(f"no Dask worker has come within {timeout} seconds")
 
@@ -353,6 +395,11 @@ class Executor(RealExecutor):
         """Say what was done, and close what was started."""
         if not self.closing.is_set():
             self.closing.set()
+            with self.lock:  # none, but after the loss of the scheduler
+                left = list(self.attempts.values())
+                self.attempts.clear()
+            for attempt in left:
+                self._record(attempt, "lost")
             self._close()
 
     def _close(self) -> None:

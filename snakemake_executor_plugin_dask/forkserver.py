@@ -17,6 +17,7 @@ from snakemake_executor_plugin_dask.request import Request, Usage
 from snakemake_executor_plugin_dask.supervisor import Supervisor
 
 STARTS = 10  # tries to reach a server that dies
+_LOCK = threading.RLock()  # the environment, through which a server is told what to preload, is that of the process
 TICK_S = 0.2  # how often a waiting thread asks whether its job is still wanted
 
 
@@ -38,22 +39,27 @@ class ForkServer:
         self.last_used = time.monotonic()
         self._server = multiprocessing.forkserver.ForkServer()
         self._server.set_forkserver_preload(["snakemake_executor_plugin_dask.preload"])
-        self._lock = threading.Lock()
+        self._running = 0
 
     def start(self) -> None:
         """Start the server, unless it runs; what it imports, it imports in the background."""
-        with self._lock:
+        with _LOCK:
             kept = {name: os.environ.pop(name) for name in self.without if name in os.environ}
             os.environ[VARIABLE] = json.dumps(self.modules)
             try:
                 self._server.ensure_running()
             finally:
-                del os.environ[VARIABLE]
+                os.environ.pop(VARIABLE, None)
                 os.environ.update(kept)
+
+    @property
+    def idle_s(self) -> float:
+        """For how many seconds nothing has run."""
+        return 0.0 if self._running else time.monotonic() - self.last_used
 
     def stop(self) -> None:
         """Stop the server; attempts that run go on."""
-        with self._lock:
+        with _LOCK:
             self._server._stop()  # type: ignore[attr-defined]
 
     @property
@@ -75,12 +81,18 @@ class ForkServer:
         """
         began, clock = time.time(), time.perf_counter()
         last: dict[str, Any] = {}
-        with self._launched(request, iteration) as (report, hold):
-            for line in _lines(report, wanted, hold):
-                last = json.loads(line)
-                if "pid" in last:
-                    started(last["pid"])
-        self.last_used = time.monotonic()
+        with _LOCK:
+            self._running += 1
+        try:
+            with self._launched(request, iteration) as (report, hold):
+                for line in _lines(report, wanted, hold):
+                    last = json.loads(line)
+                    if "pid" in last:
+                        started(last["pid"])
+        finally:
+            with _LOCK:
+                self._running -= 1
+                self.last_used = time.monotonic()
         if "exit_code" not in last:  # the supervisor itself was killed, and its job with it
             return Usage(began, time.perf_counter() - clock, -signal.SIGKILL)
         return Usage(**last)
@@ -91,6 +103,9 @@ class ForkServer:
         read, write = os.pipe()
         try:
             status, data = self._connect(write)
+        except BaseException:
+            os.close(read)
+            raise
         finally:
             os.close(write)
         hold = [data]

@@ -29,6 +29,7 @@ def preload(modules: list[str]) -> None:
     """Import modules and make the process fit to be forked; a module that does not import is told on standard error."""
     # a pool of BLAS threads would be lost in a fork, and what waits for it hangs
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    sys.path[:] = [entry for entry in sys.path if entry]  # of `python -c`; `python script.py` has no working directory
     for module in [*ALWAYS, *modules]:
         try:
             importlib.import_module(module)

@@ -35,6 +35,7 @@ from snakemake_executor_plugin_dask.request import Request, Script
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 0.5  # for what a job leaves behind, such as a resource tracker, to end by itself
+PATIENCE_S = 10  # for what cannot be found or killed
 
 
 class Supervisor:
@@ -49,6 +50,8 @@ class Supervisor:
 
     def _bootstrap(self, parent_sentinel: int) -> int:
         (report,) = forkserver.get_inherited_fds()  # type: ignore[misc]
+        # the server ends when nobody holds this pipe; an attempt depends on the worker, not on the server
+        os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         woken, wake = os.pipe()
         os.set_blocking(woken, False)
@@ -117,6 +120,8 @@ def _end_descendants(pid: int) -> None:
             return
         if reaped:
             continue
+        if time.monotonic() > deadline + PATIENCE_S:
+            return
         if time.monotonic() > deadline:
             _kill_group(pid)
             for child in _children():

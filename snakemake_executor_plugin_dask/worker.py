@@ -81,7 +81,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
                 await asyncio.wait_for(worker.scheduler.echo(data=0), timeout=allowed / 4)
                 heard = time.monotonic()
             self.cut_off = time.monotonic() - heard > allowed
-            if time.monotonic() - self.server.last_used > IDLE_S:
+            if self.server.idle_s > IDLE_S:
                 await asyncio.to_thread(self.server.stop)
                 self.server.last_used = time.monotonic()
 
@@ -137,7 +137,7 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
 
     outcome = Outcome([], worker.address, socket.gethostname())
     devices = plugin.take_devices(gpus)
-    if devices:
+    if plugin.devices:
         request.environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     try:
         _prepare_log(request.log)

@@ -1,5 +1,8 @@
 """Snakemake's own tests for executor plugins, and those of what needs no Snakemake process."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import snakemake.common.tests
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
@@ -47,6 +50,18 @@ def test_why_no_worker_is_large_enough():
     assert told == "it needs 16 cores, and the largest worker has 8"
     told = resources.shortcoming(resources.needed(4, {"mem_mb": 4000}), [small, large])
     assert told == "it needs 4 cores and 4000 MB of memory at once, which no worker has"
+
+
+def test_a_fork_server_that_is_stopped_lets_its_attempts_end(tmp_path):
+    server = ForkServer([])
+    request = Request("test", "sleep 1; exit 4", str(tmp_path), {}, 1, str(tmp_path / "log"))
+    began = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(server.run, request, None, lambda: True, lambda _: began.set())
+        assert began.wait(20) and server.idle_s == 0
+        server.stop()
+        assert not running.done()  # it did not wait for the attempt
+        assert running.result(10).exit_code == 4
 
 
 def test_the_fork_server_tells_what_a_process_used_and_how_it_ended(tmp_path):
