@@ -38,6 +38,10 @@ def _priority(job: Any) -> int:
     return max(-MOST_PRIORITY, min(MOST_PRIORITY, job.priority))  # Snakemake's highest is sys.maxsize
 
 
+def _misfit(job: Any, lacking: str) -> str:
+    return f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}."
+
+
 @dataclass
 class Attempt:
     """One attempt at a job, from its submission to its end."""
@@ -157,7 +161,7 @@ class Executor(RealExecutor):
         if resources.shortcoming(need, self.sizes):  # what was known a moment ago; now it has to be right
             self._see(self.cluster.workers() or [])
         if lacking := resources.shortcoming(need, self.sizes):
-            raise WorkflowError(f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.")
+            raise WorkflowError(_misfit(job, lacking))
         cold = warm.reason_against(job, self.workflow)
         self._tell_path(job, cold)
         request = self._request(job, cold)
@@ -245,7 +249,7 @@ class Executor(RealExecutor):
             elif isinstance(error, KilledWorker):  # Dask gives up what has waited on several workers that died
                 self._begin_anew(attempt, {"worker": error.last_worker.address, "host": error.last_worker.host})
             else:
-                self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).", status="lost")
+                self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).")
         else:
             self._lose_scheduler(attempt)
 
@@ -270,9 +274,10 @@ class Executor(RealExecutor):
             message += f"; its output ended with:\n{outcome.tail.rstrip()}"
         self.report_job_error(attempt.info, msg=message, aux_logs=[attempt.request.log])
 
-    def _fail(self, attempt: Attempt, message: str, *, status: str) -> None:
+    def _fail(self, attempt: Attempt, message: str) -> None:
+        """An attempt of which no worker has told the end."""
         self.counts["failed"] += 1
-        self._record(attempt, status)
+        self._record(attempt, "lost")
         self.report_job_error(attempt.info, msg=message)
 
     def _begin_anew(self, attempt: Attempt, claim: dict[str, Any]) -> None:
@@ -290,7 +295,7 @@ class Executor(RealExecutor):
         self.run_job(job)
 
     def _lose_scheduler(self, attempt: Attempt) -> None:
-        self._fail(attempt, "the connection to the Dask scheduler was lost.", status="lost")
+        self._fail(attempt, "the connection to the Dask scheduler was lost.")
         self.workflow.scheduler.executor_error_callback(
             WorkflowError("dask: the connection to the Dask scheduler was lost; run again to resume.")
         )
@@ -363,27 +368,20 @@ class Executor(RealExecutor):
             if lacking and self._forget(attempt):
                 if attempt.future is not None:
                     attempt.future.cancel()
-                job = attempt.info.job
-                self._fail(
-                    attempt, f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}.", status="lost"
-                )
+                self._fail(attempt, _misfit(attempt.info.job, lacking))
 
     def _give_up(self, why: str) -> None:
         with self.lock:
             waiting = list(self.attempts.values())
         for attempt in waiting:
             if self._forget(attempt):
-                self._fail(attempt, f"{why}.", status="lost")
+                self._fail(attempt, f"{why}.")
         self.workflow.scheduler.executor_error_callback(WorkflowError(f"dask: {why}."))
 
     def cancel(self) -> None:
         """End everything that runs, at once."""
         self.closing.set()
-        with self.lock:
-            running = list(self.attempts.values())
-            self.attempts.clear()
-        for attempt in running:
-            self._record(attempt, "cancelled")
+        running = self._drain("cancelled")
         if self.cluster.alive:
             try:
                 self.cluster.client.cancel([a.future for a in running if a.future is not None], force=True)
@@ -395,12 +393,17 @@ class Executor(RealExecutor):
         """Say what was done, and close what was started."""
         if not self.closing.is_set():
             self.closing.set()
-            with self.lock:  # none, but after the loss of the scheduler
-                left = list(self.attempts.values())
-                self.attempts.clear()
-            for attempt in left:
-                self._record(attempt, "lost")
+            self._drain("lost")  # none, but after the loss of the scheduler
             self._close()
+
+    def _drain(self, status: str) -> list[Attempt]:
+        """Take out all attempts that run, and record how they ended."""
+        with self.lock:
+            left = list(self.attempts.values())
+            self.attempts.clear()
+        for attempt in left:
+            self._record(attempt, status)
+        return left
 
     def _close(self) -> None:
         self.pending.put((0, 0, None))  # wakes the feeding thread
