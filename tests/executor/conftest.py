@@ -5,6 +5,15 @@ import pytest
 from harness import Workflow
 
 
+@pytest.fixture(autouse=True)
+def environment():
+    """A Dask nanny in this process sets variables that stay; no Snakemake of a later test may inherit them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture
 def workflow(tmp_path):
     """Copies a workflow; whatever its jobs have named is gone when the test ends."""
