@@ -14,6 +14,9 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 # as many threads as the jobs of a benchmark may have altogether
 CORES = 2
+# compiled modules are kept, as on any machine where nothing forbids it; each job would compile its imports otherwise
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @dataclass

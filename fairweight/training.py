@@ -211,7 +211,8 @@ def evaluate(body: nn.Module, rows: Rows) -> tuple[float, float]:
 
 
 def _optimizer(recipe: dict[str, Any], parameters: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
-    common = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"]}
+    # one pass over the parameters instead of one an operation: a sixth of a training step of the default study
+    common = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"], "fused": True}
     match recipe["optimizer"]:
         case "adam":
             return torch.optim.Adam(parameters.values(), **common)
