@@ -20,6 +20,17 @@ from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
+# what Dask does while nothing happens (20 ticks and samples of its own stack a second, say) costs 6 % of a core, which
+# are the jobs'; on a machine of one's own nobody looks at it, and no job's memory is in the worker's process
+AT_REST = {
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+}
 
 
 class Cluster:
@@ -135,15 +146,16 @@ def _told(error: BaseException) -> str:
 
 def _local(settings: Any, cores: int | None) -> LocalCluster:
     dashboard = settings.dashboard or ("127.0.0.1:0" if importlib.util.find_spec("bokeh") else "none")
-    return LocalCluster(
-        n_workers=1,  # one fork server; its threads wait for as many jobs
-        threads_per_worker=cores or dask.system.CPU_COUNT or os.cpu_count(),
-        host="127.0.0.1",
-        dashboard_address=None if dashboard == "none" else dashboard,
-        worker_dashboard_address=None if dashboard == "none" else "127.0.0.1:0",
-        memory_limit=0.95,  # of the machine, for jobs; Dask's own default would divide it
-        silence_logs=logging.ERROR,
-    )
+    with dask.config.set(AT_REST):
+        return LocalCluster(
+            n_workers=1,  # one fork server; its threads wait for as many jobs
+            threads_per_worker=cores or dask.system.CPU_COUNT or os.cpu_count(),
+            host="127.0.0.1",
+            dashboard_address=None if dashboard == "none" else dashboard,
+            worker_dashboard_address=None if dashboard == "none" else "127.0.0.1:0",
+            memory_limit=0.95,  # of the machine, for jobs; Dask's own default would divide it
+            silence_logs=logging.ERROR,
+        )
 
 
 def _started(settings: Any) -> Any:
