@@ -6,6 +6,7 @@ keep to one thread, and the garbage collector leaves what is loaded alone, so th
 """
 
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -22,6 +23,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )  # those that Snakemake sets for a job (snakemake/shell.py)
+HUGE_PAGE = 2 << 20
+MADV_COLLAPSE = 25
 ALWAYS = ("ctypes", "snakemake.iocontainers", "snakemake.logging", "snakemake_executor_plugin_dask.supervisor")
 
 
@@ -42,6 +45,27 @@ def preload(modules: list[str]) -> None:
     weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
+    _use_huge_pages()
+
+
+def _use_huge_pages() -> None:
+    """Gather the memory in pages of 2 MB, where the kernel can (Linux 6.1).
+
+    A fork copies the table of pages, and most of what a short job costs is that: a third is left with huge pages.
+    """
+    if sys.platform != "linux":
+        return
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    with open("/proc/self/maps") as file:
+        fields = [line.split() for line in file]
+    for addresses, access, *_, inode in (entry[:5] for entry in fields):
+        if access != "rw-p" or inode != "0":  # of files are only the pages that were written, spread thinly
+            continue
+        first, end = (int(address, 16) for address in addresses.split("-"))
+        for start in range(-(-first // HUGE_PAGE) * HUGE_PAGE, end - HUGE_PAGE + 1, HUGE_PAGE):
+            # refused where there is nothing, or by an older kernel: then all is as it was
+            madvise(start, HUGE_PAGE, MADV_COLLAPSE)
 
 
 if VARIABLE in os.environ:
