@@ -26,7 +26,7 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
         return []
     found = []
     for attribute, group, member in subsets(assessed):
-        part = assessed.take(member)
+        part = assessed.of_group(member)
         n = len(part.labels)
         about: dict[str, Any] = {"n": n, "attribute": attribute, "group": group, "smallest": assessed.smallest_group}
         if not n:

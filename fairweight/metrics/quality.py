@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from fairweight.cells import Assessed, cell, subsets
 from fairweight.statistics.intervals import wilson
+from fairweight.statistics.ranking import auc
 
 Array = np.ndarray[Any, Any]
 
@@ -23,7 +23,7 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
     """
     found = []
     for attribute, group, member in subsets(assessed):
-        part = assessed.take(member)
+        part = assessed.of_group(member)
         for name, function in METRICS.items():
             n = len(part.labels)
             value, reason = function(part) if n else (None, "no rows")
@@ -49,22 +49,30 @@ def _accuracy(part: Assessed) -> Value:
     return float(np.mean(part.labels == part.predictions)), None
 
 
+def _by_class(part: Assessed) -> tuple[Array, Array, Array]:
+    """Hits, labels and predictions of each class: (classes,) each."""
+    hits = part.labels[part.labels == part.predictions]
+    hit, label, predicted = (np.bincount(of, minlength=part.classes) for of in (hits, part.labels, part.predictions))
+    return hit, label, predicted
+
+
 def _balanced_accuracy(part: Assessed) -> Value:
-    recalls = [float(np.mean(part.predictions[part.labels == c] == c)) for c in np.unique(part.labels)]
-    if len(recalls) < part.classes:
-        return None, f"{part.classes - len(recalls)} classes have no rows"
-    return float(np.mean(recalls)), None
+    hits, labels, _ = _by_class(part)
+    if not labels.all():
+        return None, f"{int((labels == 0).sum())} classes have no rows"
+    return float(np.mean(hits / labels)), None
 
 
 def _f1(part: Assessed) -> Value:
-    present = np.union1d(part.labels, part.predictions)
+    hits, labels, predicted = _by_class(part)
+    either = labels + predicted
     if part.classes == 2:
-        if 1 not in present:
+        if not either[1]:
             return None, "no positive label or prediction"
-        return float(metrics.f1_score(part.labels, part.predictions)), None
-    if len(present) < part.classes:
-        return None, f"{part.classes - len(present)} classes have no rows"
-    return float(metrics.f1_score(part.labels, part.predictions, average="macro")), None
+        return float(2 * hits[1] / either[1]), None
+    if not either.all():
+        return None, f"{int((either == 0).sum())} classes have no rows"
+    return float(np.mean(2 * hits / either)), None
 
 
 def _log_loss(part: Assessed) -> Value:
@@ -76,12 +84,13 @@ def _log_loss(part: Assessed) -> Value:
 
 
 def _auc(part: Assessed) -> Value:
-    if len(np.unique(part.labels)) < part.classes:
+    if not np.bincount(part.labels, minlength=part.classes).all():
         return None, "not every class has rows"
     if part.classes == 2:
-        return float(metrics.roc_auc_score(part.labels, part.scores)), None
+        assert part.scores is not None  # of two classes there is always a score
+        return auc(part.labels == 1, part.scores), None
     assert part.probabilities is not None  # only binary labels take given scores
-    areas = [metrics.roc_auc_score(part.labels == c, part.probabilities[:, c]) for c in range(part.classes)]
+    areas = [auc(part.labels == c, part.probabilities[:, c]) for c in range(part.classes)]
     return float(np.mean(areas)), None
 
 

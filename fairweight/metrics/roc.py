@@ -4,9 +4,9 @@ import itertools
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_curve
 
 from fairweight.cells import Assessed, cell
+from fairweight.statistics.ranking import roc_curve
 
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +29,7 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
         for code, level in enumerate(assessed.group_levels[attribute]):
             labels = assessed.labels[codes == code]
             if min((labels == 1).sum(), (labels == 0).sum()) >= max(assessed.smallest_group, 1):
-                curves[level] = roc_curve(labels, assessed.scores[codes == code], drop_intermediate=False)[:2]
+                curves[level] = roc_curve(labels == 1, assessed.scores[codes == code])
                 n += len(labels)
         if len(curves) < 2:
             reason = "fewer than two groups have enough positives and negatives"
