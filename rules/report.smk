@@ -1,5 +1,8 @@
 # Tidy tables of the whole study, and what people read.
 
+# what the report tells, a notebook each, in this order
+CONCERNS = ["answer", "data", "models", "people", "cost", "methods", "provenance"]
+
 
 rule summarize:
     input:
@@ -118,22 +121,40 @@ rule provenance:
         "../scripts/provenance.py"
 
 
-rule report:
+rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
         tables=rules.summarize.output[:8] + rules.decide.output[:4],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:
+        notebook="<results>/report/notebooks/{concern}.ipynb",
+        cost="<results>/report/notebooks/{concern}.notebook.cost.json",
+    log:
+        "<logs>/notebook/{concern}.log",
+    wildcard_constraints:
+        concern="|".join(CONCERNS),
+    params:
+        notebook=lambda w: str(ROOT / "notebooks" / f"{w.concern}.ipynb"),
+        code=lambda w: code("notebook", files=[f"notebooks/{w.concern}.ipynb", *ROOT.glob("fairweight/report/*.py")])(w),
+    message:
+        "Render what the report says of {wildcards.concern}"
+    script:
+        "../scripts/notebook.py"
+
+
+rule report:
+    input:
+        notebooks=collect("<results>/report/notebooks/{concern}.ipynb", concern=CONCERNS),
+        provenance="<results>/summary/provenance.json",
+    output:
         html="<results>/report/report.html",
-        notebook="<results>/report/report.ipynb",
         cost="<results>/report/report.cost.json",
     log:
         "<logs>/report.log",
     params:
-        notebook=str(ROOT / "notebooks" / "report.ipynb"),
-        code=code("report", files=["notebooks/report.ipynb", *ROOT.glob("fairweight/report/*")]),
+        code=code("report", files=["fairweight/report/page.html.j2"]),
     message:
-        "Render the report of {STUDY.name}"
+        "Assemble the report of {STUDY.name}"
     script:
         "../scripts/report.py"

@@ -49,7 +49,7 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
             f"{unit} ({_words(by)})."
         )
     said = [f"{escape(name_of(e))} {_with_interval(e)}" for _, e in proven.iterrows() if e["criterion"] not in SHOWN]
-    return f"{text} Change against {escape(baseline)}: {'; '.join(said)}."
+    return f'{text}<small class="evidence">Change against {escape(baseline)}: {"; ".join(said)}.</small>'
 
 
 def _words(measure: str) -> str:

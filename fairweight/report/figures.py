@@ -9,12 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.page import picture
+from fairweight.report.palette import COLOURS, MARKERS
 from fairweight.report.results import Results
 from fairweight.summaries import CELL
-
-# Okabe & Ito 2008: told apart with every kind of colour vision
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8B6F00"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 mpl.rcParams.update(
     {

@@ -75,7 +75,7 @@ def table(
         )
         body.append(f"<tr{' class=block' if position in breaks else ''}>{cells}</tr>")
     return HTML(
-        f'<figure class="table"><figcaption>{escape(caption)}</figcaption><div class="scroll" tabindex="0">'
+        f'<figure class="table"><figcaption>{escape(caption)}</figcaption><div class="scroll" tabindex="0" role="region" aria-label="{escape(caption[:80], quote=True)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></figure>"
     )
 

@@ -1,5 +1,6 @@
-"""From a notebook to an executed notebook and one HTML page that needs nothing else."""
+"""From notebooks to executed notebooks and one HTML page that needs nothing else."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -13,17 +14,16 @@ from fairweight.artifacts import atomic, read_json
 HERE = Path(__file__).resolve().parent
 
 
-def render(notebook: str, *, results: str, executed: str, page: str) -> None:
-    """Execute a report notebook on a study's results and write it as a page.
+def execute(notebook: str, *, results: str, executed: str) -> None:
+    """Execute a notebook on a study's results.
 
     Args:
-        notebook: the notebook, with a cell tagged `parameters`.
+        notebook: a notebook with a cell tagged `parameters`.
         results: the study's folder.
         executed: notebook to write.
-        page: HTML to write; self-contained, without code cells.
     """
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "report.ipynb"
+        output = Path(folder) / "executed.ipynb"
         papermill.execute_notebook(
             notebook,
             output,
@@ -34,11 +34,24 @@ def render(notebook: str, *, results: str, executed: str, page: str) -> None:
         run = nbformat.read(output, as_version=4)
     with atomic(executed) as temporary:
         nbformat.write(run, temporary)
-    body, _ = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True).from_notebook_node(
-        run
-    )
+
+
+def assemble(notebooks: list[str], *, results: str, page: str) -> None:
+    """Write executed notebooks, one below the other, as one self-contained page without their code.
+
+    Args:
+        notebooks: in the order of the page.
+        results: the study's folder.
+        page: HTML to write.
+    """
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
+    bodies = [exporter.from_notebook_node(nbformat.read(notebook, as_version=4))[0] for notebook in notebooks]
+    body = "\n".join(bodies)
+    contents = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', body)
     study = read_json(Path(results) / "summary" / "provenance.json")["study"]["name"]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=True)
     with atomic(page) as temporary:
-        text = environment.get_template("page.html.j2").render(title=f"fairweight: {study}", body=body)
-        temporary.write_text(text, encoding="utf-8")
+        template = environment.get_template("page.html.j2")
+        temporary.write_text(
+            template.render(title=f"fairweight: {study}", body=body, contents=contents), encoding="utf-8"
+        )

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from fairweight.cells import SCHEMA
+from fairweight.code_version import ROOT
 
 pytestmark = pytest.mark.workflow
 
@@ -44,11 +45,15 @@ def assert_equal(one, two):
 def test_it_makes_a_report_that_needs_nothing_else(finished):
     page = (finished.folder / "results/tiny/report/report.html").read_text()
     assert "Adult, first rows" in page and "pruned50" in page and "data:image/svg+xml" in page
-    assert "<script" not in page and 'src="http' not in page and "<link" not in page
+    assert 'src="http' not in page and "<link" not in page
     assert "Traceback" not in page
-    assert not re.search(r">[^<]*\b(nan|None|NaT)\b", re.sub(r"<pre>.*?</pre>", "", page, flags=re.S))
-    notebook = json.loads((finished.folder / "results/tiny/report/report.ipynb").read_text())
-    assert all(cell.get("execution_count") for cell in notebook["cells"] if cell["cell_type"] == "code")
+    text = re.sub(r"<(pre|script)\b.*?</\1>", "", page, flags=re.S)
+    assert not re.search(r">[^<]*\b(nan|None|NaT)\b", text)
+    notebooks = list((finished.folder / "results/tiny/report/notebooks").glob("*.ipynb"))
+    assert {path.name for path in notebooks} == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    for path in notebooks:
+        cells = json.loads(path.read_text())["cells"]
+        assert all(cell.get("execution_count") for cell in cells if cell["cell_type"] == "code")
 
 
 def test_its_progress_is_told(finished):
@@ -98,7 +103,7 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
     jobs = scratch.jobs("study.yaml", "--config", "seeds=3")
     assert jobs == {
         "split": 1, "augment": 2, "train": 2, "prune": 1, "export": 3, "quantize": 1, "predict": 4, "assess": 4,
-        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "decide": 1, "power": 1, "provenance": 1, "report": 1,
+        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "decide": 1, "power": 1, "provenance": 1, "notebook": 7, "report": 1,
     }  # fmt: skip
 
 
@@ -119,7 +124,7 @@ def test_changing_one_recipe_reruns_its_own_jobs_and_what_follows(scratch):
 
 def test_words_about_the_data_make_a_new_card_and_no_new_data(scratch):
     jobs = scratch.jobs(scratch.study(datasets__adult__title="Another title", cache="elsewhere"))
-    assert jobs == {"card": 1, "summarize": 1, "decide": 1, "provenance": 1, "report": 1}
+    assert jobs == {"card": 1, "summarize": 1, "decide": 1, "provenance": 1, "notebook": 7, "report": 1}
 
 
 def test_a_killed_run_resumes_to_the_same_tables(finished, tmp_path):

@@ -1,0 +1,131 @@
+"""The report in a real browser: it stands alone, answers to its reader, and shows names as text."""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from fairweight.code_version import ROOT
+from fairweight.report.page import number
+from fairweight.report.render import assemble, execute
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 " + "x" * 200
+pytestmark = [pytest.mark.xdist_group("study"), pytest.mark.skipif(not CHROMIUM, reason="no chromium")]
+
+
+class Reader:
+    """A browser without a network, and what went wrong in it."""
+
+    def __init__(self, browser, width):
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.wrong = []
+        self.page.on("console", lambda message: self.wrong.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        self.page.on("request", self._asked)
+
+    def _asked(self, request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            self.wrong.append(request.url)
+
+    def open(self, path):
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("#explorer svg")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page_file(finished):
+    return finished.folder / "results/tiny/report/report.html"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_it_opens_without_errors_requests_or_overflow(browser, page_file, width):
+    reader = Reader(browser, width)
+    page = reader.open(page_file)
+    assert not reader.wrong
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_explorer_reacts(browser, page_file):
+    page = Reader(browser, 1280).open(page_file)
+
+    def shown():
+        return page.text_content("#explorer svg")
+
+    first = shown()
+    assert "Accuracy, % (up)" in first.replace("  ", " ")
+    page.select_option("select[name=vertical]", label="Log loss, nats")
+    page.wait_for_function("document.querySelector('#explorer svg').textContent.includes('Log loss')")
+    points = page.locator("#explorer svg [aria-roledescription=point], #explorer svg [aria-roledescription=circle]")
+    every = points.count()
+    page.check("#explorer input[type=checkbox]")
+    page.wait_for_timeout(300)
+    assert 0 < points.count() < every
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser, page_file, scheme):
+    reader = Reader(browser, 1280)
+    reader.page.emulate_media(color_scheme=scheme)
+    found = Axe().run(reader.open(page_file)).response["violations"]
+    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+    assert not serious
+
+
+def test_print_hides_what_cannot_be_used(browser, page_file):
+    page = Reader(browser, 1280).open(page_file)
+    page.emulate_media(media="print")
+    assert not page.is_visible("nav") and not page.is_visible("#explorer select[name=vertical]")
+    assert page.is_visible("#explorer svg")
+
+
+def test_names_are_text(browser, finished, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(finished.folder / "results/tiny", results)
+    card = next((results / "data").glob("*/card.json"))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"title": HOSTILE}))
+    concerns = ["answer", "data", "people", "methods"]
+    for concern in concerns:
+        execute(
+            str(ROOT / f"notebooks/{concern}.ipynb"), results=str(results), executed=str(tmp_path / f"{concern}.ipynb")
+        )
+    assemble([str(tmp_path / f"{c}.ipynb") for c in concerns], results=str(results), page=str(tmp_path / "page.html"))
+    reader = Reader(browser, 400)
+    page = reader.open(tmp_path / "page.html")
+    assert not reader.wrong
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert HOSTILE[:80] in page.inner_text("main") and HOSTILE in page.locator("select[name=shown]").inner_text()
+
+
+def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_file):
+    page = Reader(browser, 1280).open(page_file)
+    text = page.evaluate("""() => {
+        const first = document.querySelector('main').cloneNode(true);
+        first.querySelectorAll('figure, script, style').forEach(node => node.remove());
+        return first.textContent.split('Data')[0];
+    }""")
+    summary = finished.folder / "results/tiny/summary"
+    tables = [pd.read_parquet(summary / f"{name}.parquet") for name in ("decisions", "criteria", "variants")]
+    known = {"95", "5", "1", "2", "3"}  # of the text, and counts of variants and seeds
+    for table in tables:
+        for value in table.select_dtypes("number").stack():
+            known |= {number(abs(value), digits, scale) for digits in range(4) for scale in (1, 100, 1e-3)}
+    sizes = tables[2][tables[2]["measure"] == "transfer_bytes"]["mean"]
+    known |= {number(one / two) for one in sizes for two in sizes}
+    cells = json.loads((summary / "provenance.json").read_text())["cells"]
+    found = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text)) - {str(cells)}
+    assert found and found <= known, found - known
