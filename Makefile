@@ -4,12 +4,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STUDY ?= config/config.yaml
 SEEDS ?=
+ARCHIVE ?= results/default/archive/default.crate.zip
+INTO ?=
 BIN := .venv/bin
 SNAKEFILES := Snakefile rules tests/executor/workflows
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  STUDY=path.yaml   another study file (default $(STUDY))"
 	@echo "  SEEDS=2           fewer seeds, for a first result"
@@ -29,6 +31,35 @@ setup: .venv/installed ## Create .venv with the pinned versions.
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
+
+.PHONY: paper
+paper: .venv/installed ## Write what an article takes from a study, and compile paper/article.tex where latexmk is.
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- $(if $(shell command -v latexmk),article,paper)
+	@command -v latexmk > /dev/null || echo "latexmk is not installed: the article is not compiled."
+
+.PHONY: cards
+cards: .venv/installed ## Write model cards and data cards, in folders that a model hub takes.
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- cards
+
+.PHONY: archive
+archive: .venv/installed ## Pack a study as a Workflow Run RO-Crate.
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- archive
+
+.PHONY: verify-archive
+verify-archive: .venv/installed ## Check an archive (ARCHIVE=path.zip) and render its report again.
+	@$(BIN)/fairweight verify-archive '$(ARCHIVE)' $(if $(INTO),--into '$(INTO)')
+
+.PHONY: reproduce
+reproduce: .venv/installed ## Run an archived study again (ARCHIVE=path.zip) in a clean folder (INTO=reproduced), and compare.
+	@$(BIN)/fairweight reproduce '$(ARCHIVE)' --into '$(or $(INTO),reproduced)'
+
+# rocrate-validator wants older versions than we have, so that it lives apart
+.PHONY: crate-validator
+crate-validator: .venv-crate/installed ## Install the public validator of archives, for the tests.
+.venv-crate/installed: tests/oracles/crate.lock
+	@$(PYTHON) -m venv .venv-crate
+	@.venv-crate/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles/crate.lock
+	@touch $@
 
 .PHONY: test
 test: .venv/installed ## Run all tests.

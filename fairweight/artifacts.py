@@ -8,6 +8,8 @@ import contextlib
 import hashlib
 import itertools
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -68,6 +70,30 @@ def _plain(value: Any) -> Any:
 def read_json(path: str | Path) -> Any:
     """Read JSON."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file in another place: without using space where the file system can."""
+    with atomic(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+# ---- text and tables for people and other programs
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text in UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write a table as CSV with full precision, a missing value as nothing."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
 # ---- Parquet

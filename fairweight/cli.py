@@ -38,11 +38,74 @@ def main(arguments: list[str] | None = None) -> None:
     run.set_defaults(function=lambda a: run_study(a.study, a.seeds, further))
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
     reference.set_defaults(function=lambda _: print_reference())
+    _add_init(commands)
+    _add_archives(commands)
     parsed = parser.parse_args(own)
     try:
         parsed.function(parsed)
     except InputError as error:
         sys.exit(f"fairweight: {error}")
+
+
+def _add_init(commands: Any) -> None:
+    told = "Write a commented study file for a delimited table. What was guessed is marked CHECK; a file that exists is never overwritten."
+    init = commands.add_parser("init", help="write a study file for your own table", description=told)
+    init.add_argument("data", type=Path, help="the table: CSV or a relative, with a header line")
+    init.add_argument("--target", required=True, help="column of the label")
+    init.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
+    init.add_argument("--positive", help="positive class of a label with two (default: the rarer one)")
+    init.add_argument("--output", type=Path, help="file to write (default: the name of the table, .yaml)")
+    init.set_defaults(function=begin_study)
+
+
+def _add_archives(commands: Any) -> None:
+    told = "Recompute the checksums of an archive, and render its report again without training. This runs the archive's own code."
+    verify = commands.add_parser("verify-archive", help="check an archive", description=told)
+    verify.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
+    verify.add_argument("--into", type=Path, help="new folder to unpack to; without it nothing is left behind")
+    verify.set_defaults(function=verify_archive)
+    told = "Run an archived study again in a clean folder, with the archive's own code, and tell what differs."
+    again = commands.add_parser("reproduce", help="run an archived study again and compare", description=told)
+    again.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
+    again.add_argument("--into", type=Path, required=True, help="clean folder to run in")
+    again.add_argument(
+        "--data", type=Path, default=Path(), help="folder from which `file:` sources are read (default: this one)"
+    )
+    again.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.01,
+        help="of means over seeds, where versions or machines differ (default 0.01)",
+    )
+    again.add_argument(
+        "--this-workflow", action="store_true", help="run the workflow installed here, not the archive's own"
+    )
+    again.set_defaults(function=reproduce_archive)
+
+
+def begin_study(parsed: argparse.Namespace) -> None:
+    """Write a study file for a user's table."""
+    from fairweight.beginning import begin  # noqa: PLC0415 - `run` needs none of it
+
+    written = begin(
+        parsed.data, target=parsed.target, groups=parsed.groups, positive=parsed.positive, output=parsed.output
+    )
+    print(f"{written} is written. Look at the lines marked CHECK, then: fairweight run {written}")
+
+
+def verify_archive(parsed: argparse.Namespace) -> None:
+    """Check an archive and render its report again."""
+    from fairweight.crate.rerunning import verify  # noqa: PLC0415 - `run` needs none of it
+
+    verify(parsed.archive, parsed.into)
+
+
+def reproduce_archive(parsed: argparse.Namespace) -> None:
+    """Run an archived study again and compare."""
+    from fairweight.crate.reproducing import reproduce  # noqa: PLC0415 - `run` needs none of it
+
+    snakefile = ROOT / "Snakefile" if parsed.this_workflow else None
+    reproduce(parsed.archive, parsed.into, data=parsed.data, tolerance=parsed.tolerance, snakefile=snakefile)
 
 
 def run_study(study: Path, seeds: int | None, further: list[str]) -> None:

@@ -33,6 +33,13 @@ ENTRY_POINTS = {
 }
 
 
+# what people look for and will not find, and why
+REFUSED = {
+    "exponentiated_gradient": "its result draws one of many models anew for every row, which no one model file can ship; "
+    "use the objective reweighing, group_dro or fairness_penalty, or adjust thresholds (docs/decisions/0014-mitigations.md)",
+}
+
+
 def names(folder: str) -> list[str]:
     """Names of the components that a folder holds, sorted."""
     return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if path.stem != "__init__")
@@ -48,6 +55,8 @@ def locate(folder: str, name: str) -> Path:
         return _locate_user_module(name.split(":", maxsplit=1)[0], folder, name)
     if name in names(folder):
         return PACKAGE / folder / f"{name}.py"
+    if reason := REFUSED.get(name):
+        raise InputError(f"{folder}: {name!r} is not exportable: {reason}")
     legal = names(folder)
     near = difflib.get_close_matches(name, legal, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""

@@ -23,7 +23,7 @@ def discover_slices(
     Args:
         predictions: Parquet files of the predictions of every variant and seed.
         about: variant and seed of each of these files.
-        table: Parquet file of the dataset; images have no slices.
+        table: Parquet file of the dataset; of images the slices are by brightness of their parts and by class.
         baselines: variant -> the variant that it is compared with.
         smallest_group: rows of a slice, at least.
         destination: Parquet file to write, one row a variant and slice.
@@ -33,13 +33,15 @@ def discover_slices(
     found: list[dict[str, Any]] = []
     if rows.images is None:
         features = Features.of(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)
-        for variant, baseline in baselines.items():
-            (_, scores), (_, other) = models.of[variant], models.of[baseline]
-            if variant == baseline or scores is None or other is None:
-                continue
-            changes = log_loss(scores, models.labels) - log_loss(other, models.labels)
-            slices = discover(changes, features, generator("slices", variant), smallest=smallest_group)
-            for rank, entry in enumerate(slices, start=1):
-                about_slice = {"variant": variant, "baseline": baseline, "rank": rank}
-                found.append(about_slice | vars(entry) | {"conditions": " and ".join(entry.conditions)})
+    else:
+        features = Features.of_images(rows.images, rows.label, rows.classes)
+    for variant, baseline in baselines.items():
+        (_, scores), (_, other) = models.of[variant], models.of[baseline]
+        if variant == baseline or scores is None or other is None:
+            continue
+        changes = log_loss(scores, models.labels) - log_loss(other, models.labels)
+        slices = discover(changes, features, generator("slices", variant), smallest=smallest_group)
+        for rank, entry in enumerate(slices, start=1):
+            about_slice = {"variant": variant, "baseline": baseline, "rank": rank}
+            found.append(about_slice | vars(entry) | {"conditions": " and ".join(entry.conditions)})
     write_rows(destination, found, SCHEMA)

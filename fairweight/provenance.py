@@ -16,6 +16,8 @@ from fairweight.components import PACKAGE
 
 NAMED = ("snakemake", "torch", "onnx", "onnxruntime", "fairlearn", "scikit-learn", "numpy", "pandas", "pyarrow", "dask")
 
+VECTOR_EXTENSIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimd", "asimddp", "sve", "i8mm")  # fmt: skip
+
 
 def write_provenance(destination: str, *, study: dict[str, Any], cells: int, seeds: int) -> None:
     """Write the provenance of a study as JSON.
@@ -40,6 +42,7 @@ def write_provenance(destination: str, *, study: dict[str, Any], cells: int, see
                 "name": platform.node(),
                 "system": platform.platform(),
                 "processor": _processor(),
+                "isa": isa(),
                 "cores": psutil.cpu_count(),
                 "memory_bytes": psutil.virtual_memory().total,
             },
@@ -59,9 +62,20 @@ def _commit() -> str | None:
 
 
 def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or "unknown"
+
+
+def isa() -> str:
+    """Instruction set: machine and the vector extensions on which the bytes of a result depend."""
+    flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
+    return " ".join([platform.machine(), *(flag for flag in VECTOR_EXTENSIONS if flag in flags)])
+
+
+def _cpuinfo(key: str) -> str | None:
+    """What Linux says of the first processor; None elsewhere."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
+            if line.partition(":")[0].strip() == key:
                 return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
+    return None

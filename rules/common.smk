@@ -10,7 +10,7 @@ from fairweight import components
 from fairweight.code_version import ROOT, code_version
 from fairweight.errors import InputError
 from fairweight.schema import resolve
-from fairweight.study import GIVEN, Study, alternation, local_path
+from fairweight.study import GIVEN, OPERATIONS, Study, alternation, local_path
 
 try:
     config.update(resolve(config))
@@ -111,6 +111,12 @@ def of_made(name, *operations):
     made = STUDY.made_by(*operations)
     cells = [c for c in STUDY.cells if c.variant in made]
     return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds))
+
+
+def first_files():
+    """The file of the first seed of everything that ships; given scores have none."""
+    shipped = (operation for operation in OPERATIONS if operation != "given")
+    return [file for file in of_made("model.onnx", *shipped) if "seed-0" in Path(file).parts]
 
 
 def of_comparisons(name):

@@ -32,6 +32,8 @@ def execute(notebook: str, *, results: str, executed: str) -> None:
             progress_bar=False,
         )
         run = nbformat.read(output, as_version=4)
+    for position, cell in enumerate(run.cells):
+        cell["id"] = f"cell-{position}"  # papermill's own are random; a page rendered again has the same bytes
     with atomic(executed) as temporary:
         nbformat.write(run, temporary)
 

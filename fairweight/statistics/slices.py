@@ -42,6 +42,20 @@ class Features:
             names += [(name, level) for level in of]
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
 
+    @classmethod
+    def of_images(cls, images: Array, labels: Array, classes: tuple[str, ...], parts: int = 4) -> "Features":
+        """Brightness (0 to 1) of images uint8 (n, channels, height, width), of the whole and of parts x parts, and the class."""
+        shades = images.mean(axis=1, dtype=np.float32) / 255
+        columns: list[Array] = [shades.mean(axis=(1, 2))[:, None]]
+        names: list[tuple[str, str | None]] = [("brightness", None)]
+        for i, band in enumerate(np.array_split(shades, parts, axis=1), start=1):
+            for j, part in enumerate(np.array_split(band, parts, axis=2), start=1):
+                columns.append(part.mean(axis=(1, 2))[:, None])
+                names.append((f"brightness of part {i}, {j} of {parts} x {parts}", None))
+        columns.append(labels[:, None] == np.arange(len(classes)))
+        names += [("class", name) for name in classes]
+        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+
 
 def discover(
     changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5

@@ -49,6 +49,18 @@ def test_missing_numbers_do_not_stop_the_search():
     assert found[0].conditions[0].startswith("x above")
 
 
+def test_a_planted_slice_of_images_is_found_by_where_they_are_dark_and_by_class():
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, (2000, 1, 16, 16), dtype=np.uint8)
+    dark = rng.random(2000) < 0.3
+    images[dark, :, :4, :4] = 0
+    labels = rng.integers(3, size=2000)
+    features = Features.of_images(images, labels, ("0", "1", "2"))
+    found = discover(changes(rng, dark & (labels == 2), 0.4), features, rng)
+    assert any(c.startswith("brightness of part 1, 1 of 4 x 4") for c in found[0].conditions)
+    assert "class is 2" in found[0].conditions and found[0].p_value < 0.001
+
+
 def test_what_can_be_detected_shrinks_with_rows_and_seeds():
     common = {"churn": 0.02, "seed_sd": 0.003, "error_rate": 0.05, "power": 0.8}
     few = detectable(rows=200, seeds=4, tests=4, **common)

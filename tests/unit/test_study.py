@@ -102,6 +102,10 @@ MISTAKES = {
         dict(training__standard__objective={"method": "reweighing", "attribute": "gender"}),
         ["training: standard: objective: attribute", "'gender'", "sex, age"],
     ),
+    "mitigation that cannot ship": (
+        dict(training__standard__objective={"method": "exponentiated_gradient", "attribute": "sex"}),
+        ["training: standard: objective", "not exportable", "group_dro"],
+    ),
     "thresholds of an unknown attribute": (
         dict(
             variants__fair={"from": "int8", "adjust": {"method": "threshold_optimizer", "attribute": "gender"}},

@@ -1,0 +1,86 @@
+"""What stands in an archive and where: the run with its results, and the workflow that made them."""
+
+import os
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from fairweight import components
+from fairweight.code_version import imported_files
+from fairweight.schema import PLACES
+
+METADATA = "ro-crate-metadata.json"
+MANIFEST = "manifest-sha256.txt"  # as `sha256sum --check` reads it
+README = "README.md"
+CHECKSUMS = "run/checksums.json"  # of every file of the study, archived or not
+STUDY = "run/study.yaml"
+SNAKEFILE = "workflow/Snakefile"
+LOCK = "workflow/requirements.lock"
+
+# the workflow: what another machine needs to run it again
+WORKFLOW = ("Snakefile", "pyproject.toml", "requirements.lock", "LICENSE", "CITATION.cff", "README.md", "CHANGELOG.md", "config/study.schema.yaml")  # fmt: skip
+FOLDERS = ("rules", "scripts", "notebooks", "paper", "profiles", "fairweight", "snakemake_executor_plugin_dask", "snakemake_logger_plugin_live")  # fmt: skip
+# results that people read and ship.  Raw files, tables and predictions speak of single people and stay where they are
+KEPT = ("summary/*", "report/*", "paper/*", "hub/*.md", "data/*/card.json", "seed-*/model.onnx", "ledger/*")
+# neither results nor worth a checksum; the article is compiled beside the archive, from sources that are in it
+PASSING = ("logs/*", "archive/*", "paper/article.*", "*/.*", ".*")
+
+
+def workflow_files(root: Path) -> Iterator[tuple[str, Path]]:
+    """(name in the archive, file) of the workflow."""
+    for name in WORKFLOW:
+        if (root / name).is_file():
+            yield f"workflow/{name}", root / name
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            parts = path.relative_to(root).parts
+            hidden = any(
+                part.startswith(".") or part in ("__pycache__",) or part.endswith(".egg-info") for part in parts
+            )
+            if path.is_file() and not hidden and path.suffix != ".pyc":
+                yield f"workflow/{'/'.join(parts)}", path
+
+
+def own_files(study: dict[str, Any], root: Path) -> Iterator[tuple[str, Path]]:
+    """(name in the archive, file) of the user's own components and what they import beside them."""
+    todo = [components.locate(folder, name) for folder, name in _own(study)]
+    seen: set[Path] = set()
+    while todo:
+        path = todo.pop().resolve()
+        if path in seen or path.is_relative_to(root):
+            continue
+        seen.add(path)
+        todo.extend(imported_files(path))
+    here = Path.cwd().resolve()
+    for path in sorted(seen):
+        if path.is_relative_to(here):  # what is installed comes with the environment
+            yield f"run/{path.relative_to(here).as_posix()}", path
+
+
+def _own(study: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for path, key, folder in PLACES:
+        holders: list[Any] = [study]
+        for part in path.split("/"):
+            holders = [
+                v for h in holders if isinstance(h, dict) for v in (h.values() if part == "*" else [h.get(part)])
+            ]
+        for holder in holders:
+            if isinstance(holder, dict) and ":" in str(holder.get(key, "")):
+                yield folder, holder[key]
+
+
+def result_files(results: Path) -> Iterator[tuple[str, Path]]:
+    """(path below the study's folder, file) of every result, archived or not."""
+    for folder, folders, files in os.walk(results):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(folder) / file
+            name = path.relative_to(results).as_posix()
+            if not any(fnmatch(name, pattern) for pattern in PASSING):
+                yield name, path
+
+
+def kept(name: str) -> bool:
+    """Whether a result goes into the archive."""
+    return any(fnmatch(name, pattern) for pattern in KEPT)

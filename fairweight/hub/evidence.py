@@ -1,0 +1,67 @@
+"""What a model card states of one variant: measures on test rows with their uncertainty."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fairweight.report.results import Results, where
+from fairweight.statistics.crossed import estimate
+
+CELL = ("dataset", "augmentation", "model", "variant", "engine")
+GAPS = ("worst_group_accuracy", "accuracy_difference", "equalized_odds_difference", "demographic_parity_difference")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure, the mean over seeds; what cannot be estimated is None."""
+
+    metric: str
+    value: float
+    attribute: str | None
+    group: str | None
+    low: float | None  # 95 % interval over seeds and test rows
+    high: float | None
+    sd: float | None  # over seeds
+    seeds: int
+    rows: int
+
+
+def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
+    """Accuracy of all rows and of each declared group, with intervals; then gaps, whose spread is over seeds."""
+    table = where(results.assessments, cell)
+    table = table[(table["part"] == "test") & table["class"].isna() & table["value"].notna()]
+    declared = list(results.study["datasets"][cell["dataset"]]["groups"])
+    accuracy = table[table["metric"] == "accuracy"]
+    yield from _shares(accuracy[accuracy["attribute"].isna()])
+    for attribute in declared:
+        yield from _shares(accuracy[(accuracy["attribute"] == attribute) & accuracy["group"].notna()])
+        for metric in GAPS:
+            of = table[(table["metric"] == metric) & (table["attribute"] == attribute)]
+            if len(of):
+                yield _spread(of, metric, attribute)
+
+
+def _shares(rows: pd.DataFrame) -> Iterator[Measured]:
+    for _, of in rows.groupby("group", dropna=False, sort=False):
+        first, values = of.iloc[0], of["value"].to_numpy(float)
+        count = int(of["denominator"].min())
+        # the binomial variance of one model bounds that of the mean over seeds, which predict the same rows
+        found = estimate(values, float(np.mean(values * (1 - values)) / count), count)
+        low: float | None
+        high: float | None
+        low, high = (float(np.clip(bound, 0, 1)) for bound in found.interval())
+        attribute, group = (first[k] if isinstance(first[k], str) else None for k in ("attribute", "group"))
+        if not 0 < found.value < 1:
+            low = high = None  # of 0 and 1 this variance knows nothing
+        yield Measured("accuracy", found.value, attribute, group, low, high, _sd(values), len(values), count)
+
+
+def _spread(rows: pd.DataFrame, metric: str, attribute: str) -> Measured:
+    values = rows["value"].to_numpy(float)
+    return Measured(metric, float(values.mean()), attribute, None, None, None, _sd(values), len(values), int(rows["n"].max()))  # fmt: skip
+
+
+def _sd(values: np.ndarray) -> float | None:
+    return float(values.std(ddof=1)) if len(values) > 1 else None

@@ -1,0 +1,216 @@
+"""Model cards in Hugging Face's format (Mitchell et al. 2019), one for each variant that ships."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fairweight.footprint import of_variant
+from fairweight.hub import markdown
+from fairweight.hub.evidence import Measured, measured
+from fairweight.hub.markdown import escape
+from fairweight.hub.names import repository
+from fairweight.report.page import DASH, missing, number
+from fairweight.report.results import Results, where
+from fairweight.study import OPERATIONS
+
+KEYS = ("dataset", "augmentation", "model", "variant")
+RELATION = {"quantize": "quantized"}  # of base_model, in the hub's terms; everything else counts as finetuned
+RUN = '''import json, onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+signature = json.loads(session.get_modelmeta().custom_metadata_map["fairweight.signature"])  # columns, categories, classes
+probabilities = session.run(["probabilities"], {item.name: ... for item in session.get_inputs()})
+'''  # fmt: skip
+
+
+def model_card(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
+    """The card of one variant, as Markdown with metadata.
+
+    Args:
+        results: the study.
+        cell: dataset, augmentation, model and variant.
+        lineage: the variant and its ancestors.
+    """
+    engines = [e for e in results.study["engines"] if len(where(results.assessments, {**cell, "engine": e}))]
+    found = {engine: list(measured(results, {**cell, "engine": engine})) for engine in engines}
+    stated = results.study["variants"][cell["variant"]]
+    operation = next(o for o in OPERATIONS if o in stated)
+    title = f"{cell['variant']} of {cell['model']} on {results.title(cell['dataset'])}"
+    sections = {
+        "What it is": _about(results, cell, operation, stated),
+        "Verdict": _verdict(results, cell),
+        "How to run it": markdown.fenced(RUN, "python"),
+        "Who it is right for": "\n".join(_groups(engine, rows, len(found) > 1) for engine, rows in found.items()),
+        "What it costs": _costs(results, cell, lineage),
+        "Data": _data(results, cell["dataset"]),
+        "Limits": _limits(results),
+        "Provenance": _provenance(results, cell),
+    }
+    return markdown.page(_metadata(results, cell, lineage, found, operation), sections, title)
+
+
+def name_of(results: Results, cell: Mapping[str, str], variant: str | None = None) -> str:
+    """Name of a variant's repository."""
+    augmentation = [] if cell["augmentation"] == "none" else [cell["augmentation"]]
+    return repository(results.study["name"], cell["dataset"], *augmentation, cell["model"], variant or cell["variant"])
+
+
+def _metadata(
+    results: Results, cell: Mapping[str, str], lineage: list[str], found: dict[str, list[Measured]], operation: str
+) -> dict[str, Any]:
+    card = next(c for c in results.cards if c["dataset"] == cell["dataset"])
+    task = "image-classification" if card["image"] else "tabular-classification"
+    parent = lineage[1] if len(lineage) > 1 else None
+    entries = [_result(results, cell, task, engine, rows) for engine, rows in found.items()]
+    return {
+        "library_name": "onnx",
+        "pipeline_tag": task,
+        "tags": ["fairweight", "fairness", "model-compression", {"train": "baseline"}.get(operation, operation)],
+        "base_model": name_of(results, cell, parent) if parent else None,
+        "base_model_relation": RELATION.get(operation, "finetune") if parent else None,
+        "co2_eq_emissions": emissions(results, cell, lineage),
+        "model-index": [{"name": name_of(results, cell), "results": entries}],
+    }
+
+
+def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> dict[str, Any] | None:
+    """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
+    footprint = of_variant(results.costs, cell, lineage)
+    if not footprint.jobs:
+        return None
+    about = results.provenance
+    return {
+        "emissions": footprint.emissions_g / results.assessments["seed"].nunique(),
+        "source": "modelled by fairweight from CPU-seconds; not metered",
+        "training_type": "pre-training" if len(lineage) == 1 else "fine-tuning",
+        "geographical_location": about["intensity"]["name"],
+        "hardware_used": about["host"]["processor"],
+    }
+
+
+def _result(results: Results, cell: Mapping[str, str], task: str, engine: str, rows: list[Measured]) -> dict[str, Any]:
+    return {
+        "task": {"type": task, "name": task.replace("-", " ").capitalize()},
+        "dataset": {
+            "type": repository(cell["dataset"]),
+            "name": results.title(cell["dataset"]),
+            "split": "test",
+            "args": {"engine": engine},
+        },
+        "metrics": [_metric(row) for row in rows],
+    }
+
+
+def _metric(row: Measured) -> dict[str, Any]:
+    about = {
+        "attribute": row.attribute, "group": row.group,
+        "interval_95": None if row.low is None else [row.low, row.high],
+        "sd_over_seeds": row.sd, "seeds": row.seeds, "rows": row.rows,
+    }  # fmt: skip
+    words = row.metric.replace("_", " ").capitalize()
+    of = f" of {row.group}" if row.group is not None else ""
+    by = f" by {row.attribute}" if row.attribute is not None else ""
+    args = {key: value for key, value in about.items() if value is not None}
+    return {"type": row.metric, "value": row.value, "name": f"{words}{of}{by}", "args": args}
+
+
+def _about(results: Results, cell: Mapping[str, str], operation: str, stated: dict[str, Any]) -> str:
+    recipe = stated[operation]
+    if operation == "train":
+        made = f"trained with the recipe {escape(recipe)}"
+    else:
+        method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
+        made = f"made from {escape(stated['from'])} (operation {escape(operation)}{method})"
+    augmentation = (
+        "" if cell["augmentation"] == "none" else f" Its training rows were augmented: {escape(cell['augmentation'])}."
+    )
+    checks = where(results.checks, cell)
+    verdicts = checks["verdict"].dropna().unique()
+    checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
+    return (
+        f"A classifier of {escape(results.title(cell['dataset']))}, architecture "
+        f"{escape(results.study['models'][cell['model']]['architecture'])}, {made}.{augmentation}{checked} The file "
+        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes raw rows: the "
+        "encoding of the inputs is inside the file."
+    )
+
+
+def _verdict(results: Results, cell: Mapping[str, str]) -> str:
+    found = where(results.decisions, cell)
+    found = found[found["verdict"].notna()]
+    if found.empty:
+        return "Not tested against the study's criteria: it is a baseline, a replicate, or made with an augmentation."
+    lines = []
+    for _, row in found.iterrows():
+        reason = f": {escape(row['reason'])}" if isinstance(row["reason"], str) else ""
+        chosen = " It is the variant that the study recommends." if row["recommended"] else ""
+        lines.append(f"With {escape(row['engine'])} non-inferiority to its baseline is **{escape(row['verdict'])}**{reason}.{chosen}")  # fmt: skip
+    margins = {k: v for k, v in results.study["criteria"]["margins"].items() if v is not None}
+    stated = ", ".join(f"{escape(k.replace('_', ' '))} {number(v, 1, 100)} points" for k, v in margins.items())
+    return "\n\n".join(lines) + f"\n\nMargins: {stated or 'none'}."
+
+
+def _groups(engine: str, rows: list[Measured], several: bool) -> str:
+    cells = []
+    for row in rows:
+        interval = DASH if row.low is None else f"{number(row.low, 2, 100)} to {number(row.high, 2, 100)}"
+        sd = DASH if row.sd is None else number(row.sd, 2, 100)
+        cells.append([escape(row.metric.replace("_", " ")), escape(row.attribute or DASH), escape(row.group or "all rows" if row.attribute is None or row.group else DASH),
+                      number(row.value, 2, 100), interval, sd, f"{row.rows:,}"])  # fmt: skip
+    text = f"Engine {escape(engine)}.\n\n" if several else ""
+    text += "Test rows, in percent; intervals over seeds and test rows.\n\n"
+    return text + markdown.table(
+        ["Measure", "By", "Group", "Value", "95 % interval", "SD over seeds", "Rows"], cells, 3
+    )
+
+
+def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
+    measures = where(results.variants, cell)
+    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd, level 19)", 1e-3, 1, "kB"),
+             "latency_p50_ms": ("Latency, median", 1e3, 1, "µs"), "energy_j_per_1000": ("Energy of 1,000 predictions (modelled)", 1.0, 4, "J")}  # fmt: skip
+    rows = []
+    for _, row in measures[measures["measure"].isin(shown)].iterrows():
+        title, scale, digits, unit = shown[row["measure"]]
+        batch = "" if missing(row["batch_size"]) else f", batch {int(row['batch_size'])}"
+        rows.append([f"{title}{batch} in {unit}", escape(row["engine"]), number(row["mean"], digits, scale)])
+    stated = emissions(results, cell, lineage)
+    made = of_variant(results.costs, cell, lineage)
+    text = markdown.table(["Measure", "Engine", "Mean over seeds"], rows, 2) if rows else ""
+    if stated is None:
+        return text
+    return text + (
+        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all seeds of the study "
+        f"{number(made.emissions_g, 3)} gCO2e and {number(made.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, emissions are modelled."
+    )
+
+
+def _data(results: Results, dataset: str) -> str:
+    card = next(c for c in results.cards if c["dataset"] == dataset)
+    home = f" Described at {escape(card['homepage'])}." if card["homepage"] else ""
+    licence = escape(card["licence"] or "not stated")
+    return f"{escape(card['title'])}, {card['rows']:,} rows, licence {licence}.{home} Its data card says who is in it."
+
+
+def _limits(results: Results) -> str:
+    few = results.study["fairness"]["smallest_group"]
+    return (
+        "It was tested on people like those of the test rows, and nothing is known of others. Whether the labels are fair, no "
+        f"test here can say. Rates of groups with fewer than {few} rows are uncertain and are not ranked."
+    )
+
+
+def _provenance(results: Results, cell: Mapping[str, str]) -> str:
+    about = results.provenance
+    path = "/".join(["seed-0", *(cell[key] for key in KEYS), "model.onnx"])
+    versions = ", ".join(f"{escape(n)} {escape(v)}" for n, v in about["packages"].items())
+    return (
+        f"Study {escape(results.study['name'])}, file {escape(path)}; fairweight {escape(about['fairweight'])}, commit "
+        f"{escape(about['commit'] or 'unknown')}; Python {escape(about['python'])}, {versions}."
+    )
+
+
+def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
+    """Dataset, augmentation, model and variant of everything that ships; given scores have no file."""
+    cells = assessments[assessments["engine"] != "given"][list(KEYS)].drop_duplicates()
+    return [{str(k): str(v) for k, v in row.items()} for row in cells.to_dict("records")]

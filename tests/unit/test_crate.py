@@ -1,0 +1,172 @@
+"""Archives: checksums that notice every change, names that stay inside, and what differs between two runs."""
+
+import os
+import shutil
+import zipfile
+
+import pandas as pd
+import pytest
+
+from fairweight.artifacts import checksum, write_frame, write_json
+from fairweight.code_version import ROOT
+from fairweight.crate import packing
+from fairweight.crate.differences import compare, told, verdict
+from fairweight.crate.layout import MANIFEST, kept, result_files, workflow_files
+from fairweight.crate.unpacking import check, unpack
+from fairweight.errors import InputError
+
+CELL = {"dataset": "d", "augmentation": "none", "model": "m", "variant": "v", "engine": "onnxruntime"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An unpacked archive of three files."""
+    files = {"run/study.yaml": "name: s", "run/checksums.json": "{}", "run/北京 $x 😀.txt": "text"}
+    contents = {name: text.encode() for name, text in files.items()}
+    entries = [packing._entry(name, data) for name, data in contents.items()]
+    contents[MANIFEST] = "".join(f"{e.sha256}  {e.name}\n" for e in entries).encode()
+    packing._write_zip(tmp_path / "a.zip", contents)
+    unpack(tmp_path / "a.zip", tmp_path / "unpacked")
+    return tmp_path / "unpacked"
+
+
+def test_an_unpacked_archive_is_sound(folder):
+    assert check(folder).sound and check(folder).whole == 3
+
+
+@pytest.mark.parametrize("change", ["a byte", "a file less", "a file more"])
+def test_every_change_is_noticed(folder, change):
+    match change:
+        case "a byte":
+            (folder / "run/study.yaml").write_text("name: t")
+            assert check(folder).changed == ["run/study.yaml"]
+        case "a file less":
+            (folder / "run/study.yaml").unlink()
+            assert check(folder).missing == ["run/study.yaml"]
+        case "a file more":
+            (folder / "run/more").write_text("")
+            assert check(folder).unknown == ["run/more"]
+    assert not check(folder).sound
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "..\\outside"])
+def test_nothing_is_written_outside(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(MANIFEST, f"{'0' * 64}  {name}\n")
+        archive.writestr(name, "x")
+    with pytest.raises(InputError, match="illegal line"):
+        unpack(tmp_path / "a.zip", tmp_path / "unpacked")
+    assert not (tmp_path / "outside").exists()
+
+
+def test_what_the_manifest_does_not_name_is_not_unpacked(tmp_path, folder):
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("../outside", "x")
+        archive.writestr("more", "x")
+    unpack(tmp_path / "a.zip", tmp_path / "again")
+    assert check(tmp_path / "again").sound and not (tmp_path / "outside").exists()
+
+
+def test_mistakes_are_told(tmp_path, folder):
+    with pytest.raises(InputError, match="is not empty; name a folder that is new"):
+        unpack(tmp_path / "a.zip", folder)
+    with pytest.raises(InputError, match=r"there is no archive"):
+        unpack(tmp_path / "b.zip", tmp_path / "new")
+    (tmp_path / "c.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:200])
+    with pytest.raises(InputError, match="is broken"):
+        unpack(tmp_path / "c.zip", tmp_path / "new")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        archive.writestr("x", "")
+    with pytest.raises(InputError, match="is no archive of a study"):
+        unpack(tmp_path / "d.zip", tmp_path / "new")
+
+
+def test_equal_content_makes_equal_bytes(tmp_path):
+    for name, time in (("one", 1), ("two", 10**9)):
+        path = tmp_path / name
+        path.write_text("content")
+        os.utime(path, (time, time))
+        packing._write_zip(tmp_path / f"{name}.zip", {"b": path, "a": b"bytes"})
+    assert checksum(tmp_path / "one.zip") == checksum(tmp_path / "two.zip")
+
+
+def test_what_speaks_of_single_rows_is_left_out():
+    for name in ("data/d/raw/all", "data/d/table.parquet", "seed-0/d/none/m/v/onnxruntime/predictions.parquet",
+                 "seed-0/d/none/augmented.parquet", "seed-0/d/split.parquet"):  # fmt: skip
+        assert not kept(name)
+    for name in ("summary/costs.parquet", "report/report.html", "data/d/card.json", "seed-0/d/none/m/v/model.onnx",
+                 "ledger/1.jsonl", "paper/tables/x.tex", "hub/models/d/none/m/v/README.md"):  # fmt: skip
+        assert kept(name)
+
+
+def test_the_workflow_is_whole_and_nothing_else(tmp_path):
+    names = [name for name, _ in workflow_files(ROOT)]
+    assert {"workflow/Snakefile", "workflow/requirements.lock", "workflow/fairweight/cli.py", "workflow/rules/common.smk",
+            "workflow/profiles/default/profile.yaml", "workflow/fairweight/report/page.html.j2"} <= set(names)  # fmt: skip
+    assert not [n for n in names if "__pycache__" in n or "/." in n or n.startswith("workflow/tests")]
+    (tmp_path / "logs").mkdir()
+    for name in ("logs/x.log", ".hidden", "kept.json"):
+        (tmp_path / name).write_text("")
+    assert [name for name, _ in result_files(tmp_path)] == ["kept.json"]
+
+
+# ---- what differs
+
+
+def run(folder, *, accuracy=0.8, data=b"weights", torch="2.13.0", isa="x86_64 avx2", size=1000.0, recommended="v"):
+    """A study's folder with what a comparison reads."""
+    results = folder / "results" / "s"
+    about = {"python": "3.11", "fairweight": "0.1.0", "packages": {"torch": torch}, "host": {"isa": isa}, "study": {}}
+    write_json(results / "summary" / "provenance.json", about)
+    write_frame(results / "summary" / "costs.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
+    rows = [("accuracy", accuracy, None), ("accuracy", accuracy, 1), ("size_bytes", size, None), ("latency_p50_ms", len(data), None)]  # fmt: skip
+    measures = [CELL | {"seed": seed or 0, "measure": m, "attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured", "value": v} for m, v, seed in rows]  # fmt: skip
+    write_frame(results / "summary" / "measures.parquet", pd.DataFrame(measures))
+    write_frame(results / "summary" / "decisions.parquet", pd.DataFrame([CELL | {"recommended": recommended == "v"}]))
+    model = results / "seed-0" / "d" / "none" / "m" / "v" / "model.onnx"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(data)
+    return results
+
+
+def compared(tmp_path, **changes):
+    old = run(tmp_path / "archive" / "run")
+    write_json(
+        tmp_path / "archive" / "run" / "checksums.json", {name: checksum(path) for name, path in result_files(old)}
+    )
+    return compare(tmp_path / "archive", run(tmp_path / "new", **changes))
+
+
+def test_the_same_bytes_are_reproduced(tmp_path):
+    found = compared(tmp_path)
+    assert found.reproduced and found.identical and not found.values
+    assert verdict(found) == "Reproduced: all 1 files that follow from data and recipe have the same bytes."
+
+
+def test_other_bytes_within_the_tuple_are_not_reproduced_even_if_figures_agree(tmp_path):
+    found = compared(tmp_path, data=b"other")
+    assert not found.reproduced and found.same_tuple and not found.values
+    assert "NOT reproduced: threads, instruction set and versions are those of the archive" in verdict(found)
+
+
+@pytest.mark.parametrize("outside", [{"torch": "2.14.0"}, {"isa": "x86_64 avx2 avx512f"}])
+def test_outside_the_tuple_figures_agree_within_the_tolerance(tmp_path, outside):
+    found = compared(tmp_path, data=b"other", accuracy=0.809, size=1009.0, **outside)
+    assert found.reproduced and not found.same_tuple and [v.within for v in found.values] == [True, True]
+    text = told(found)
+    assert "**differs**" in text and "Reproduced within the tolerance" in text and "0.809" in text
+
+
+@pytest.mark.parametrize("change", [{"accuracy": 0.811}, {"size": 1011.0}, {"accuracy": float("nan")}])
+def test_outside_the_tuple_beyond_the_tolerance_is_not_reproduced(tmp_path, change):
+    found = compared(tmp_path, data=b"other", torch="2.14.0", **change)
+    assert not found.reproduced and not found.values[0].within
+    assert "1 of 2 means over seeds are off" in verdict(found)  # latency is not among them
+
+
+def test_a_missing_file_and_another_recommendation_are_told(tmp_path):
+    found = compared(tmp_path, torch="2.14.0", recommended="none")
+    assert [(c.archived, c.here) for c in found.choices] == [("v", "none")]
+    shutil.rmtree(tmp_path / "new" / "results" / "s" / "seed-0")
+    again = compare(tmp_path / "archive", tmp_path / "new" / "results" / "s")
+    assert again.files["model.onnx"]["missing"] == 1 and not again.identical

@@ -1,0 +1,92 @@
+"""What an article takes from a study: text, keys and tables as LaTeX."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from hostile import NAMES
+
+from fairweight.code_version import ROOT
+from fairweight.errors import InputError
+from fairweight.paper import latex
+from fairweight.paper.compiling import compile_article
+from fairweight.paper.latex import escape
+from fairweight.paper.numbers import MACRO, _told_apart
+
+LATEX = pytest.mark.skipif(not shutil.which("latexmk") or not shutil.which("pdftotext"), reason="no LaTeX here")
+
+
+def read_back(text: str) -> str:
+    """LaTeX text as TeX shows it: the inverse of `escape`, written from TeX's rules rather than from ours."""
+    text = text.replace(r"\allowbreak{}", "")
+    for command, character in {
+        r"\textbackslash{}": "\0", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\textless{}": "<",
+        r"\textgreater{}": ">", r"\textbar{}": "|", r"\symbol{34}": '"', r"\textquotesingle{}": "'", r"\textasciigrave{}": "`",
+    }.items():  # fmt: skip
+        text = text.replace(command, character)
+    assert not re.search(r"(?<!\\)[%&#$_]|\\[a-z]", text), "a character that means something to TeX"
+    return re.sub(r"\\([%&#$_{}])", r"\1", text.replace("{}", "")).replace("\0", "\\")
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_come_out_as_text(kind):
+    assert read_back(escape(NAMES[kind])) == NAMES[kind]
+
+
+def test_line_breaks_and_control_characters_become_blanks():
+    assert escape("a\nb\tc\x00d") == "a b c d"
+
+
+def test_a_long_word_in_a_cell_may_be_broken():
+    assert latex.cell("x" * 200).count(r"\allowbreak{}") == 28 and latex.cell("two words") == "two words"
+
+
+def test_what_cannot_be_computed_is_said_to_be_so():
+    assert latex.figure_text(None, 2) == "not estimable" == latex.with_interval(float("nan"), None, None, 2)
+    assert latex.with_interval(-0.0123, -0.02, 0.001, 2, 100) == "$-$1.23 [$-$2.00, +0.10]"
+    assert latex.with_spread(0.5, None, 1, 100) == "50.0"
+
+
+def test_a_small_amount_is_told_from_nothing():
+    assert (latex.modelled(0.0123), latex.modelled(12.345), latex.modelled(12.3, 1e-3)) == ("0.0123", "12.35", "0.0123")
+
+
+def test_groups_that_look_alike_have_different_keys():
+    assert _told_apart(["<25", ">25", "25"]) == ["25", "25-2", "25-3"]
+    assert len(set(_told_apart([*NAMES.values(), *NAMES.values()]))) == 2 * len(NAMES)
+
+
+def test_a_table_of_many_rows_breaks_over_pages():
+    assert r"\begin{longtable}" in latex.tabular(["a"], [["1"]] * 80, [None])
+    assert r"\begin{tabular}" in latex.tabular(["a"], [["1"]] * 8, [None])
+
+
+@LATEX
+def test_names_are_text_in_the_pdf(tmp_path):
+    """The real LuaLaTeX, the preamble of the real article."""
+    made = tmp_path / "made"
+    made.mkdir()
+    article = (ROOT / "paper" / "article.tex").read_text()
+    preamble = article[: article.index(r"\input{numbers}")]
+    rows = [[latex.cell(kind), latex.cell(name)] for kind, name in NAMES.items()]
+    (made / "numbers.tex").write_text(MACRO + r"\fwset{a/b_c/50}{12.3}")
+    body = latex.tabular(["Kind", "Name"], rows, [0.2, 0.6])
+    text = rf"{preamble}\input{{numbers}}\begin{{document}}{body} number \fw{{a/b_c/50}}.\end{{document}}"
+    (tmp_path / "article.tex").write_text(text)
+    compile_article(str(tmp_path / "article.tex"), made=str(made), pdf=str(tmp_path / "a.pdf"))
+    found = subprocess.run(["pdftotext", "-raw", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True)
+    shown = re.sub(r"\s", "", found.stdout)
+    assert "number12.3" in shown
+    for name in NAMES.values():
+        assert re.sub(r"\s", "", name) in shown
+
+
+@LATEX
+def test_a_number_that_does_not_exist_is_an_error_and_not_a_gap(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "numbers.tex").write_text(MACRO)
+    article = tmp_path / "article.tex"
+    article.write_text(r"\documentclass{article}\input{numbers}\begin{document}\fw{no/such}\end{document}")
+    with pytest.raises(InputError, match="there is no number of this key: no/such"):
+        compile_article(str(article), made=str(tmp_path / "made"), pdf=str(tmp_path / "a.pdf"))
