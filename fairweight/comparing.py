@@ -137,7 +137,7 @@ class Compared:
                 about |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
                 rows.append(
                     comparison.change(
-                        change, reference, float(row_variance), self._fewest(metric, attribute, [here, there]), **about
+                        change, reference, float(row_variance), self._fewest(metric, attribute), **about
                     )
                 )
         accuracy = self.values["accuracy", None]
@@ -150,16 +150,11 @@ class Compared:
         rows += comparison.disagreement(pair, self.layout, self.smallest)
         return rows + comparison.row_values(pair, self.layout, self.smallest)
 
-    def _fewest(self, metric: str, attribute: str, models: list[slice]) -> int:
-        """Rows of the smallest group that sets a comparison in any seed: the lowest, and for a gap the highest."""
+    def _fewest(self, metric: str, attribute: str) -> int:
+        """Rows of the smallest ranked group: the sample need not show which group is the worst, so any of them may be."""
         groups = self.layout.attributes[attribute]
-        found = []
-        for rate in rates.GAPS.get(metric.removesuffix("_mean"), ("accuracy",)):
-            kept = groups[self.enough[rate][groups]]
-            shown = np.concatenate([self.values[rate, None][kept][:, columns] for columns in models], axis=1)
-            ends = [shown.argmin(axis=0)] + ([shown.argmax(axis=0)] if metric != "worst_group_accuracy" else [])
-            found.append(self.counts[rate][1][kept[np.unique(ends)], 0].min())
-        return int(min(found))
+        of = rates.GAPS.get(metric.removesuffix("_mean"), ("accuracy",))
+        return int(min(self.counts[rate][1][groups[self.enough[rate][groups]], 0].min() for rate in of))
 
     def _rates(self, metric: str, change: Array, reference: Array, spread: tuple[Array, Array, Array]) -> list[Row]:
         """Rows of one rate: all rows, then each group; and how each differs from all rows."""
