@@ -136,9 +136,7 @@ class Compared:
                 }
                 about |= {"bootstrap_low": float(low), "bootstrap_high": float(high)}
                 rows.append(
-                    comparison.change(
-                        change, reference, float(row_variance), self._fewest(metric, attribute), **about
-                    )
+                    comparison.change(change, reference, float(row_variance), self._fewest(metric, attribute), **about)
                 )
         accuracy = self.values["accuracy", None]
         gap = "accuracy_difference"
