@@ -61,6 +61,10 @@ crate-validator: .venv-crate/installed ## Install the public validator of archiv
 	@.venv-crate/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles/crate.lock
 	@touch $@
 
+.PHONY: energy
+energy: .venv/installed ## Tell what a study used: ledger, energy, carbon, break-even.
+	@$(BIN)/fairweight energy '$(STUDY)'
+
 .PHONY: test
 test: .venv/installed ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import safetensors.numpy
+import yaml
 from numpy.typing import NDArray
 
 from fairweight.table import Augmented, Table
@@ -94,6 +95,12 @@ def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
     """Write a table as CSV with full precision, a missing value as nothing."""
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_yaml(path: str | Path, value: Any) -> None:
+    """Write YAML, with keys in the given order."""
+    with atomic(path) as temporary:
+        temporary.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
 
 
 # ---- Parquet

@@ -4,6 +4,7 @@ import argparse
 import errno
 import fcntl
 import os
+import subprocess
 import sys
 import time
 import uuid
@@ -17,6 +18,7 @@ from fairweight.errors import InputError
 from fairweight.runlock import LOCK, RUN
 
 ROOT = PACKAGE.parent
+ELSEWHERE = ["NOR", "FRA", "DEU", "USA", "IND", "POL"]  # from clean to dirty
 
 
 RUN_HELP = (
@@ -40,6 +42,14 @@ def main(arguments: list[str] | None = None) -> None:
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
     _add_archives(commands)
+    used = commands.add_parser("energy", help="tell what a run used: its ledger, energy, carbon and break-even")
+    used.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
+    used.add_argument("--in", dest="countries", nargs="+", default=ELSEWHERE, help="countries to compare with")
+    used.set_defaults(function=lambda a: print_energy(a.study, a.countries))
+    when = commands.add_parser("when", help="propose the hours in which a run would emit least")
+    when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
+    when.add_argument("--hours", type=float, default=1.0, help="how long the run takes (1)")
+    when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
     parsed = parser.parse_args(own)
     try:
         parsed.function(parsed)
@@ -119,6 +129,9 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     _wait_for(descriptor)
+    folder = Path("results") / name / "ledger"
+    if not {"-n", "--dry-run", "--dryrun"} & set(further):
+        _start_sampler(folder.with_name("meter"), study)
     os.environ[RUN] = uuid.uuid4().hex
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, os.environ[RUN].encode(), 0)
@@ -129,8 +142,37 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     if seeds is not None:
         command += ["--config", f"seeds={seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
-    command += ["--dask-ledger", str(Path("results") / name / "ledger")]
+    command += ["--dask-ledger", str(folder)]
     os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
+
+
+def _start_sampler(folder: Path, study: Path) -> None:
+    """Start this node's one sampler where a meter can be read, and wait while it measures the idle node.
+
+    It ends by itself when this process, which becomes Snakemake, has ended.
+    """
+    stated: Any = _parsed(study).get("energy") or {}
+    command = (stated.get("meter_command") if isinstance(stated, dict) else None) or []
+    if not (isinstance(command, list) and all(isinstance(word, str) for word in command)):
+        return  # the schema tells it
+    arguments = [
+        sys.executable,
+        "-m",
+        "fairweight.sampling",
+        str(folder),
+        *(["--command", *command] if command else []),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    sampler = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    told = sampler.stdout.readline().strip() if sampler.stdout else ""
+    if told == "ready":
+        print(f"fairweight: energy is measured; the samples go to {folder}.", flush=True)
+        return
+    if sampler.wait() != 0:
+        sys.exit(1)  # it has said why
+    print(
+        f"fairweight: no energy meter can be read, energy will be modelled ({told.removeprefix('none: ')}).", flush=True
+    )
 
 
 def _parsed(study: Path) -> dict[str, Any]:
@@ -170,3 +212,24 @@ def print_reference() -> None:
     from fairweight.reference import reference  # noqa: PLC0415 - `run` needs none of it
 
     print(reference(), end="")
+
+
+def print_energy(study: Path, countries: list[str]) -> None:
+    """Account for what has run of a study, in the current folder."""
+    from fairweight.accounting import account  # noqa: PLC0415 - `run` needs no pandas
+    from fairweight.schema import resolve  # noqa: PLC0415
+
+    config = resolve(_parsed(study))
+    print(account(Path("results") / config["name"], config["energy"], countries))
+
+
+def print_window(path: Path, hours: float) -> None:
+    """Print the greenest start, and what it saves against the first one."""
+    from fairweight.start_window import greenest, read_forecast, windows  # noqa: PLC0415
+
+    forecast = read_forecast(path)
+    first, best = windows(forecast, hours)[0], greenest(forecast, hours)
+    print(f"Start at {best.start:%Y-%m-%d %H:%M} UTC: {best.g_per_kwh:.0f} gCO2e/kWh over {hours:g} h.")
+    if first.g_per_kwh > 0:
+        saved = 1 - best.g_per_kwh / first.g_per_kwh
+        print(f"That is {saved:.0%} less than at {first.start:%Y-%m-%d %H:%M} UTC ({first.g_per_kwh:.0f} gCO2e/kWh).")

@@ -46,7 +46,7 @@ def write_provenance(destination: str, *, study: dict[str, Any], cells: int, see
                 "cores": psutil.cpu_count(),
                 "memory_bytes": psutil.virtual_memory().total,
             },
-            "intensity": asdict(energy.intensity(study["energy"]["country"])),
+            "intensity": asdict(energy.intensity_of(study["energy"])),
         },
     )
 

@@ -66,6 +66,7 @@ class Study:
         for name, dataset in config["datasets"].items():
             _check_dataset(name, dataset)
         energy.intensity(config["energy"]["country"])  # tells an unknown country
+        energy.watts_per_core(config["energy"])  # tells an unknown processor
         self.cells = self._cells()
         self._check_uses()
         self._check_criteria()

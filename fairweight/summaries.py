@@ -101,7 +101,8 @@ def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.Dat
         rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **read_json(path)})
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
-    return table.assign(**energy.modelled(table["cpu_s"], recipe))
+    held = table["peak_memory_bytes"] / 1e9 * table["wall_s"]
+    return table.assign(**energy.modelled(table["cpu_s"], recipe, held))
 
 
 def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: dict[str, list[str]]) -> pd.DataFrame:

@@ -29,7 +29,7 @@ rule summarize:
         recipe=lambda w: config["energy"],
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
-        code=code("summarize"),
+        code=code("summarize", files=["config/processors.json"]),
     message:
         "Summarize {STUDY.name}"
     script:

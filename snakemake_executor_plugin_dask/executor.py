@@ -323,6 +323,11 @@ class Executor(RealExecutor):
                 "exit_code": usage.exit_code if usage else None,
                 "wall_s": round(usage.wall_s, 4) if usage else None,
                 "cpu_s": usage.cpu_s if usage else None,
+                "cpu_user_s": usage.cpu_user_s if usage else None,
+                "cpu_system_s": usage.cpu_system_s if usage else None,
+                "launch_cpu_s": usage.launch_cpu_s if usage else None,
+                "read_bytes": usage.read_bytes if usage else None,
+                "written_bytes": usage.written_bytes if usage else None,
                 "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
                 "threads": job.threads,
                 "host": outcome.host if outcome else (claim or {}).get("host"),
@@ -411,4 +416,8 @@ class Executor(RealExecutor):
         done = f"{self.counts['warm']} jobs ran warm and {self.counts['cold']} cold"
         failed = f"{self.counts['failed']} attempts failed, {self.counts['lost']} were lost with their workers"
         self.logger.info(f"Dask: {done}; {failed}.")
+        try:
+            self.ledger.write_overhead(self.session)
+        except OSError as error:  # a full disk, say; the cluster has to be closed all the same
+            self.logger.warning(f"Dask: the ledger lacks what the run itself used ({error}).")
         self.cluster.close()

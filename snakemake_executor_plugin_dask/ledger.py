@@ -1,10 +1,13 @@
-"""A line of JSON for every attempt at a job (standard library only)."""
+"""A line of JSON for every attempt at a job, and beside it what the run itself used."""
 
 import json
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 
 class Ledger:
@@ -27,3 +30,29 @@ class Ledger:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+    def write_overhead(self, session: str) -> None:
+        """Write what Snakemake, Dask and the warm process have used themselves, before they end.
+
+        Processes of this machine only: what the workers of a cluster elsewhere use for themselves is not in it. Each
+        process counts what it used itself; its children, the jobs, tell that themselves.
+        """
+        if self.path is None:
+            return
+        main = psutil.Process()
+        rows: list[dict[str, Any]] = []
+        for process in (main, *main.children(recursive=True)):
+            try:
+                times, command = process.cpu_times(), " ".join(process.cmdline()[:4])
+            except psutil.Error:  # it has ended in between
+                continue
+            rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
+        overhead = {
+            "session": session,
+            "host": socket.gethostname(),
+            "started": round(main.create_time(), 3),
+            "ended": round(time.time(), 3),
+            "cpu_s": round(sum(row["cpu_s"] for row in rows), 4),
+            "processes": rows,
+        }
+        self.path.with_suffix(".overhead.json").write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")

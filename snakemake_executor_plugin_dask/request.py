@@ -55,7 +55,12 @@ class Usage:
         wall_s: seconds.
         exit_code: negative: the number of the signal that ended it.
         cpu_s: user and system time, CPU-seconds; None where it is not known.
+        cpu_user_s: user time, CPU-seconds; None where it is not known.
+        cpu_system_s: system time, CPU-seconds; None where it is not known.
+        read_bytes: bytes that read calls returned, from the page cache too; None where it is not known.
+        written_bytes: bytes given to write calls; None where it is not known.
         peak_memory_bytes: largest resident set of a process; None where it is not known.
+        launch_cpu_s: CPU-seconds of the process that watched over it, which is no part of it.
         sampled: Snakemake's benchmark figures, as far as they could be sampled.
     """
 
@@ -63,6 +68,11 @@ class Usage:
     wall_s: float
     exit_code: int
     cpu_s: float | None = None
+    cpu_user_s: float | None = None
+    cpu_system_s: float | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    launch_cpu_s: float | None = None
     peak_memory_bytes: int | None = None
     sampled: dict[str, Any] = field(default_factory=dict)
 

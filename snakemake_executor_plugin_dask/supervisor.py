@@ -60,6 +60,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         owner = os.getpid()
+        before = _transferred()
         began, clock = time.time(), time.perf_counter()
         pid = os.fork()
         if pid == 0:
@@ -72,15 +73,31 @@ class Supervisor:
         wall = time.perf_counter() - clock
         _end_descendants(pid)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        after = _transferred()  # the kernel adds to a process what the children that it has waited for moved
+        moved = {name: after[name] - before[name] for name in after if name in before}
         _tell(
             report,
             started=began,
             wall_s=wall,
             exit_code=os.waitstatus_to_exitcode(status),
             cpu_s=used.ru_utime + used.ru_stime,
+            launch_cpu_s=time.process_time(),
+            cpu_user_s=used.ru_utime,
+            cpu_system_s=used.ru_stime,
+            read_bytes=moved.get("rchar"),
+            written_bytes=moved.get("wchar"),
             peak_memory_bytes=used.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         )
         return 0
+
+
+def _transferred() -> dict[str, int]:
+    """Bytes that this process and its finished children have read and written; empty where the kernel does not count."""
+    try:
+        with open("/proc/self/io") as file:
+            return {name: int(count) for name, count in (line.split(": ") for line in file)}
+    except (OSError, ValueError):
+        return {}
 
 
 def _tell(descriptor: int, **found: Any) -> None:

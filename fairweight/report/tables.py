@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
+from fairweight.energy import watts_per_core
 from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
@@ -172,7 +173,7 @@ def costs(results: Results) -> HTML:
     ]
     caption = (
         "What the successful attempt of each step used, measured by the step itself; energy and emissions are modelled "
-        "from the CPU-seconds. Snakemake's own work, summaries and this report are not in it."
+        "from the CPU-seconds and the memory held. Snakemake's own work, summaries and this report are not in it."
     )
     return table(header, rows, caption, breaks={len(rows) - 1})
 
@@ -192,7 +193,7 @@ def provenance(results: Results) -> HTML:
     """Versions, commit, machine."""
     about = results.provenance
     host, intensity, power = about["host"], about["intensity"], results.study["energy"]
-    watts = power["watts_per_core"]
+    watts, memory = watts_per_core(power), power["watts_per_gb"]
     rows = [
         ["fairweight", f"{about['fairweight']}, commit {about['commit'] or 'unknown'}"],
         ["Finished", about["finished"]],
@@ -204,11 +205,12 @@ def provenance(results: Results) -> HTML:
         ["Packages", ", ".join(f"{name} {version}" for name, version in about["packages"].items())],
         [
             "Power model",
-            f"{watts['central']:g} W per busy core ({watts['low']:g} to {watts['high']:g}), PUE {power['pue']:g}",
+            f"{watts['central']:.3g} W per busy core ({watts['low']:.3g} to {watts['high']:.3g}), {memory['central']:g} W a GB "
+            f"({memory['low']:g} to {memory['high']:g}), PUE {power['pue']:g}",
         ],
         [
             "Carbon intensity",
-            f"{intensity['name']} {intensity['year']}: {intensity['g_per_kwh']:g} gCO2e/kWh ({intensity['source']})",
+            f"{intensity['name']} {intensity['year'] or ''}: {intensity['g_per_kwh']:g} gCO2e/kWh ({intensity['source']})",
         ],
     ]
     return table(["", ""], rows, "What the study was made with.", text_columns=2)

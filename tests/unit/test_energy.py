@@ -1,5 +1,9 @@
 """The energy model is the arithmetic that it says, and changes are paired by seed."""
 
+import importlib.util
+import json
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -7,7 +11,12 @@ from fairweight import energy
 from fairweight.errors import InputError
 from fairweight.statistics.spread import paired_changes, spread
 
-RECIPE = {"watts_per_core": {"low": 5, "central": 10, "high": 20}, "pue": 1.2, "country": "DEU"}
+RECIPE = {
+    "watts_per_core": {"low": 5, "central": 10, "high": 20},
+    "watts_per_gb": {"low": 0.2, "central": 0.4, "high": 0.8},
+    "pue": 1.2,
+    "country": "DEU",
+}
 
 
 def test_energy_is_cpu_seconds_times_watts_times_pue():
@@ -15,6 +24,41 @@ def test_energy_is_cpu_seconds_times_watts_times_pue():
     assert (found["energy_j_low"], found["energy_j_central"], found["energy_j_high"]) == (600, 1200, 2400)
     intensity = energy.intensity("DEU")
     assert found["emissions_g"] == pytest.approx(1200 / 3.6e6 * intensity.g_per_kwh)
+
+
+def test_memory_adds_what_it_holds_times_its_time():
+    found = energy.modelled(100.0, RECIPE, 50.0)
+    assert [found[f"energy_j_{b}"] for b in energy.BOUNDS] == pytest.approx([612, 1224, 2448])
+
+
+def test_it_is_the_formula_of_green_algorithms_where_all_cores_are_busy():
+    # equation 1 of Lannelongue 2021, in kWh: hours x (cores x W x usage + GB x 0.3725 W) x PUE / 1000
+    recipe = {
+        "watts_per_core": dict.fromkeys(energy.BOUNDS, 12.0),
+        "watts_per_gb": dict.fromkeys(energy.BOUNDS, 0.3725),
+    }
+    found = energy.modelled(12 * 12 * 3600.0, recipe | {"pue": 1.67, "country": "DEU"}, 64 * 12 * 3600.0)
+    kwh = 12 * (12 * 12 + 64 * 0.3725) * 1.67 / 1000
+    assert found["energy_j_central"] / energy.J_PER_KWH == pytest.approx(kwh)
+
+
+def test_a_named_processor_takes_the_place_of_watts():
+    found = energy.watts_per_core(RECIPE | {"processor": "Intel Xeon Gold 6248"})
+    assert found == pytest.approx({"low": 4.5, "central": 7.5, "high": 10.5})  # 150 W, 20 cores
+    with pytest.raises(InputError, match=r"energy: processor: 'Z80' is not in config/processors.json; it has AMD EPYC"):
+        energy.watts_per_core(RECIPE | {"processor": "Z80"})
+
+
+def test_the_power_of_processors_is_that_of_codecarbon():
+    data = Path(importlib.util.find_spec("codecarbon").origin).parent / "data" / "hardware" / "cpu_power.csv"
+    known = pd.read_csv(data, header=0, names=["name", "watts"]).set_index("name")["watts"]
+    for name, stated in json.loads(energy.PROCESSORS.read_text())["processors"].items():
+        assert float(known[name]) == stated["tdp_w"], name
+
+
+def test_a_stated_intensity_takes_the_place_of_the_country():
+    assert energy.intensity_of(RECIPE | {"g_per_kwh": 50}).g_per_kwh == 50
+    assert energy.modelled(3.6e5, RECIPE | {"g_per_kwh": 50})["emissions_g"] == pytest.approx(60)
 
 
 def test_the_intensity_has_country_year_and_source():

@@ -1,0 +1,36 @@
+"""What one sample of a node's meters takes, at one a second, on a tree of two packages like that of powercap."""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from meter import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+from fairweight.meters import Rapl
+from fairweight.sampling import INTERVAL_S, Sampler
+
+SAMPLES = 2000
+LIMIT = 0.005  # of one core
+
+with tempfile.TemporaryDirectory() as folder:
+    for number in range(2):
+        zone = Path(folder) / f"intel-rapl:{number}"
+        zone.mkdir()
+        for name, text in {
+            "name": f"package-{number}",
+            "max_energy_range_uj": "262143328850",
+            "energy_uj": "5",
+        }.items():
+            (zone / name).write_text(text)
+    with (Path(folder) / "samples").open("w") as file:
+        sampler = Sampler([Rapl(Path(folder))], file)
+        began = time.process_time()
+        for _ in range(SAMPLES):
+            sampler.sample("run")
+        each = (time.process_time() - began) / SAMPLES
+share = each / INTERVAL_S
+print(f"a sample takes {each * 1e3:.3f} CPU-ms: {share:.4%} of one core (at most {LIMIT:.1%})")
+sys.exit(share > LIMIT)

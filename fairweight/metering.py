@@ -1,0 +1,61 @@
+"""What the samplers of a run's nodes wrote, joined with its ledger."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from fairweight.attribution import Shares, share
+from fairweight.errors import InputError
+
+COLUMNS = ("phase", "time", "clock", "busy_cpu_s", "energy_j")
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Samples of one node and run: columns of COLUMNS, energy summed over its domains (J, cumulative).
+
+    Raises:
+        InputError: a line, but for a last one cut short, is not a sample.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = json.loads(line)
+            energy = entry["energy_j"]
+            rows.append({**entry, "energy_j": None if energy is None else sum(energy.values())})
+        except (json.JSONDecodeError, KeyError, TypeError):
+            if number < len(lines):  # the machine may go down while a last line is written
+                raise InputError(f"{path}, line {number}: this is not a sample; take the line out.") from None
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype(dict.fromkeys(COLUMNS[1:], float))
+
+
+def meter(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[tuple[str, Shares]]]:
+    """Add `metered_j` and `energy_status` to a ledger, and tell where the energy of each node went.
+
+    A step has metered energy where its node's sampler covered it. Else its energy is modelled, if its CPU-seconds are known,
+    and not attributable if not.
+
+    Args:
+        table: a ledger (`ledger.read_ledger`).
+        folder: where the samplers wrote, one file a node and run.
+    """
+    status = table["cpu_s"].isna().map({True: "not attributable", False: "modelled"})
+    found = table.assign(metered_j=float("nan"), energy_status=status)
+    nodes = []
+    for path in sorted(folder.glob("*.meter.jsonl")):
+        host = path.name.removesuffix(".meter.jsonl").split(".", 1)[1]
+        samples = read_samples(path)
+        run = samples[samples["phase"] == "run"]
+        if len(run) < 2:
+            continue
+        of = found[(found["kind"] == "step") & (found["host"] == host)].dropna(subset=["started", "wall_s", "cpu_s"])
+        of = of[(of["started"] < run["time"].max()) & (of["started"] + of["wall_s"] > run["time"].min())]
+        shares = share(samples, of)
+        measured = [s == "measured" for s in shares.status]
+        index = of.index[measured]
+        found.loc[index, "metered_j"] = shares.jobs[measured]
+        found.loc[index, "energy_status"] = "measured"
+        nodes.append((host, shares))
+    return found, nodes

@@ -1,0 +1,33 @@
+"""The kernel's account that the ledger relies on: finished children count, and each process of the run tells its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from snakemake_executor_plugin_dask.ledger import Ledger
+from snakemake_executor_plugin_dask.supervisor import _transferred
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel counts bytes by process on Linux only")
+def test_bytes_of_a_finished_child_are_counted(tmp_path):
+    before = _transferred()
+    subprocess.run(["/bin/sh", "-c", f"head -c 3000000 /dev/zero > {tmp_path}/zeros"], check=True)
+    after = _transferred()
+    assert 3_000_000 <= after["wchar"] - before["wchar"] < 3_500_000
+    assert after["rchar"] - before["rchar"] >= 3_000_000
+
+
+def test_every_process_of_the_run_tells_what_it_used_itself(tmp_path):
+    ledger = Ledger(str(tmp_path), "session")
+    busy = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    child = subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child.stdout.readline()
+    ledger.write_overhead("session")
+    child.communicate(b"\n")
+    (path,) = tmp_path.glob("*.overhead.json")
+    told = json.loads(path.read_text())
+    (of_child,) = [row for row in told["processes"] if row["pid"] == child.pid]
+    assert 0.28 <= of_child["cpu_s"] < 0.6  # user and system time are each cut to ticks of 10 ms
+    assert told["cpu_s"] == pytest.approx(sum(row["cpu_s"] for row in told["processes"]), abs=0.001)
