@@ -11,7 +11,7 @@ SNAKEFILES := Snakefile rules tests/executor/workflows
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  STUDY=path.yaml   another study file (default $(STUDY))"
 	@echo "  SEEDS=2           fewer seeds, for a first result"
@@ -99,6 +99,11 @@ lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
 	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
 	@rm -rf .venv-lock
+
+.PHONY: paper-deep-compression
+paper-deep-compression: .venv/installed ## Reproduce Han et al. and the lottery ticket on full MNIST (an hour on two cores; goes on where it stopped).
+	@$(BIN)/fairweight run config/deep_compression.yaml
+	@$(BIN)/python -m fairweight.published results/deep_compression
 
 .PHONY: clean
 clean: ## Remove results of all studies (downloads stay in the cache).

@@ -9,9 +9,11 @@ import ast
 import difflib
 import functools
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from fairweight.errors import InputError
@@ -27,6 +29,9 @@ ENTRY_POINTS = {
     "objectives": "prepare",
     "pruning": "prune",
     "quantization": "quantize",
+    "factorizations": "factorize",
+    "distillations": "prepare",
+    "encodings": "encode",
     "adjustments": "fit",
     "engines": "load",
     "metrics": "measure",
@@ -120,6 +125,33 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def literal(folder: str, name: str, variable: str) -> Any:
+    """A module-level literal of a component, read from its source without importing it; None where there is none."""
+    for node in _syntax_tree(locate(folder, name)).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == variable for t in node.targets):
+            return ast.literal_eval(node.value)
+    return None
+
+
+def missing_extra(folder: str, name: str) -> str | None:
+    """The optional extra whose packages a component needs and that is not installed; None where nothing is missing."""
+    for extra, packages in (literal(folder, name, "NEEDS") or {}).items():
+        # a name without dots: nothing is imported
+        if any(importlib.util.find_spec(package) is None for package in packages):
+            return str(extra)
+    return None
+
+
+def unsupported(engine: str, operation: str, method: str | None) -> str | None:
+    """Why an engine cannot run what an operation makes by a method, or None.
+
+    An engine says so in a literal `UNSUPPORTED`, so that it is known while parsing: `operation` or
+    `operation: method` -> reason.
+    """
+    stated: dict[str, str] = literal("engines", engine, "UNSUPPORTED") or {}
+    return stated.get(operation) or stated.get(f"{operation}: {method}")
+
+
 def _function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
     return next((n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name), None)
 
@@ -129,22 +161,30 @@ def summary(folder: str, name: str) -> str:
     return (ast.get_docstring(_syntax_tree(locate(folder, name))) or "").split("\n")[0]
 
 
-def load(folder: str, name: str) -> Callable[..., Any]:
+def module(folder: str, name: str) -> ModuleType:
+    """Import a component's module."""
+    locate(folder, name)
+    if ":" in name:
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        return importlib.import_module(name.split(":", maxsplit=1)[0])
+    return importlib.import_module(f"fairweight.{folder}.{name}")
+
+
+def load(folder: str, name: str, function_name: str | None = None) -> Callable[..., Any]:
     """Import a component and return its function.
+
+    Args:
+        folder, name: the component.
+        function_name: another function of its module than the one that the folder asks for.
 
     Raises:
         InputError: the component or its function does not exist.
         ImportError: the component itself does not import; never hidden.
     """
-    locate(folder, name)
-    if ":" in name:
-        if str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
-        module = importlib.import_module(name.split(":", maxsplit=1)[0])
-    else:
-        module = importlib.import_module(f"fairweight.{folder}.{name}")
-    function = getattr(module, _entry_point(folder, name), None)
+    wanted = function_name or _entry_point(folder, name)
+    function = getattr(module(folder, name), wanted, None)
     if function is None:
-        raise InputError(f"{folder}: {name!r} defines no {_entry_point(folder, name)!r}")
+        raise InputError(f"{folder}: {name!r} defines no {wanted!r}")
     loaded: Callable[..., Any] = function
     return loaded

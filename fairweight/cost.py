@@ -37,6 +37,26 @@ def process_cost(threads: int) -> dict[str, Any]:
     }
 
 
+class PeakMemory:
+    """How far the resident memory of this process grows from now on; Linux only."""
+
+    def __init__(self) -> None:
+        self.before: int | None = None
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+            self.before = psutil.Process().memory_info().rss
+        except OSError:
+            pass  # not estimable here
+
+    def grown(self) -> int | None:
+        """Bytes between what was resident at the start and the high-water mark since; None where it cannot be read."""
+        if self.before is None:
+            return None
+        status = Path("/proc/self/status").read_text().splitlines()
+        peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+        return max(0, peak - self.before)
+
+
 def cpu_clock() -> float:
     """CPU-seconds of this process, all threads."""
     return time.process_time()

@@ -14,6 +14,7 @@ from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.models import Model
 from fairweight.shipped import put_signature
+from fairweight.table import Table
 
 OPSET = 20
 TOLERANCE = 1e-4  # largest difference of a probability between torch and onnxruntime
@@ -48,8 +49,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     shipped = Shipped(loaded).eval()
     rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
     feeds = loaded.signature.feeds(rows)
-    proto = _onnx(shipped, feeds)
-    put_signature(proto, loaded.signature)
+    proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         run = components.load("engines", "onnxruntime")(temporary, threads=1)
@@ -61,6 +61,13 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
                 f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
             )
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
+
+
+def exported(model: Model, rows: Table) -> onnx.ModelProto:
+    """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
+    proto = _onnx(Shipped(model).eval(), model.signature.feeds(rows.take(np.arange(2))))
+    put_signature(proto, model.signature)
+    return proto
 
 
 def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fairweight import components
+from fairweight import components, surgery
 from fairweight.artifacts import read_weights, write_weights
 from fairweight.errors import InputError
 from fairweight.table import Signature, Table
@@ -87,7 +87,8 @@ class Model(nn.Module):
     """Encoder and body; rebuilt from `about` alone.
 
     Args:
-        about: signature, architecture and its options, as JSON.
+        about: signature, architecture and its options, as JSON; and where layers differ from what the architecture
+            builds, `ranks` of factorised ones and `shapes` of the body's tensors.
 
     Raises:
         InputError: the architecture does not fit the inputs.
@@ -106,6 +107,8 @@ class Model(nn.Module):
         options = {key: value for key, value in recipe.items() if key != "architecture"}
         build = components.load("architectures", recipe["architecture"])
         self.body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+        surgery.factorize(self.body, about.get("ranks", {}))
+        surgery.reshape(self.body, about.get("shapes", {}))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Input tensors in the order of `Signature.feeds` -> logits (n, classes)."""
@@ -137,3 +140,27 @@ class Model(nn.Module):
         except RuntimeError as error:
             raise InputError(f"{path} does not fit {about_path} ({error}); make both anew") from None
         return model.eval()
+
+
+def narrowed(about: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """The architecture of a description at the width that has nearest to this share of its parameters.
+
+    Raises:
+        InputError: the architecture has no option `width`.
+    """
+    stated = dict(about["architecture"])
+    if "width_factor" not in components.options("architectures", stated["architecture"]):
+        raise InputError(
+            f"architecture {stated['architecture']!r} has no option 'width_factor' to make it smaller with"
+        )
+
+    def parameters(width: float) -> int:
+        body = Model({**about, "architecture": stated | {"width_factor": width}}).body
+        return sum(p.numel() for p in body.parameters())
+
+    full = float(stated.get("width_factor", 1.0))
+    wanted, low, high = share * parameters(full), 0.0, full
+    for _ in range(16):
+        middle = (low + high) / 2
+        low, high = (middle, high) if parameters(middle) < wanted else (low, middle)
+    return stated | {"width_factor": min((low, high), key=lambda w: abs(parameters(w) - wanted))}

@@ -6,14 +6,16 @@ import numpy as np
 
 from fairweight import components
 from fairweight.adjusting import decisions
-from fairweight.artifacts import PARTS, read_split, read_table, write_predictions
+from fairweight.artifacts import PARTS, read_split, read_table, write_json, write_predictions
+from fairweight.checking import check
+from fairweight.cost import PeakMemory
 from fairweight.errors import InputError
 from fairweight.shipped import read_signature
 from fairweight.table import Table
 
 
 def predict(
-    *, model: str, table: str, split: str, destination: str, engine: str, batch_size: int, threads: int
+    *, model: str, table: str, split: str, destination: str, checks: str, engine: str, batch_size: int, threads: int
 ) -> None:
     """Run a shipped file on validation and test rows.
 
@@ -21,18 +23,27 @@ def predict(
         model: ONNX file.
         table, split: Parquet files of the data.
         destination: Parquet file to write.
+        checks: JSON file to write: what `checking.check` found, versions, and memory.
         engine: name of the engine.
         batch_size: rows a call; recorded, because dynamic int8 results can depend on it.
         threads: threads of the engine.
     """
     rows, part = _assessed(table, split)
-    run = components.load("engines", engine)(model, threads=threads)
     feeds = read_signature(model).feeds(rows)
+    memory = PeakMemory()
+    run = components.load("engines", engine)(model, threads=threads)
     outputs = [
         run({name: array[start : start + batch_size] for name, array in feeds.items()})
         for start in range(0, len(rows), batch_size)
     ]
     probabilities = np.concatenate(outputs)
+    peak = memory.grown()
+    module = components.module("engines", engine)
+    write_json(checks, {
+        "engine": engine, "engine_version": getattr(module, "VERSION", None), "threads": threads,
+        "precision": getattr(module, "PRECISION", "as stated in the file"), "inference_memory_bytes": peak,
+        **check(model, run, feeds, engine=engine, batch_size=batch_size),
+    })  # fmt: skip
     adjusted = decisions(model, probabilities[:, 1], rows.row, rows.groups, rows.group_levels)
     columns = {
         "row": rows.row,

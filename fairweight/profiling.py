@@ -88,7 +88,7 @@ def profile(
         for position in generator("profile", number).permutation(len(candidates)):
             candidates[position].visit()
         print(f"round {number + 1}/{rounds} over {len(candidates)} files and batch sizes")
-    module = __import__(f"fairweight.engines.{engine}", fromlist=["VERSION"]) if ":" not in engine else None
+    module = components.module("engines", engine)
     common = {
         "threads": threads,
         "rounds": rounds,

@@ -1,15 +1,16 @@
 """Pruning of a trained model, with finetuning under the masks."""
 
+import inspect
 from typing import Any
 
 import torch
 
-from fairweight import components
+from fairweight import components, surgery
 from fairweight.artifacts import write_rows
 from fairweight.errors import InputError
 from fairweight.models import Model
-from fairweight.randomness import integer
-from fairweight.training import CURVE, Data, fit
+from fairweight.trained import Trained
+from fairweight.training import CURVE, Data
 
 
 def prune(
@@ -24,28 +25,33 @@ def prune(
         model, about, curve: files to write; the curve has no rows where nothing is finetuned.
         recipe: `method` of pruning and its options.
         finetune: training recipe with the epochs of finetuning.
-        seed, variant: key of the order of rows.
+        seed, variant: key of the random streams.
 
     Raises:
-        InputError: the method takes a layer away entirely.
+        InputError: the method does not fit the network, or takes a layer away entirely.
     """
     pruned = Model.load(parent, parent_about)
+    before = surgery.shapes(pruned.body)
     options = {key: value for key, value in recipe.items() if key not in ("method", "finetune")}
+    method = components.load("pruning", recipe["method"])
+    network = Trained(pruned, Data.read(table, split, augmented), finetune, variant=variant, seed=seed)
     weights = {name: weight.detach() for name, weight in pruned.prunable().items()}
-    masks = components.load("pruning", recipe["method"])(weights, **options)
+    # a method that only looks at weights takes nothing else
+    given = [network] if "network" in inspect.signature(method).parameters else []
+    try:
+        masks = method(weights, *given, **options)
+    except InputError as error:
+        raise InputError(f"variants: {variant}: prune: {error}.") from None
     for name, mask in masks.items():
         if not mask.any():
             raise InputError(f"variants: {variant}: prune: nothing of layer {name!r} is left; lower the sparsity.")
-        with torch.no_grad():
-            pruned.get_parameter(f"body.{name}").mul_(mask)
-    history: list[dict[str, Any]] = []
-    if finetune["epochs"]:
-        data = Data.read(table, split, augmented)
-        torch.manual_seed(integer("initialise", variant, seed))  # for what an architecture draws while it trains
-        history = fit(pruned, data, finetune, order=integer("finetune", variant, seed), masks=masks)
-    pruned.save(model, about, sparsity=sparsity(pruned), pruning=recipe)
+    network.apply(masks)
+    network.train(masks, finetune["epochs"])
+    after = surgery.shapes(pruned.body)
+    smaller = {"shapes": after} if after != before else {}
+    pruned.save(model, about, sparsity=sparsity(pruned), pruning=recipe, **smaller)
     check_zeros(model, about, masks)
-    write_rows(curve, history, CURVE)
+    write_rows(curve, network.history, CURVE)
 
 
 def sparsity(model: Model) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Quantization of a shipped file, with the proof that it is quantized."""
 
+import functools
+import inspect
 import logging
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,13 @@ import onnx
 from fairweight import components
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
+from fairweight.export import exported
+from fairweight.models import Model
 from fairweight.randomness import generator
 from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators, put_signature, read_signature
+from fairweight.table import Signature, Table
+from fairweight.trained import Trained
+from fairweight.training import Data
 
 SMALLER = 3.0  # a file that is not so many times smaller is called partly quantized
 BATCH = 64
@@ -27,6 +34,8 @@ def quantize(
     recipe: dict[str, Any],
     seed: int,
     variant: str,
+    weights: dict[str, str] | None = None,
+    finetune: dict[str, Any] | None = None,
 ) -> None:
     """Quantize a parent's ONNX file.
 
@@ -37,6 +46,8 @@ def quantize(
         report: JSON file to write: method, size ratio, integer and float operators that run, verdict.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
+        weights: for a method that trains: `model` and `about` of the parent, and `augmented` rows.
+        finetune: for a method that trains: the training recipe of the root.
 
     Raises:
         InputError: too few rows to calibrate on, or a method left every operator in float.
@@ -52,9 +63,20 @@ def quantize(
         return [{name: array[start : start + BATCH] for name, array in feeds.items()} for start in starts]
 
     options = {key: value for key, value in recipe.items() if key != "method"}
+    method = components.load("quantization", recipe["method"])
+    # a method takes the further means that it names
+    wanted = inspect.signature(method).parameters
+    if "accuracy" in wanted:
+        validation = read_table(table).take(read_split(split)["validation"])
+        options["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
+    if "network" in wanted and weights and finetune:
+        loaded = Model.load(weights["model"], weights["about"])
+        data = Data.read(table, split, weights["augmented"])
+        options["network"] = Trained(loaded, data, finetune, variant=variant, seed=seed)
+        options["export"] = lambda path: path.write_bytes(exported(loaded, data.validation).SerializeToString())
     with atomic(destination) as temporary:
         try:
-            method = components.load("quantization", recipe["method"])(Path(parent), temporary, calibration, **options)
+            said = method(Path(parent), temporary, calibration, **options)
         except InputError as error:
             raise InputError(f"variants: {variant}: quantize: {error}.") from None
         proto = onnx.load(str(temporary))
@@ -62,9 +84,19 @@ def quantize(
         del proto.graph.value_info[:]  # shapes that the quantizer inferred for itself
         temporary.write_bytes(proto.SerializeToString())
         checks = check(parent, temporary)
-        if not checks["integer_operators"]:
-            raise InputError(f"variants: {variant}: quantize: method {method!r} left every operator in float.")
-    write_json(report, {"method": method, **checks})
+        about = said if isinstance(said, dict) else {"method": said}
+        if not checks["integer_operators"] and not checks["narrow_weights_share"]:
+            raise InputError(f"variants: {variant}: quantize: method {about['method']!r} left everything in float32.")
+    write_json(report, {**about, **checks})
+
+
+def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
+    """Accuracy of a file on some rows."""
+    run = components.load("engines", "onnxruntime")(path, threads=1)
+    feeds = signature.feeds(rows)
+    starts = range(0, len(rows), BATCH)
+    found = [run({name: array[i : i + BATCH] for name, array in feeds.items()}).argmax(axis=1) for i in starts]
+    return float((np.concatenate(found) == rows.label).mean())
 
 
 def check(parent: str, path: Path) -> dict[str, Any]:
@@ -74,11 +106,20 @@ def check(parent: str, path: Path) -> dict[str, Any]:
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    packed = counts["MatMulNBits"]
+    total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
+    narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
+    if ratio >= SMALLER and not floating:
+        verdict = "weights only" if packed and not integer else "quantized"
+    else:
+        verdict = "partly quantized" if small else "half precision"
     return {
         "integer_operators": integer,
+        "weight_only_operators": packed,
         "float_operators": floating,
-        "integer_weights_share": small / max(1, sum(w.size for w in weights.values())),
+        "integer_weights_share": small / total,
+        "narrow_weights_share": narrow / total,
         "size_ratio": ratio,
-        "verdict": "quantized" if ratio >= SMALLER and not floating else "partly quantized",
+        "verdict": verdict,
     }

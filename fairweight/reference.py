@@ -36,6 +36,10 @@ grid:
 Names (of datasets, augmentations, models, recipes, variants) are yours; they become folders, so they consist of
 letters, digits, `_`, `-`, `+` and single dots inside.
 
+`sparsity` and `channels` of `prune` and `energy` of `factorize` may be lists: `pruned: {from: dense, prune: {method: global_magnitude,
+sparsity: [0.5, 0.9]}}` stands for `pruned_0.5` and `pruned_0.9`, and a grid that names `pruned` means both. What is made from `pruned` is made
+from each.
+
 A component without options can be given by its bare name (`reader: idx`, `quantize: auto`). Instead of a name,
 `module:function` reaches a component in a module of your own that can be imported from the folder of the run.
 

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from fairweight import components
+from fairweight import components, curves
 from fairweight.errors import InputError
 
 SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
@@ -27,6 +27,10 @@ PLACES = (
     ("training/*/objective", "method", "objectives"),
     ("variants/*/prune", "method", "pruning"),
     ("variants/*/quantize", "method", "quantization"),
+    ("variants/*/factorize", "method", "factorizations"),
+    ("variants/*/distill", "method", "distillations"),
+    ("variants/*/distill/student", "architecture", "architectures"),
+    ("variants/*/encode", "method", "encodings"),
     ("variants/*/adjust", "method", "adjustments"),
 )
 
@@ -45,7 +49,7 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: one sentence for the first mistake, with the key and the legal values.
     """
-    resolved = copy.deepcopy(config)
+    resolved = curves.expand(copy.deepcopy(config))
     # a bare name is short for a component without options
     for path, key, _folder in PLACES:
         for holder, name, _place in _find(resolved, path.split("/")):
@@ -74,6 +78,10 @@ def _find(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[
 def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
     try:
         components.options(folder, name)
+        if extra := components.missing_extra(folder, name):
+            raise InputError(
+                f"{name!r} needs the optional extra {extra!r}, which is not installed; pip install 'fairweight[{extra}]'"
+            )
     except InputError as error:
         raise InputError(f"{': '.join(place)}: {error}.") from None
 
@@ -90,8 +98,19 @@ def component_schema(folder: str, name: str, key: str) -> Config:
     """JSON Schema of a recipe that names a component: its options, closed."""
     options = components.options(folder, name)
     properties: Config = {key: {"type": "string"}, **copy.deepcopy(options)}
-    if folder == "pruning":
-        properties["finetune"] = read_schema()["$defs"]["variant"]["properties"]["prune"]["properties"]["finetune"]
+    # what every method of an operation takes
+    operation = next(
+        (
+            path.split("/")[-1]
+            for path, named, f in PLACES
+            if f == folder and named == "method" and path.startswith("variants/")
+        ),
+        "",
+    )
+    definitions = read_schema()["$defs"]
+    stated = definitions["variant"]["properties"].get(operation, {})
+    for option, schema in stated.get("properties", {}).items():
+        properties[option] = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     for schema in properties.values():
         schema.pop("x-default", None)
     required = [option for option, schema in options.items() if not {"default", "x-default"} & set(schema)]

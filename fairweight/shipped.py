@@ -57,6 +57,15 @@ def operators(path: str | Path) -> Counter[str]:
 
 
 def sizes(path: str | Path) -> tuple[int, int]:
-    """(bytes of the file, bytes to transfer it with zstd at level 19)."""
-    data = Path(path).read_bytes()
-    return len(data), len(zstandard.ZstdCompressor(level=TRANSFER_LEVEL).compress(data))
+    """(bytes of the file, bytes to transfer it with zstd at level 19).
+
+    Where storage coding wrote the file that ships (`model.coded` beside it), it is that one's bytes.
+    """
+    coded = Path(path).with_name("model.coded")
+    data = (coded if coded.exists() else Path(path)).read_bytes()
+    return len(data), compressed_bytes(data)
+
+
+def compressed_bytes(data: bytes) -> int:
+    """Bytes that zstd makes of them at the level of transfer."""
+    return len(zstandard.ZstdCompressor(level=TRANSFER_LEVEL).compress(data))

@@ -13,13 +13,20 @@ from typing import Any
 from fairweight import components, energy
 from fairweight.errors import InputError
 
-OPERATIONS = ("train", "prune", "quantize", "adjust", "given")
+OPERATIONS = ("train", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
+# operations that make float weights, from which an ONNX file is exported; and those of them that train
+FLOAT = ("train", "prune", "factorize", "distill", "encode")
+SHIPPED = (*FLOAT, "quantize", "adjust")
+FINETUNED = ("prune", "factorize", "distill", "encode")
 # which operations can follow which: a quantized file has no float weights to prune or to quantize again
 PARENTS = {
     "train": (),
-    "prune": ("train", "prune"),
-    "quantize": ("train", "prune"),
-    "adjust": ("train", "prune", "quantize"),
+    "prune": FLOAT,
+    "factorize": ("train", "prune", "distill"),
+    "distill": FLOAT,
+    "encode": ("train", "prune", "factorize", "distill"),
+    "quantize": FLOAT,
+    "adjust": (*FLOAT, "quantize"),
     "given": (),
 }
 GIVEN = "given"  # stands for model and engine where scores come with the data
@@ -87,6 +94,8 @@ class Study:
             raise InputError(f"{place}: {operation!r} needs a parent; name it with 'from'.")
         if not PARENTS[operation] and parent is not None:
             raise InputError(f"{place}: {operation!r} takes no 'from'; it starts from data.")
+        if stated.get("parameters", 1) != 1 and operation != "train":
+            raise InputError(f"{place}: 'parameters' goes with 'train' only.")
         if stated.get("replicate") and operation != "train":
             raise InputError(f"{place}: 'replicate' goes with 'train' only.")
         return Variant(name, operation, stated, parent)
@@ -156,8 +165,8 @@ class Study:
         """Recipe of the root of a variant's lineage, with what the variant's own `finetune` changes."""
         root = self.root(variant)
         recipe = dict(self.config["training"][root.recipe["train"]])
-        prune = self.variants[variant].recipe.get("prune", {})
-        return recipe | prune.get("finetune", {})
+        own = self.variants[variant]
+        return recipe | own.recipe[own.operation].get("finetune", {}) if own.operation in FINETUNED else recipe
 
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
@@ -167,12 +176,17 @@ class Study:
 
     def _cells(self) -> list[Cell]:
         cells: set[Cell] = set()
+        self._seeds: dict[str, int] = {}  # model -> number of seeds
         for number, entry in enumerate(self.config["grid"], start=1):
             place = f"grid: entry {number}"
             _known(entry["dataset"], self.config["datasets"], f"{place}: dataset", "a dataset")
             for key, legal in (("augmentations", self.augmentations), ("models", self.config["models"])):
                 for name in entry[key]:
                     _known(name, legal, f"{place}: {key}", f"one of the {key}")
+            for model in entry["models"]:
+                seeds = min(entry["seeds"] or len(self.seeds), len(self.seeds))
+                if self._seeds.setdefault(model, seeds) != seeds:
+                    raise InputError(f"{place}: seeds: model {model!r} has {self._seeds[model]} in another entry.")
             for name in entry["variants"]:
                 _known(name, self.variants, f"{place}: variants", "a variant")
                 cells.update(self._cells_of(entry, name, place))
@@ -190,6 +204,28 @@ class Study:
             for model in entry["models"]
             for made in {variant, self.baseline(variant), *self.lineage(variant)}
             for engine in self.config["engines"]
+            if self.supports(engine, made) is None
+        ]
+
+    def supports(self, engine: str, variant: str) -> str | None:
+        """Why an engine cannot run a variant, or None."""
+        for name in self.lineage(variant):
+            made = self.variants[name]
+            stated = made.recipe[made.operation]
+            method = stated.get("method") if isinstance(stated, Mapping) else None
+            if reason := components.unsupported(engine, made.operation, method):
+                return reason
+        return None
+
+    @property
+    def left_out(self) -> list[dict[str, str]]:
+        """What engines of the study cannot run, and why."""
+        used = {c.variant for c in self.cells if c.engine != GIVEN}
+        return [
+            {"engine": engine, "variant": variant, "reason": reason}
+            for engine in self.config["engines"]
+            for variant in self.variants
+            if variant in used and (reason := self.supports(engine, variant))
         ]
 
     def _check_uses(self) -> None:
@@ -207,6 +243,7 @@ class Study:
             if attribute is not None:
                 place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
                 _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
+            self._check_width(cell)
             if operation == "adjust":
                 attribute = self.variants[cell.variant].recipe["adjust"]["attribute"]
                 place_ = f"variants: {cell.variant}: adjust: attribute"
@@ -219,6 +256,16 @@ class Study:
                 raise InputError(
                     f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
                 )
+
+    def _check_width(self, cell: Cell) -> None:
+        architecture = self.config["models"][cell.model]["architecture"]
+        if self.variants[cell.variant].recipe.get("parameters", 1) == 1:
+            return
+        if "width_factor" not in components.options("architectures", architecture):
+            raise InputError(
+                f"variants: {cell.variant}: parameters: architecture {architecture!r} of model {cell.model!r} has no "
+                "option 'width_factor' to make it smaller with."
+            )
 
     def _check_criteria(self) -> None:
         criteria = self.config["criteria"]
@@ -250,7 +297,7 @@ class Study:
         """(seed, cell) of everything that one comparison looks at."""
         same = (dataset, augmentation, model, engine)
         cells = [c for c in self.cells if (c.dataset, c.augmentation, c.model, c.engine) == same]
-        return [(seed, cell) for cell in cells for seed in self.seeds]
+        return [(seed, cell) for cell in cells for seed in self.seeds_of(cell)]
 
     @property
     def datasets(self) -> list[str]:
@@ -264,7 +311,7 @@ class Study:
 
     def seeds_of(self, cell: Cell) -> list[int]:
         """Seeds of a cell: given scores depend on none, so they are assessed once."""
-        return self.seeds[:1] if cell.engine == GIVEN else self.seeds
+        return self.seeds[: 1 if cell.engine == GIVEN else self._seeds[cell.model]]
 
     @property
     def profiles(self) -> list[dict[str, str]]:
@@ -274,7 +321,7 @@ class Study:
 
     def profiled(self, dataset: str, model: str, engine: str) -> list[tuple[int, Cell]]:
         """(seed, cell) of every shipped file that one profile measures."""
-        seeds = self.seeds[: self.config["profile"]["seeds"]]
+        seeds = self.seeds[: min(self.config["profile"]["seeds"], self._seeds[model])]
         wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
         return [(seed, cell) for seed in seeds for cell in wanted]
 

@@ -23,12 +23,22 @@ COMPARED = (
     "equalized_odds_difference",
 )
 PROFILED = {"latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s"}
-CHECKED = ("largest_difference", "method", "verdict", "size_ratio", "integer_operators", "float_operators")
+CHECKED = (
+    "largest_difference",
+    "method",
+    "verdict",
+    "size_ratio",
+    "integer_operators",
+    "float_operators",
+    "coded_bytes",
+    "zstd_bytes",
+)
 STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 
 def summarize(
     *, results: str, assessments: list[str], profiles: list[str], costs: list[str], curves: list[str], checks: list[str],
+    files: list[str],
     recipe: dict[str, Any], baselines: dict[str, str], lineages: dict[str, list[str]], destination: dict[str, str],
 ) -> None:  # fmt: skip
     """Write the tables of a study.
@@ -37,10 +47,12 @@ def summarize(
         results: the study's folder; paths below it are lineages.
         assessments, profiles, costs, curves, checks: files below it; checks are the reports of export and quantize and
             the descriptions of pruned models.
+        files: what was checked of every file in every engine.
         recipe: `energy` of the study file.
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
-        destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, measures
+        destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, files (a
+            row a file and engine), layers (sparsity of each), measures
             (a row a seed and measure), changes (the same against the baseline), variants (a row a measure: spread over
             seeds of both).
     """
@@ -50,6 +62,8 @@ def summarize(
         "curves": _gathered(curves, results),
         "profiles": _gathered(profiles, results),
         "checks": check_table(checks, results),
+        "files": file_table(files, results),
+        "layers": layer_table(files, results),
     }
     tables["measures"] = measures(tables, recipe, lineages)
     tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
@@ -91,6 +105,27 @@ def check_table(paths: list[str], results: str) -> pd.DataFrame:
         rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
     table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
     return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+
+
+FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")
+ENGINE = ("batch_difference", "engine_difference", "engine_agreement", "threads", "precision", "engine_version")
+
+
+def file_table(paths: list[str], results: str) -> pd.DataFrame:
+    """What was checked of every shipped file in every engine, one row each."""
+    rows = [{**lineage_of(p, results), **{k: read_json(p).get(k) for k in (*FILE, *ENGINE)}} for p in paths]
+    table = pd.DataFrame(rows, columns=["seed", *CELL, *FILE, *ENGINE])
+    return table.astype(dict.fromkeys((*FILE, *ENGINE[:3]), float))
+
+
+def layer_table(paths: list[str], results: str) -> pd.DataFrame:
+    """Share of zeros of each weight tensor of every file, one row each."""
+    rows = [
+        {**lineage_of(p, results), "position": n, "layer": layer, "sparsity": share}
+        for p in paths
+        for n, (layer, share) in enumerate(read_json(p)["layer_sparsity"].items())
+    ]
+    return pd.DataFrame(rows, columns=["seed", *CELL, "position", "layer", "sparsity"])
 
 
 def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.DataFrame:
@@ -157,7 +192,9 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
-    made = costs[costs["rule"].isin(["train", "prune", "export", "quantize", "adjust"])]
+    made = costs[
+        costs["rule"].isin(["train", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"])
+    ]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fairweight import components
 from fairweight.artifacts import read_augmented, read_split, read_table, write_rows
 from fairweight.errors import InputError
-from fairweight.models import Model
+from fairweight.models import Model, narrowed
 from fairweight.randomness import integer
 from fairweight.table import Signature, Table
 
@@ -93,7 +93,7 @@ class Data:
 
 def train(
     *, table: str, split: str, augmented: str, model: str, about: str, curve: str,
-    architecture: dict[str, Any], recipe: dict[str, Any], seed: int, replicate: int,
+    architecture: dict[str, Any], recipe: dict[str, Any], seed: int, replicate: int, parameters: float = 1.0,
 ) -> None:  # fmt: skip
     """Train a model from its initialisation.
 
@@ -103,6 +103,7 @@ def train(
         architecture: name and options of the architecture.
         recipe: the training recipe of the study file.
         seed, replicate: key of initialisation and order of rows.
+        parameters: share of the architecture's parameters that a narrower one is to have.
 
     Raises:
         InputError: the architecture does not fit the data.
@@ -110,6 +111,9 @@ def train(
     data = Data.read(table, split, augmented)
     torch.manual_seed(integer("initialise", seed, replicate))
     description = {"signature": Signature.fitted(data.training).to_dict(), "architecture": architecture}
+    if parameters < 1:
+        description["architecture"] = narrowed(description, parameters)
+        torch.manual_seed(integer("initialise", seed, replicate))
     built = Model(description)
     built.encoder.fit(data.training)
     history = fit(built, data, recipe, order=integer("order", seed, replicate))
@@ -118,9 +122,11 @@ def train(
 
 
 def fit(
-    model: Model, data: Data, recipe: dict[str, Any], *, order: int, masks: dict[str, Tensor] | None = None
-) -> list[dict[str, Any]]:
-    """Train a model's body in place and restore its best epoch by validation loss.
+    model: Model, data: Data, recipe: dict[str, Any], *, order: int, masks: dict[str, Tensor] | None = None,
+    constrain: Callable[[dict[str, nn.Parameter]], None] | None = None,
+    distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Train a model's body in place and restore its best epoch on validation rows.
 
     Args:
         model: its encoder is fitted and stays as it is.
@@ -128,6 +134,8 @@ def fit(
         recipe: the training recipe of the study file.
         order: seed of the order of rows.
         masks: name of a body's parameter -> boolean tensor; where False the weight is kept at zero.
+        constrain: is called with the body's parameters before each step, to change their gradients.
+        distillation: (features, logits, loss of the labels) of a batch -> the loss to learn by instead.
 
     Returns:
         The training curve, one entry an epoch (columns of CURVE; losses are means in nats).
@@ -140,18 +148,20 @@ def fit(
     training, validation = data.encoded(model, options.get("attribute"))
     prepare = components.load("objectives", recipe["objective"]["method"])
     objective = prepare(training.labels, training.groups, training.weights, **options)
+    if training.features.dim() == 4:
+        model.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take two thirds of the time
     parameters = dict(model.body.named_parameters())
     optimizer = _optimizer(recipe, parameters)
     schedule = _schedule(recipe, optimizer)
     shuffle = torch.Generator().manual_seed(order)
     history: list[dict[str, Any]] = []
-    best, best_epoch, state = float("inf"), 0, None
+    best, best_epoch, state = (float("inf"), float("inf")), 0, None
     for epoch in range(1, recipe["epochs"] + 1):
         started, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
         permutation = torch.randperm(len(training.labels), generator=shuffle)
         loss = _epoch(
             model.body, training, permutation.split(recipe["batch_size"]), optimizer,
-            objective, masks or {}, parameters,
+            objective, masks or {}, parameters, constrain, distillation,
         )  # fmt: skip
         schedule.step()
         validation_loss, accuracy = evaluate(model.body, validation)
@@ -167,13 +177,16 @@ def fit(
         print(
             f"epoch {epoch}/{recipe['epochs']}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}"
         )
-        if validation_loss < best:
-            best, best_epoch, state = validation_loss, epoch, copy.deepcopy(model.body.state_dict())
+        # equal errors are told apart by the loss; one that is not finite is never the best
+        reached = (1 - accuracy if recipe["select"] == "accuracy" else 0.0, validation_loss)
+        if np.isfinite(validation_loss) and reached < best:
+            best, best_epoch, state = reached, epoch, copy.deepcopy(model.body.state_dict())
         elif recipe["patience"] and epoch - best_epoch >= recipe["patience"]:
             break
     if state is None:
         raise InputError("training: the validation loss was never finite; lower the learning rate.")
     model.body.load_state_dict(state)
+    model.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     history[best_epoch - 1]["best"] = True
     return history
 
@@ -181,13 +194,21 @@ def fit(
 def _epoch(
     body: nn.Module, rows: Rows, batches: tuple[Tensor, ...], optimizer: torch.optim.Optimizer,
     objective: Callable[..., Tensor], masks: dict[str, Tensor], parameters: dict[str, nn.Parameter],
+    constrain: Callable[[dict[str, nn.Parameter]], None] | None,
+    distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None,
 ) -> float:  # fmt: skip
     body.train()
     total = 0.0
     for batch in batches:
-        loss = objective(body(rows.features[batch]), rows.labels[batch], rows.weights[batch], rows.groups[batch])
+        features = rows.features[batch]
+        logits = body(features)
+        loss = objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
+        if distillation:
+            loss = distillation(features, logits, loss)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if constrain:
+            constrain(parameters)
         optimizer.step()
         with torch.no_grad():
             for name, mask in masks.items():  # momentum would move a pruned weight even without a gradient

@@ -10,7 +10,7 @@ from fairweight import components
 from fairweight.code_version import ROOT, code_version
 from fairweight.errors import InputError
 from fairweight.schema import resolve
-from fairweight.study import GIVEN, OPERATIONS, Study, alternation, local_path
+from fairweight.study import FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
 
 try:
     config.update(resolve(config))
@@ -59,8 +59,9 @@ def code(script, files=(), **components):
 
 
 def architecture(wildcards):
-    """Name of the architecture of a model."""
-    return [config["models"][wildcards.model]["architecture"]]
+    """Names of the architectures of a model and of the students in a variant's lineage."""
+    stated = [config["variants"][v].get("distill", {}).get("student") for v in STUDY.lineage(wildcards.variant)]
+    return [recipe["architecture"] for recipe in [config["models"][wildcards.model], *filter(None, stated)]]
 
 
 def objective(wildcards):
@@ -73,10 +74,28 @@ def engine(wildcards):
     return [wildcards.engine]
 
 
+def torch_architecture(wildcards):
+    """Names of the architectures that an engine builds, if it runs PyTorch's weights."""
+    return architecture(wildcards) if wildcards.engine.startswith("torch") else []
+
+
 def quantization(wildcards):
     """Names of the quantization methods that a variant may run: `auto` chooses among all."""
     method = config["variants"][wildcards.variant]["quantize"]["method"]
     return components.names("quantization") if method == "auto" else [method]
+
+
+def what_trains(wildcards):
+    """What a quantization method that trains reads besides: the parent's weights, and rows."""
+    if config["variants"][wildcards.variant]["quantize"]["method"] != "qat":
+        return {}
+    folder = "<results>/seed-{seed}/{dataset}/{augmentation}"
+    made = parent(f"{folder}/{{model}}/{{variant}}/model")(wildcards)
+    return {
+        "model": f"{made}.safetensors",
+        "about": f"{made}.json",
+        "augmented": f"{folder}/augmented.parquet".format(**wildcards),
+    }
 
 
 def baseline(pattern):
@@ -110,7 +129,7 @@ def of_made(name, *operations):
     """A file of every variant, made by one of these operations, in every seed; engines share it."""
     made = STUDY.made_by(*operations)
     cells = [c for c in STUDY.cells if c.variant in made]
-    return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds))
+    return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds_of(c)))
 
 
 def first_files():
@@ -139,9 +158,9 @@ def costs():
             found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
             if c.engine != GIVEN:
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
-    for operation in ("train", "prune", "quantize", "adjust"):
+    for operation in SHIPPED:
         found += of_made(f"{operation}.cost.json", operation)
-    found += of_made("export.cost.json", "train", "prune")
+    found += of_made("export.cost.json", *FLOAT)
     given = STUDY.made_by("given")
     found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
     found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]

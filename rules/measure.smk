@@ -8,14 +8,15 @@ rule predict:
         split="<results>/seed-{seed}/{dataset}/split.parquet",
     output:
         predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        checks="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/checks.json",
         cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.cost.json",
     log:
         "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     wildcard_constraints:
-        variant=alternation(STUDY.made_by("train", "prune", "quantize", "adjust")),
+        variant=alternation(STUDY.made_by(*SHIPPED)),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
-        code=code("predict", engines=engine),
+        code=code("predict", engines=lambda w: {*engine(w), "onnxruntime"}, architectures=torch_architecture),
     message:
         "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:

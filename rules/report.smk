@@ -9,16 +9,20 @@ rule summarize:
         assessments=lambda w: of_cells("assessment.parquet"),
         profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
         costs=lambda w: costs(),
-        curves=lambda w: of_made("curve.parquet", "train", "prune"),
-        checks=lambda w: of_made("export.json", "train", "prune")
+        curves=lambda w: of_made("curve.parquet", *FLOAT),
+        checks=lambda w: of_made("export.json", *FLOAT)
         + of_made("quantize.json", "quantize")
-        + of_made("model.json", "prune"),
+        + of_made("encode.json", "encode")
+        + of_made("model.json", "prune", "factorize", "distill", "encode"),
+        files=lambda w: [f for f in of_cells("checks.json") if Path(f).parts[-3] not in STUDY.made_by("given")],
     output:
         assessments="<results>/summary/assessments.parquet",
         costs="<results>/summary/costs.parquet",
         curves="<results>/summary/curves.parquet",
         profiles="<results>/summary/profiles.parquet",
         checks="<results>/summary/checks.parquet",
+        files="<results>/summary/files.parquet",
+        layers="<results>/summary/layers.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         variants="<results>/summary/variants.parquet",
@@ -124,7 +128,7 @@ rule provenance:
 rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:8] + rules.decide.output[:4],
+        tables=rules.summarize.output[:10] + rules.decide.output[:4],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:

@@ -19,6 +19,7 @@ rule train:
         architecture=recipe("models", "{model}"),
         recipe=lambda w: STUDY.training_recipe(w.variant),
         replicate=lambda w: STUDY.replicate(w.variant),
+        parameters=lambda w: config["variants"][w.variant]["parameters"],
         code=code("train", architectures=architecture, objectives=objective),
     message:
         "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"

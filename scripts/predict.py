@@ -7,6 +7,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         table=snakemake.input.table,
         split=snakemake.input.split,
         destination=snakemake.output.predictions,
+        checks=snakemake.output.checks,
         engine=snakemake.wildcards.engine,
         batch_size=snakemake.params.batch_size,
         threads=snakemake.threads,

@@ -11,4 +11,6 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         recipe=snakemake.params.recipe,
         seed=int(snakemake.wildcards.seed),
         variant=snakemake.wildcards.variant,
+        weights={k: snakemake.input.get(k) for k in ("model", "about", "augmented")},
+        finetune=snakemake.params.finetune,
     )

@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         profiles=list(snakemake.input.profiles),
         costs=list(snakemake.input.costs),
         curves=list(snakemake.input.curves),
+        files=snakemake.input.files,
         checks=list(snakemake.input.checks),
         recipe=snakemake.params.recipe,
         baselines=snakemake.params.baselines,

@@ -13,4 +13,5 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         recipe=snakemake.params.recipe,
         seed=int(snakemake.wildcards.seed),
         replicate=snakemake.params.replicate,
+        parameters=snakemake.params.parameters,
     )

@@ -4,16 +4,19 @@ import math
 
 from torch import nn
 
-OPTIONS: dict[str, dict[str, object]] = {}
+OPTIONS = {
+    "width_factor": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Factor of the widths of the hidden layers."},
+}  # fmt: skip
 
 
-def build(features: tuple[int, ...], classes: int) -> nn.Module:
-    """Fully connected, 266,610 parameters for 28x28 images and 10 classes."""
+def build(features: tuple[int, ...], classes: int, *, width_factor: float = 1.0) -> nn.Module:
+    """Fully connected, 266,610 parameters for 28x28 images, 10 classes and width_factor 1."""
+    first, second = (max(1, round(units * width_factor)) for units in (300, 100))
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(math.prod(features), 300),
+        nn.Linear(math.prod(features), first),
         nn.ReLU(),
-        nn.Linear(300, 100),
+        nn.Linear(first, second),
         nn.ReLU(),
-        nn.Linear(100, classes),
+        nn.Linear(second, classes),
     )

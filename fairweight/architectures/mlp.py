@@ -7,12 +7,13 @@ from torch import nn
 
 OPTIONS = {
     "hidden": {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "default": [128], "description": "Widths of the hidden layers."},
+    "width_factor": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Factor of those widths."},
 }  # fmt: skip
 
 
-def build(features: tuple[int, ...], classes: int, *, hidden: list[int]) -> nn.Module:
+def build(features: tuple[int, ...], classes: int, *, hidden: list[int], width_factor: float = 1.0) -> nn.Module:
     """Linear layers of the given widths with ReLU between them; 784-128-10 for 28x28 images and `hidden: [128]`."""
-    widths = [math.prod(features), *hidden]
+    widths = [math.prod(features), *(max(1, round(units * width_factor)) for units in hidden)]
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in itertools.pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]

@@ -8,6 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 VERSION = onnxruntime.__version__
+UNSUPPORTED = {"given": "given scores are in no file"}
 
 Feeds = dict[str, NDArray[np.generic]]
 
@@ -33,8 +34,3 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         return probabilities
 
     return run
-
-
-def supports(operation: str) -> str | None:
-    """Why this engine cannot run what an operation makes, or None: it runs every ONNX file."""
-    return None if operation in ("train", "prune", "quantize", "adjust") else f"{operation} makes no ONNX file"

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-
-from fairweight.errors import InputError
+from fairweight.staticint8 import quantize_file
 
 OPTIONS = {
     "ranges": {"enum": ["minmax", "entropy", "percentile"], "default": "minmax", "description": "How ranges of activations are found."},
@@ -14,23 +12,6 @@ OPTIONS = {
     "per_channel": {"type": "boolean", "default": True, "description": "One scale for each output channel instead of one for each tensor."},
     "reduce_range": {"type": "boolean", "default": False, "description": "7-bit weights, for processors without VNNI."},
 }  # fmt: skip
-
-METHODS = {
-    "minmax": CalibrationMethod.MinMax,
-    "entropy": CalibrationMethod.Entropy,
-    "percentile": CalibrationMethod.Percentile,
-}
-FEWEST_ROWS = 32
-# the encoding in front of the network (standardisation, one-hot) stays in float
-QUANTIZED = ["Conv", "Gemm", "MatMul", "MaxPool"]
-
-
-class _Rows(CalibrationDataReader):  # type: ignore[misc]
-    def __init__(self, feeds: list[dict[str, Any]]) -> None:
-        self.feeds = iter(feeds)
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self.feeds, None)
 
 
 def quantize(
@@ -54,19 +35,5 @@ def quantize(
         InputError: there are too few training rows to find ranges with.
     """
     feeds = calibration(calibration_rows)
-    found = sum(len(next(iter(batch.values()))) for batch in feeds)
-    if found < FEWEST_ROWS:
-        raise InputError(f"static calibration takes {FEWEST_ROWS} training rows or more, and there are {found}")
-    quantize_static(
-        source,
-        destination,
-        _Rows(feeds),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=QUANTIZED,
-        per_channel=per_channel,
-        reduce_range=reduce_range,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        calibrate_method=METHODS[ranges],
-    )
+    quantize_file(source, destination, feeds, ranges=ranges, per_channel=per_channel, reduce_range=reduce_range)
     return "static"

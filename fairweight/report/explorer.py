@@ -13,6 +13,7 @@ from IPython.display import HTML
 from fairweight.report.page import missing, with_spread
 from fairweight.report.palette import COLOURS
 from fairweight.report.results import Results, where
+from fairweight.study import OPERATIONS
 from fairweight.summaries import CELL
 
 # measure -> words, unit, scale, digits; in this order in the lists
@@ -47,7 +48,6 @@ STYLE = (
 )
 EVERY = "all"
 MOST_LABELS = 16  # points with a name beside them; more would cover each other
-OPERATIONS = ("train", "prune", "quantize", "factorize", "distill", "encode", "adjust", "given")
 
 
 def explorer(results: Results) -> HTML | None:

@@ -10,8 +10,8 @@ import pandas as pd
 from fairweight.artifacts import read_frame, read_json
 
 TABLES = (
-    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "power", "profiles"),
-    *("slices", "variants"),
+    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
+    *("power", "profiles", "slices", "variants"),
 )
 
 
@@ -33,6 +33,8 @@ class Results:
     criteria: pd.DataFrame
     curves: pd.DataFrame
     decisions: pd.DataFrame
+    files: pd.DataFrame
+    layers: pd.DataFrame
     power: pd.DataFrame
     profiles: pd.DataFrame
     slices: pd.DataFrame

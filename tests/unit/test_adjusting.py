@@ -70,6 +70,7 @@ def adjusted(study, recipe=RECIPE, name="fair"):
 def predictions(study, model, name):
     predict(
         model=model, table=study.data["table"], split=study.data["split"], destination=study.path(f"{name}.predictions"),
+            checks=study.path(f"{name}.checks"),
         engine="onnxruntime", batch_size=64, threads=1,
     )  # fmt: skip
     return read_predictions(study.path(f"{name}.predictions"))[0]

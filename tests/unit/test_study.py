@@ -1,5 +1,7 @@
 """Mistakes in a study file are told in one sentence that names the key and what is legal."""
 
+import importlib.util
+
 import pytest
 import yaml
 from studies import DELETE, tiny
@@ -56,7 +58,11 @@ MISTAKES = {
     ),
     "quantized parent": (
         dict(variants__pruned50__from="int8"),
-        ["variants: pruned50: from", "'int8' is made by 'quantize'", "train or prune"],
+        [
+            "variants: pruned50: from",
+            "'int8' is made by 'quantize'",
+            "train or prune or factorize or distill or encode",
+        ],
     ),
     "two operations": (dict(variants__dense__prune=PRUNE), ["variants: dense", "train and prune", "exactly one"]),
     "no operation": (dict(variants__int8={"from": "dense"}), ["variants: int8", "no operation"]),
@@ -130,12 +136,53 @@ MISTAKES = {
         dict(criteria={"attributes": ["gender"]}),
         ["criteria: attributes", "'gender'", "age, sex"],
     ),
+    "engine of an absent extra": (
+        dict(engines=["openvino"]),
+        ["engines: 'openvino' needs the optional extra 'openvino'", "pip install 'fairweight[openvino]'"],
+    ),
+    "quantization of an absent extra": (
+        dict(variants__int8__quantize="openvino"),
+        ["variants: int8: quantize: 'openvino' needs the optional extra 'openvino'"],
+    ),
+    "a whole layer": (
+        dict(variants__pruned50__prune={"method": "layer_magnitude", "sparsity": {"1.weight": 1.0}}),
+        ["variants: pruned50: prune: sparsity", "1.0"],
+    ),
+    "one of a curve out of range": (
+        dict(variants__pruned50__prune={"method": "global_magnitude", "sparsity": [0.5, 1.0]}),
+        ["variants: pruned50_1.0: prune: sparsity", "1.0"],
+    ),
+    "calibration with too few rows": (
+        dict(variants__int8__quantize={"method": "static", "calibration_rows": 8}),
+        ["variants: int8: quantize: calibration_rows", "8", "minimum"],
+    ),
+    "quantization of a quantized parent": (
+        dict(variants__twice={"from": "int8", "quantize": "auto"}),
+        ["variants: twice: from", "'int8' is made by 'quantize'"],
+    ),
+    "a student without an architecture": (
+        dict(variants__pruned50={"from": "dense", "distill": {"method": "soft_labels"}}),
+        ["variants: pruned50: distill", "'student' is missing"],
+    ),
+    "a narrow network of an architecture without width": (
+        dict(
+            models__mlp={"architecture": "logistic_regression"},
+            variants__dense={"train": "standard", "parameters": 0.5},
+        ),
+        ["variants: dense: parameters", "logistic_regression", "'width_factor'"],
+    ),
+    "parameters of a pruned variant": (
+        dict(variants__pruned50={"from": "dense", "prune": PRUNE, "parameters": 0.5}),
+        ["variants: pruned50: 'parameters' goes with 'train' only"],
+    ),
     "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_is_told_in_one_sentence(mistake):
+def test_mistake_is_told_in_one_sentence(mistake, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in ("openvino", "nncf") else found(n, *a))
     changes, told = MISTAKES[mistake]
     with pytest.raises(InputError) as caught:
         Study(resolve(tiny(**changes)))
@@ -191,3 +238,31 @@ def test_an_alternation_matches_its_names_and_nothing_else():
     assert re.fullmatch(alternation(["a.b", "c"]), "a.b")
     assert not re.fullmatch(alternation(["a.b", "c"]), "axb")
     assert not re.match(alternation([]), "")
+
+
+def test_a_list_of_sparsities_is_a_curve_and_so_is_what_is_made_from_it():
+    prune = {"method": "global_magnitude", "sparsity": [0.5, 0.9]}
+    study = Study(
+        resolve(
+            tiny(
+                variants__pruned50={"from": "dense", "prune": prune},
+                variants__small={"from": "pruned50", "quantize": "auto"},
+                grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["small"]}],
+            )
+        )
+    )
+    assert study.lineage("small_0.9") == ["small_0.9", "pruned50_0.9", "dense"]
+    assert {c.variant for c in study.cells} == {"dense", "pruned50_0.5", "pruned50_0.9", "small_0.5", "small_0.9"}
+    assert study.variants["pruned50_0.9"].recipe["prune"]["sparsity"] == 0.9
+
+
+def test_what_an_engine_cannot_run_is_left_out_and_told():
+    study = Study(resolve(tiny(engines=["onnxruntime", "torch_eager"])))
+    made = {(c.variant, c.engine) for c in study.cells}
+    assert ("int8", "onnxruntime") in made and ("dense", "torch_eager") in made and ("int8", "torch_eager") not in made
+    assert [(entry["engine"], entry["variant"]) for entry in study.left_out] == [("torch_eager", "int8")]
+
+
+def test_a_grid_may_state_fewer_seeds():
+    study = Study(resolve(tiny(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int8"], "seeds": 1}])))
+    assert [study.seeds_of(c) for c in study.cells] == [[0]] * 2

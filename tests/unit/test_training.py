@@ -23,7 +23,7 @@ from fairweight.training import train
 
 RECIPE = {
     "epochs": 4, "optimizer": "adam", "learning_rate": 0.01, "schedule": "constant", "momentum": 0.9,
-    "weight_decay": 0.0, "batch_size": 32, "patience": None, "objective": {"method": "standard"},
+    "weight_decay": 0.0, "batch_size": 32, "patience": None, "select": "loss", "objective": {"method": "standard"},
 }  # fmt: skip
 MLP = {"architecture": "mlp", "hidden": [32, 16]}
 
@@ -55,7 +55,7 @@ class Study:
         train(**self.data, **outputs, architecture=self.architecture, recipe=recipe, **keys)
         return Model.load(outputs["model"], outputs["about"])
 
-    def prune(self, name="pruned", epochs=2, sparsity=0.8, **changes):
+    def prune(self, name="pruned", epochs=2, sparsity=0.8, recipe=None, **changes):
         outputs = {
             "model": self.path(f"{name}.st"),
             "about": self.path(f"{name}.json"),
@@ -63,7 +63,7 @@ class Study:
         }
         prune(
             parent=self.path("dense.st"), parent_about=self.path("dense.json"), **self.data, **outputs,
-            recipe={"method": "global_magnitude", "sparsity": sparsity, "finetune": {}},
+            recipe=recipe or {"method": "global_magnitude", "sparsity": sparsity, "finetune": {}},
             finetune=RECIPE | {"epochs": epochs} | changes, seed=0, variant="pruned",
         )  # fmt: skip
         return Model.load(outputs["model"], outputs["about"])
@@ -79,7 +79,8 @@ class Study:
         quantize(
             parent=self.path("dense.onnx"), table=self.data["table"], split=self.data["split"],
             destination=self.path(f"{name}.onnx"), report=self.path(f"{name}.quantize.json"),
-            recipe=recipe, seed=0, variant=name,
+            recipe=recipe, seed=0, variant=name, finetune=RECIPE,
+            weights={"model": self.path("dense.st"), "about": self.path("dense.json"), "augmented": self.data["augmented"]},
         )  # fmt: skip
         return self.path(f"{name}.onnx"), read_json(self.path(f"{name}.quantize.json"))
 

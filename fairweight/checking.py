@@ -1,0 +1,127 @@
+"""What is checked of every shipped file in every engine: what is in it, what it computes, and whether it always says the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from fairweight import components
+from fairweight.errors import InputError
+from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators
+
+REFERENCE = "onnxruntime"  # the engine that the others must agree with
+ROWS = 256
+TOLERANCE = 1e-3  # largest difference of a probability between engines, for float32 files
+AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
+NARROW = (np.int8, np.uint8, np.float16)
+
+Feeds = dict[str, np.ndarray[Any, Any]]
+Run = Callable[[Feeds], np.ndarray[Any, Any]]
+
+
+def check(path: str | Path, run: Run, feeds: Feeds, *, engine: str, batch_size: int) -> dict[str, Any]:
+    """Checks of one file in one engine.
+
+    Args:
+        path: ONNX file.
+        run: the file, loaded in the engine.
+        feeds: input tensors (n, ...); the first ROWS rows are used.
+        engine: its name.
+        batch_size: rows a call when the file is assessed.
+
+    Raises:
+        InputError: the engine disagrees with onnxruntime beyond the tolerance.
+    """
+    proto = onnx.load(str(path))
+    some = {name: array[:ROWS] for name, array in feeds.items()}
+    number = len(next(iter(some.values())))
+    whole = _batched(run, some, batch_size)
+    single = _batched(run, some, 1)
+    counts = operators(path)
+    integer, floating = (
+        sum(counts[name] for name in of) for of in (INTEGER_OPERATORS | {"MatMulNBits"}, FLOAT_OPERATORS)
+    )
+    return {
+        **contents(proto),
+        "macs": macs(proto),
+        "integer_share": integer / (integer + floating) if integer + floating else None,
+        "batch_invariant_share": float((whole.argmax(1) == single.argmax(1)).mean()),
+        "batch_difference": float(np.abs(whole - single).max()),
+        "checked_rows": number,
+        **(_agreement(path, proto, whole, some, engine, batch_size) if engine != REFERENCE else {}),
+    }
+
+
+def _batched(run: Run, feeds: Feeds, size: int) -> np.ndarray[Any, Any]:
+    number = len(next(iter(feeds.values())))
+    return np.concatenate([run({k: a[i : i + size] for k, a in feeds.items()}) for i in range(0, number, size)])
+
+
+def _agreement(
+    path: str | Path, proto: onnx.ModelProto, found: np.ndarray[Any, Any], feeds: Feeds, engine: str, batch_size: int
+) -> dict[str, Any]:
+    expected = _batched(components.load("engines", REFERENCE)(path, threads=1), feeds, batch_size)
+    difference = float(np.abs(found - expected).max())
+    same = float((found.argmax(1) == expected.argmax(1)).mean())
+    narrow = any(numpy_helper.to_array(t).dtype in NARROW for t in proto.graph.initializer)
+    if (narrow and same < AGREEMENT) or (not narrow and not difference <= TOLERANCE):
+        raise InputError(
+            f"{path}: {engine} and {REFERENCE} disagree: probabilities by {difference:.2g} (tolerance {TOLERANCE:g} for "
+            f"float32), {same:.1%} of predictions equal (at least {AGREEMENT:.0%} for narrower files)."
+        )
+    return {"engine_difference": difference, "engine_agreement": same}
+
+
+def contents(proto: onnx.ModelProto) -> dict[str, Any]:
+    """Parameters of a file, and the share of zeros of each weight tensor and of all of them together."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+    weights = {name: a for name, a in arrays.items() if a.ndim >= 2}
+    total = sum(a.size for a in weights.values())
+    zeros = {name: int(np.count_nonzero(a == 0)) for name, a in weights.items()}
+    return {
+        "parameters": int(sum(a.size for a in arrays.values() if a.ndim >= 1)),
+        "nonzero_weights": total - sum(zeros.values()),
+        "layer_sparsity": {name: zeros[name] / a.size for name, a in weights.items()},
+    }
+
+
+def macs(proto: onnx.ModelProto) -> int | None:
+    """Multiplications of a weight with an input for one row, zeros counted; None where a shape is not known."""
+    try:
+        shaped = onnx.shape_inference.infer_shapes(proto)
+    except onnx.shape_inference.InferenceError:
+        return None
+    shapes = {
+        value.name: [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
+        for value in [*shaped.graph.value_info, *shaped.graph.output, *shaped.graph.input]
+    }
+    weights = {t.name: list(t.dims) for t in proto.graph.initializer}
+    # a quantized weight is found behind the node that widens it
+    for node in proto.graph.node:
+        if node.op_type in ("DequantizeLinear", "Cast") and node.input[0] in weights:
+            weights[node.output[0]] = weights[node.input[0]]
+    total = 0
+    for node in proto.graph.node:
+        if node.op_type not in ("Conv", "Gemm", "MatMul", "MatMulInteger", "ConvInteger", "MatMulNBits"):
+            continue
+        if node.op_type == "MatMulNBits":
+            about = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            total += about["K"] * about["N"]
+            continue
+        weight, output = weights.get(node.input[1]), shapes.get(node.output[0])
+        if node.op_type.startswith("MatMul") and weight is None:
+            return None
+        if weight is None:
+            return None
+        positions = 1
+        if node.op_type.startswith("Conv"):
+            if output is None:
+                return None
+            positions = int(np.prod(output[2:]))
+        if node.op_type.startswith("MatMul") and output is not None and len(output) > 2:
+            positions = int(np.prod(output[1:-1]))
+        total += int(np.prod(weight)) * positions
+    return total
