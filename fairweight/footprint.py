@@ -8,7 +8,7 @@ import pandas as pd
 
 from fairweight.report.results import where
 
-MAKING = ("train", "prune", "export", "quantize", "adjust")
+MAKING = ("train", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust")
 SHARED = ("split", "augment")
 
 
