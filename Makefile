@@ -37,6 +37,11 @@ paper: .venv/installed ## Write what an article takes from a study, and compile 
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- $(if $(shell command -v latexmk),article,paper)
 	@command -v latexmk > /dev/null || echo "latexmk is not installed: the article is not compiled."
 
+.PHONY: snakemake-report
+snakemake-report: .venv/installed ## Write Snakemake's own report of a study (results/snakemake-report.zip).
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- all paper
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- all paper --report results/snakemake-report.zip
+
 .PHONY: cards
 cards: .venv/installed ## Write model cards and data cards, in folders that a model hub takes.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- cards

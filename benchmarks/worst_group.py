@@ -75,7 +75,7 @@ def trial(
 
 def main() -> None:
     """Print the table."""
-    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     print(f"{trials} trials; a share of 0.05 has a standard error of {np.sqrt(0.05 * 0.95 / trials):.3f}")
     print("seeds churn seed_sd  " + "  ".join(f"{rule:>6}" for rule in RULES))
     for seeds in [int(s) for s in sys.argv[2:]] or [3, 6, 8]:

@@ -13,8 +13,20 @@ rule paper:
         methods="<results>/paper/methods.tex",
         findings="<results>/paper/findings.tex",
         exhibits="<results>/paper/exhibits.tex",
-        tables=directory("<results>/paper/tables"),
-        figures=directory("<results>/paper/figures"),
+        tables=report(
+            directory("<results>/paper/tables"),
+            patterns=["{table}.csv"],
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        figures=report(
+            directory("<results>/paper/figures"),
+            patterns=["{figure}.svg"],
+            caption="captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
         cost="<results>/paper/paper.cost.json",
     log:
         "<logs>/paper.log",

@@ -152,7 +152,12 @@ rule report:
         notebooks=collect("<results>/report/notebooks/{concern}.ipynb", concern=CONCERNS),
         provenance="<results>/summary/provenance.json",
     output:
-        html="<results>/report/report.html",
+        html=report(
+            "<results>/report/report.html",
+            caption="captions/report.rst",
+            category="Report",
+            labels={"what": "the whole"},
+        ),
         cost="<results>/report/report.cost.json",
     log:
         "<logs>/report.log",

@@ -96,6 +96,14 @@ def test_changing_the_study_changes_the_article(made):
     assert f"{again.loc['energy', 'text']}kJ" in changed and f"{numbers.loc['energy', 'text']}kJ" not in changed
 
 
+def test_snakemakes_own_report_has_the_page_figures_and_tables(made):
+    made.snakemake("study.yaml", "--report", "report.zip", "--", "all", "paper")
+    names = {Path(name).name for name in zipfile.ZipFile(made.folder / "report.zip").namelist()}
+    assert {"report.html", "adult-trade-off.svg", "adult-variants.csv", "costs.csv"} <= names
+    page = zipfile.ZipFile(made.folder / "report.zip").read("report/report.html").decode()
+    assert "of the study tiny" in page and "Figures" in page and "Tables" in page
+
+
 # ---- the cards
 
 
