@@ -40,7 +40,7 @@ STYLE = (
     "<style>#explorer { display: flex; flex-direction: column-reverse; width: 100%; }"
     "#explorer .vega-bindings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .3rem 1.2rem;"
     " margin-bottom: .8rem; font-size: .9rem; }"
-    "#explorer .vega-bind label { display: flex; gap: .5rem; align-items: baseline; justify-content: space-between; min-width: 0; }"
+    "#explorer .vega-bind label { display: flex; gap: .5rem; align-items: baseline; justify-content: space-between; min-width: 0; overflow-wrap: normal; }"
     "#explorer .vega-bind select { max-width: 14rem; min-width: 0; flex: 0 1 14rem; font: inherit; }"
     "#vg-tooltip-element { position: fixed; z-index: 9; background: #fff; color: #1b1f24; border: 1px solid #8b939b;"
     " padding: .5rem .7rem; font-size: .85rem; visibility: hidden; } #vg-tooltip-element.visible { visibility: visible; }"
