@@ -11,9 +11,9 @@ from fairweight.attribution import Shares
 from fairweight.ledger import by_rule, read_ledger
 from fairweight.metering import meter
 from fairweight.statistics.break_even import break_even
+from fairweight.summaries import CELL
 
 BUSY_CORES = 0.2  # more than that is no idle machine
-CELL = ["dataset", "augmentation", "model", "variant"]
 
 
 def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
@@ -75,12 +75,12 @@ def repayments(changes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     made = changes[changes["measure"] == "making_cpu_s"]
     used = changes[changes["measure"] == "cpu_s_per_1000"]
-    for key, per_use in used.groupby([*CELL, "engine", "batch_size"], dropna=False):
-        cell = dict(zip([*CELL, "engine", "batch_size"], key, strict=True))
-        same = (made[[*CELL, "engine"]] == [cell[name] for name in [*CELL, "engine"]]).all(axis=1)
+    for key, per_use in used.groupby([*CELL, "batch_size"], dropna=False):
+        cell = dict(zip([*CELL, "batch_size"], key, strict=True))
+        same = (made[CELL] == [cell[name] for name in CELL]).all(axis=1)
         found = break_even(made.loc[same, "value"].to_numpy(), -per_use["value"].to_numpy() / 1000)
         rows.append({**cell, **found})
-    columns = [*CELL, "engine", "batch_size", "status", "uses", "low", "high"]
+    columns = [*CELL, "batch_size", "status", "uses", "low", "high"]
     return pd.DataFrame(rows, columns=columns).rename(columns={"uses": "predictions"})
 
 

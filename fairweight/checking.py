@@ -112,8 +112,6 @@ def macs(proto: onnx.ModelProto) -> int | None:
             total += about["K"] * about["N"]
             continue
         weight, output = weights.get(node.input[1]), shapes.get(node.output[0])
-        if node.op_type.startswith("MatMul") and weight is None:
-            return None
         if weight is None:
             return None
         positions = 1

@@ -125,13 +125,13 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
     becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
     """
-    name = str(_parsed(study).get("name"))
+    stated = _parsed(study)
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     _wait_for(descriptor)
-    folder = Path("results") / name / "ledger"
+    folder = Path("results") / str(stated.get("name")) / "ledger"
     if not {"-n", "--dry-run", "--dryrun"} & set(further):
-        _start_sampler(folder.with_name("meter"), study)
+        _start_sampler(folder.with_name("meter"), stated.get("energy"))
     os.environ[RUN] = uuid.uuid4().hex
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, os.environ[RUN].encode(), 0)
@@ -146,13 +146,12 @@ def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
     os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
 
 
-def _start_sampler(folder: Path, study: Path) -> None:
+def _start_sampler(folder: Path, energy: Any) -> None:
     """Start this node's one sampler where a meter can be read, and wait while it measures the idle node.
 
     It ends by itself when this process, which becomes Snakemake, has ended.
     """
-    stated: Any = _parsed(study).get("energy") or {}
-    command = (stated.get("meter_command") if isinstance(stated, dict) else None) or []
+    command = (energy.get("meter_command") if isinstance(energy, dict) else None) or []
     if not (isinstance(command, list) and all(isinstance(word, str) for word in command)):
         return  # the schema tells it
     arguments = [

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from fairweight.report.results import where
+from fairweight.study import SHIPPED
 
-MAKING = ("train", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust")
+MAKING = (*SHIPPED, "export")
 SHARED = ("split", "augment")
 
 

@@ -103,12 +103,17 @@ class Model(nn.Module):
         else:
             sizes = [len(levels) for levels in self.signature.categorical.values()]
             self.encoder = TabularEncoder(len(self.signature.numeric), sizes)
-        recipe = about["architecture"]
-        options = {key: value for key, value in recipe.items() if key != "architecture"}
-        build = components.load("architectures", recipe["architecture"])
-        self.body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+        self.body = self.new_body()
         surgery.factorize(self.body, about.get("ranks", {}))
         surgery.reshape(self.body, about.get("shapes", {}))
+
+    def new_body(self) -> nn.Module:
+        """A body as the architecture builds and initialises it."""
+        recipe = self.about["architecture"]
+        options = {key: value for key, value in recipe.items() if key != "architecture"}
+        build = components.load("architectures", recipe["architecture"])
+        body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+        return body
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Input tensors in the order of `Signature.feeds` -> logits (n, classes)."""

@@ -9,7 +9,7 @@ State = dict[str, Tensor]
 
 
 class Network(Protocol):
-    """A trained body and the data that it was trained on; `pruned.Trained` is one."""
+    """A trained body and the data that it was trained on; `trained.Trained` is one."""
 
     body: nn.Module
     example: Tensor  # features of two training rows

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fairweight import components
 from fairweight.models import Model
 from fairweight.network import State
 from fairweight.randomness import integer
@@ -125,8 +124,4 @@ class Trained:
 
     def _initialised(self, seed: int) -> nn.Module:
         torch.manual_seed(seed)
-        recipe = self.model.about["architecture"]
-        options = {key: value for key, value in recipe.items() if key != "architecture"}
-        build = components.load("architectures", recipe["architecture"])
-        body: nn.Module = build(tuple(self.model.encoder.features), len(self.model.signature.classes), **options)
-        return body
+        return self.model.new_body()

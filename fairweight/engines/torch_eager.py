@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fairweight.models import Model
+from fairweight.torchrun import Feeds, probabilities, weights_beside
 
 VERSION = torch.__version__
 UNSUPPORTED = {
@@ -15,8 +15,6 @@ UNSUPPORTED = {
     "quantize": "PyTorch runs the float weights that a file was exported from, and a quantized file has none",
     "adjust": "thresholds by group stand in the ONNX file",
 }
-
-Feeds = dict[str, NDArray[np.generic]]
 
 
 def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
@@ -29,11 +27,4 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     Returns:
         A function from input tensors by name to probabilities (n, classes).
     """
-    torch.set_num_threads(threads)
-    model = Model.load(str(Path(path).with_suffix(".safetensors")), str(Path(path).with_suffix(".json")))
-
-    def run(feeds: Feeds) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return torch.softmax(model(*(torch.from_numpy(a) for a in feeds.values())), dim=1).numpy()
-
-    return run
+    return probabilities(weights_beside(path, threads))

@@ -9,7 +9,6 @@ import pandas as pd
 from fairweight.report.results import Results, where
 from fairweight.statistics.crossed import estimate
 
-CELL = ("dataset", "augmentation", "model", "variant", "engine")
 GAPS = ("worst_group_accuracy", "accuracy_difference", "equalized_odds_difference", "demographic_parity_difference")
 
 

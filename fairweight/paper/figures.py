@@ -15,14 +15,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fairweight.artifacts import atomic
+from fairweight.report import palette
 from fairweight.report.page import missing
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
 
 WIDTH = 3.35  # inches: a column of the common two-column layouts
-# Okabe & Ito 2008: told apart with every kind of colour vision; the marker tells the same again
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8B6F00"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 FLOOR = "#d5d9dd"
 # for letters that DejaVu lacks, where they are installed
 FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
@@ -83,10 +81,7 @@ def short(name: str, most: int = LONGEST) -> str:
 
 def look(results: Results) -> dict[str, tuple[str, str]]:
     """Variant -> (colour, marker); they are told apart by both together where there are many."""
-    return {
-        v: (COLOURS[i % len(COLOURS)], MARKERS[(i + i // len(COLOURS)) % len(MARKERS)])
-        for i, v in enumerate(results.variant_order)
-    }
+    return {variant: palette.look(i) for i, variant in enumerate(results.variant_order)}
 
 
 def first_cell(results: Results, dataset: str) -> pd.Series:

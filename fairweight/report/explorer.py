@@ -114,13 +114,11 @@ def _values(name: str, entry: Any, scale: float, digits: int) -> dict[str, Any]:
 
 
 def _about(results: Results, row: dict[str, Any]) -> dict[str, Any]:
-    stated = results.study["variants"][row["variant"]]
-    operation = next((name for name in OPERATIONS if name in stated), "other")
     decided = where(results.decisions, {key: row[key] for key in CELL})
     verdict = decided.iloc[0]["verdict"] if len(decided) else None
     baseline = where(results.variants, {key: row[key] for key in CELL}).iloc[0]["baseline"] == row["variant"]
     told = verdict if isinstance(verdict, str) else "baseline" if baseline else "not tested"
-    return {"dataset": results.title(row["dataset"]), "made by": operation, "verdict": told,
+    return {"dataset": results.title(row["dataset"]), "made by": results.operation(row["variant"]), "verdict": told,
             "label": "" if row["variant"] in results.noise_floors else row["variant"],  # it lies on its twin
             "kept": told in ("proven", "baseline")}  # fmt: skip
 

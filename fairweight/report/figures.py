@@ -131,13 +131,18 @@ def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: 
             alpha=0.9,
         )
     if logarithmic:
-        axis.set_xscale("log")
-        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
-        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+        plain_log_scale(axis)
     axis.set_xlabel(label_x)
     axis.set_ylabel(label_y)
     return joined
+
+
+def plain_log_scale(axis: Axes) -> None:
+    """Make the horizontal axis logarithmic, with plain numbers on it."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def costs(results: Results) -> HTML:

@@ -2,26 +2,23 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from fairweight.report.figures import panels
+from fairweight.report import palette
+from fairweight.report.figures import panels, plain_log_scale
 from fairweight.report.page import DASH, missing, number, picture, table
-from fairweight.report.palette import COLOURS, MARKERS
 from fairweight.report.results import Results
-from fairweight.study import OPERATIONS
 from fairweight.summaries import CELL
 
 
 def method(results: Results, variant: str) -> str:
     """Operation and method of a variant: `prune: global_magnitude`."""
-    stated = results.study["variants"][variant]
-    operation = next(o for o in OPERATIONS if o in stated)
-    recipe = stated[operation]
+    operation = results.operation(variant)
+    recipe = results.study["variants"][variant][operation]
     return f"{operation}: {recipe['method']}" if isinstance(recipe, dict) and "method" in recipe else operation
 
 
@@ -49,7 +46,8 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
         axis.set_title(f"{group.model}, {group.engine}", fontsize=9)
         axis.set_xlabel(price[0])
         axis.set_ylabel("accuracy, %")
-    handles = [_mark(axes[0], i, name) for i, name in enumerate(methods) if name in _used(results, quality)]
+    used = {method(results, variant) for variant in quality["variant"]}
+    handles = [_mark(axes[0], i, name) for i, name in enumerate(methods) if name in used]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False)
     caption = (
         f"{results.title(dataset)}: every compressed variant, by method; up and to the left is better. Bytes of a coded variant are "
@@ -58,18 +56,13 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
     return picture(figure, caption, f"Accuracy against bytes and latency of every method for {results.title(dataset)}.")
 
 
-def _used(results: Results, quality: pd.DataFrame) -> set[str]:
-    return {method(results, v) for v in quality["variant"]}
-
-
 def _mark(axis: Axes, position: int, name: str) -> Line2D:
     return axis.plot([], [], linestyle="", label=name, **_look(position))[0]
 
 
 def _look(position: int) -> dict[str, Any]:
-    """Colour and marker; when the colours are used up they go on with other markers."""
-    turn = position // len(COLOURS)
-    return {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[(position + turn) % len(MARKERS)]}
+    colour, marker = palette.look(position)
+    return {"color": colour, "marker": marker}
 
 
 def _points(axis: Axes, results: Results, joined: pd.DataFrame, scale: float, methods: list[str]) -> None:
@@ -86,10 +79,7 @@ def _points(axis: Axes, results: Results, joined: pd.DataFrame, scale: float, me
         )
         place = (point["mean_x"] * scale, point["mean_y"] * 100)
         axis.annotate(point["variant"], place, xytext=(4, 4), textcoords="offset points", fontsize=6.5)
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
-    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    plain_log_scale(axis)
 
 
 def files(results: Results) -> HTML | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
+from fairweight.study import OPERATIONS
 
 TABLES = (
     *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
@@ -66,6 +67,10 @@ class Results:
     def variant_order(self) -> list[str]:
         """Variants in the order of the study file."""
         return list(self.study["variants"])
+
+    def operation(self, variant: str) -> str:
+        """The operation that makes a variant."""
+        return next(name for name in OPERATIONS if name in self.study["variants"][variant])
 
     @property
     def noise_floors(self) -> list[str]:

@@ -54,7 +54,9 @@ def test_editing_a_module_changes_the_steps_that_import_it_at_any_depth(copy):
 
 def test_comments_docstrings_and_layout_change_nothing(copy):
     path = "fairweight/pruning/global_magnitude.py"
-    assert changed(copy, path, "from torch import Tensor\n", "# a comment\nfrom torch import Tensor\n\n\n") == [False] * 4
+    assert (
+        changed(copy, path, "from torch import Tensor\n", "# a comment\nfrom torch import Tensor\n\n\n") == [False] * 4
+    )
     assert changed(copy, path, '"""Masks that keep', '"""Boolean masks that keep') == [False] * 4
 
 
