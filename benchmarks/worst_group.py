@@ -2,7 +2,8 @@
 
 What loses the margin is the accuracy of the worst group, or the gap between the best and the worst.
 
-Run as `python benchmarks/worst_group.py [trials] [seeds ...]`; prints a table of shares at 5 % (fewer than 5 seeds prove nothing).  41 groups of Adult's
+Run as `python benchmarks/worst_group.py [trials] [seeds ...]`; prints a table of shares at 5 % (fewer than 5 seeds
+prove nothing), and the power by the rows of the smallest group.  41 groups of Adult's
 size: 50 to 1,300 rows, the same rows for every seed.  A rule says which group's rows the allowance for changes that the
 sample happens not to show rests on, and the degrees of freedom with it:
 
@@ -26,10 +27,11 @@ from fairweight.statistics.comparison import change
 from fairweight.statistics.crossed import resampled
 from fairweight.statistics.decision import noninferiority
 
-SIZES = np.geomspace(50, 1300, 41).astype(int)  # the default `smallest_group` and up
+GROUPS, LARGEST = 41, 1300
+SMALLEST = (50, 100, 200, 400)  # rows of the smallest group; 50 is the default `smallest_group`
 RULES = ("none", "seen", "may be", "any")
 MARGIN, REPLICATES = 0.02, 300
-SPREAD = np.linspace(0.97, 0.8, 41)  # the larger the group, the more errors: the smallest are far from the worst
+SPREAD = np.linspace(0.97, 0.8, GROUPS)  # the larger the group, the more errors: the smallest are far from the worst
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,15 @@ STATISTICS = (
 )
 
 
-def scenarios() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def sized(smallest: int) -> np.ndarray:
+    """Rows of each group, the smallest first."""
+    return np.geomspace(smallest, LARGEST, GROUPS).astype(int)
+
+
+def scenarios(sizes: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Accuracy of each group, and its loss; the lowest accuracy falls by exactly the margin."""
-    nothing, smallest, tenth = np.zeros(41), np.arange(41) == 0, np.arange(41) == 10
-    alike = np.full(41, 0.85)
+    nothing, smallest, tenth = np.zeros(GROUPS), np.arange(GROUPS) == 0, np.arange(GROUPS) == 10
+    alike = np.full(GROUPS, 0.85)
     behind = np.where(smallest, 0.75, 0.88)
     hidden = np.where(smallest, SPREAD.min(), SPREAD)
     return {
@@ -64,19 +71,25 @@ def scenarios() -> dict[str, tuple[np.ndarray, np.ndarray]]:
         "all alike, smallest loses": (alike, nothing + MARGIN * smallest),
         "all alike, tenth loses": (alike, nothing + MARGIN * tenth),
         "all alike, all lose (power of the gap)": (alike, nothing + MARGIN),
-        "all alike, those below 100 lose": (alike, nothing + MARGIN * (SIZES < 100)),
+        "all alike, those below 100 lose": (alike, nothing + MARGIN * (sizes < 100)),
         "spread, smallest ties and loses": (hidden, nothing + MARGIN * smallest),
         "spread, smallest falls 19 points": (SPREAD, nothing + (SPREAD[0] - SPREAD[-1] + MARGIN) * smallest),
-        "spread, largest loses": (SPREAD, nothing + MARGIN * (np.arange(41) == 40)),
+        "spread, largest loses": (SPREAD, nothing + MARGIN * (np.arange(GROUPS) == GROUPS - 1)),
         "no loss at all (power of both)": (SPREAD, nothing),
     }
 
 
 def models(
-    rng: np.random.Generator, accuracy: np.ndarray, loss: np.ndarray, seeds: int, churn: float, seed_sd: float
+    rng: np.random.Generator,
+    sizes: np.ndarray,
+    accuracy: np.ndarray,
+    loss: np.ndarray,
+    seeds: int,
+    churn: float,
+    seed_sd: float,
 ) -> np.ndarray:
     """Which rows a variant gets right, then which its baseline does: (n, 2 * seeds)."""
-    groups = np.repeat(np.arange(41), SIZES)
+    groups = np.repeat(np.arange(GROUPS), sizes)
     hard = rng.random(len(groups))[:, None]  # a row is as hard for one seed as for another
     base = hard + rng.normal(0, 0.01, (len(groups), seeds)) < accuracy[groups, None]
     share = (accuracy - loss)[groups, None] + seed_sd * rng.normal(size=seeds)
@@ -85,10 +98,11 @@ def models(
     return np.concatenate([variant, base], axis=1)
 
 
-def proven(shown: np.ndarray, drawn: np.ndarray, of: Statistic) -> list[bool]:
+def proven(sizes: np.ndarray, shown: np.ndarray, drawn: np.ndarray, of: Statistic) -> list[bool]:
     """Whether each rule calls the variant proven.
 
     Args:
+        sizes: rows of each group (41,).
         shown: accuracy of each group and model (41, 2 * seeds), those of the variant first.
         drawn: the same in replicates of the rows (replicates, 41, 2 * seeds).
         of: what is judged.
@@ -100,41 +114,50 @@ def proven(shown: np.ndarray, drawn: np.ndarray, of: Statistic) -> list[bool]:
     seen = np.unique(of.groups(shown))
     may_be = np.union1d(seen, of.groups(drawn))
     found = []
-    for rule, rows in zip(RULES, (SIZES[seen].min(), SIZES[seen].min(), SIZES[may_be].min(), SIZES.min()), strict=True):
+    for rule, rows in zip(RULES, (sizes[seen].min(), sizes[seen].min(), sizes[may_be].min(), sizes.min()), strict=True):
         row = change(per_seed, there[seeds:], variance, int(rows), unseen=float(rule != "none") * of.unseen)
         p = noninferiority(per_seed, (row["seed_error"], row["row_error"]), int(rows), MARGIN).proven
         found.append(p <= 0.05)
     return found
 
 
-def trial(rng: np.random.Generator, seeds: int, *scenario: Any) -> list[list[bool]]:
+def trial(rng: np.random.Generator, sizes: np.ndarray, seeds: int, *scenario: Any) -> list[list[bool]]:
     """Whether each rule calls one variant proven, by each statistic."""
     accuracy, loss, churn, seed_sd = scenario
-    marks = models(rng, accuracy, loss, seeds, churn, seed_sd)
-    shown = np.add.reduceat(marks.astype(float), np.cumsum(SIZES) - SIZES) / SIZES[:, None]
-    groups = np.repeat(np.arange(41), SIZES)
-    tallies = next(resampled(groups, marks, 41, replicates=REPLICATES, rng=rng))
+    marks = models(rng, sizes, accuracy, loss, seeds, churn, seed_sd)
+    shown = np.add.reduceat(marks.astype(float), np.cumsum(sizes) - sizes) / sizes[:, None]
+    groups = np.repeat(np.arange(GROUPS), sizes)
+    tallies = next(resampled(groups, marks, GROUPS, replicates=REPLICATES, rng=rng))
     drawn = np.moveaxis(tallies.marked / np.maximum(tallies.rows, 1)[..., None], 0, 1)
-    return [proven(shown, drawn, of) for of in STATISTICS]
+    return [proven(sizes, shown, drawn, of) for of in STATISTICS]
+
+
+def line(trials: int, smallest: int, seeds: int, *noise: float, name: str) -> None:
+    """Print how often each rule calls the variant of one scenario proven."""
+    sizes, rng = sized(smallest), np.random.default_rng(0)
+    accuracy, loss = scenarios(sizes)[name]
+    hits = np.mean([trial(rng, sizes, seeds, accuracy, loss, *noise) for _ in range(trials)], axis=0)
+    cells = "   ".join(
+        " " * len(f"{of.name}: ") + " ".join(f"{h:6.3f}" for h in one) for of, one in zip(STATISTICS, hits, strict=True)
+    )
+    print(f"{smallest:8} {seeds:5} {noise[0]:5} {noise[1]:7}  {cells}  {name}", flush=True)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of errors, and that of power by the rows of the smallest group."""
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     print(f"{trials} trials; a share of 0.05 has a standard error of {np.sqrt(0.05 * 0.95 / trials):.3f}")
     print(
-        "seeds churn seed_sd  " + "   ".join(f"{of.name}: " + " ".join(f"{r:>6}" for r in RULES) for of in STATISTICS)
+        "smallest seeds churn seed_sd  "
+        + "   ".join(f"{of.name}: " + " ".join(f"{r:>6}" for r in RULES) for of in STATISTICS)
     )
+    *losing, power = scenarios(sized(SMALLEST[0]))
     for seeds in [int(s) for s in sys.argv[2:]] or [5, 6, 8]:
-        for churn, seed_sd in ((0.02, 0.003), (0.002, 0.0005)):
-            for name, (accuracy, loss) in scenarios().items():
-                rng = np.random.default_rng(0)
-                hits = np.mean([trial(rng, seeds, accuracy, loss, churn, seed_sd) for _ in range(trials)], axis=0)
-                cells = "   ".join(
-                    " " * (len(of.name) + 2) + " ".join(f"{h:6.3f}" for h in of_one)
-                    for of, of_one in zip(STATISTICS, hits, strict=True)
-                )
-                print(f"{seeds:5} {churn:5} {seed_sd:7}  {cells}  {name}", flush=True)
+        for noise in ((0.02, 0.003), (0.002, 0.0005)):
+            for name in losing:
+                line(trials, SMALLEST[0], seeds, *noise, name=name)
+            for smallest in SMALLEST:
+                line(trials, smallest, seeds, *noise, name=power)
 
 
 if __name__ == "__main__":
