@@ -10,6 +10,8 @@ import pandas as pd
 import vl_convert
 from IPython.display import HTML
 
+from fairweight.artifacts import atomic
+from fairweight.fetching import cache_folder
 from fairweight.report.page import missing, with_spread
 from fairweight.report.palette import COLOURS
 from fairweight.report.results import Results, where
@@ -78,8 +80,13 @@ def explorer(results: Results) -> HTML | None:
 
 
 def _scripts() -> str:
-    bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
-    return bundle
+    """Vega in one script; to bundle it takes two seconds, so that it is kept for this version of the package."""
+    kept = cache_folder(None) / "scripts" / f"vega-{vl_convert.__version__}.js"
+    if not kept.exists():
+        bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
+        with atomic(kept) as temporary:
+            temporary.write_text(bundle, encoding="utf-8")
+    return kept.read_text(encoding="utf-8")
 
 
 def _points(results: Results) -> tuple[list[str], pd.DataFrame]:

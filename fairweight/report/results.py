@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
@@ -18,9 +19,10 @@ TABLES = (
 
 def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Rows that have these values in these columns."""
-    for key, value in values.items():
-        table = table[table[key] == value]
-    return table
+    kept = np.ones(len(table), bool)
+    for key, value in values.items():  # one take at the end: taking rows of many columns costs more than comparing
+        kept &= (table[key] == value).to_numpy(bool, na_value=False)
+    return table[kept]
 
 
 @dataclass(frozen=True)
