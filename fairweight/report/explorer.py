@@ -3,6 +3,7 @@
 import json
 import math
 from html import escape
+from importlib.metadata import version
 from typing import Any
 
 import altair as alt
@@ -81,7 +82,7 @@ def explorer(results: Results) -> HTML | None:
 
 def _scripts() -> str:
     """Vega in one script; to bundle it takes two seconds, so that it is kept for this version of the package."""
-    kept = cache_folder(None) / "scripts" / f"vega-{vl_convert.__version__}.js"
+    kept = cache_folder(None) / "scripts" / f"vega-{version('vl-convert-python')}.js"
     if not kept.exists():
         bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
         with atomic(kept) as temporary:

@@ -9,7 +9,9 @@ import types
 from typing import Any
 
 import nbformat
+from IPython.core.displayhook import DisplayHook
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
 from IPython.utils.capture import capture_output
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
@@ -19,17 +21,32 @@ NAME = "in-process"
 QUIET = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "xmode": "Plain"})
 
 
+class Shown(DisplayHook):
+    """What a cell's last line says is shown as `display` shows it; IPython's own prints it to a terminal."""
+
+    def __call__(self, result: Any = None) -> None:
+        """Show a value."""
+        if result is not None:
+            display(result)
+
+
+class Shell(InteractiveShell):
+    """IPython's shell for a notebook."""
+
+    displayhook_class = Shown
+
+
 class InProcess(Engine):
     """Runs the code cells of a notebook one after another in an IPython shell of this process."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **ignored: Any) -> None:
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **ignored: Any) -> None:  # noqa: ARG003 - no kernel
         """Run the cells and keep their outputs; papermill calls it.
 
         Raises:
             PapermillExecutionError: a cell failed.
         """
-        shell = InteractiveShell.instance(config=QUIET, user_module=types.ModuleType("notebook"))
+        shell = Shell.instance(config=QUIET, user_module=types.ModuleType("notebook"))
         try:
             for position, cell in enumerate(nb_man.nb.cells):
                 if cell.cell_type == "code":
@@ -37,17 +54,7 @@ class InProcess(Engine):
                     _run(shell, cell, position)
                     nb_man.cell_complete(cell, position)
         finally:
-            InteractiveShell.clear_instance()
-
-    @classmethod
-    def nb_kernel_name(cls, nb: Any, name: str | None = None) -> str:
-        """The name in the notebook's metadata; none is started."""
-        return name or "python3"
-
-    @classmethod
-    def nb_language(cls, nb: Any, language: str | None = None) -> str:
-        """Python."""
-        return "python"
+            Shell.clear_instance()
 
 
 def _run(shell: InteractiveShell, cell: Any, position: int) -> None:

@@ -30,6 +30,8 @@ def execute(notebook: str, *, results: str, executed: str) -> None:
             output,
             parameters={"results": str(Path(results).absolute())},
             engine_name=NAME,
+            kernel_name="python3",
+            language="python",
             progress_bar=False,
         )
         run = nbformat.read(output, as_version=4)
