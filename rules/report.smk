@@ -8,6 +8,9 @@ rule summarize:
     input:
         assessments=lambda w: of_cells("assessment.parquet"),
         profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
+        rounds=lambda w: collect(
+            "<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.rounds.parquet", p=STUDY.profiles
+        ),
         costs=lambda w: costs(),
         curves=lambda w: of_made("curve.parquet", *FLOAT),
         checks=lambda w: of_made("export.json", *FLOAT)
@@ -23,6 +26,7 @@ rule summarize:
         checks="<results>/summary/checks.parquet",
         files="<results>/summary/files.parquet",
         layers="<results>/summary/layers.parquet",
+        ratios="<results>/summary/ratios.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         variants="<results>/summary/variants.parquet",

@@ -8,6 +8,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         results=str(Path(snakemake.output.cost).parents[1]),
         assessments=list(snakemake.input.assessments),
         profiles=list(snakemake.input.profiles),
+        rounds=list(snakemake.input.rounds),
         costs=list(snakemake.input.costs),
         curves=list(snakemake.input.curves),
         files=snakemake.input.files,
