@@ -5,19 +5,18 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight import energy
+from fairweight import energy, estimators, lifecycle
 from fairweight.artifacts import read_frame, write_frame, write_yaml
 from fairweight.attribution import Shares
+from fairweight.cost import machine
 from fairweight.ledger import by_rule, read_ledger
 from fairweight.metering import meter
-from fairweight.statistics.break_even import break_even
-from fairweight.summaries import CELL
 
 BUSY_CORES = 0.2  # more than that is no idle machine
 
 
 def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
-    """Write summary/ledger.parquet, summary/carbon.yaml and, of a finished study, summary/break_even.parquet.
+    """Write summary/ledger.parquet and summary/carbon.yaml, and tell what is in them and in summary/break_even.parquet.
 
     Args:
         results: folder of the study.
@@ -32,15 +31,13 @@ def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
     told = [
         _text_of_rules(table, rules, recipe),
         _text_of_meters(table, nodes),
-        _text_of_models(table, rules, recipe),
+        estimators.text(estimators.compare(table, recipe, estimators.Machine.of(*machine(), recipe))),
         _elsewhere(rules, countries),
     ]
     write_frame(results / "summary" / "ledger.parquet", table)
     write_yaml(results / "summary" / "carbon.yaml", card(rules, recipe))
-    if (results / "summary" / "changes.parquet").exists():
-        repaid = repayments(read_frame(results / "summary" / "changes.parquet"))
-        write_frame(results / "summary" / "break_even.parquet", repaid)
-        told.append(_text_of_repayments(repaid))
+    if (repaid := results / "summary" / "break_even.parquet").exists():  # of a finished study
+        told.append(lifecycle.text(read_frame(repaid)))
     return "\n\n".join(told)
 
 
@@ -61,27 +58,6 @@ def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
             "hardware_used": recipe["processor"] or "CPU",
         }
     }
-
-
-def repayments(changes: pd.DataFrame) -> pd.DataFrame:
-    """Predictions after which a variant has repaid what making it cost more than its baseline, by batch size.
-
-    Both sides are CPU-seconds of the same machine, so that the watts of a core cancel; memory is left out. Making does
-    not depend on the engine, but is told with each.
-
-    Args:
-        changes: summary/changes.parquet, one row a seed.
-    """
-    rows = []
-    made = changes[changes["measure"] == "making_cpu_s"]
-    used = changes[changes["measure"] == "cpu_s_per_1000"]
-    for key, per_use in used.groupby([*CELL, "batch_size"], dropna=False):
-        cell = dict(zip([*CELL, "batch_size"], key, strict=True))
-        same = (made[CELL] == [cell[name] for name in CELL]).all(axis=1)
-        found = break_even(made.loc[same, "value"].to_numpy(), -per_use["value"].to_numpy() / 1000)
-        rows.append({**cell, **found})
-    columns = [*CELL, "batch_size", "status", "uses", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).rename(columns={"uses": "predictions"})
 
 
 def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
@@ -137,31 +113,9 @@ def _text_of_meters(table: pd.DataFrame, nodes: list[tuple[str, Shares]]) -> str
     return "\n".join(lines)
 
 
-def _text_of_models(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
-    """The same steps by the formula of Green Algorithms, which knows of cores that are held, not of CPU-seconds."""
-    steps = table[table["kind"] == "step"].dropna(subset=["wall_s", "threads"])
-    core, memory = energy.watts_per_core(recipe)["central"], recipe["watts_per_gb"]["central"]
-    held = steps["threads"].astype(float) * core + steps["peak_memory_bytes"].fillna(0.0) / 1e9 * memory
-    other = float((steps["wall_s"] * held).sum()) * recipe["pue"]
-    own = float(rules.loc[rules["kind"] == "step", "energy_j_central"].sum())
-    return (
-        f"The steps by this model: {own:.0f} J; by Green Algorithms (wall time x cores held, all busy): {other:.0f} J.\n"
-        "They differ by the time in which a held core waits, and by CPU-seconds beyond the cores that a step holds."
-    )
-
-
 def _elsewhere(rules: pd.DataFrame, countries: list[str]) -> str:
     joules = float(rules["energy_j_central"].sum())
     lines = ["The same energy elsewhere:"]
     for place, grams in energy.elsewhere(joules, countries):
         lines.append(f"  {place.name:<20}{grams:>9.3f} gCO2e  ({place.g_per_kwh:g} gCO2e/kWh, {place.year})")
-    return "\n".join(lines)
-
-
-def _text_of_repayments(table: pd.DataFrame) -> str:
-    lines = ["Predictions after which a variant has repaid what it cost more than its baseline (95 %):"]
-    for row in table.itertuples():
-        number = f"{row.predictions:,.0f} ({row.low:,.0f} to {row.high:,.0f})" if row.status == "after" else row.status
-        place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"
-        lines.append(f"  {row.variant:<24}{number:<44}{place}")
     return "\n".join(lines)

@@ -95,3 +95,8 @@ def _busy_cpu_s() -> float:
     times = psutil.cpu_times()
     # Linux counts the time of guests in that of users, too
     return float(sum(times) - times.idle - sum(getattr(times, n, 0.0) for n in ("iowait", "guest", "guest_nice")))
+
+
+def machine() -> tuple[int, int]:
+    """Threads of this machine, and bytes of its memory."""
+    return os.cpu_count() or 1, int(psutil.virtual_memory().total)

@@ -71,6 +71,33 @@ rule decide:
         "../scripts/decide.py"
 
 
+rule life_cycle:
+    input:
+        profiles="<results>/summary/profiles.parquet",
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+        # not read; the ledger, which no rule declares, is more complete after them
+        decisions="<results>/summary/decisions.parquet",
+    output:
+        rules="<results>/summary/rules.parquet",
+        life_cycle="<results>/summary/life_cycle.parquet",
+        break_even="<results>/summary/break_even.parquet",
+        estimators="<results>/summary/estimators.parquet",
+        cost="<results>/summary/life_cycle.cost.json",
+    log:
+        "<logs>/life_cycle.log",
+    params:
+        recipe=lambda w: config["energy"],
+        factors=lambda w: config["life_cycle"],
+        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("life_cycle", files=["config/processors.json"]),
+    message:
+        "Tell what the variants of {STUDY.name} cost over their lives"
+    script:
+        "../scripts/life_cycle.py"
+
+
 rule gate:
     input:
         decisions="<results>/summary/decisions.parquet",
@@ -132,7 +159,7 @@ rule provenance:
 rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:10] + rules.decide.output[:4],
+        tables=rules.summarize.output[:11] + rules.decide.output[:4] + rules.life_cycle.output[:4],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:

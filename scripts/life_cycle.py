@@ -1,0 +1,15 @@
+from pathlib import Path
+
+from fairweight.job import job
+from fairweight.lifecycle import life_cycle
+
+with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    life_cycle(
+        results=str(Path(snakemake.output.cost).parents[1]),
+        summary={name: snakemake.input[name] for name in ("profiles", "measures", "changes")},
+        recipe=snakemake.params.recipe,
+        factors=snakemake.params.factors,
+        baselines=snakemake.params.baselines,
+        lineages=snakemake.params.lineages,
+        destination={name: path for name, path in snakemake.output.items() if name != "cost"},
+    )
