@@ -127,11 +127,11 @@ def _life(
         of = done[done["rule"].map(STAGES) == stage]
         if len(of):
             # the raw files and the table are the same for all seeds, the rest is of each
-            each = {name: _per_seed(of, name, seeds) for name in SUMS}
+            each = _per_seed(of, seeds)
             making = {name: making[name] + each[name] for name in SUMS}
             yield {**about, "stage": stage, **each, "seeds": seeds}
     failed = own[own["status"] != "ok"]
-    lost = {name: _per_seed(failed, name, seeds) for name in SUMS}
+    lost = _per_seed(failed, seeds)
     unknown = failed["cpu_s"].isna().any()
     yield {**about, "stage": FAILED, **lost, "seeds": seeds, "status": "not attributable" if unknown else "modelled"}
     total = _study_of(cell["dataset"], steps)
@@ -146,16 +146,16 @@ def _life(
         yield {**about, "stage": stage, "per": per, "cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}  # fmt: skip
 
 
-def _per_seed(steps: pd.DataFrame, name: str, seeds: int) -> float:
-    shared = steps["seed"].isna()
-    return float(steps.loc[shared, name].sum() + steps.loc[~shared, name].sum() / seeds)
+def _per_seed(steps: pd.DataFrame, seeds: int) -> dict[str, float]:
+    shared, used = steps["seed"].isna(), steps[SUMS]
+    return dict(used[shared].sum() + used[~shared].sum() / seeds)
 
 
 def _study_of(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
     """All that the study used for a dataset; what belongs to none is shared out equally."""
     datasets = max(1, steps["dataset"].nunique())
     mine, nobodys = steps[steps["dataset"] == dataset], steps[steps["dataset"].isna()]
-    return {name: float(mine[name].sum() + nobodys[name].sum() / datasets) for name in SUMS}
+    return dict(mine[SUMS].sum() + nobodys[SUMS].sum() / datasets)
 
 
 def searched(steps: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
