@@ -63,9 +63,9 @@ def rules(results: Results) -> HTML:
             f"{row['attempts']:,}",
             f"{row['failed']:,}",
             number(row["cpu_s"], 1),
-            _within(row, 1e-3, 2),
-            number(row["emissions_g"], 3),
-            DASH if missing(row["metered_j"]) else number(row["metered_j"], 2, 1e-3),
+            _within(row),
+            number(row["emissions_g"], 1, 1e3),
+            DASH if missing(row["metered_j"]) else number(row["metered_j"], 1),
             row["status"],
         ]
         for row in results.rules.to_dict("records")
@@ -73,7 +73,7 @@ def rules(results: Results) -> HTML:
     summed = results.rules[["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()  # fmt: skip
     rows.append(
         ["the study", f"{int(summed['attempts']):,}", f"{int(summed['failed']):,}", number(summed["cpu_s"], 1),
-         _within(summed, 1e-3, 2), number(summed["emissions_g"], 3), _metered(results.rules), _status(results.rules)]
+         _within(summed), number(summed["emissions_g"], 1, 1e3), _metered(results.rules), _status(results.rules)]
     )  # fmt: skip
     unknown = int(results.rules["unknown"].sum())
     caption = (
@@ -84,13 +84,22 @@ def rules(results: Results) -> HTML:
     )
     if unknown:
         caption += f" {unknown} attempts ended without telling what they used; they are not in it."
-    header = ["Rule", "Attempts", "Not ok", "CPU-seconds", "Energy, kJ", "Emissions, gCO2e", "Metered, kJ", "Status"]
+    header = [
+        "Rule",
+        "Attempts",
+        "Not ok",
+        "CPU-seconds",
+        "Energy, J (modelled)",
+        "Emissions, mgCO2e (modelled)",
+        "Metered, J",
+        "Status",
+    ]
     return table(header, rows, caption, breaks={len(rows) - 1})
 
 
 def _metered(rules: pd.DataFrame) -> str:
     found = rules["metered_j"].sum(min_count=1)
-    return DASH if missing(float(found)) else number(found, 2, 1e-3)
+    return DASH if missing(float(found)) else number(found, 1)
 
 
 def _status(rules: pd.DataFrame) -> str:
@@ -101,14 +110,27 @@ def _status(rules: pd.DataFrame) -> str:
 def estimators(results: Results) -> HTML:
     """The same steps by CodeCarbon and Green Algorithms, and why they differ."""
     rows = [
-        [f"{row['estimator']}\n{row['mode']}", row["why"], number(row["energy_j"], 2, 1e-3), number(row["ratio"], 2)]
+        [
+            f"{row['estimator']}\n{row['mode']}",
+            row["why"],
+            number(row["energy_j"], 2, 1e-3) + _range(row),
+            number(row["ratio"], 2),
+        ]
         for row in results.estimators.to_dict("records")
     ]
     caption = (
         "The energy of the same steps by other estimators: their formulas, with their own constants, on this study's ledger. "
         "All of them are models. CodeCarbon is taken not to know the processor, unless the study names it."
     )
-    return table(["Estimator", "What it counts", "Energy, kJ", "Times ours"], rows, caption, text_columns=2)
+    return table(["Estimator", "What it counts", "Energy, kJ (modelled)", "Times ours"], rows, caption, text_columns=2)
+
+
+def _range(row: Any) -> str:
+    return (
+        ""
+        if missing(row["energy_j_low"])
+        else f"\n{number(row['energy_j_low'], 2, 1e-3)} to {number(row['energy_j_high'], 2, 1e-3)}"
+    )
 
 
 def what_if(results: Results) -> HTML | None:
@@ -276,7 +298,7 @@ def lives(results: Results, dataset: str) -> HTML | None:
         f"{moved['central']:g} kWh/GB ({moved['low']:g} to {moved['high']:g}; {moved['source']}; for {moved['year']}), storage bytes x "
         f"{kept['central']:g} kWh/GB a year ({kept['low']:g} to {kept['high']:g}; {kept['source']}, {kept['year']})."
     )
-    header = ["Variant", *titles, "Making, J", "Making, mgCO2e", "Failed attempts, J", "Search, kJ", "Storage for a year, J", "A transfer, J"]  # fmt: skip
+    header = ["Variant", *titles, "Making, J (modelled)", "Making, mgCO2e (modelled)", "Failed attempts, J", "Search, kJ (modelled)", "Storage for a year, J (stated factor)", "A transfer, J (stated factor)"]  # fmt: skip
     return table(header, rows, caption, text_columns=1 + len(keys))
 
 
@@ -324,12 +346,21 @@ def _repaid(axis: Axes, rows: pd.DataFrame, shown: list[str], start: float, end:
             axis.text(end, y, row["status"], fontsize=8, va="center", ha="right", color="#222")
     axis.set_xscale("log")
     axis.set_xlim(start * 0.7, end * 1.4)
-    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(numticks=7))
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(numticks=6))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(_short))
     axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     axis.set_yticks(range(len(shown)), shown)
     axis.set_ylim(len(shown) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("predictions")
+
+
+def _short(value: float, _: int) -> str:
+    """A power of ten as people say it."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def repayments(results: Results, dataset: str) -> HTML | None:
@@ -355,7 +386,9 @@ def repayments(results: Results, dataset: str) -> HTML | None:
 def _said(row: Any) -> str:
     if row["status"] == "after":
         return f"{_rounded(row['predictions'])}\n{_rounded(row['low'])} to {_rounded(row['high'])}"
-    return f"{row['status']}\nfrom {_rounded(row['low'])}" if row["status"] == "undecided" else str(row["status"])
+    return (
+        f"undecided\nfrom {_rounded(row['low'])}" if row["status"] == "undecided" and row["low"] else str(row["status"])
+    )
 
 
 def _rounded(value: float) -> str:

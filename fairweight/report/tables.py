@@ -168,24 +168,19 @@ def costs(results: Results) -> HTML:
         "CPU-seconds",
         "Wall-seconds",
         "Peak memory, MB",
-        "Energy, kJ (low\N{EN DASH}high)",
-        "Emissions, gCO2e",
     ]
     caption = (
-        "What the successful attempt of each step used, measured by the step itself; energy and emissions are modelled "
-        "from the CPU-seconds and the memory held. Snakemake's own work, summaries and this report are not in it."
+        "Time and memory that the successful attempt of each step used, measured by the step itself. Snakemake's own work, "
+        "summaries and this report are not in it."
     )
     return table(header, rows, caption, breaks={len(rows) - 1})
 
 
 def _cost_cells(steps: pd.DataFrame) -> list[str]:
-    energies = {b: number(steps[f"energy_j_{b}"].sum(), 2, 1e-3) for b in ("low", "central", "high")}
     return [
         number(steps["cpu_s"].sum(), 1),
         number(steps["wall_s"].sum(), 1),
         number(steps["peak_memory_bytes"].max(), 0, 1e-6),
-        f"{energies['central']} ({energies['low']}\N{EN DASH}{energies['high']})",
-        number(steps["emissions_g"].sum(), 3),
     ]
 
 
