@@ -28,12 +28,19 @@ def _within(row: Any, scale: float = 1.0, digits: int = 1, name: str = "energy_j
 
 def bars(results: Results) -> HTML:
     """Energy of each rule, stacked by dataset, with the bounds of the model."""
+    figure = Figure(figsize=(7.5, 0.9 + 0.28 * min(len(results.rules), MOST_RULES)), layout="constrained")
+    caption = stack(figure, results)
+    return picture(
+        figure, caption, "Stacked bars of energy by rule and dataset, with lines for the bounds of the model."
+    )
+
+
+def stack(figure: Figure, results: Results) -> str:
+    """Draw the bars of `bars`, and return the caption."""
     rules = results.rules.head(MOST_RULES).iloc[::-1]
     parts = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum")
     parts = parts.reindex(rules["rule"]).fillna(0.0)
-    left, figure = np.zeros(len(rules)), Figure(figsize=(7.5, 0.9 + 0.28 * len(rules)), layout="constrained")
-    axis = figure.subplots()
-    names = [*rules["rule"]]
+    left, axis, names = np.zeros(len(rules)), figure.subplots(), [*rules["rule"]]
     for i, dataset in enumerate(parts.columns):
         axis.barh(
             names, parts[dataset] / 1000, left=left, color=COLOURS[i % len(COLOURS)], label=results.title(dataset)
@@ -46,12 +53,9 @@ def bars(results: Results) -> HTML:
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("energy, kJ")
     axis.legend(frameon=False, loc="lower right")
-    caption = (
+    return (
         "Where the energy of the study went, by rule: bars are the central value of the model, stacked by dataset; lines reach "
         "from its low to its high bound."
-    )
-    return picture(
-        figure, caption, "Stacked bars of energy by rule and dataset, with lines for the bounds of the model."
     )
 
 
@@ -371,7 +375,7 @@ def repayments(results: Results, dataset: str) -> HTML | None:
         return None
     keys, titles = _names(rows)
     told = [
-        [key[0], *key[1:-1], f"{key[-1]}", *(_said(where(of, {"scope": scope}).iloc[0]) for scope in SCOPES)]
+        [key[0], *key[1:-1], f"{key[-1]}", *(said(where(of, {"scope": scope}).iloc[0]) for scope in SCOPES)]
         for key, of in rows.groupby(["variant", *keys, "batch_size"], sort=False)
     ]
     stated = results.study["life_cycle"]
@@ -383,7 +387,8 @@ def repayments(results: Results, dataset: str) -> HTML | None:
     return table(["Variant", *titles, "Batch", "Making one model", "With the whole search"], told, caption, text_columns=1 + len(keys))  # fmt: skip
 
 
-def _said(row: Any) -> str:
+def said(row: Any) -> str:
+    """A break-even in words; what follows a line break is its interval."""
     if row["status"] == "after":
         return f"{_rounded(row['predictions'])}\n{_rounded(row['low'])} to {_rounded(row['high'])}"
     return (
