@@ -21,8 +21,7 @@ from fairweight.estimators import Machine, compare
 from fairweight.schema import resolve
 
 SECONDS = 8
-TRACKED = (
-    """
+TRACKED = """
 import json, logging, math, sys, time
 from codecarbon import OfflineEmissionsTracker
 logging.getLogger("codecarbon").disabled = True
@@ -40,8 +39,6 @@ said = {mode: (t.final_emissions_data.cpu_energy + t.final_emissions_data.ram_en
 print(json.dumps({"said": said, "kind": "step", "started": began, "wall_s": lasted, "threads": 1,
     "cpu_s": after["cpu_s"] - before["cpu_s"], "peak_memory_bytes": after["peak_memory_bytes"]}))
 """
-    % SECONDS
-)
 
 
 def run(count: int) -> tuple[pd.DataFrame, dict[str, float]]:
