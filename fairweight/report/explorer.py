@@ -15,7 +15,7 @@ from fairweight.artifacts import atomic
 from fairweight.fetching import cache_folder
 from fairweight.report.page import missing, with_spread
 from fairweight.report.palette import COLOURS
-from fairweight.report.results import Results, where
+from fairweight.report.results import Results, by_cell, where
 from fairweight.study import OPERATIONS
 from fairweight.summaries import CELL
 
@@ -104,10 +104,11 @@ def _points(results: Results) -> tuple[list[str], pd.DataFrame]:
             about = attribute if isinstance(attribute, str) else "" if pd.isna(size) else str(size)
             name = f"{words.format(about)}{f', {unit}' if unit else ''}"
             names.append(name)
+            entries = by_cell(of)
             for row in rows:
-                same = where(of, {key: row[key] for key in CELL})
-                if len(same) and not missing(same.iloc[0]["mean"]):
-                    row.update(_values(name, same.iloc[0], scale, digits))
+                entry = entries.get(tuple(row[key] for key in CELL))
+                if entry and not missing(entry["mean"]):
+                    row.update(_values(name, entry, scale, digits))
     for row in rows:
         row.update(_about(results, row))
     return names, pd.DataFrame(rows)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
 from fairweight.study import OPERATIONS
+from fairweight.summaries import CELL
 
 TABLES = (
     *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
@@ -24,6 +25,11 @@ def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     for key, value in values.items():  # one take at the end: taking rows of many columns costs more than comparing
         kept &= (table[key] == value).to_numpy(bool, na_value=False)
     return table[kept]
+
+
+def by_cell(table: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The first row of each cell, by the values of CELL: many are looked up, and a mask for each would take seconds."""
+    return {tuple(row[key] for key in CELL): row for row in reversed(table.to_dict("records"))}  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
