@@ -9,10 +9,12 @@ import pandas as pd
 
 from fairweight import cost, energy, estimators
 from fairweight.artifacts import read_frame, write_frame
+from fairweight.intensity import intensity_of
 from fairweight.ledger import by_rule, read_ledger
 from fairweight.metering import meter
 from fairweight.statistics.break_even import break_even
 from fairweight.summaries import CELL, lineage_of
+from fairweight.wall_meter import read_wall_meter
 
 # rule -> stage of a life
 STAGES = {
@@ -49,7 +51,9 @@ def life_cycle(
         destination: name of the table -> Parquet file.
     """
     folder = Path(results)
-    ledger, _ = meter(read_ledger(folder), folder / "meter")
+    stated = recipe.get("meter_csv")
+    wall = read_wall_meter(Path(stated)) if stated and Path(stated).exists() else None
+    ledger, _ = meter(read_ledger(folder), folder / "meter", wall)
     steps = _attempts(ledger, folder, recipe)
     tables = {name: read_frame(path) for name, path in summary.items()}
     cells = tables["profiles"].reindex(columns=CELL).drop_duplicates()
@@ -93,7 +97,8 @@ def _attempts(ledger: pd.DataFrame, results: Path, recipe: dict[str, Any]) -> pd
     memory = (ledger["peak_memory_bytes"] / 1e9 * ledger["wall_s"]).fillna(0.0)
     told = [_lineage(output, results) for output in ledger["output"]]
     lineage = pd.DataFrame(told, index=ledger.index).reindex(columns=["seed", *CELL])
-    used = energy.modelled(ledger["cpu_s"], recipe, memory)
+    spans = zip(ledger["started"], ledger["wall_s"], strict=True)
+    used = energy.modelled(ledger["cpu_s"], recipe, memory, spans)
     return pd.concat([ledger[["kind", "rule", "status", "output", "cpu_s"]], lineage], axis=1).assign(**used)
 
 
@@ -142,7 +147,7 @@ def _life(
         yield {**about, "stage": USE, "per": "1,000 predictions", "batch_size": size, "cpu_s": of["cpu_s_per_1000"].mean(), **used, "seeds": len(of)}  # fmt: skip
     for stage, per, size, factor in _after(mine, factors):
         joules = {f"energy_j_{bound}": size / 1e9 * factor[bound] * J_PER_KWH for bound in energy.BOUNDS}
-        grams = joules["energy_j_central"] / J_PER_KWH * energy.intensity_of(recipe).g_per_kwh
+        grams = joules["energy_j_central"] / J_PER_KWH * intensity_of(recipe).g_per_kwh
         yield {**about, "stage": stage, "per": per, "cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}  # fmt: skip
 
 

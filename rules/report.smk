@@ -17,6 +17,7 @@ rule summarize:
         + of_made("quantize.json", "quantize")
         + of_made("encode.json", "encode")
         + of_made("model.json", "prune", "factorize", "distill", "encode"),
+        hours=lambda w: by_hour(),
         files=lambda w: [f for f in of_cells("checks.json") if Path(f).parts[-3] not in STUDY.made_by("given")],
     output:
         assessments="<results>/summary/assessments.parquet",
@@ -34,7 +35,7 @@ rule summarize:
     log:
         "<logs>/summarize.log",
     params:
-        recipe=lambda w: config["energy"],
+        recipe=lambda w: power(),
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("summarize", files=["config/processors.json"]),
@@ -69,33 +70,6 @@ rule decide:
         "Decide what {STUDY.name} recommends"
     script:
         "../scripts/decide.py"
-
-
-rule life_cycle:
-    input:
-        profiles="<results>/summary/profiles.parquet",
-        measures="<results>/summary/measures.parquet",
-        changes="<results>/summary/changes.parquet",
-        # not read; the ledger, which no rule declares, is more complete after them
-        decisions="<results>/summary/decisions.parquet",
-    output:
-        rules="<results>/summary/rules.parquet",
-        life_cycle="<results>/summary/life_cycle.parquet",
-        break_even="<results>/summary/break_even.parquet",
-        estimators="<results>/summary/estimators.parquet",
-        cost="<results>/summary/life_cycle.cost.json",
-    log:
-        "<logs>/life_cycle.log",
-    params:
-        recipe=lambda w: config["energy"],
-        factors=lambda w: config["life_cycle"],
-        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
-        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
-        code=code("life_cycle", files=["config/processors.json"]),
-    message:
-        "Tell what the variants of {STUDY.name} cost over their lives"
-    script:
-        "../scripts/life_cycle.py"
 
 
 rule gate:
@@ -140,6 +114,7 @@ rule power:
 rule provenance:
     input:
         "<results>/summary/variants.parquet",
+        hours=lambda w: by_hour(),
     output:
         provenance="<results>/summary/provenance.json",
         cost="<results>/summary/provenance.cost.json",
@@ -159,7 +134,10 @@ rule provenance:
 rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:11] + rules.decide.output[:4] + rules.life_cycle.output[:4],
+        tables=rules.summarize.output[:11]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from fairweight.intensity import with_hours
 from fairweight.job import job
 from fairweight.lifecycle import life_cycle
 
@@ -7,7 +8,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
     life_cycle(
         results=str(Path(snakemake.output.cost).parents[1]),
         summary={name: snakemake.input[name] for name in ("profiles", "measures", "changes")},
-        recipe=snakemake.params.recipe,
+        recipe=with_hours(snakemake.params.recipe, snakemake.input.hours),
         factors=snakemake.params.factors,
         baselines=snakemake.params.baselines,
         lineages=snakemake.params.lineages,

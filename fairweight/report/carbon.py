@@ -137,10 +137,8 @@ def _range(row: Any) -> str:
     )
 
 
-def what_if(results: Results) -> HTML | None:
-    """The same run elsewhere and at other hours; None where it was not worked out."""
-    if results.what_if is None or results.what_if.empty:
-        return None
+def what_if(results: Results) -> HTML:
+    """The same run elsewhere and at other hours."""
     rows = []
     for row in results.what_if.sort_values("carbon_g").to_dict("records"):
         source = " ".join(str(row[key]) for key in ("source", "year") if not missing(row[key]))
@@ -155,6 +153,37 @@ def what_if(results: Results) -> HTML | None:
         )
     caption = "The same energy elsewhere and at other hours: emissions by the electricity there, with the bounds of the energy model. Modelled."
     return table(["Place or hour", "Kind", "Intensity, gCO2e/kWh", "Emissions, gCO2e"], rows, caption, text_columns=2)
+
+
+def sci(results: Results) -> HTML:
+    """Carbon of a functional unit: the study, and 1,000 predictions of each variant at the first batch size."""
+    size = results.study["profile"]["batch_sizes"][0]
+    units = results.sci[results.sci["batch_size"].isna() | (results.sci["batch_size"] == size)]
+    rows = [
+        [
+            "the study" if missing(row["variant"]) else f"1,000 of {row['variant']}\n{row['dataset']}, {_place(row)}",
+            *(_of_unit(row, part) for part in ("operational_g", "embodied_g", "sci_g")),
+            row["boundary"],
+        ]
+        for row in units.to_dict("records")
+    ]
+    caption = (
+        f"Software Carbon Intensity (ISO/IEC 21031), for the study and for 1,000 predictions at batch {size}, with the bounds of the model "
+        "below. What making the machine emitted is in it where the study states it."
+    )
+    header = [
+        "Functional unit",
+        "Operational, mgCO2e (modelled)",
+        "Embodied, mgCO2e (stated)",
+        "Together, mgCO2e",
+        "Boundary",
+    ]
+    return table(header, rows, caption)
+
+
+def _of_unit(row: Any, part: str) -> str:
+    central, low, high = (number(row[f"{part}{suffix}"], 4, 1e3) for suffix in ("", "_low", "_high"))
+    return "not known" if central == NOT_ESTIMABLE else f"{central}\n{low} to {high}"
 
 
 # ---- variants

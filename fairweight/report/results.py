@@ -15,7 +15,7 @@ from fairweight.summaries import CELL
 TABLES = (
     *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
     *("power", "profiles", "slices", "variants"),
-    *("break_even", "estimators", "life_cycle", "ratios", "rules"),
+    *("break_even", "estimators", "life_cycle", "ratios", "rules", "sci", "what_if"),
 )
 
 
@@ -54,7 +54,8 @@ class Results:
     life_cycle: pd.DataFrame
     ratios: pd.DataFrame
     rules: pd.DataFrame
-    what_if: pd.DataFrame | None  # written by `fairweight energy`, after the first report
+    sci: pd.DataFrame
+    what_if: pd.DataFrame
     cards: list[dict[str, Any]]
     provenance: dict[str, Any]
 
@@ -63,8 +64,6 @@ class Results:
         """Read them from the study's folder."""
         folder = Path(results)
         tables = {name: read_frame(folder / "summary" / f"{name}.parquet") for name in TABLES}
-        elsewhere = folder / "summary" / "what_if.parquet"
-        tables["what_if"] = read_frame(elsewhere) if elsewhere.exists() else None
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
         return cls(**tables, cards=cards, provenance=read_json(folder / "summary" / "provenance.json"))

@@ -6,16 +6,15 @@ import re
 import pandas as pd
 import pytest
 import yaml
+from studies import tiny
 
-from fairweight import energy
+from fairweight import intensity, schema
 from fairweight.accounting import account
 from fairweight.lifecycle import repayments
 
-RECIPE = {
+RECIPE = schema.resolve(tiny())["energy"] | {
     "watts_per_core": {"low": 5, "central": 10, "high": 20},
     "watts_per_gb": {"low": 0, "central": 0, "high": 0},
-    "processor": None,
-    "g_per_kwh": None,
     "pue": 1,
     "country": "DEU",
 }
@@ -79,11 +78,11 @@ def test_a_run_of_the_local_executor_is_accounted_for_and_says_what_is_not_known
     (results / "train.cost.json").write_text(json.dumps(cost))
     never = repayments(tables([2.0, 2.1], [0.010, 0.0101]), {"d": 103.0}, RECIPE, FACTORS, {"int8": "dense"})
     never.to_parquet(results / "summary" / "break_even.parquet")
-    said = account(results, RECIPE, ["POL", "FRA"])
+    said = account(results, RECIPE | {"elsewhere": ["POL", "FRA"]})
     assert "360 (180 to 720)" in said and re.search(r"Green Algorithms \(cores held\) +400 J", said)
     assert "1 steps are known from their cost files only" in said and "What Snakemake used itself is not known" in said
     assert said.index("France") < said.index("Poland") and "never" in said
     card = yaml.safe_load((results / "summary" / "carbon.yaml").read_text())["co2_eq_emissions"]
-    assert card["emissions"] == pytest.approx(360 / 3.6e6 * energy.intensity("DEU").g_per_kwh, abs=1e-4)
+    assert card["emissions"] == pytest.approx(360 / 3.6e6 * intensity.country("DEU").g_per_kwh, abs=1e-4)
     assert "operational only" in card["source"] and card["geographical_location"] == "Germany"
     assert pd.read_parquet(results / "summary" / "ledger.parquet")["recorded_by"].tolist() == ["step"]
