@@ -1,5 +1,6 @@
 """Energy and carbon in the report: of rules, of variants over their lives, of the study. Draws and tells what summaries hold."""
 
+from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -113,20 +114,17 @@ def _status(rules: pd.DataFrame) -> str:
 
 def estimators(results: Results) -> HTML:
     """The same steps by CodeCarbon and Green Algorithms, and why they differ."""
+    found = results.estimators.to_dict("records")
     rows = [
-        [
-            f"{row['estimator']}\n{row['mode']}",
-            row["why"],
-            number(row["energy_j"], 2, 1e-3) + _range(row),
-            number(row["ratio"], 2),
-        ]
-        for row in results.estimators.to_dict("records")
+        [f"{row['estimator']}\n{row['mode']}", number(row["energy_j"], 2, 1e-3) + _range(row), number(row["ratio"], 2)]
+        for row in found
     ]
     caption = (
         "The energy of the same steps by other estimators: their formulas, with their own constants, on this study's ledger. "
         "All of them are models. CodeCarbon is taken not to know the processor, unless the study names it."
     )
-    return table(["Estimator", "What it counts", "Energy, kJ (modelled)", "Times ours"], rows, caption, text_columns=2)
+    why = "".join(f"<li>{escape(row['estimator'])}, {escape(row['mode'])}: {escape(row['why'])}</li>" for row in found)
+    return HTML(f"{table(['Estimator', 'Energy, kJ (modelled)', 'Times ours'], rows, caption).data}<ul>{why}</ul>")
 
 
 def _range(row: Any) -> str:
@@ -158,7 +156,9 @@ def what_if(results: Results) -> HTML:
 def sci(results: Results) -> HTML:
     """Carbon of a functional unit: the study, and 1,000 predictions of each variant at the first batch size."""
     size = results.study["profile"]["batch_sizes"][0]
-    units = results.sci[results.sci["batch_size"].isna() | (results.sci["batch_size"] == size)]
+    of_study = results.sci[results.sci["variant"].isna()]
+    used = where(results.sci[results.sci["variant"].notna()], {"batch_size": size})
+    units = pd.concat([of_study, *(_first(results, used, dataset) for dataset in results.datasets)])
     rows = [
         [
             "the study" if missing(row["variant"]) else f"1,000 of {row['variant']}\n{row['dataset']}, {_place(row)}",
@@ -182,8 +182,10 @@ def sci(results: Results) -> HTML:
 
 
 def _of_unit(row: Any, part: str) -> str:
-    central, low, high = (number(row[f"{part}{suffix}"], 4, 1e3) for suffix in ("", "_low", "_high"))
-    return "not known" if central == NOT_ESTIMABLE else f"{central}\n{low} to {high}"
+    if missing(row[part]):
+        return "not known"
+    central, low, high = (f"{row[f'{part}{suffix}'] * 1e3:.3g}" for suffix in ("", "_low", "_high"))
+    return f"{central}\n{low} to {high}"
 
 
 # ---- variants
@@ -411,7 +413,7 @@ def repayments(results: Results, dataset: str) -> HTML | None:
     caption = (
         f"{results.title(dataset)}: predictions after which a variant has repaid what it cost more than its baseline, with the 95 % interval. "
         "At once: it costs no more. Never: a prediction does not take less. Undecided: the interval of what a prediction saves holds 0; "
-        f"the number is then the earliest. Storage for {stated['years']:g} years and {stated['downloads']:g} downloads of its bytes are in it."
+        f"the number is then the earliest. Its bytes count with downloads: {stated['downloads']:g} and years: {stated['years']:g}."
     )
     return table(["Variant", *titles, "Batch", "Making one model", "With the whole search"], told, caption, text_columns=1 + len(keys))  # fmt: skip
 
