@@ -1,5 +1,6 @@
 """Energy and carbon in the report: of rules, of variants over their lives, of the study. Draws and tells what summaries hold."""
 
+import math
 from html import escape
 from typing import Any
 
@@ -184,7 +185,7 @@ def sci(results: Results) -> HTML:
 def _of_unit(row: Any, part: str) -> str:
     if missing(row[part]):
         return "not known"
-    central, low, high = (f"{row[f'{part}{suffix}'] * 1e3:.3g}" for suffix in ("", "_low", "_high"))
+    central, low, high = (_three(row[f"{part}{suffix}"] * 1e3) for suffix in ("", "_low", "_high"))
     return f"{central}\n{low} to {high}"
 
 
@@ -421,12 +422,13 @@ def repayments(results: Results, dataset: str) -> HTML | None:
 def said(row: Any) -> str:
     """A break-even in words; what follows a line break is its interval."""
     if row["status"] == "after":
-        return f"{_rounded(row['predictions'])}\n{_rounded(row['low'])} to {_rounded(row['high'])}"
+        return f"{_three(row['predictions'])}\n{_three(row['low'])} to {_three(row['high'])}"
     return (
-        f"undecided\nfrom {_rounded(row['low'])}" if row["status"] == "undecided" and row["low"] else str(row["status"])
+        f"undecided\nfrom {_three(row['low'])}" if row["status"] == "undecided" and row["low"] else str(row["status"])
     )
 
 
-def _rounded(value: float) -> str:
+def _three(value: float) -> str:
     """Three significant digits; more would promise too much."""
-    return number(float(f"{value:.3g}"), 0)
+    rounded = float(f"{value:.3g}")
+    return number(rounded, max(0, 2 - math.floor(math.log10(rounded))) if rounded > 0 else 0)
