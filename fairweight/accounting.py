@@ -8,32 +8,39 @@ import pandas as pd
 from fairweight import energy
 from fairweight.artifacts import read_frame, write_frame, write_yaml
 from fairweight.attribution import Shares
+from fairweight.embodied import embodied_g
+from fairweight.gathering import hours_of
+from fairweight.intensity import intensity_of, with_hours
 from fairweight.ledger import by_rule, read_ledger
-from fairweight.metering import meter
+from fairweight.metering import differing_clocks, meter
 from fairweight.statistics.break_even import break_even
 from fairweight.summaries import CELL
+from fairweight.wall_meter import read_wall_meter
+from fairweight.what_if import HERE, elsewhere, span
 
 BUSY_CORES = 0.2  # more than that is no idle machine
 
 
-def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
+def account(results: Path, recipe: dict[str, Any]) -> str:
     """Write summary/ledger.parquet, summary/carbon.yaml and, of a finished study, summary/break_even.parquet.
 
     Args:
         results: folder of the study.
         recipe: `energy` of the study file.
-        countries: where else the run is imagined, ISO 3166 alpha-3.
 
     Returns:
         What was found, as text.
     """
-    table, nodes = meter(read_ledger(results), results / "meter")
+    recipe = with_hours(recipe, hours_of(results, recipe))
+    wall = read_wall_meter(Path(recipe["meter_csv"])) if recipe["meter_csv"] else None
+    table, nodes = meter(read_ledger(results), results / "meter", wall)
     rules = by_rule(table, recipe)
     told = [
         _text_of_rules(table, rules, recipe),
         _text_of_meters(table, nodes),
+        *(differing_clocks(results / "meter", wall) if wall else []),
         _text_of_models(table, rules, recipe),
-        _elsewhere(rules, countries),
+        _text_of_carbon(table, rules, recipe),
     ]
     write_frame(results / "summary" / "ledger.parquet", table)
     write_yaml(results / "summary" / "carbon.yaml", card(rules, recipe))
@@ -46,7 +53,7 @@ def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
 
 def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
     """`co2_eq_emissions` of a Hugging Face model card, in grams; the embodied share of the machine is not in it."""
-    intensity, watts = energy.intensity_of(recipe), energy.watts_per_core(recipe)
+    intensity, watts = intensity_of(recipe), energy.watts_per_core(recipe)
     source = (
         f"modelled by fairweight from CPU-seconds, operational only: {watts['central']:.3g} W per busy core "
         f"({watts['low']:.3g} to {watts['high']:.3g}), PUE {recipe['pue']:g}, {intensity.g_per_kwh:g} gCO2e/kWh "
@@ -57,7 +64,7 @@ def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
             "emissions": round(float(rules["emissions_g"].sum()), 4),
             "source": source,
             "training_type": "the whole study: training, compression, evaluation, and failed attempts as far as known",
-            "geographical_location": intensity.name if intensity.year else "not told",
+            "geographical_location": "not told" if recipe["g_per_kwh"] is not None else intensity.name,
             "hardware_used": recipe["processor"] or "CPU",
         }
     }
@@ -97,10 +104,16 @@ def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, A
     if unknown := int(rules["unknown"].sum()):
         lines.append(f"{unknown} attempts ended without telling what they used; they are not in the sums.")
     lines += _unknown(table)
-    place = energy.intensity_of(recipe)
+    place = intensity_of(recipe)
+    kind = "on average " if place.hours else ""
     lines.append(
-        f"Operational only, at {place.g_per_kwh:g} gCO2e/kWh ({place.name}, {place.source}, {place.year or 'no year told'})."
+        f"Operational only, at {kind}{place.g_per_kwh:.4g} gCO2e/kWh ({place.name}, {place.source}, {place.year or 'no year told'})."
     )
+    if place.hours:
+        spans = table[["started", "wall_s"]].dropna()
+        unknown = sum(not place.knows(started, lasted) for started, lasted in spans.itertuples(index=False))
+        if unknown:
+            lines.append(f"{unknown} attempts ran in hours of which no intensity is known; the mean stands in.")
     return "\n".join(lines)
 
 
@@ -150,11 +163,23 @@ def _text_of_models(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, 
     )
 
 
-def _elsewhere(rules: pd.DataFrame, countries: list[str]) -> str:
-    joules = float(rules["energy_j_central"].sum())
-    lines = ["The same energy elsewhere:"]
-    for place, grams in energy.elsewhere(joules, countries):
-        lines.append(f"  {place.name:<20}{grams:>9.3f} gCO2e  ({place.g_per_kwh:g} gCO2e/kWh, {place.year})")
+def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
+    """Water, what making the machine emitted, and the same run elsewhere."""
+    water = energy.water_l(float(rules["energy_j_central"].sum()), recipe)
+    lines = [] if water is None else [f"Water of the building, by its WUE: {water:.3g} l."]
+    steps = table[table["kind"] == "step"].dropna(subset=["wall_s", "threads"])
+    made = embodied_g(float((steps["wall_s"] * steps["threads"].astype(float)).sum()), recipe["embodied"])
+    if made:
+        share = f"{made['central']:.3g} gCO2e ({made['low']:.3g} to {made['high']:.3g})"
+        lines.append(
+            f"The share of the steps in making the machine, by cores and time: {share}; it is not in the sums above."
+        )
+    lines.append("The same energy elsewhere:")
+    joules = {bound: float(rules[f"energy_j_{bound}"].sum()) for bound in energy.BOUNDS}
+    found = elsewhere(joules, float(rules["emissions_g"].sum()), span(table[table["kind"] == "step"]), recipe)
+    for row in found[found["kind"] != HERE].itertuples():
+        year = f", {row.year}" if pd.notna(row.year) else ""
+        lines.append(f"  {row.place:<44}{row.carbon_g:>9.3f} gCO2e  ({row.intensity_g_per_kwh:g} gCO2e/kWh{year})")
     return "\n".join(lines)
 
 

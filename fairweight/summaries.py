@@ -137,7 +137,8 @@ def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.Dat
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
     held = table["peak_memory_bytes"] / 1e9 * table["wall_s"]
-    return table.assign(**energy.modelled(table["cpu_s"], recipe, held))
+    when = zip(table["started"], table["wall_s"], strict=True)
+    return table.assign(**energy.modelled(table["cpu_s"], recipe, held, when))
 
 
 def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: dict[str, list[str]]) -> pd.DataFrame:

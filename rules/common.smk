@@ -8,7 +8,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir)
 
 from fairweight import components
 from fairweight.code_version import ROOT, code_version
+from fairweight.energy import MODEL
 from fairweight.errors import InputError
+from fairweight.intensity import HOURLY
 from fairweight.schema import resolve
 from fairweight.study import FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
 
