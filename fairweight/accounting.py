@@ -16,7 +16,7 @@ from fairweight.metering import differing_clocks, meter
 from fairweight.statistics.break_even import break_even
 from fairweight.summaries import CELL
 from fairweight.wall_meter import read_wall_meter
-from fairweight.what_if import HERE, elsewhere, span
+from fairweight.what_if import elsewhere, span
 
 BUSY_CORES = 0.2  # more than that is no idle machine
 
@@ -177,9 +177,11 @@ def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, 
     lines.append("The same energy elsewhere:")
     joules = {bound: float(rules[f"energy_j_{bound}"].sum()) for bound in energy.BOUNDS}
     found = elsewhere(joules, float(rules["emissions_g"].sum()), span(table[table["kind"] == "step"]), recipe)
-    for row in found[found["kind"] != HERE].itertuples():
+    hours = found[found["kind"] == "hour"].sort_values("carbon_g")
+    for row in pd.concat([found[found["kind"].isin(["country", "region"])], hours[:1], hours[1:][-1:]]).itertuples():
         year = f", {row.year}" if pd.notna(row.year) else ""
-        lines.append(f"  {row.place:<44}{row.carbon_g:>9.3f} gCO2e  ({row.intensity_g_per_kwh:g} gCO2e/kWh{year})")
+        place = f"here, from {row.place}" if row.kind == "hour" else row.place
+        lines.append(f"  {place:<44}{row.carbon_g:>9.3f} gCO2e  ({row.intensity_g_per_kwh:.4g} gCO2e/kWh{year})")
     return "\n".join(lines)
 
 

@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairweight.energy import BOUNDS, J_PER_KWH
+from fairweight.errors import InputError
 
 YEAR_S = 365.25 * 24 * 3600
+
+
+def check(device: Mapping[str, Any] | None) -> None:
+    """Raise an InputError where the bounds of a device's total are not in order."""
+    total = device["total_kg"] if device else dict.fromkeys(BOUNDS, 0)
+    if not total["low"] <= total["central"] <= total["high"]:
+        raise InputError("energy: embodied: total_kg: the bounds must be in order, low, central, high.")
 
 
 def embodied_g(core_s: Any, device: Mapping[str, Any] | None) -> dict[str, Any] | None:

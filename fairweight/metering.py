@@ -82,7 +82,7 @@ def differing_clocks(folder: Path, wall: WallMeter) -> list[str]:
         offset = clock_offset_s(samples, wall)
         if offset is not None:
             told.append(
-                f"Run {name}: the clock of the meter is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of the "
+                f"Run {name}: the clock of the meter is about {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of the "
                 "machine, as the watts follow its busy cores; set it right, or shift the times of the file."
             )
         elif not covered:

@@ -93,7 +93,7 @@ def _starts(here: Intensity, began: float, lasted: float) -> list[tuple[datetime
 def functional_units(steps: pd.DataFrame, profiles: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     """Software Carbon Intensity: gCO2e for one functional unit, with its parts.
 
-    The units are `study`, all its successful steps once, and `1,000 predictions` of each variant, engine and batch size,
+    The units are `study`, all steps of its summary table once, and `1,000 predictions` of each variant, engine and batch size,
     the mean over its profiled seeds, the processor's energy alone. Columns: functional_unit; the cell; energy_j, operational_g,
     embodied_g and sci_g, each with _low and _high; water_l; boundary. Embodied emissions that are not known are missing and not in sci_g, and
     `boundary` says `operational only`.

@@ -5,15 +5,14 @@ import json
 import pandas as pd
 import pytest
 import yaml
+from studies import tiny
 
-from fairweight import energy
+from fairweight import intensity, schema
 from fairweight.accounting import account, repayments
 
-RECIPE = {
+RECIPE = schema.resolve(tiny())["energy"] | {
     "watts_per_core": {"low": 5, "central": 10, "high": 20},
     "watts_per_gb": {"low": 0, "central": 0, "high": 0},
-    "processor": None,
-    "g_per_kwh": None,
     "pue": 1,
     "country": "DEU",
 }
@@ -43,11 +42,11 @@ def test_a_run_of_the_local_executor_is_accounted_for_and_says_what_is_not_known
     cost = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
     (results / "train.cost.json").write_text(json.dumps(cost))
     changes([2.0, 2.1], [0.010, 0.0101]).to_parquet(results / "summary" / "changes.parquet")
-    said = account(results, RECIPE, ["POL", "FRA"])
+    said = account(results, RECIPE | {"elsewhere": ["POL", "FRA"]})
     assert "360 (180 to 720)" in said and "by Green Algorithms (wall time x cores held, all busy): 400 J" in said
     assert "1 steps are known from their cost files only" in said and "What Snakemake used itself is not known" in said
     assert said.index("France") < said.index("Poland") and "never" in said
     card = yaml.safe_load((results / "summary" / "carbon.yaml").read_text())["co2_eq_emissions"]
-    assert card["emissions"] == pytest.approx(360 / 3.6e6 * energy.intensity("DEU").g_per_kwh, abs=1e-4)
+    assert card["emissions"] == pytest.approx(360 / 3.6e6 * intensity.country("DEU").g_per_kwh, abs=1e-4)
     assert "operational only" in card["source"] and card["geographical_location"] == "Germany"
     assert pd.read_parquet(results / "summary" / "ledger.parquet")["recorded_by"].tolist() == ["step"]
