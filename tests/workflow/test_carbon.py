@@ -78,5 +78,5 @@ def test_electricity_maps_is_asked_and_the_key_stands_in_no_file(scratch):
     assert found["source"].iloc[0].startswith("Electricity Maps")
     files = [path for path in scratch.folder.rglob("*") if path.is_file()]
     assert len(files) > 100 and not [path for path in files if SECRET.encode() in path.read_bytes()]
-    code, said = fairweight(scratch.folder, str(study), **{KEY: ""})
+    code, said = fairweight(scratch.folder, str(study), "--", f"{SUMMARY}/what_if.parquet", **{KEY: ""})
     assert f"the environment variable {KEY} is not set" in said and "fetched earlier are used" in said
