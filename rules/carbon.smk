@@ -1,17 +1,6 @@
 # Carbon: hourly intensities where the study has them, and the same run in other places and hours.
 
 
-def by_hour():
-    """The file of hourly intensities, if this study is charged by them."""
-    stated = any(config["energy"][key] is not None for key in HOURLY)
-    return "<results>/summary/intensity.csv" if stated else []
-
-
-def power():
-    """What energy and emissions follow from; the meters, the budget and the start change no result."""
-    return part(config["energy"], *MODEL)
-
-
 rule intensity:
     input:
         # what was fetched when all steps are done knows the hours in which they ran

@@ -117,6 +117,17 @@ def parent(pattern):
     return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
 
 
+def by_hour():
+    """The file of hourly intensities, if this study is charged by them."""
+    stated = any(config["energy"][key] is not None for key in HOURLY)
+    return "<results>/summary/intensity.csv" if stated else []
+
+
+def power():
+    """What energy and emissions follow from; the meters, the budget and the start change no result."""
+    return part(config["energy"], *MODEL)
+
+
 # ---- files of the whole study
 
 MADE = "<results>/seed-{seed}/{c.dataset}/{c.augmentation}/{c.model}/{c.variant}"
