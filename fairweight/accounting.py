@@ -109,7 +109,7 @@ def _unknown(table: pd.DataFrame) -> list[str]:
 def _text_of_meters(table: pd.DataFrame, nodes: list[tuple[str, Shares]]) -> str:
     """What meters counted: of each node, and of how many attempts."""
     if not nodes:
-        return "No meter was read: all energy is modelled."
+        return "No meter was read, or no sampler ran beside it (`fairweight run` starts one): all energy is modelled."
     counts = table.loc[table["kind"] == "step", "energy_status"].value_counts()
     lines = ["By attempt, energy is " + ", ".join(f"{name}: {count}" for name, count in counts.items()) + "."]
     for host, node in nodes:

@@ -1,5 +1,6 @@
 """A line of JSON for every attempt at a job, and beside it what the run itself used."""
 
+import atexit
 import json
 import os
 import socket
@@ -55,4 +56,18 @@ class Ledger:
             "cpu_s": round(sum(row["cpu_s"] for row in rows), 4),
             "processes": rows,
         }
-        self.path.with_suffix(".overhead.json").write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+        destination = self.path.with_suffix(".overhead.json")
+        destination.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+        atexit.register(_add_the_end, destination, rows[0]["pid"])
+
+
+def _add_the_end(path: Path, pid: int) -> None:
+    """Add what this process has used since: it still ends the cluster, and Snakemake its own work."""
+    if os.getpid() != pid:  # a fork
+        return
+    overhead = json.loads(path.read_text(encoding="utf-8"))
+    own = overhead["processes"][0]
+    more = max(0.0, time.process_time() - own["cpu_s"])
+    own["cpu_s"], overhead["cpu_s"] = round(own["cpu_s"] + more, 4), round(overhead["cpu_s"] + more, 4)
+    overhead["ended"] = round(time.time(), 3)
+    path.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
