@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -16,6 +17,10 @@ class Ledger:
 
     def __init__(self, folder: str | None, session: str) -> None:
         self.path: Path | None = None
+        before = resource.getrusage(
+            resource.RUSAGE_CHILDREN
+        )  # no worker runs yet, but what looked for meters has ended
+        self.before_s = before.ru_utime + before.ru_stime
         if folder:
             start = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
             self.path = Path(folder) / f"{start}-{session}.jsonl"
@@ -48,6 +53,7 @@ class Ledger:
             except psutil.Error:  # it has ended in between
                 continue
             rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
+        rows.append({"pid": None, "command": "(ended before the executor began)", "cpu_s": round(self.before_s, 4)})
         overhead = {
             "session": session,
             "host": socket.gethostname(),
