@@ -1,7 +1,9 @@
 """A line of JSON for every attempt at a job, and beside it what the run itself used."""
 
+import atexit
 import json
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -15,6 +17,10 @@ class Ledger:
 
     def __init__(self, folder: str | None, session: str) -> None:
         self.path: Path | None = None
+        before = resource.getrusage(
+            resource.RUSAGE_CHILDREN
+        )  # no worker runs yet, but what looked for meters has ended
+        self.before_s = before.ru_utime + before.ru_stime
         if folder:
             start = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
             self.path = Path(folder) / f"{start}-{session}.jsonl"
@@ -47,6 +53,7 @@ class Ledger:
             except psutil.Error:  # it has ended in between
                 continue
             rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
+        rows.append({"pid": None, "command": "(ended before the executor began)", "cpu_s": round(self.before_s, 4)})
         overhead = {
             "session": session,
             "host": socket.gethostname(),
@@ -55,4 +62,18 @@ class Ledger:
             "cpu_s": round(sum(row["cpu_s"] for row in rows), 4),
             "processes": rows,
         }
-        self.path.with_suffix(".overhead.json").write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+        destination = self.path.with_suffix(".overhead.json")
+        destination.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+        atexit.register(_add_the_end, destination, rows[0]["pid"])
+
+
+def _add_the_end(path: Path, pid: int) -> None:
+    """Add what this process has used since: it still ends the cluster, and Snakemake its own work."""
+    if os.getpid() != pid:  # a fork
+        return
+    overhead = json.loads(path.read_text(encoding="utf-8"))
+    own = overhead["processes"][0]
+    more = max(0.0, time.process_time() - own["cpu_s"])
+    own["cpu_s"], overhead["cpu_s"] = round(own["cpu_s"] + more, 4), round(overhead["cpu_s"] + more, 4)
+    overhead["ended"] = round(time.time(), 3)
+    path.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
