@@ -10,6 +10,7 @@ import onnx
 from fairweight import components
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
+from fairweight.feeding import Fed
 from fairweight.randomness import generator
 from fairweight.shipped import read_signature
 
@@ -43,9 +44,7 @@ def adjust(
     if not len(rows):
         raise InputError(f"{place}: no validation row has a value of {attribute!r}.")
     run = components.load("engines", "onnxruntime")(parent, threads=1)
-    feeds = read_signature(parent).feeds(rows)
-    starts = range(0, len(rows), BATCH)
-    scores = np.concatenate([run({k: a[i : i + BATCH] for k, a in feeds.items()}) for i in starts])[:, 1]
+    scores = Fed.of(read_signature(parent), rows).outputs(run, BATCH)[:, 1]
     options = {key: value for key, value in recipe.items() if key != "method"}
     try:
         mixtures = components.load("adjustments", recipe["method"])(
@@ -74,7 +73,7 @@ def _finite(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def decisions(
-    path: str | Path, scores: Array, rows: Array, groups: dict[str, Array], levels: dict[str, Any]
+    path: str | Path, scores: Array | None, rows: Array, groups: dict[str, Array], levels: dict[str, Any]
 ) -> Array | None:
     """Decisions of a file that has thresholds by group; None for one that has none.
 
@@ -88,7 +87,7 @@ def decisions(
         groups, levels: of these rows.
     """
     stated = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
-    if ADJUSTMENT not in stated:
+    if ADJUSTMENT not in stated or scores is None:
         return None
     about = json.loads(stated[ADJUSTMENT])
     codes = groups[about["attribute"]]

@@ -195,14 +195,16 @@ def _bytes(chunk: pa.Array, width: int) -> Array:
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + len(chunk) * width]
 
 
-def _input_columns(numeric: Array, categorical: Array, images: Array | None, table: Table) -> dict[str, Any]:
+def _input_columns(rows: Table | Augmented, table: Table) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for position, name in enumerate(table.numeric_names):
-        columns[f"input:{name}"] = numeric[:, position]
+        columns[f"input:{name}"] = rows.numeric[:, position]
     for position, (name, levels) in enumerate(table.levels.items()):
-        columns[f"input:{name}"] = _coded(categorical[:, position], levels)
-    if images is not None:
-        columns["image"] = _image_column(images)
+        columns[f"input:{name}"] = _coded(rows.categorical[:, position], levels)
+    if rows.images is not None:
+        columns["image"] = _image_column(rows.images)
+    if rows.texts is not None:
+        columns["text"] = pa.array(rows.texts, pa.string())
     return columns
 
 
@@ -222,7 +224,7 @@ def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
 def _stored(table: Table) -> pa.Table:
     columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
     columns["label"] = _coded(table.label, table.classes)
-    columns |= _input_columns(table.numeric, table.categorical, table.images, table)
+    columns |= _input_columns(table, table)
     for name, codes in table.groups.items():
         columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
     for name, scores in table.given.items():
@@ -232,6 +234,7 @@ def _stored(table: Table) -> pa.Table:
         "numeric": table.numeric_names,
         "categorical": table.levels,
         "image": None if table.images is None else table.images.shape[1:],
+        "text": table.texts is not None,
         "groups": table.group_levels,
         "given": list(table.given),
     }
@@ -248,8 +251,8 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
     """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores; or one row block."""
     about = json.loads(pq.read_schema(path).metadata[KEY])
     if not inputs:
-        about |= {"numeric": [], "categorical": {}, "image": None}
-    unused = ("input:", "image") if not inputs else ()
+        about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
+    unused = ("input:", "image", "text") if not inputs else ()
     names = [name for name in pq.read_schema(path).names if not name.startswith(unused)] if unused else None
     if block is None:
         table = pq.read_table(path, columns=names)
@@ -271,6 +274,7 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         groups={name: _codes(table, f"group:{name}", found) for name, found in group_levels.items()},
         group_levels=group_levels,
         given={name: _column(table, f"given:{name}") for name in about["given"]},
+        texts=_column(table, "text") if about["text"] else None,
     )
 
 
@@ -315,7 +319,7 @@ def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table
         "made": np.arange(made + len(weighted)) < made,
         "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
     }
-    inputs = _input_columns(augmented.numeric, augmented.categorical, augmented.images, like)
+    inputs = _input_columns(augmented, like)
     for name, column in inputs.items():
         array = pa.array(column) if isinstance(column, np.ndarray) else column
         empty = pa.nulls(len(weighted), array.type)
@@ -339,6 +343,7 @@ def read_augmented(path: str | Path, training: Table) -> Augmented:
         categorical=np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
         images=None if training.images is None else _images(rows, list(training.images.shape[1:])),
         row_weights=weights,
+        texts=None if training.texts is None else _column(rows, "text"),
     )
 
 

@@ -82,7 +82,7 @@ def _kinds(rows: Table) -> NDArray[np.uint64]:
         ]
         return np.frombuffer(b"".join(digests), np.uint64)
     bits = np.ascontiguousarray(rows.numeric).view(np.int32)
-    columns = [rows.label, *bits.T, *rows.categorical.T]
+    columns = [rows.label, *bits.T, *rows.categorical.T, *([] if rows.texts is None else [rows.texts])]
     hashed: NDArray[np.uint64] = pd.util.hash_pandas_object(
         pd.DataFrame(dict(enumerate(columns))), index=False
     ).to_numpy()
@@ -116,6 +116,7 @@ def contents(
         "rows_by_file": dict(found.files),
         "columns": {"numeric": list(rows.numeric_names), "categorical": {k: len(v) for k, v in rows.levels.items()}},
         "image": None if rows.images is None else list(rows.images.shape[1:]),
+        "text": rows.texts is not None,
         "dropped": recipe["drop"],
         "missing": dict(found.missing),
         "missing_by_group": _missing_by_group(rows, counts, found),
@@ -207,7 +208,7 @@ def _entropy(entries: list[dict[str, Any]]) -> float:
 
 def _duplicates(rows: Table, counts: Tally) -> dict[str, int]:
     """Rows whose inputs and label another row has, too; and of the official test rows those that another file has."""
-    if rows.images is None and not (rows.numeric.shape[1] or rows.categorical.shape[1]):
+    if rows.images is None and rows.texts is None and not (rows.numeric.shape[1] or rows.categorical.shape[1]):
         return {}  # nothing but labels and given scores
     _, kind, sizes = np.unique(np.concatenate(counts.kinds), return_inverse=True, return_counts=True)
     found = {"rows": int((sizes[kind] > 1).sum())}

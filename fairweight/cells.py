@@ -41,6 +41,9 @@ class Assessed:
     baseline: Array | None = None  # predictions of the variant that this one is compared with (n,)
     class_names: tuple[str, ...] = ()  # for one class against the rest; empty: their codes
     smallest_group: int = 1  # a rate that is a share of fewer rows is reported as insufficient, and not ranked
+    nll: Array | None = None  # (n,) of texts: summed negative log-likelihood of their tokens in nats
+    tokens: Array | None = None  # (n,) tokens foretold
+    utf8_bytes: Array | None = None  # (n,) bytes of the text
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""
@@ -52,6 +55,9 @@ class Assessed:
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             groups={name: codes[rows] for name, codes in self.groups.items()},
             baseline=None if self.baseline is None else self.baseline[rows],
+            nll=None if self.nll is None else self.nll[rows],
+            tokens=None if self.tokens is None else self.tokens[rows],
+            utf8_bytes=None if self.utf8_bytes is None else self.utf8_bytes[rows],
         )
 
     def of_group(self, member: Array) -> "Assessed":

@@ -24,6 +24,7 @@ PACKAGE = Path(__file__).resolve().parent
 ENTRY_POINTS = {
     "sources": "fetch",
     "readers": "read",
+    "tasks": "predict",
     "augmentations": "augment",
     "architectures": "build",
     "objectives": "prepare",

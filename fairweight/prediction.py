@@ -10,6 +10,7 @@ from fairweight.artifacts import PARTS, read_split, read_table, write_json, writ
 from fairweight.checking import check
 from fairweight.cost import PeakMemory
 from fairweight.errors import InputError
+from fairweight.feeding import Fed
 from fairweight.shipped import read_signature
 from fairweight.table import Table
 
@@ -29,31 +30,22 @@ def predict(
         threads: threads of the engine.
     """
     rows, part = _assessed(table, split)
-    feeds = read_signature(model).feeds(rows)
+    signature = read_signature(model)
+    fed = Fed.of(signature, rows)
     memory = PeakMemory()
     run = components.load("engines", engine)(model, threads=threads)
-    outputs = [
-        run({name: array[start : start + batch_size] for name, array in feeds.items()})
-        for start in range(0, len(rows), batch_size)
-    ]
-    probabilities = np.concatenate(outputs)
+    output = fed.outputs(run, batch_size)
     peak = memory.grown()
     module = components.module("engines", engine)
     write_json(checks, {
         "engine": engine, "engine_version": getattr(module, "VERSION", None), "threads": threads,
         "precision": getattr(module, "PRECISION", "as stated in the file"), "inference_memory_bytes": peak,
-        **check(model, run, feeds, engine=engine, batch_size=batch_size),
+        **check(model, run, fed, engine=engine, batch_size=batch_size),
     })  # fmt: skip
-    adjusted = decisions(model, probabilities[:, 1], rows.row, rows.groups, rows.group_levels)
-    columns = {
-        "row": rows.row,
-        "part": part,
-        "label": rows.label,
-        "prediction": probabilities.argmax(axis=1) if adjusted is None else adjusted,
-        "probabilities": probabilities,
-    }
-    if len(rows.classes) == 2:
-        columns["score"] = probabilities[:, 1]
+    columns = {"row": rows.row, "part": part, **components.load("tasks", signature.task)(output, rows)}
+    adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)
+    if adjusted is not None:
+        columns["prediction"] = adjusted
     write_predictions(destination, columns, {"engine": engine, "batch_size": batch_size, "threads": threads})
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from fairweight import components
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import cpu_clock, load_average
+from fairweight.feeding import Fed
 from fairweight.randomness import generator
 from fairweight.shipped import read_signature, sizes
 from fairweight.table import Table
@@ -106,15 +107,11 @@ def _candidates(
 ) -> list[_Candidate]:
     run = components.load("engines", engine)(path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
-    feeds = read_signature(path).feeds(rows)
-    total = len(next(iter(feeds.values())))
+    fed = Fed.of(read_signature(path), rows)
     found = []
     for size in batch_sizes:
-        starts = np.arange(min(32, max(1, total // size))) * size
-        batches = [
-            {name: np.resize(array[s : s + size], (size, *array.shape[1:])) for name, array in feeds.items()}
-            for s in starts
-        ]
+        starts = np.arange(min(32, max(1, len(fed) // size))) * size
+        batches = [fed.at(np.arange(s, s + size) % len(fed)) for s in starts]
         about = {**keys, "batch_size": size, "size_bytes": file_bytes, "transfer_bytes": transfer_bytes}
         found.append(_Candidate(about, run, batches))
     return found

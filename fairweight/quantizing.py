@@ -13,6 +13,7 @@ from fairweight import components
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.export import exported
+from fairweight.feeding import Fed
 from fairweight.models import Model
 from fairweight.randomness import generator
 from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators, put_signature, read_signature
@@ -58,9 +59,7 @@ def quantize(
     def calibration(rows: int) -> list[dict[str, Any]]:
         training = read_split(split)["train"]
         drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
-        feeds = signature.feeds(read_table(table).take(drawn))
-        starts = range(0, len(drawn), BATCH)
-        return [{name: array[start : start + BATCH] for name, array in feeds.items()} for start in starts]
+        return [feeds for _, feeds in Fed.of(signature, read_table(table).take(drawn)).batches(BATCH)]
 
     options = {key: value for key, value in recipe.items() if key != "method"}
     method = components.load("quantization", recipe["method"])
@@ -93,10 +92,7 @@ def quantize(
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
     """Accuracy of a file on some rows."""
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    feeds = signature.feeds(rows)
-    starts = range(0, len(rows), BATCH)
-    found = [run({name: array[i : i + BATCH] for name, array in feeds.items()}).argmax(axis=1) for i in starts]
-    return float((np.concatenate(found) == rows.label).mean())
+    return float((Fed.of(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 
 def check(parent: str, path: Path) -> dict[str, Any]:

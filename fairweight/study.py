@@ -252,10 +252,29 @@ class Study:
                 raise InputError(
                     f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."
                 )
-            if not (dataset["inputs"]["numeric"] or dataset["inputs"]["categorical"] or dataset["inputs"]["image"]):
+            if form(dataset["inputs"]) is None:
                 raise InputError(
                     f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
                 )
+            self._check_task(cell)
+
+    def _check_task(self, cell: Cell) -> None:
+        """What the dataset's kind of task and the form of its rows leave open."""
+        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
+        rows, architecture = form(dataset["inputs"]), model["architecture"]
+        taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
+        if rows not in taken:
+            raise InputError(
+                f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(taken)} rows, and those of "
+                f"dataset {cell.dataset!r} are {rows}."
+            )
+        objective = self.training_recipe(cell.variant)["objective"]["method"]
+        legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
+        if ":" not in objective and objective not in legal:
+            raise InputError(
+                f"training: {self.root(cell.variant).recipe['train']}: objective: {objective!r} is not for the task "
+                f"{dataset['task']!r} of dataset {cell.dataset!r}; there are: {', '.join(legal)}."
+            )
 
     def _check_width(self, cell: Cell) -> None:
         architecture = self.config["models"][cell.model]["architecture"]
@@ -304,6 +323,14 @@ class Study:
         """Names of the datasets that the grid uses."""
         return sorted({cell.dataset for cell in self.cells})
 
+    def task(self, dataset: str) -> str:
+        """Kind of task of a dataset."""
+        return str(self.config["datasets"][dataset]["task"])
+
+    def metrics(self, dataset: str) -> list[str]:
+        """Families of metrics that predictions on a dataset are assessed by."""
+        return list(components.literal("tasks", self.task(dataset), "METRICS"))
+
     def given_columns(self, dataset: str) -> list[str]:
         """Columns of scores that the variants of a dataset need."""
         used = {c.variant for c in self.cells if c.dataset == dataset and c.engine == GIVEN}
@@ -341,6 +368,26 @@ def _known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
         raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {', '.join(legal) or 'none'}.")
 
 
+def form(inputs: Mapping[str, Any]) -> str | None:
+    """What a dataset's rows are: `text`, `image` or `tabular`; None where nothing is fed to a model."""
+    if inputs["text"] or inputs["image"]:
+        return "text" if inputs["text"] else "image"
+    return "tabular" if inputs["numeric"] or inputs["categorical"] else None
+
+
+def _check_task_of(name: str, dataset: Mapping[str, Any]) -> None:
+    place, task, rows = f"datasets: {name}", dataset["task"], form(dataset["inputs"])
+    try:
+        components.locate("tasks", task)
+    except InputError as error:
+        raise InputError(f"{place}: task: {error}.") from None
+    forms, labelled = (components.literal("tasks", task, of) for of in ("FORMS", "LABELLED"))
+    if rows is not None and rows not in forms:
+        raise InputError(f"{place}: task: {task!r} takes {' or '.join(forms)} rows, and these are {rows}.")
+    if labelled != (dataset["target"] is not None):
+        raise InputError(f"{place}: the key 'target' is {'missing' if labelled else 'not for'}: the task is {task!r}.")
+
+
 def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
     place = f"datasets: {name}"
     for file, stated in dataset["files"].items():
@@ -353,12 +400,17 @@ def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
         if schemes != {"file"} and not stated["sha256"]:
             raise InputError(f"{place}: files: {file}: 'sha256' is missing; a downloaded file is never trusted unseen.")
     inputs = dataset["inputs"]
-    if inputs["image"] and (inputs["numeric"] or inputs["categorical"]):
-        raise InputError(f"{place}: inputs: 'image' excludes 'numeric' and 'categorical'.")
+    stated = [kind for kind in ("numeric", "categorical", "image", "text") if inputs[kind]]
+    for alone in ("image", "text"):
+        if alone in stated and len(stated) > 1:
+            others = [kind for kind in ("numeric", "categorical", "image", "text") if kind != alone]
+            raise InputError(f"{place}: inputs: {alone!r} excludes {', '.join(map(repr, others))}.")
+    _check_task_of(name, dataset)
     for group, stated in dataset["groups"].items():
         if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
             raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
-    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], dataset["target"]["column"]}
+    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], inputs["text"]}
+    used |= {dataset["target"]["column"]} if dataset["target"] else set()
     used |= {stated.get("column") for stated in dataset["groups"].values()}
     for column in dataset["drop"]:
         if column in used:

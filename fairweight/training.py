@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +67,7 @@ class Data:
         training = rows.take(positions["train"])
         extra = read_augmented(augmented, training)
         made = training.take(extra.source)
-        made = Table(
-            **{**made.__dict__, "numeric": extra.numeric, "categorical": extra.categorical, "images": extra.images}
-        )
+        made = Table(**{**made.__dict__, **extra.inputs()})
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
     def encoded(self, model: Model, attribute: str | None = None) -> tuple[Rows, Rows]:
@@ -160,11 +158,11 @@ def fit(
         started, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
         permutation = torch.randperm(len(training.labels), generator=shuffle)
         loss = _epoch(
-            model.body, training, permutation.split(recipe["batch_size"]), optimizer,
+            model, training, model.encoder.batches(training.features, permutation, recipe["batch_size"]), optimizer,
             objective, masks or {}, parameters, constrain, distillation,
         )  # fmt: skip
         schedule.step()
-        validation_loss, accuracy = evaluate(model.body, validation)
+        validation_loss, accuracy = evaluate(model, validation)
         history.append(
             dict(
                 zip(
@@ -192,16 +190,16 @@ def fit(
 
 
 def _epoch(
-    body: nn.Module, rows: Rows, batches: tuple[Tensor, ...], optimizer: torch.optim.Optimizer,
+    model: Model, rows: Rows, batches: Sequence[Tensor], optimizer: torch.optim.Optimizer,
     objective: Callable[..., Tensor], masks: dict[str, Tensor], parameters: dict[str, nn.Parameter],
     constrain: Callable[[dict[str, nn.Parameter]], None] | None,
     distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None,
 ) -> float:  # fmt: skip
-    body.train()
+    model.body.train()
     total = 0.0
     for batch in batches:
-        features = rows.features[batch]
-        logits = body(features)
+        features = model.encoder.cut(rows.features[batch])
+        logits = model.body(features)
         loss = objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
         if distillation:
             loss = distillation(features, logits, loss)
@@ -217,18 +215,17 @@ def _epoch(
     return total / len(rows.labels)
 
 
-def evaluate(body: nn.Module, rows: Rows) -> tuple[float, float]:
-    """Mean cross-entropy in nats, and accuracy, of a body on encoded rows."""
-    body.eval()
-    loss, correct = 0.0, 0
+def evaluate(model: Model, rows: Rows) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and accuracy, of a model's body on encoded rows."""
+    model.body.eval()
+    total, correct = 0.0, 0
     with torch.no_grad():
-        for features, labels in zip(
-            rows.features.split(EVALUATION_ROWS), rows.labels.split(EVALUATION_ROWS), strict=True
-        ):
-            logits = body(features)
-            loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
-            correct += int((logits.argmax(dim=1) == labels).sum())
-    return loss / len(rows.labels), correct / len(rows.labels)
+        size = min(EVALUATION_ROWS, model.encoder.most_rows)
+        for batch in model.encoder.batches(rows.features, torch.arange(len(rows.labels)), size):
+            features = model.encoder.cut(rows.features[batch])
+            loss, hits = model.task.score(model.body(features), rows.labels[batch])
+            total, correct = total + loss, correct + hits
+    return total / len(rows.labels), correct / len(rows.labels)
 
 
 def _optimizer(recipe: dict[str, Any], parameters: dict[str, nn.Parameter]) -> torch.optim.Optimizer:

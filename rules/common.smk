@@ -69,6 +69,11 @@ def objective(wildcards):
     return [STUDY.training_recipe(wildcards.variant)["objective"]["method"]]
 
 
+def task(wildcards):
+    """Name of the task of a dataset."""
+    return [STUDY.task(wildcards.dataset)]
+
+
 def engine(wildcards):
     """Name of the engine."""
     return [wildcards.engine]

@@ -25,6 +25,7 @@ rule prune:
             pruning=lambda w: [config["variants"][w.variant]["prune"]["method"]],
             architectures=architecture,
             objectives=objective,
+            tasks=task,
         ),
     message:
         "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -56,6 +57,7 @@ rule factorize:
             factorizations=lambda w: [config["variants"][w.variant]["factorize"]["method"]],
             architectures=architecture,
             objectives=objective,
+            tasks=task,
         ),
     message:
         "Factorize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -87,6 +89,7 @@ rule distill:
             distillations=lambda w: [config["variants"][w.variant]["distill"]["method"]],
             architectures=architecture,
             objectives=objective,
+            tasks=task,
         ),
     message:
         "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -120,6 +123,7 @@ rule encode:
             encodings=lambda w: [config["variants"][w.variant]["encode"]["method"]],
             architectures=architecture,
             objectives=objective,
+            tasks=task,
         ),
     message:
         "Encode {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -142,7 +146,7 @@ rule export:
     wildcard_constraints:
         variant=alternation(STUDY.made_by(*FLOAT)),
     params:
-        code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"]),
+        code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"], tasks=task),
     message:
         "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
@@ -171,6 +175,7 @@ rule quantize:
             quantization=quantization,
             architectures=lambda w: architecture(w) if what_trains(w) else [],
             objectives=lambda w: objective(w) if what_trains(w) else [],
+            tasks=lambda w: task(w) if what_trains(w) else [],
         ),
     message:
         "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"

@@ -20,7 +20,7 @@ rule train:
         recipe=lambda w: STUDY.training_recipe(w.variant),
         replicate=lambda w: STUDY.replicate(w.variant),
         parameters=lambda w: config["variants"][w.variant]["parameters"],
-        code=code("train", architectures=architecture, objectives=objective),
+        code=code("train", architectures=architecture, objectives=objective, tasks=task),
     message:
         "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:

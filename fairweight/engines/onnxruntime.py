@@ -21,7 +21,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes).
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -29,8 +29,10 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
+    output = session.get_outputs()[0].name
+
     def run(feeds: Feeds) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = session.run(["probabilities"], feeds)[0]
-        return probabilities
+        found: NDArray[np.float32] = session.run([output], feeds)[0]
+        return found
 
     return run

@@ -26,7 +26,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes).
 
     Raises:
         RuntimeError: it would run in another precision than float32.
@@ -38,7 +38,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     ran = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if ran != PRECISION:
         raise RuntimeError(f"OpenVINO runs in {ran} and not in {PRECISION}")
-    output = compiled.output("probabilities")
+    output = compiled.output(0)
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         probabilities: NDArray[np.float32] = compiled(feeds)[output].copy()

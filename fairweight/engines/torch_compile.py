@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fairweight.torchrun import Feeds, probabilities, weights_beside
+from fairweight.torchrun import Feeds, shipped, weights_beside
 
 VERSION = torch.__version__
 UNSUPPORTED = {
@@ -25,6 +25,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to what the file returns: of a classification, probabilities (n, classes).
     """
-    return probabilities(torch.compile(weights_beside(path, threads), dynamic=True))
+    model = weights_beside(path, threads)
+    return shipped(model, torch.compile(model, dynamic=True))

@@ -89,7 +89,7 @@ def test_it_has_its_function_a_docstring_and_described_options(folder, name):
     options = components.options(folder, name)
     if folder == "encodings":
         assert callable(module.decode) and module.decode.__doc__
-    if folder not in ("engines", "sources", "metrics"):
+    if folder not in ("engines", "sources", "metrics", "tasks"):
         assert set(options) == keyword_only
         for option, schema in options.items():
             assert schema["description"].endswith("."), option
@@ -394,12 +394,48 @@ def test_metric_family_returns_cells_with_status_and_reason(family, classes):
         baseline=probabilities.argmax(1),
     )
     cells = components.load("metrics", family)(assessed)
-    assert cells or classes > 2  # some are for binary labels only
+    assert cells or classes > 2 or family == "likelihood"  # some are for binary labels only, or for texts
     for cell in cells:
         assert set(cell) == set(SCHEMA)
         assert (cell["value"] is None) == (cell["status"] == "undefined")
         assert cell["value"] is not None or cell["reason"]
         assert cell["attribute"] != "empty" and cell["n"] <= 50
+
+
+@pytest.mark.parametrize("name", names("tasks"))
+def test_task_says_its_forms_loss_metrics_and_what_a_file_returns(name):
+    from fairweight.encoders import FORMS
+
+    task = components.module("tasks", name)
+    for literal in ("FORMS", "LABELLED", "OUTPUT", "OBJECTIVES", "METRICS"):
+        assert components.literal("tasks", name, literal) == getattr(task, literal), literal
+    assert set(task.FORMS) <= set(FORMS) and set(task.OBJECTIVES) <= set(names("objectives"))
+    assert set(task.METRICS) <= set(names("metrics"))
+    logits = torch.tensor([[[3.0, 0.0], [0.0, 3.0], [3.0, 0.0]]])
+    labels = torch.tensor([[0, 0, 1]])
+    if task.LABELLED:
+        logits, labels = logits[0], labels[0]
+    loss, hits = task.score(logits, labels)
+    right, wrong = np.log1p(np.exp(-3)), 3 + np.log1p(np.exp(-3))
+    assert loss == pytest.approx(right + 2 * wrong if task.LABELLED else 2 * right)
+    assert hits == (1 if task.LABELLED else 2)
+
+
+def test_every_metric_family_and_objective_is_of_a_task():
+    for folder, literal in (("metrics", "METRICS"), ("objectives", "OBJECTIVES")):
+        used = {used for name in names("tasks") for used in components.literal("tasks", name, literal)}
+        assert used == set(names(folder))
+
+
+def test_perplexity_is_exp_of_the_mean_over_tokens_not_over_texts():
+    likelihood = components.load("metrics", "likelihood")
+    assessed = Assessed(
+        labels=np.full(2, -1), predictions=np.full(2, -1), scores=None, probabilities=None, classes=0, groups={},
+        group_levels={}, nll=np.array([2.0, 10.0]), tokens=np.array([2, 3]), utf8_bytes=np.array([8, 12]),
+    )  # fmt: skip
+    found = {cell["metric"]: cell["value"] for cell in likelihood(assessed)}
+    assert found["perplexity"] == pytest.approx(np.exp(12 / 5))
+    assert found["bits_per_byte"] == pytest.approx(12 / np.log(2) / 20)
 
 
 @pytest.mark.parametrize("name", names("sources"))
