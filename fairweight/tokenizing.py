@@ -50,7 +50,12 @@ def tokens(tokenizer: dict[str, Any], texts: Sequence[str] | NDArray[Any]) -> ND
     if hashlib.sha256(tokenizer["definition"].encode()).hexdigest() != tokenizer["sha256"]:
         raise InputError("the tokenizer is not the one that the model was made with; make the model anew")
     loaded = _loaded(tokenizer["definition"], tokenizer["length"])
-    return padded([found.ids for found in loaded.encode_batch([str(text) for text in texts])])
+    if "start" not in tokenizer:
+        return padded([found.ids for found in loaded.encode_batch([str(text) for text in texts])])
+    # a language model is given the token it starts from, and nothing that a classifier's tokenizer adds
+    start = [] if tokenizer["start"] is None else [tokenizer["start"]]
+    found = loaded.encode_batch([str(text) for text in texts], add_special_tokens=False)
+    return padded([start + of.ids for of in found])
 
 
 def cut(tokenizer: dict[str, Any], texts: Sequence[str] | NDArray[Any]) -> int:

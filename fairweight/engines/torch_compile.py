@@ -12,6 +12,7 @@ from fairweight.torchrun import Feeds, shipped, weights_beside
 VERSION = torch.__version__
 UNSUPPORTED = {
     "given": "given scores are in no file",
+    "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
     "quantize": "PyTorch runs the float weights that a file was exported from, and a quantized file has none",
     "adjust": "thresholds by group stand in the ONNX file",
 }
