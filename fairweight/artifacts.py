@@ -225,6 +225,8 @@ def _stored(table: Table) -> pa.Table:
     columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
     columns["label"] = _coded(table.label, table.classes)
     columns |= _input_columns(table, table)
+    if table.pairs is not None:
+        columns["pair"] = table.pairs
     for name, codes in table.groups.items():
         columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
     for name, scores in table.given.items():
@@ -235,6 +237,7 @@ def _stored(table: Table) -> pa.Table:
         "categorical": table.levels,
         "image": None if table.images is None else table.images.shape[1:],
         "text": table.texts is not None,
+        "pair": table.pairs is not None,
         "groups": table.group_levels,
         "given": list(table.given),
     }
@@ -275,6 +278,7 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         group_levels=group_levels,
         given={name: _column(table, f"given:{name}") for name in about["given"]},
         texts=_column(table, "text") if about["text"] else None,
+        pairs=_column(table, "pair") if about["pair"] else None,
     )
 
 

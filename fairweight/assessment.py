@@ -26,7 +26,7 @@ def assess(
         intersections: whether every pair of attributes is an attribute, too.
     """
     columns, _ = read_predictions(predictions)
-    other = read_predictions(baseline)[0].get("prediction") if baseline else None
+    other = read_predictions(baseline)[0] if baseline else {}
     rows = read_table(table, inputs=False)
     rows = rows.take(columns["row"])  # a row's id is its position in the table
     groups, group_levels = rows.groups, rows.group_levels
@@ -41,7 +41,9 @@ def assess(
         classes=len(rows.classes),
         groups=groups,
         group_levels=group_levels,
-        baseline=other,
+        baseline=other.get("prediction"),
+        baseline_nll=other.get("nll"),
+        pairs=rows.pairs,
         class_names=rows.classes,
         smallest_group=smallest_group,
         **{name: columns.get(name) for name in ("nll", "tokens", "utf8_bytes")},

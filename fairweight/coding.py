@@ -45,6 +45,7 @@ def coded(rows: RawRows, coding: Coding, recipe: dict[str, Any], given: list[str
         group_levels=coding.group_levels,
         given={column: rows.numbers(column, "given") for column in given},
         texts=rows.column(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
+        pairs=rows.numbers(inputs["pair"], "inputs: pair").astype(np.int64) if inputs["pair"] else None,
     )
 
 

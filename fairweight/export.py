@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fairweight import components
-from fairweight.artifacts import atomic, read_split, read_table, write_json
+from fairweight.artifacts import atomic, read_json, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.feeding import TOKENS, Fed, Feeds
 from fairweight.models import Model
@@ -48,6 +48,11 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     Raises:
         InputError: onnxruntime and torch disagree beyond the tolerance.
     """
+    if read_json(about)["signature"].get("task") == "language_modelling":
+        from fairweight.causal import exporting  # noqa: PLC0415 - the extra `llm`
+
+        exporting.export(model=model, about=about, destination=destination, report=report)
+        return
     loaded = Model.load(model, about)
     shipped = Shipped(loaded).eval()
     rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])

@@ -13,6 +13,7 @@ from fairweight.errors import InputError
 from fairweight.feeding import Fed
 from fairweight.shipped import read_signature
 from fairweight.table import Table
+from fairweight.tokenizing import cut
 
 
 def predict(
@@ -31,7 +32,14 @@ def predict(
     """
     rows, part = _assessed(table, split)
     signature = read_signature(model)
+    if signature.text is not None and (longer := cut(signature.text, rows.texts)) and "start" in signature.text:
+        raise InputError(
+            f"{longer:,} texts are longer than the {signature.text['length']:,} tokens that the model reads; make its 'context' "
+            "larger or the reader's 'characters' fewer."
+        )
     fed = Fed.of(signature, rows)
+    # a language model is checked by few texts
+    some = Fed(fed.at(slice(0, getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None))))
     memory = PeakMemory()
     run = components.load("engines", engine)(model, threads=threads)
     output = fed.outputs(run, batch_size)
@@ -40,7 +48,7 @@ def predict(
     write_json(checks, {
         "engine": engine, "engine_version": getattr(module, "VERSION", None), "threads": threads,
         "precision": getattr(module, "PRECISION", "as stated in the file"), "inference_memory_bytes": peak,
-        **check(model, run, fed, engine=engine, batch_size=batch_size),
+        **check(model, run, some, engine=engine, batch_size=batch_size),
     })  # fmt: skip
     columns = {"row": rows.row, "part": part, **components.load("tasks", signature.task)(output, rows)}
     adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)

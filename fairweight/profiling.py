@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components
+from fairweight import components, pacing
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import cpu_clock, load_average
 from fairweight.feeding import Fed
@@ -25,6 +25,8 @@ PROFILE = {
     "latency_p95_ms": "double",
     "cpu_s_per_1000": "double",
     "calls": "int64",
+    "prefill_tokens_per_cpu_s": "double",
+    "decode_tokens_per_cpu_s": "double",
     "size_bytes": "int64",
     "transfer_bytes": "int64",
     "threads": "int64",
@@ -77,6 +79,28 @@ def profile(
         threads: threads of the engine.
     """
     before, rows = load_average(), read_table(table)
+    if read_signature(models[0]).task == "language_modelling":
+        measured = pacing.paces(models, about, rows, rounds=rounds, threads=threads)
+    else:
+        measured = _latencies(models, about, rows, engine, batch_sizes, rounds, seconds, threads)
+    module = components.module("engines", engine)
+    common = {
+        "threads": threads,
+        "rounds": rounds,
+        "load_before": before,
+        "load_after": load_average(),
+        "host": platform.node(),
+        "cores": os.cpu_count(),
+        "engine_version": getattr(module, "VERSION", None),
+    }
+    write_rows(destination, [{**dict.fromkeys(PROFILE), **found, **common} for found in measured], PROFILE)
+
+
+def _latencies(
+    models: list[str], about: list[dict[str, Any]], rows: Table, engine: str, batch_sizes: list[int], rounds: int,
+    seconds: float, threads: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What a call takes, of each file at each batch size."""
     candidates = [
         candidate
         for path, keys in zip(models, about, strict=True)
@@ -89,17 +113,7 @@ def profile(
         for position in generator("profile", number).permutation(len(candidates)):
             candidates[position].visit()
         print(f"round {number + 1}/{rounds} over {len(candidates)} files and batch sizes")
-    module = components.module("engines", engine)
-    common = {
-        "threads": threads,
-        "rounds": rounds,
-        "load_before": before,
-        "load_after": load_average(),
-        "host": platform.node(),
-        "cores": os.cpu_count(),
-        "engine_version": getattr(module, "VERSION", None),
-    }
-    write_rows(destination, [{**_measured(candidate), **common} for candidate in candidates], PROFILE)
+    return [_measured(candidate) for candidate in candidates]
 
 
 def _candidates(

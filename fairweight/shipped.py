@@ -61,9 +61,18 @@ def sizes(path: str | Path) -> tuple[int, int]:
 
     Where storage coding wrote the file that ships (`model.coded` beside it), it is that one's bytes.
     """
-    coded = Path(path).with_name("model.coded")
-    data = (coded if coded.exists() else Path(path)).read_bytes()
+    data = _that_ships(path).read_bytes()
     return len(data), compressed_bytes(data)
+
+
+def file_bytes(path: str | Path) -> int:
+    """Bytes of the file that ships, without those to transfer, which take minutes to find of a language model."""
+    return _that_ships(path).stat().st_size
+
+
+def _that_ships(path: str | Path) -> Path:
+    coded = Path(path).with_name("model.coded")
+    return coded if coded.exists() else Path(path)
 
 
 def compressed_bytes(data: bytes) -> int:

@@ -13,19 +13,21 @@ from typing import Any
 from fairweight import components, energy
 from fairweight.errors import InputError
 
-OPERATIONS = ("train", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
+OPERATIONS = ("train", "pretrained", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
 # operations that make float weights, from which an ONNX file is exported; and those of them that train
 FLOAT = ("train", "prune", "factorize", "distill", "encode")
-SHIPPED = (*FLOAT, "quantize", "adjust")
+EXPORTED = (*FLOAT, "pretrained")  # float weights that are trained here, or taken as they are
+SHIPPED = (*EXPORTED, "quantize", "adjust")
 FINETUNED = ("prune", "factorize", "distill", "encode")
 # which operations can follow which: a quantized file has no float weights to prune or to quantize again
 PARENTS = {
     "train": (),
+    "pretrained": (),
     "prune": FLOAT,
     "factorize": ("train", "prune", "distill"),
     "distill": FLOAT,
     "encode": ("train", "prune", "factorize", "distill"),
-    "quantize": FLOAT,
+    "quantize": EXPORTED,
     "adjust": (*FLOAT, "quantize"),
     "given": (),
 }
@@ -168,6 +170,10 @@ class Study:
         own = self.variants[variant]
         return recipe | own.recipe[own.operation].get("finetune", {}) if own.operation in FINETUNED else recipe
 
+    def published(self, variant: str) -> bool:
+        """Whether a variant comes from published weights, so that nothing is trained and no seed changes it."""
+        return self.root(variant).operation == "pretrained"
+
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
         return int(self.root(variant).recipe.get("replicate", 0))
@@ -239,6 +245,9 @@ class Study:
                         f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
                     )
                 continue
+            if self.published(cell.variant):
+                self._check_published(cell)
+                continue
             attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
             if attribute is not None:
                 place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
@@ -258,10 +267,39 @@ class Study:
                 )
             self._check_task(cell)
 
+    def _check_published(self, cell: Cell) -> None:
+        """What published weights need: an architecture that takes them, a task without training, and nothing drawn."""
+        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
+        place, task = f"variants: {cell.variant}", self.config["datasets"][cell.dataset]["task"]
+        if not components.literal("architectures", model["architecture"], "PUBLISHED"):
+            raise InputError(
+                f"{place}: 'pretrained' takes published weights as they are, and architecture {model['architecture']!r} of "
+                f"model {cell.model!r} is trained; name a training recipe with 'train'."
+            )
+        if not components.literal("tasks", task, "PUBLISHED"):
+            raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
+        if dataset["split"]["test"] != "all":
+            raise InputError(f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts.")
+        if cell.augmentation != "none":
+            raise InputError(f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}.")
+        quantize, legal = self.variants[cell.variant].recipe.get("quantize"), components.literal("tasks", task, "QUANTIZATION")
+        if quantize and ":" not in quantize["method"] and quantize["method"] not in legal:
+            raise InputError(
+                f"{place}: quantize: {quantize['method']!r} is not for the task {task!r}; there are: {', '.join(legal)}."
+            )
+
     def _check_task(self, cell: Cell) -> None:
         """What the dataset's kind of task and the form of its rows leave open."""
         dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
         rows, architecture = form(dataset["inputs"]), model["architecture"]
+        published = [
+            f"{folder}: {name!r}" for folder, name in (("task", dataset["task"]), ("architecture", architecture))
+            if components.literal({"task": "tasks"}.get(folder, "architectures"), name, "PUBLISHED")
+        ]  # fmt: skip
+        if published:
+            raise InputError(
+                f"variants: {cell.variant}: {published[0]} takes published weights as they are; make the variant with 'pretrained: {{}}'."
+            )
         taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
         if rows not in taken:
             raise InputError(
@@ -309,7 +347,7 @@ class Study:
     def comparisons(self) -> list[dict[str, str]]:
         """Wildcards of the comparisons: one for each dataset, augmentation, model and engine with something to compare."""
         keys = ("dataset", "augmentation", "model", "engine")
-        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant]
+        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant and self.labelled(c.dataset)]
         return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
 
     def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
@@ -322,6 +360,10 @@ class Study:
     def datasets(self) -> list[str]:
         """Names of the datasets that the grid uses."""
         return sorted({cell.dataset for cell in self.cells})
+
+    def labelled(self, dataset: str) -> bool:
+        """Whether the rows of a dataset have a label, so that predictions are right or wrong."""
+        return bool(components.literal("tasks", self.task(dataset), "LABELLED"))
 
     def task(self, dataset: str) -> str:
         """Kind of task of a dataset."""
@@ -337,8 +379,8 @@ class Study:
         return sorted({str(self.variants[v].recipe["given"]["column"]) for v in used})
 
     def seeds_of(self, cell: Cell) -> list[int]:
-        """Seeds of a cell: given scores depend on none, so they are assessed once."""
-        return self.seeds[: 1 if cell.engine == GIVEN else self._seeds[cell.model]]
+        """Seeds of a cell: given scores and published weights depend on none, so they are assessed once."""
+        return self.seeds[: 1 if cell.engine == GIVEN or self.published(cell.variant) else self._seeds[cell.model]]
 
     @property
     def profiles(self) -> list[dict[str, str]]:
@@ -350,7 +392,7 @@ class Study:
         """(seed, cell) of every shipped file that one profile measures."""
         seeds = self.seeds[: min(self.config["profile"]["seeds"], self._seeds[model])]
         wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
-        return [(seed, cell) for seed in seeds for cell in wanted]
+        return [(seed, cell) for seed in seeds for cell in wanted if seed in self.seeds_of(cell)]
 
 
 def local_path(reference: str) -> Path:

@@ -14,7 +14,11 @@ MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status
 
 # measures of a variant on test rows, by metric: of all rows, of each group, and between the groups of an attribute
 BY_GROUP = ("accuracy",)
-OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips")
+OVERALL = (
+    *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips"),
+    *("perplexity", "perplexity_ratio", "bits_per_byte", "stereotype_score", "stereotype_flips"),
+)
+UNITS = {"log_loss": "nats", "perplexity": "tokens", "perplexity_ratio": "ratio", "bits_per_byte": "bits"}
 COMPARED = (
     "worst_group_accuracy",
     "accuracy_difference",
@@ -22,7 +26,10 @@ COMPARED = (
     "equal_opportunity_difference",
     "equalized_odds_difference",
 )
-PROFILED = {"latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s"}
+PROFILED = {
+    "latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s",
+    "prefill_tokens_per_cpu_s": "tokens/CPU-s", "decode_tokens_per_cpu_s": "tokens/CPU-s",
+}  # fmt: skip
 CHECKED = (
     "largest_difference",
     "method",
@@ -52,7 +59,7 @@ def summarize(
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
         destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, files (a
-            row a file and engine), layers (sparsity of each), measures
+            row a file and engine), layers (sparsity of each), language (a row a language model), measures
             (a row a seed and measure), changes (the same against the baseline), variants (a row a measure: spread over
             seeds of both).
     """
@@ -65,6 +72,7 @@ def summarize(
         "files": file_table(files, results),
         "layers": layer_table(files, results),
     }
+    tables["language"] = language_table(tables, recipe)
     tables["measures"] = measures(tables, recipe, lineages)
     tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
     tables["variants"] = variants(tables["measures"], tables["changes"], baselines)
@@ -105,6 +113,75 @@ def check_table(paths: list[str], results: str) -> pd.DataFrame:
         rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
     table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
     return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+
+
+LANGUAGE = {
+    "weights": object, "method": object, "perplexity": float, "perplexity_low": float, "perplexity_high": float,
+    "perplexity_ratio": float, "perplexity_ratio_low": float, "perplexity_ratio_high": float, "bits_per_byte": float,
+    "passages": float, "tokens": float, "stereotype_score": float, "stereotype_low": float, "stereotype_high": float,
+    "pairs": float, "stereotype_flips": float, "prefill_tokens_per_cpu_s": float, "decode_tokens_per_cpu_s": float,
+    "size_bytes": float, "inference_memory_bytes": float, "energy_j_per_1000_low": float,
+    "energy_j_per_1000_central": float, "energy_j_per_1000_high": float,
+}  # fmt: skip
+
+
+def language_table(tables: dict[str, pd.DataFrame], recipe: dict[str, Any]) -> pd.DataFrame:
+    """Everything that is measured of a language model, a row a variant and engine; energy is modelled.
+
+    `weights` is what the published weights were, `method` what the variant did to them, if anything.
+    """
+    cells = tables["assessments"]
+    cells = cells[(cells["part"] == "test") & cells["attribute"].isna()] if len(cells) else cells
+    rows = []
+    for key, found in cells.groupby(["seed", *CELL], sort=False) if len(cells) else []:
+        metrics = {entry["metric"]: entry for entry in found.to_dict("records")}
+        if "perplexity" not in metrics and "stereotype_score" not in metrics:
+            continue
+        at = dict(zip(["seed", *CELL], key, strict=True))
+        rows.append({**at, **_of_texts(metrics), **_of_file(tables, at, recipe)})
+    table = pd.DataFrame(rows, columns=["seed", *CELL, *LANGUAGE])
+    return table.astype({name: kind for name, kind in LANGUAGE.items() if kind is float})
+
+
+def _of_texts(metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for metric, name in (("perplexity", "perplexity"), ("perplexity_ratio", "perplexity_ratio"), ("stereotype_score", "stereotype")):
+        if metric in metrics:
+            entry = metrics[metric]
+            named |= {metric: entry["value"], f"{name}_low": entry["low"], f"{name}_high": entry["high"]}
+    for metric in ("bits_per_byte", "stereotype_flips"):
+        named[metric] = metrics.get(metric, {}).get("value")
+    named["passages"], named["tokens"] = (metrics.get("perplexity", {}).get(name) for name in ("n", "denominator"))
+    return named | {"pairs": metrics.get("stereotype_score", {}).get("n")}
+
+
+def _of_file(tables: dict[str, pd.DataFrame], at: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    """What was measured of a file, and the labels of its weights."""
+    profiles, files, checks = (_at(tables[name], at) for name in ("profiles", "files", "checks"))
+    found: dict[str, Any] = {}
+    if len(files):
+        found["inference_memory_bytes"] = files.iloc[0]["inference_memory_bytes"]
+    if len(profiles):
+        profile = profiles.iloc[0]
+        modelled = energy.modelled(profiles["cpu_s_per_1000"], recipe)
+        found |= {name: profile[name] for name in ("prefill_tokens_per_cpu_s", "decode_tokens_per_cpu_s", "size_bytes")}
+        found |= {f"energy_j_per_1000_{of}": modelled[f"energy_j_{of}"].iloc[0] for of in ("low", "central", "high")}
+    if len(checks):
+        found["method"] = checks.iloc[0]["method"] if checks.iloc[0]["verdict"] is not None else None
+    taken = tables["checks"]
+    same = {name: value for name, value in at.items() if name not in ("variant", "engine")}
+    for name, value in same.items():
+        taken = taken[taken[name] == value]
+    taken = taken[taken["verdict"].isna() & taken["method"].notna()]
+    return found | ({"weights": taken.iloc[0]["method"]} if len(taken) else {})
+
+
+def _at(table: pd.DataFrame, at: dict[str, Any]) -> pd.DataFrame:
+    """Rows of a table at a cell, as far as the table tells cells apart."""
+    for name, value in at.items():
+        if name in table:
+            table = table[table[name] == value]
+    return table
 
 
 FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")
@@ -159,7 +236,7 @@ def _from_assessments(table: pd.DataFrame) -> pd.DataFrame:
     # which group is the worst differs between seeds, and is not part of what is compared
     compared = test[test["metric"].isin(COMPARED)].assign(group=None)
     every = pd.concat([overall, by_group, compared]).rename(columns={"metric": "measure"})
-    unit = every["measure"].map(lambda m: "nats" if m == "log_loss" else "share")
+    unit = every["measure"].map(lambda m: UNITS.get(m, "share"))
     return every[["seed", *CELL, "measure", "attribute", "group", "value"]].assign(
         batch_size=pd.NA, unit=unit, status="measured", low=float("nan"), high=float("nan")
     )
@@ -170,6 +247,8 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
         return table
     keys, found = ["seed", *CELL], []
     for name, unit in PROFILED.items():
+        if name not in table or table[name].isna().all():
+            continue
         found.append(table[[*keys, "batch_size"]].assign(measure=name, unit=unit, value=table[name]))
     modelled = energy.modelled(table["cpu_s_per_1000"], recipe)
     found.append(
@@ -184,16 +263,19 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     )
     once = table.drop_duplicates(keys)  # a file's bytes do not depend on the batch size
     for name, unit in STORED.items():
+        if once[name].isna().all():
+            continue
         found.append(once[keys].assign(measure=name, unit=unit, value=once[name].astype(float)))
     together = pd.concat(found, ignore_index=True)
     together["status"] = together["status"].fillna("measured")
+    together = together[together["value"].notna()]
     return together.assign(attribute=None, group=None)
 
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
     made = costs[
-        costs["rule"].isin(["train", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"])
+        costs["rule"].isin(["train", "pretrained", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"])
     ]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []

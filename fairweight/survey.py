@@ -136,7 +136,8 @@ def survey(rows: RawRows, recipe: dict[str, Any], given: list[str]) -> Survey:
         texts = rows.column(inputs["text"], "inputs: text")
         empty = texts.isna() | (texts.astype(str).str.strip() == "")
         found.textless = Bad.among(texts, empty.to_numpy(), rows.start)
-    for place, columns in (("inputs: numeric", inputs["numeric"]), ("given", given)):
+    pair = [inputs["pair"]] if inputs["pair"] else []
+    for place, columns in (("inputs: numeric", inputs["numeric"]), ("inputs: pair", pair), ("given", given)):
         for column in columns:
             found.numbers[place, column] = Numbers.of(rows, column, place)
     for column in inputs["categorical"]:

@@ -36,6 +36,7 @@ class Table:
     group_levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     given: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # column of scores -> (n,)
     texts: NDArray[Any] | None = None  # (n,) strings
+    pairs: NDArray[np.int64] | None = None  # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
 
     def __len__(self) -> int:
         return len(self.row)
@@ -57,6 +58,7 @@ class Table:
             categorical=self.categorical[positions],
             images=None if self.images is None else self.images[positions],
             texts=None if self.texts is None else self.texts[positions],
+            pairs=None if self.pairs is None else self.pairs[positions],
             groups={name: codes[positions] for name, codes in self.groups.items()},
             given={name: scores[positions] for name, scores in self.given.items()},
         )

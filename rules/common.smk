@@ -10,7 +10,7 @@ from fairweight import components
 from fairweight.code_version import ROOT, code_version
 from fairweight.errors import InputError
 from fairweight.schema import resolve
-from fairweight.study import FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
+from fairweight.study import EXPORTED, FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
 
 try:
     config.update(resolve(config))
@@ -43,7 +43,7 @@ def raw_file(wildcards):
 
 def local_sources(file):
     """Local files among the sources, which make the rule run again when they change."""
-    paths = [local_path(s.removeprefix("file:")) for s in file["sources"] if s.startswith("file:")]
+    paths = [local_path(s.removeprefix("file:")) for s in file.get("sources", []) if s.startswith("file:")]
     return [str(path) for path in paths if path.exists()]
 
 
@@ -165,7 +165,7 @@ def costs():
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
     for operation in SHIPPED:
         found += of_made(f"{operation}.cost.json", operation)
-    found += of_made("export.cost.json", *FLOAT)
+    found += of_made("export.cost.json", *EXPORTED)
     given = STUDY.made_by("given")
     found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
     found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]

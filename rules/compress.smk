@@ -144,7 +144,7 @@ rule export:
     log:
         "<logs>/export/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:
-        variant=alternation(STUDY.made_by(*FLOAT)),
+        variant=alternation(STUDY.made_by(*EXPORTED)),
     params:
         code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"], tasks=task),
     message:

@@ -6,6 +6,7 @@ from fairweight.errors import InputError
 
 NEEDS = {"llm": ["transformers", "gguf", "onnxruntime_genai", "huggingface_hub"]}  # extra of pyproject.toml -> packages
 FORMS = ("text",)  # rows that it takes
+PUBLISHED = True  # its weights are taken, not trained
 OPTIONS = {
     "sources": {"type": "array", "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"}, "default": [], "description": "Where a GGUF file comes from, tried in order, as of a dataset's files; with `sha256`."},
     "sha256": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$", "default": None, "description": "SHA-256 of the GGUF file."},

@@ -11,7 +11,7 @@ from fairweight.artifacts import read_frame, read_json
 from fairweight.study import OPERATIONS
 
 TABLES = (
-    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
+    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "language", "layers"),
     *("power", "profiles", "slices", "variants"),
 )
 
@@ -35,6 +35,7 @@ class Results:
     curves: pd.DataFrame
     decisions: pd.DataFrame
     files: pd.DataFrame
+    language: pd.DataFrame
     layers: pd.DataFrame
     power: pd.DataFrame
     profiles: pd.DataFrame

@@ -15,7 +15,10 @@ LABELLED = False  # whether the dataset has a `target`
 OUTPUT = "nll"  # what a shipped file returns for each row, (n, 2)
 # legal training losses, and families of metrics that the predictions are assessed by
 OBJECTIVES = ("standard",)
-METRICS = ("likelihood",)
+PUBLISHED = True  # nothing is trained: the weights are published ones
+QUANTIZATION = ("weight_only",)  # methods that keep the graph with its cache
+METRICS = ("likelihood", "stereotypes")
+CHECKED_ROWS = 4  # texts by which a file is checked: each is hundreds of products of the whole model
 
 
 def score(logits: "Tensor", labels: "Tensor") -> tuple[float, int]:

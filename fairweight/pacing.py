@@ -1,0 +1,96 @@
+"""How fast shipped language models read and write, measured side by side."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairweight.cost import cpu_clock
+from fairweight.decoding import Decoder
+from fairweight.feeding import PADDING
+from fairweight.randomness import generator
+from fairweight.sessions import session
+from fairweight.shipped import file_bytes, read_signature
+from fairweight.table import Table
+
+PROMPT = 128  # tokens that are read at once, before the first one is written
+WRITTEN = 32  # tokens that are written one by one, each from the cache of all before it
+WARM_UP = 2  # tokens
+
+
+@dataclass
+class _Candidate:
+    """One shipped file, loaded and fed."""
+
+    about: dict[str, Any]
+    decoder: Decoder
+    prompt: NDArray[np.int64]  # (1, PROMPT)
+    reading_s: list[float] = field(default_factory=list)  # CPU-seconds of a prompt
+    writing_s: list[float] = field(default_factory=list)  # CPU-seconds of WRITTEN tokens
+    latencies_s: list[float] = field(default_factory=list)  # of each written token
+
+    def visit(self, written: int = WRITTEN) -> None:
+        """Read the prompt and write so many tokens, always the likeliest one."""
+        started = cpu_clock()
+        logits, cache = self.decoder(self.prompt)
+        self.reading_s.append(cpu_clock() - started)
+        started = cpu_clock()
+        for _ in range(written):
+            before = time.perf_counter()
+            logits, cache = self.decoder(logits[:, -1].argmax(axis=1)[:, None], cache)
+            self.latencies_s.append(time.perf_counter() - before)
+        self.writing_s.append(cpu_clock() - started)
+
+
+def paces(
+    models: list[str], about: list[dict[str, Any]], rows: Table, *, rounds: int, threads: int
+) -> list[dict[str, Any]]:
+    """Measure all files in turn, so that a disturbance of the machine falls on all alike.
+
+    Args:
+        models: ONNX files.
+        about: seed, augmentation and variant of each.
+        rows: texts, from which the prompt is taken.
+        rounds: how often the round over all files is repeated.
+        threads: threads of the engine.
+
+    Returns:
+        A row a file (columns of `profiling.PROFILE`): a prediction is one written token at batch size 1.
+    """
+    prompt = _prompt(models[0], rows)
+    candidates = [
+        _Candidate(keys, Decoder(session(path, threads=threads)), prompt) for path, keys in zip(models, about, strict=True)
+    ]
+    for candidate in candidates:
+        candidate.visit(WARM_UP)
+        candidate.reading_s, candidate.writing_s, candidate.latencies_s = [], [], []
+    for number in range(rounds):
+        for position in generator("profile", number).permutation(len(candidates)):
+            candidates[position].visit()
+        print(f"round {number + 1}/{rounds} over {len(candidates)} language models")
+    return [_measured(path, candidate) for path, candidate in zip(models, candidates, strict=True)]
+
+
+def _prompt(path: str, rows: Table) -> NDArray[np.int64]:
+    """The first tokens of the texts, one behind the other; again from the start where there are too few."""
+    tokens = read_signature(path).feeds(rows.take(np.arange(min(16, len(rows)))))["tokens"]
+    return np.resize(tokens[tokens != PADDING], (1, PROMPT))
+
+
+def _measured(path: str, candidate: _Candidate) -> dict[str, Any]:
+    latencies = np.array(candidate.latencies_s) * 1000
+    rounds = len(candidate.reading_s)
+    written = rounds * WRITTEN
+    return {
+        **candidate.about,
+        "batch_size": 1,
+        "latency_p50_ms": float(np.percentile(latencies, 50)),
+        "latency_p95_ms": float(np.percentile(latencies, 95)),
+        "cpu_s_per_1000": sum(candidate.writing_s) / written * 1000,
+        "prefill_tokens_per_cpu_s": rounds * PROMPT / sum(candidate.reading_s),
+        "decode_tokens_per_cpu_s": written / sum(candidate.writing_s),
+        "calls": len(latencies),
+        "size_bytes": file_bytes(path),
+    }
