@@ -451,6 +451,9 @@ def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
     for group, stated in dataset["groups"].items():
         if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
             raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
+    removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
+    if removes and any("ranges" in stated for stated in dataset["groups"].values()):
+        raise InputError(f"{place}: groups: 'ranges' are rows of a file as it is; leave out 'repeated' and 'only'.")
     used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], inputs["text"]}
     used |= {dataset["target"]["column"]} if dataset["target"] else set()
     used |= {stated.get("column") for stated in dataset["groups"].values()}

@@ -32,7 +32,8 @@ rule read:
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
         recipe=lambda w: part(
-            config["datasets"][w.dataset], "reader", "inputs", "target", "groups", "drop", "quasi_identifiers"
+            config["datasets"][w.dataset],
+            *("reader", "inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
         ),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
