@@ -46,7 +46,9 @@ class Decoder:
             float32 (n, t, vocabulary), and the new cache.
         """
         if cache is None:
-            empty = {name: np.zeros((len(tokens), shape[1], 0, shape[3]), np.float32) for name, shape in self.past.items()}
+            empty = {
+                name: np.zeros((len(tokens), shape[1], 0, shape[3]), np.float32) for name, shape in self.past.items()
+            }
             cache = {name: _value(array) for name, array in empty.items()}
         before = next(iter(cache.values())).shape()[2]
         if mask is None:

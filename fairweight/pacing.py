@@ -61,7 +61,8 @@ def paces(
     """
     prompt = _prompt(models[0], rows)
     candidates = [
-        _Candidate(keys, Decoder(session(path, threads=threads)), prompt) for path, keys in zip(models, about, strict=True)
+        _Candidate(keys, Decoder(session(path, threads=threads)), prompt)
+        for path, keys in zip(models, about, strict=True)
     ]
     for candidate in candidates:
         candidate.visit(WARM_UP)

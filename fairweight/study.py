@@ -279,10 +279,17 @@ class Study:
         if not components.literal("tasks", task, "PUBLISHED"):
             raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
         if dataset["split"]["test"] != "all":
-            raise InputError(f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts.")
+            raise InputError(
+                f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts."
+            )
         if cell.augmentation != "none":
-            raise InputError(f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}.")
-        quantize, legal = self.variants[cell.variant].recipe.get("quantize"), components.literal("tasks", task, "QUANTIZATION")
+            raise InputError(
+                f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}."
+            )
+        quantize, legal = (
+            self.variants[cell.variant].recipe.get("quantize"),
+            components.literal("tasks", task, "QUANTIZATION"),
+        )
         if quantize and ":" not in quantize["method"] and quantize["method"] not in legal:
             raise InputError(
                 f"{place}: quantize: {quantize['method']!r} is not for the task {task!r}; there are: {', '.join(legal)}."

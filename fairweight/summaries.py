@@ -145,7 +145,11 @@ def language_table(tables: dict[str, pd.DataFrame], recipe: dict[str, Any]) -> p
 
 def _of_texts(metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
     named: dict[str, Any] = {}
-    for metric, name in (("perplexity", "perplexity"), ("perplexity_ratio", "perplexity_ratio"), ("stereotype_score", "stereotype")):
+    for metric, name in (
+        ("perplexity", "perplexity"),
+        ("perplexity_ratio", "perplexity_ratio"),
+        ("stereotype_score", "stereotype"),
+    ):
         if metric in metrics:
             entry = metrics[metric]
             named |= {metric: entry["value"], f"{name}_low": entry["low"], f"{name}_high": entry["high"]}
@@ -275,7 +279,9 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
     made = costs[
-        costs["rule"].isin(["train", "pretrained", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"])
+        costs["rule"].isin(
+            ["train", "pretrained", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"]
+        )
     ]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []

@@ -36,7 +36,9 @@ class Table:
     group_levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     given: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # column of scores -> (n,)
     texts: NDArray[Any] | None = None  # (n,) strings
-    pairs: NDArray[np.int64] | None = None  # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
+    pairs: NDArray[np.int64] | None = (
+        None  # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
+    )
 
     def __len__(self) -> int:
         return len(self.row)

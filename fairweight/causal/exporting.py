@@ -3,7 +3,6 @@
 The graph is made by the builder of onnxruntime-genai (docs/decisions/0036-language-models-as-one-graph.md).
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -76,7 +75,9 @@ def _built(folder: Path, target: Path, config: dict[str, Any]) -> onnx.ModelProt
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise InputError(f"onnxruntime-genai cannot build {config['architectures'][0]} ({last[:200]}).")
     if sum(file.stat().st_size for file in target.glob("model.onnx*")) > LARGEST:
-        raise InputError("the model is larger than one ONNX file can be (2 GB in float32, some 500 million parameters).")
+        raise InputError(
+            "the model is larger than one ONNX file can be (2 GB in float32, some 500 million parameters)."
+        )
     proto = onnx.load(str(target / "model.onnx"))
     heads, width = config["num_key_value_heads"], _width(config)
     for value in [*proto.graph.input, *proto.graph.output]:

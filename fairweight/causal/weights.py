@@ -44,7 +44,9 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
     stated = [key for key in ("sources", "folder", "hub") if recipe.get(key)]
     try:
         if len(stated) != 1:
-            raise InputError(f"takes exactly one of 'sources', 'folder' and 'hub', and has {' and '.join(stated) or 'none'}")
+            raise InputError(
+                f"takes exactly one of 'sources', 'folder' and 'hub', and has {' and '.join(stated) or 'none'}"
+            )
         with tempfile.TemporaryDirectory() as scratch:
             if stated == ["sources"]:
                 state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache, name)
@@ -85,7 +87,9 @@ def check_fit(vocabulary: int, state: State) -> None:
     Raises:
         InputError: it has more tokens than the model has embeddings, or far fewer.
     """
-    found = [tensor for key, tensor in state.items() if key.endswith("embed_tokens.weight") or key.endswith("wte.weight")]
+    found = [
+        tensor for key, tensor in state.items() if key.endswith("embed_tokens.weight") or key.endswith("wte.weight")
+    ]
     if not found:
         raise InputError("the weights hold no token embeddings, so they are not those of a causal language model")
     rows = found[0].shape[0]
@@ -118,7 +122,9 @@ def _start(definition: str, stated: str | None, config: dict[str, Any]) -> int |
 # ---- one GGUF file
 
 
-def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: str) -> tuple[State, dict[str, Any], str, dict[str, int]]:
+def _from_gguf(
+    recipe: dict[str, Any], scratch: Path, cache: str | None, name: str
+) -> tuple[State, dict[str, Any], str, dict[str, int]]:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - the extra `llm`
     from transformers.utils import logging  # noqa: PLC0415
 
@@ -184,7 +190,9 @@ def _from_folder(folder: Path) -> tuple[State, dict[str, Any], str, dict[str, in
         raise InputError(f"folder: {str(folder)!r} is not there")
     for name in NEEDED:
         if not (folder / name).is_file():
-            raise InputError(f"folder: {name} is missing in {str(folder)!r}; a model is config.json, tokenizer.json and *.safetensors")
+            raise InputError(
+                f"folder: {name} is missing in {str(folder)!r}; a model is config.json, tokenizer.json and *.safetensors"
+            )
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         for other in sorted(folder.iterdir()):
@@ -193,7 +201,9 @@ def _from_folder(folder: Path) -> tuple[State, dict[str, Any], str, dict[str, in
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if quantized := config.get("quantization_config"):
         kind = quantized.get("quant_method", "an unknown method")
-        raise InputError(f"the weights are quantized by {kind}; take the original model, which this study quantizes itself")
+        raise InputError(
+            f"the weights are quantized by {kind}; take the original model, which this study quantizes itself"
+        )
     state: State = {}
     for file in files:
         try:
@@ -224,8 +234,14 @@ def refuse_pickle(name: str) -> None:
 
 def _config(config: dict[str, Any], architecture: str) -> dict[str, Any]:
     """The model's configuration as it is in float32; the class stands in it, for who builds a graph of it."""
-    kept = {key: value for key, value in config.items() if key not in ("quantization_config", "_name_or_path", "_model_name_or_path")}
-    theta = (kept.get("rope_parameters") or {}).get("rope_theta")  # where transformers 4 and the graph's builder look for it
+    kept = {
+        key: value
+        for key, value in config.items()
+        if key not in ("quantization_config", "_name_or_path", "_model_name_or_path")
+    }
+    theta = (kept.get("rope_parameters") or {}).get(
+        "rope_theta"
+    )  # where transformers 4 and the graph's builder look for it
     return kept | {"architectures": [architecture], "dtype": "float32"} | ({"rope_theta": theta} if theta else {})
 
 

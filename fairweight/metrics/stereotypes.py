@@ -28,7 +28,14 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
             continue
         low, high = wilson(float(prefers.sum()), float(n))
         found.append(
-            cell("stereotype_score", float(prefers.mean()), n=n, interval=(float(low), float(high)), by_chance=0.5, **place)
+            cell(
+                "stereotype_score",
+                float(prefers.mean()),
+                n=n,
+                interval=(float(low), float(high)),
+                by_chance=0.5,
+                **place,
+            )
         )
         if assessed.baseline_nll is not None:
             flips = prefers != preferences(assessed.pairs[member], assessed.baseline_nll[member])

@@ -47,7 +47,9 @@ def quantize(
     _tie_embeddings(proto)
     onnx.save(proto, str(destination))
     also = f", last layer int{head_bits}" if head else ""
-    return f"weight_only int{bits}, blocks of {block}{also}" if activations == "int8" else f"weight_only int{bits}{also}"
+    return (
+        f"weight_only int{bits}, blocks of {block}{also}" if activations == "int8" else f"weight_only int{bits}{also}"
+    )
 
 
 def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, but: list[str]) -> onnx.ModelProto:
@@ -74,31 +76,12 @@ def _tie_embeddings(proto: onnx.ModelProto) -> None:
     """
     graph = proto.graph
     makers = {node.output[0]: node for node in graph.node}
-    packed = {node.input[1].removesuffix(_suffix(node)): node for node in graph.node if node.op_type == "MatMulNBits"}
+    packed = {node.input[1].rsplit("_Q", 1)[0]: node for node in graph.node if node.op_type == "MatMulNBits"}
     for lookup in [node for node in graph.node if node.op_type == "Gather"]:
         turned = makers.get(lookup.input[0])
         if turned is None or turned.op_type != "Transpose" or turned.input[0] not in packed:
             continue
-        product = packed[turned.input[0]]
-        stated = {a.name: helper.get_attribute_value(a) for a in product.attribute}
-        rows, row_bytes = stated["N"], -(-stated["K"] // stated["block_size"]) * stated["block_size"] * stated["bits"] // 8
-        if stated["K"] % stated["block_size"]:
-            continue  # rows are padded to whole blocks; the lookup would return the padding
-        shape = f"{lookup.name}.rows"
-        graph.initializer.append(helper.make_tensor(shape, TensorProto.INT64, [2], [rows, row_bytes]))
-        scales = f"{lookup.name}.scales"
-        graph.initializer.append(
-            helper.make_tensor(scales, TensorProto.INT64, [2], [rows, stated["K"] // stated["block_size"]])
-        )
-        nodes = [
-            helper.make_node("Reshape", [product.input[1], shape], [f"{shape}.packed"], name=f"{shape}.reshape"),
-            helper.make_node("Reshape", [product.input[2], scales], [f"{scales}.packed"], name=f"{scales}.reshape"),
-            helper.make_node(
-                "GatherBlockQuantized", [f"{shape}.packed", lookup.input[1], f"{scales}.packed"], list(lookup.output),
-                name=f"{lookup.name}.quantized", domain="com.microsoft", bits=stated["bits"],
-                block_size=stated["block_size"], gather_axis=0, quantize_axis=1,
-            ),
-        ]  # fmt: skip
+        nodes = _quantized_lookup(graph, lookup, packed[turned.input[0]])
         position = list(graph.node).index(lookup)
         graph.node.remove(lookup)
         for node in reversed(nodes):
@@ -109,6 +92,29 @@ def _tie_embeddings(proto: onnx.ModelProto) -> None:
         graph.initializer.extend(kept)
 
 
-def _suffix(node: onnx.NodeProto) -> str:
-    bits = next(a.i for a in node.attribute if a.name == "bits")
-    return f"_Q{bits}"
+def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Nodes that look rows up in the packed weights of a product, where they are padded to whole blocks."""
+    stated = {a.name: helper.get_attribute_value(a) for a in product.attribute}
+    rows, width, block = stated["N"], stated["K"], stated["block_size"]
+    blocks, name = -(-width // block), lookup.name
+
+    def whole(of: str, *values: int) -> str:
+        graph.initializer.append(helper.make_tensor(f"{name}.{of}", TensorProto.INT64, [len(values)], values))
+        return f"{name}.{of}"
+
+    weights, scales = (product.input[1], blocks * block * stated["bits"] // 8), (product.input[2], blocks)
+    nodes = [
+        helper.make_node("Reshape", [source, whole(f"{of}_shape", rows, size)], [f"{name}.{of}"], name=f"{name}.{of}")
+        for of, (source, size) in (("weights", weights), ("scales", scales))
+    ]
+    found = lookup.output[0] if width == blocks * block else f"{name}.padded"
+    nodes.append(
+        helper.make_node(
+            "GatherBlockQuantized", [f"{name}.weights", lookup.input[1], f"{name}.scales"], [found],
+            name=f"{name}.quantized", domain="com.microsoft", bits=stated["bits"], block_size=block, gather_axis=0, quantize_axis=1,
+        )
+    )  # fmt: skip
+    if found != lookup.output[0]:
+        bounds = [whole("from", 0), whole("to", width), whole("axis", -1)]
+        nodes.append(helper.make_node("Slice", [found, *bounds], [lookup.output[0]], name=f"{name}.cut"))
+    return nodes

@@ -118,5 +118,3 @@ def trade_off(results: Results) -> HTML | None:
         "95 % intervals over passages, which the variants share; the table's ratio is free of that."
     )
     return picture(figure, caption, "Scatter plots of perplexity against file size and against decoding speed.")
-
-

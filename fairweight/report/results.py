@@ -11,7 +11,18 @@ from fairweight.artifacts import read_frame, read_json
 from fairweight.study import OPERATIONS
 
 TABLES = (
-    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "language", "layers"),
+    *(
+        "assessments",
+        "checks",
+        "comparisons",
+        "costs",
+        "criteria",
+        "curves",
+        "decisions",
+        "files",
+        "language",
+        "layers",
+    ),
     *("power", "profiles", "slices", "variants"),
 )
 
