@@ -100,7 +100,7 @@ docs: .venv/installed ## Write config/README.md anew from the schema and the com
 .PHONY: lock
 lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here).
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
+	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm,llm]' setuptools
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
 	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
 	@rm -rf .venv-lock

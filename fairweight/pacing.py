@@ -45,21 +45,20 @@ class _Candidate:
 
 
 def paces(
-    models: list[str], about: list[dict[str, Any]], rows: Table, *, rounds: int, threads: int
+    models: list[str], about: list[dict[str, Any]], prompt: NDArray[np.int64], *, rounds: int, threads: int
 ) -> list[dict[str, Any]]:
     """Measure all files in turn, so that a disturbance of the machine falls on all alike.
 
     Args:
         models: ONNX files.
         about: seed, augmentation and variant of each.
-        rows: texts, from which the prompt is taken.
+        prompt: tokens (1, PROMPT) that are read.
         rounds: how often the round over all files is repeated.
         threads: threads of the engine.
 
     Returns:
         A row a file (columns of `profiling.PROFILE`): a prediction is one written token at batch size 1.
     """
-    prompt = _prompt(models[0], rows)
     candidates = [
         _Candidate(keys, Decoder(session(path, threads=threads)), prompt)
         for path, keys in zip(models, about, strict=True)
@@ -74,7 +73,7 @@ def paces(
     return [_measured(path, candidate) for path, candidate in zip(models, candidates, strict=True)]
 
 
-def _prompt(path: str, rows: Table) -> NDArray[np.int64]:
+def prompt_of(path: str, rows: Table) -> NDArray[np.int64]:
     """The first tokens of the texts, one behind the other; again from the start where there are too few."""
     tokens = read_signature(path).feeds(rows.take(np.arange(min(16, len(rows)))))["tokens"]
     return np.resize(tokens[tokens != PADDING], (1, PROMPT))

@@ -12,7 +12,7 @@ from fairweight.cost import PeakMemory
 from fairweight.errors import InputError
 from fairweight.feeding import Fed
 from fairweight.shipped import read_signature
-from fairweight.table import Table
+from fairweight.table import Signature, Table
 from fairweight.tokenizing import cut
 
 
@@ -32,11 +32,7 @@ def predict(
     """
     rows, part = _assessed(table, split)
     signature = read_signature(model)
-    if signature.text is not None and (longer := cut(signature.text, rows.texts)) and "start" in signature.text:
-        raise InputError(
-            f"{longer:,} texts are longer than the {signature.text['length']:,} tokens that the model reads; make its 'context' "
-            "larger or the reader's 'characters' fewer."
-        )
+    _check_length(signature, rows)
     fed = Fed.of(signature, rows)
     # a language model is checked by few texts
     some = Fed(fed.at(slice(0, getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None))))
@@ -55,6 +51,21 @@ def predict(
     if adjusted is not None:
         columns["prediction"] = adjusted
     write_predictions(destination, columns, {"engine": engine, "batch_size": batch_size, "threads": threads})
+
+
+def _check_length(signature: Signature, rows: Table) -> None:
+    """A classifier reads the start of a long text; a likelihood of half a text is that of another text.
+
+    Raises:
+        InputError: the model foretells texts, and some are longer than it reads.
+    """
+    if signature.text is None or rows.texts is None or "start" not in signature.text:
+        return
+    if longer := cut(signature.text, rows.texts):
+        raise InputError(
+            f"{longer:,} texts are longer than the {signature.text['length']:,} tokens that the model reads; make the model's "
+            "'context' larger or the reader's 'characters' fewer."
+        )
 
 
 def predict_given(*, table: str, split: str, destination: str, column: str, above: float) -> None:

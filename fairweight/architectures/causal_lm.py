@@ -4,7 +4,9 @@ from torch import nn
 
 from fairweight.errors import InputError
 
-NEEDS = {"llm": ["transformers", "gguf", "onnxruntime_genai", "huggingface_hub"]}  # extra of pyproject.toml -> packages
+NEEDS = {
+    "llm": ["transformers", "tokenizers", "gguf", "accelerate", "onnxruntime_genai", "huggingface_hub"]
+}  # extra of pyproject.toml -> packages
 FORMS = ("text",)  # rows that it takes
 PUBLISHED = True  # its weights are taken, not trained
 OPTIONS = {

@@ -23,7 +23,8 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
     found = []
     for attribute, group, member in subsets(assessed):
         prefers = preferences(assessed.pairs[member], assessed.nll[member])
-        n, place = len(prefers), {"attribute": attribute, "group": group, "smallest": assessed.smallest_group}
+        n = len(prefers)
+        place: dict[str, Any] = {"attribute": attribute, "group": group, "smallest": assessed.smallest_group}
         if not n:
             continue
         low, high = wilson(float(prefers.sum()), float(n))

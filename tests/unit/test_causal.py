@@ -227,7 +227,7 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
     code = (
         "from fairweight.causal.weights import hub\n"
         "from fairweight.errors import InputError\n"
-        "try:\n    hub('someone/model@main', %r)\nexcept InputError as error:\n    print(error)" % str(tmp_path)
+        f"try:\n    hub('someone/model@main', {str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'someone/model' could not be had" in done.stdout
