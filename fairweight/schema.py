@@ -25,6 +25,7 @@ PLACES = (
     ("augmentations/*", "method", "augmentations"),
     ("models/*", "architecture", "architectures"),
     ("training/*/objective", "method", "objectives"),
+    ("training/*/adapt", "method", "adaptations"),
     ("variants/*/prune", "method", "pruning"),
     ("variants/*/quantize", "method", "quantization"),
     ("variants/*/factorize", "method", "factorizations"),

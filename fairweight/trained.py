@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fairweight.errors import InputError
 from fairweight.models import Model
 from fairweight.network import State
 from fairweight.randomness import integer
@@ -123,5 +124,7 @@ class Trained:
         self.restore(self._initialised(integer(*key)).state_dict())
 
     def _initialised(self, seed: int) -> nn.Module:
+        if self.model.signature.text is not None:
+            raise InputError("a model for texts starts from weights or terms that are not drawn, so it is not rewound")
         torch.manual_seed(seed)
         return self.model.new_body()

@@ -74,6 +74,11 @@ def task(wildcards):
     return [STUDY.task(wildcards.dataset)]
 
 
+def adaptation(wildcards):
+    """Name of the method that says which weights a variant's training changes."""
+    return [STUDY.training_recipe(wildcards.variant)["adapt"]["method"]]
+
+
 def engine(wildcards):
     """Name of the engine."""
     return [wildcards.engine]
