@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from fairweight.errors import InputError
 
@@ -69,3 +70,26 @@ def head_width(body: nn.Module, layer: Layer) -> int:
         if isinstance(width := getattr(parent, attribute, None), int):
             return width
     raise InputError("takes transformers whose attention states the width of a head")
+
+
+def cut_columns(reader: nn.Linear, left: Tensor, writers: list[nn.Linear]) -> None:
+    """Keep some inputs of a linear map, and the outputs of the maps that make them, in place.
+
+    Args:
+        reader: the map that takes them; its columns are cut.
+        left: positions that stay, in order.
+        writers: the maps that make them; their rows are cut.
+    """
+    with torch.no_grad():
+        reader.weight = nn.Parameter(reader.weight[:, left].clone())
+        reader.in_features = len(left)
+        for writer in writers:
+            writer.weight = nn.Parameter(writer.weight[left].clone())
+            writer.out_features = len(left)
+            if writer.bias is not None:
+                writer.bias = nn.Parameter(writer.bias[left].clone())
+
+
+def everything_stays(body: nn.Module) -> dict[str, Tensor]:
+    """Masks that keep every weight."""
+    return {name: torch.ones_like(p, dtype=torch.bool) for name, p in body.named_parameters() if p.dim() >= 2}

@@ -23,6 +23,7 @@ rule prune:
         code=code(
             "prune",
             pruning=lambda w: [config["variants"][w.variant]["prune"]["method"]],
+            distillations=teaching,
             architectures=architecture,
             objectives=objective,
             adaptations=adaptation,
