@@ -12,7 +12,7 @@ from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.feeding import Fed
 from fairweight.randomness import generator
-from fairweight.shipped import read_signature
+from fairweight.shipped import read_signature, write_beside
 
 ADJUSTMENT = "fairweight.adjustment"  # key in the file's metadata
 Array = np.ndarray[Any, Any]
@@ -44,7 +44,8 @@ def adjust(
     if not len(rows):
         raise InputError(f"{place}: no validation row has a value of {attribute!r}.")
     run = components.load("engines", "onnxruntime")(parent, threads=1)
-    scores = Fed.of(read_signature(parent), rows).outputs(run, BATCH)[:, 1]
+    signature = read_signature(parent)
+    scores = Fed.of(signature, rows).outputs(run, BATCH)[:, 1]
     options = {key: value for key, value in recipe.items() if key != "method"}
     try:
         mixtures = components.load("adjustments", recipe["method"])(
@@ -62,6 +63,7 @@ def adjust(
     proto.metadata_props.add(key=ADJUSTMENT, value=json.dumps(about, ensure_ascii=False))
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
+    write_beside(destination, signature)
     write_json(report, {"method": recipe["method"], "rows": len(rows), **about})
 
 

@@ -22,7 +22,9 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import yaml
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
+from fairweight.errors import InputError
 from fairweight.table import Augmented, Table
 
 if TYPE_CHECKING:
@@ -365,6 +367,22 @@ def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping
 def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Inverse of `write_weights`."""
     return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
+
+
+def read_tensors(path: str | Path) -> dict[str, Array]:
+    """Tensors of a safetensors file from elsewhere, as float32 where they are narrower.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    import torch  # noqa: PLC0415 - NumPy has no bfloat16, and steps without it save torch
+    from safetensors.torch import load  # noqa: PLC0415
+
+    try:
+        found = load(Path(path).read_bytes())
+    except SafetensorError as error:
+        raise InputError(f"{Path(path).name} is not safetensors ({error})") from None
+    return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in found.items()}
 
 
 def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:

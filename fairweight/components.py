@@ -28,6 +28,7 @@ ENTRY_POINTS = {
     "augmentations": "augment",
     "architectures": "build",
     "objectives": "prepare",
+    "adaptations": "adapt",
     "pruning": "prune",
     "quantization": "quantize",
     "factorizations": "factorize",

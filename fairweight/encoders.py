@@ -136,7 +136,7 @@ class TextEncoder(Encoder):
         for part in order.split(size * MEGABATCH):
             ranked = part[torch.argsort(length[part], stable=True)]
             found += ranked.split(size)
-        rank = torch.empty_like(order)
+        rank = torch.empty(len(features), dtype=torch.int64)
         rank[order] = torch.arange(len(order))
         return sorted(found, key=lambda batch: int(rank[batch[0]]))
 

@@ -15,7 +15,7 @@ from fairweight.artifacts import atomic, read_json, read_split, read_table, writ
 from fairweight.errors import InputError
 from fairweight.feeding import TOKENS, Fed, Feeds
 from fairweight.models import Model
-from fairweight.shipped import put_signature
+from fairweight.shipped import put_signature, write_beside
 from fairweight.table import Table
 
 OPSET = 20
@@ -67,6 +67,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
             raise InputError(
                 f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
             )
+    write_beside(destination, loaded.signature)
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
 
 

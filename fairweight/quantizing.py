@@ -16,7 +16,14 @@ from fairweight.export import exported
 from fairweight.feeding import Fed
 from fairweight.models import Model
 from fairweight.randomness import generator
-from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators, put_signature, read_signature
+from fairweight.shipped import (
+    FLOAT_OPERATORS,
+    INTEGER_OPERATORS,
+    operators,
+    put_signature,
+    read_signature,
+    write_beside,
+)
 from fairweight.table import Signature, Table
 from fairweight.trained import Trained
 from fairweight.training import Data
@@ -86,6 +93,7 @@ def quantize(
         about = said if isinstance(said, dict) else {"method": said}
         if not checks["integer_operators"] and not checks["narrow_weights_share"]:
             raise InputError(f"variants: {variant}: quantize: method {about['method']!r} left everything in float32.")
+    write_beside(destination, signature)
     write_json(report, {**about, **checks})
 
 
@@ -96,7 +104,10 @@ def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
 
 
 def check(parent: str, path: Path) -> dict[str, Any]:
-    """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type."""
+    """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type.
+
+    Matrices that stay in float, such as embeddings, are named with their bytes.
+    """
     counts = operators(path)
     ratio = Path(parent).stat().st_size / path.stat().st_size
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
@@ -116,6 +127,7 @@ def check(parent: str, path: Path) -> dict[str, Any]:
         "float_operators": floating,
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
+        "float_matrices": {n: w.nbytes for n, w in weights.items() if w.ndim > 1 and w.dtype == np.float32},
         "size_ratio": ratio,
         "verdict": verdict,
     }

@@ -9,9 +9,11 @@ import onnx
 import onnxruntime
 import zstandard
 
+from fairweight.artifacts import write_text
 from fairweight.table import Signature
 
 SIGNATURE = "fairweight.signature"  # key in the file's metadata
+TOKENIZER = "tokenizer.json"  # its name beside the file
 TRANSFER_LEVEL = 19  # zstd
 
 # operators of ONNX and of onnxruntime that multiply integers
@@ -42,6 +44,15 @@ def read_signature(path: str | Path) -> Signature:
     """The signature inside a shipped file."""
     stated = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
     return Signature.from_dict(json.loads(stated[SIGNATURE]))
+
+
+def write_beside(path: str | Path, signature: Signature) -> None:
+    """Write what a program without this library needs beside a shipped file: of texts, the tokenizer as a file.
+
+    The same tokenizer stands in the file's signature, so that nothing is lost with it.
+    """
+    if signature.text is not None:
+        write_text(Path(path).with_name(TOKENIZER), signature.text["definition"])
 
 
 def operators(path: str | Path) -> Counter[str]:

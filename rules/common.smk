@@ -74,6 +74,16 @@ def task(wildcards):
     return [STUDY.task(wildcards.dataset)]
 
 
+def adaptation(wildcards):
+    """Name of the method that says which weights a variant's training changes."""
+    return [STUDY.training_recipe(wildcards.variant)["adapt"]["method"]]
+
+
+def teaching(wildcards):
+    """Name of the method by which what is left of a pruned parent learns from it, if it does."""
+    return [d["method"] for d in [STUDY.training_recipe(wildcards.variant).get("distillation")] if d]
+
+
 def engine(wildcards):
     """Name of the engine."""
     return [wildcards.engine]

@@ -23,8 +23,10 @@ rule prune:
         code=code(
             "prune",
             pruning=lambda w: [config["variants"][w.variant]["prune"]["method"]],
+            distillations=teaching,
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
             tasks=task,
         ),
     message:
@@ -57,6 +59,7 @@ rule factorize:
             factorizations=lambda w: [config["variants"][w.variant]["factorize"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
             tasks=task,
         ),
     message:
@@ -89,6 +92,7 @@ rule distill:
             distillations=lambda w: [config["variants"][w.variant]["distill"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
             tasks=task,
         ),
     message:
@@ -123,6 +127,7 @@ rule encode:
             encodings=lambda w: [config["variants"][w.variant]["encode"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
             tasks=task,
         ),
     message:
@@ -175,6 +180,7 @@ rule quantize:
             quantization=quantization,
             architectures=lambda w: architecture(w) if what_trains(w) else [],
             objectives=lambda w: objective(w) if what_trains(w) else [],
+            adaptations=lambda w: adaptation(w) if what_trains(w) else [],
             tasks=lambda w: task(w) if what_trains(w) else [],
         ),
     message:

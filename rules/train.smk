@@ -20,7 +20,8 @@ rule train:
         recipe=lambda w: STUDY.training_recipe(w.variant),
         replicate=lambda w: STUDY.replicate(w.variant),
         parameters=lambda w: config["variants"][w.variant]["parameters"],
-        code=code("train", architectures=architecture, objectives=objective, tasks=task),
+        task=lambda w: STUDY.task(w.dataset),
+        code=code("train", architectures=architecture, objectives=objective, adaptations=adaptation, tasks=task),
     message:
         "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:

@@ -47,3 +47,26 @@ def pictures(rows: int = 60, size: int = 28, seed: int = 0) -> Table:
         groups={"hand": rng.integers(2, size=rows)},
         group_levels={"hand": ("l", "r")},
     )
+
+
+def comments(rows: int = 240, seed: int = 0) -> Table:
+    """Short texts of differing length, a few words of which tell the class."""
+    rng = np.random.default_rng(seed)
+    words = np.array(
+        ["the", "a", "of", "cat", "dog", "house", "river", "stone", "green", "old", "walks", "sees", "under", "over"]
+    )
+    label = rng.integers(2, size=rows)
+    telling = (("good", "fine", "kind"), ("bad", "poor", "mean"))
+    texts = [
+        " ".join(
+            [*rng.choice(words, rng.integers(1, 12)), rng.choice(telling[c]), *rng.choice(words, rng.integers(0, 9))]
+        )
+        for c in label
+    ]
+    nothing = np.empty((rows, 0))
+    return Table(
+        row=np.arange(rows), file=np.full(rows, "all", dtype=object), label=label, classes=("0", "1"),
+        numeric=nothing.astype(np.float32), numeric_names=(), categorical=nothing.astype(np.int64), levels={}, images=None,
+        groups={"identity": rng.integers(2, size=rows)}, group_levels={"identity": ("p", "q")},
+        texts=np.array(texts, dtype=object),
+    )  # fmt: skip
