@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from fairweight.causal.weights import take
 from fairweight.export import export
-from fairweight.pacing import PROMPT, paces
+from fairweight.pacing import PROMPT, WRITTEN, paces
 from fairweight.quantization.weight_only import quantize
 from fairweight.schema import resolve
 
@@ -44,7 +44,14 @@ def main() -> None:
                 files[name] = str(folder / f"{name}.onnx")
                 quantize(Path(fp32), Path(files[name]), list, **options)
         prompt = np.random.default_rng(0).integers(LATER, 40_000, (1, PROMPT))
-        found = paces(list(files.values()), [{"variant": name} for name in files], prompt, rounds=ROUNDS, threads=1)
+        found = paces(
+            list(files.values()),
+            [{"variant": name} for name in files],
+            prompt,
+            written=WRITTEN,
+            rounds=ROUNDS,
+            threads=1,
+        )
     first = found[0]
     for row in found:
         speeds = (row["prefill_tokens_per_cpu_s"], row["decode_tokens_per_cpu_s"])

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import yaml
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from fairweight.errors import InputError
 from fairweight.table import Augmented, Table
@@ -383,6 +384,18 @@ def read_tensors(path: str | Path) -> dict[str, Array]:
     except SafetensorError as error:
         raise InputError(f"{Path(path).name} is not safetensors ({error})") from None
     return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in found.items()}
+
+
+def stored_types(path: str | Path) -> dict[str, int]:
+    """Type -> how many weights of matrices a safetensors file stores in it, most first."""
+    names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+    counts: Counter[str] = Counter()
+    with safe_open(path, framework="np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - not a mapping
+            part = tensors.get_slice(name)
+            if len(shape := part.get_shape()) > 1:
+                counts[names.get(part.get_dtype(), part.get_dtype())] += int(np.prod(shape))
+    return dict(counts.most_common())
 
 
 def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairweight.artifacts import read_tensors
+from fairweight.artifacts import read_tensors, stored_types
 from fairweight.errors import InputError
 from fairweight.fetching import cache_folder, fetch
 
@@ -24,6 +24,7 @@ class Checkpoint:
     config: dict[str, Any]
     weights: dict[str, Any]  # name -> array
     tokenizer: str  # text of tokenizer.json
+    stored: dict[str, int]  # type -> weights of matrices stored in it, most first
 
 
 def take(
@@ -103,4 +104,5 @@ def _read(folder: Path) -> Checkpoint:
         config=config,
         weights=read_tensors(folder / "model.safetensors"),
         tokenizer=(folder / "tokenizer.json").read_text(encoding="utf-8"),
+        stored=stored_types(folder / "model.safetensors"),
     )

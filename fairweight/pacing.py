@@ -15,9 +15,8 @@ from fairweight.sessions import session
 from fairweight.shipped import file_bytes, read_signature
 from fairweight.table import Table
 
-PROMPT = 128  # tokens that are read at once, before the first one is written
-WRITTEN = 32  # tokens that are written one by one, each from the cache of all before it
-WARM_UP = 2  # tokens
+# tokens that are read at once, and then written one by one, each from the cache of all before it; fewer of a shorter model
+PROMPT, WRITTEN = 128, 32
 
 
 @dataclass
@@ -26,18 +25,19 @@ class _Candidate:
 
     about: dict[str, Any]
     decoder: Decoder
-    prompt: NDArray[np.int64]  # (1, PROMPT)
+    prompt: NDArray[np.int64]  # (1, tokens)
+    written: int
     reading_s: list[float] = field(default_factory=list)  # CPU-seconds of a prompt
-    writing_s: list[float] = field(default_factory=list)  # CPU-seconds of WRITTEN tokens
+    writing_s: list[float] = field(default_factory=list)  # CPU-seconds of the written tokens
     latencies_s: list[float] = field(default_factory=list)  # of each written token
 
-    def visit(self, written: int = WRITTEN) -> None:
-        """Read the prompt and write so many tokens, always the likeliest one."""
+    def visit(self) -> None:
+        """Read the prompt and write tokens, always the likeliest one."""
         started = cpu_clock()
         logits, cache = self.decoder(self.prompt)
         self.reading_s.append(cpu_clock() - started)
         started = cpu_clock()
-        for _ in range(written):
+        for _ in range(self.written):
             before = time.perf_counter()
             logits, cache = self.decoder(logits[:, -1].argmax(axis=1)[:, None], cache)
             self.latencies_s.append(time.perf_counter() - before)
@@ -45,14 +45,21 @@ class _Candidate:
 
 
 def paces(
-    models: list[str], about: list[dict[str, Any]], prompt: NDArray[np.int64], *, rounds: int, threads: int
+    models: list[str],
+    about: list[dict[str, Any]],
+    prompt: NDArray[np.int64],
+    *,
+    written: int,
+    rounds: int,
+    threads: int,
 ) -> list[dict[str, Any]]:
     """Measure all files in turn, so that a disturbance of the machine falls on all alike.
 
     Args:
         models: ONNX files.
         about: seed, augmentation and variant of each.
-        prompt: tokens (1, PROMPT) that are read.
+        prompt: tokens (1, t) that are read.
+        written: how many are written then.
         rounds: how often the round over all files is repeated.
         threads: threads of the engine.
 
@@ -60,11 +67,11 @@ def paces(
         A row a file (columns of `profiling.PROFILE`): a prediction is one written token at batch size 1.
     """
     candidates = [
-        _Candidate(keys, Decoder(session(path, threads=threads)), prompt)
+        _Candidate(keys, Decoder(session(path, threads=threads)), prompt, written)
         for path, keys in zip(models, about, strict=True)
     ]
     for candidate in candidates:
-        candidate.visit(WARM_UP)
+        candidate.visit()
         candidate.reading_s, candidate.writing_s, candidate.latencies_s = [], [], []
     for number in range(rounds):
         for position in generator("profile", number).permutation(len(candidates)):
@@ -73,23 +80,27 @@ def paces(
     return [_measured(path, candidate) for path, candidate in zip(models, candidates, strict=True)]
 
 
-def prompt_of(path: str, rows: Table) -> NDArray[np.int64]:
-    """The first tokens of the texts, one behind the other; again from the start where there are too few."""
-    tokens = read_signature(path).feeds(rows.take(np.arange(min(16, len(rows)))))["tokens"]
-    return np.resize(tokens[tokens != PADDING], (1, PROMPT))
+def prompt_of(path: str, rows: Table) -> tuple[NDArray[np.int64], int]:
+    """What a model is measured by: the first tokens of the texts, one behind the other, and how many are written then."""
+    signature = read_signature(path)
+    assert signature.text is not None  # a language model has a tokenizer
+    longest = signature.text["length"]
+    written = min(WRITTEN, max(1, longest // 4))
+    tokens = signature.feeds(rows.take(np.arange(min(16, len(rows)))))["tokens"]
+    return np.resize(tokens[tokens != PADDING], (1, min(PROMPT, longest - written))), written
 
 
 def _measured(path: str, candidate: _Candidate) -> dict[str, Any]:
     latencies = np.array(candidate.latencies_s) * 1000
     rounds = len(candidate.reading_s)
-    written = rounds * WRITTEN
+    written, read = rounds * candidate.written, rounds * candidate.prompt.size
     return {
         **candidate.about,
         "batch_size": 1,
         "latency_p50_ms": float(np.percentile(latencies, 50)),
         "latency_p95_ms": float(np.percentile(latencies, 95)),
         "cpu_s_per_1000": sum(candidate.writing_s) / written * 1000,
-        "prefill_tokens_per_cpu_s": rounds * PROMPT / sum(candidate.reading_s),
+        "prefill_tokens_per_cpu_s": read / sum(candidate.reading_s),
         "decode_tokens_per_cpu_s": written / sum(candidate.writing_s),
         "calls": len(latencies),
         "size_bytes": file_bytes(path),

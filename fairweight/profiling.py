@@ -80,7 +80,8 @@ def profile(
     """
     before, rows = load_average(), read_table(table)
     if read_signature(models[0]).task == "language_modelling":
-        measured = pacing.paces(models, about, pacing.prompt_of(models[0], rows), rounds=rounds, threads=threads)
+        prompt, written = pacing.prompt_of(models[0], rows)
+        measured = pacing.paces(models, about, prompt, written=written, rounds=rounds, threads=threads)
     else:
         measured = _latencies(models, about, rows, engine, batch_sizes, rounds, seconds, threads)
     module = components.module("engines", engine)

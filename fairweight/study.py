@@ -278,6 +278,16 @@ class Study:
             )
         if not components.literal("tasks", task, "PUBLISHED"):
             raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
+        for source in model.get("sources", []):
+            if not source.lower().endswith(".gguf"):
+                raise InputError(
+                    f"models: {cell.model}: sources: {source!r} is not a GGUF file; safetensors are taken by 'folder' or 'hub', "
+                    "and a pickle never."
+                )
+            if not source.startswith("file:") and not model["sha256"]:
+                raise InputError(
+                    f"models: {cell.model}: 'sha256' is missing; a downloaded file is never trusted unseen."
+                )
         if dataset["split"]["test"] != "all":
             raise InputError(
                 f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts."
@@ -299,14 +309,12 @@ class Study:
         """What the dataset's kind of task and the form of its rows leave open."""
         dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
         rows, architecture = form(dataset["inputs"]), model["architecture"]
-        published = [
-            f"{folder}: {name!r}" for folder, name in (("task", dataset["task"]), ("architecture", architecture))
-            if components.literal({"task": "tasks"}.get(folder, "architectures"), name, "PUBLISHED")
-        ]  # fmt: skip
-        if published:
-            raise InputError(
-                f"variants: {cell.variant}: {published[0]} takes published weights as they are; make the variant with 'pretrained: {{}}'."
-            )
+        for kind, name in (("tasks", dataset["task"]), ("architectures", architecture)):
+            if components.literal(kind, name, "PUBLISHED"):
+                raise InputError(
+                    f"variants: {cell.variant}: {name!r} takes published weights as they are; make the variant with "
+                    "'pretrained: {}'."
+                )
         taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
         if rows not in taken:
             raise InputError(

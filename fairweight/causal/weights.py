@@ -3,30 +3,26 @@
 Only GGUF and safetensors are read; a pickle is refused, whatever its name promises.
 """
 
-import json
-import os
-import re
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from numpy.typing import NDArray
 
+from fairweight import checkpoints
 from fairweight.artifacts import write_weights
 from fairweight.errors import InputError
-from fairweight.fetching import cache_folder, fetch
+from fairweight.fetching import fetch
 from fairweight.table import Signature
 from fairweight.tokenizing import subwords
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-NEEDED = ("config.json", "tokenizer.json")
-FLOATS = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
-TENSOR_TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}  # of GGUF
+TENSOR_TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}  # of GGUF and safetensors
 FITTING = 0.9  # smallest share of a model's embeddings that its tokenizer may use; models pad by a few per cent
 
-State = dict[str, torch.Tensor]
+State = dict[str, NDArray[Any]]
+Taken = tuple[State, dict[str, Any], str, dict[str, int]]  # and configuration, tokenizer.json, weights by stored type
 
 
 def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, name: str) -> None:
@@ -51,8 +47,7 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
             if stated == ["sources"]:
                 state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache, name)
             else:
-                folder = Path(recipe["folder"]).expanduser() if recipe.get("folder") else hub(recipe["hub"], cache)
-                state, config, definition, stored = _from_folder(folder)
+                state, config, definition, stored = _from_checkpoint(recipe, cache)
         length = _length(config, recipe["context"])
         tokenizer = subwords(definition, length)
         check_fit(tokenizer["vocabulary"], state)
@@ -61,7 +56,7 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
         raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
     signature = Signature((), {}, None, (), {**tokenizer, "start": start}, "language_modelling")
     described = {"signature": signature.to_dict(), "architecture": recipe, "config": config, "stored": stored}
-    write_weights(model, {key: tensor.numpy() for key, tensor in state.items()}, described, about)
+    write_weights(model, state, described, about)
 
 
 def label(stored: dict[str, int]) -> str:
@@ -119,17 +114,26 @@ def _start(definition: str, stated: str | None, config: dict[str, Any]) -> int |
     return int(found)
 
 
+def _from_checkpoint(recipe: dict[str, Any], cache: str | None) -> Taken:
+    found = checkpoints.take(files=None, folder=recipe["folder"], hub=recipe["hub"], cache=cache)
+    if quantized := found.config.get("quantization_config"):
+        kind = quantized.get("quant_method", "an unknown method")
+        raise InputError(
+            f"the weights are quantized by {kind}; take the original model, which this study quantizes itself"
+        )
+    config = _config(found.config, (found.config.get("architectures") or [""])[0])
+    return _state(found.weights, config), config, found.tokenizer, found.stored
+
+
 # ---- one GGUF file
 
 
-def _from_gguf(
-    recipe: dict[str, Any], scratch: Path, cache: str | None, name: str
-) -> tuple[State, dict[str, Any], str, dict[str, int]]:
+def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: str) -> Taken:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - the extra `llm`
     from transformers.utils import logging  # noqa: PLC0415
 
     for source in recipe["sources"]:
-        refuse_pickle(source)
+        checkpoints.refuse_pickle(source)
     path = scratch / "model.gguf"
     fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name=f"models: {name}")
     with path.open("rb") as file:
@@ -142,7 +146,8 @@ def _from_gguf(
     except (ValueError, KeyError, NotImplementedError) as error:
         raise InputError(f"transformers cannot read the GGUF file ({_line(error)})") from None
     config = _config(model.config.to_dict(), type(model).__name__)
-    return _state(model.state_dict(), config), config, tokenizer.backend_tokenizer.to_str(), _types(path)
+    state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
+    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), _types(path)
 
 
 def _types(path: Path) -> dict[str, int]:
@@ -153,83 +158,6 @@ def _types(path: Path) -> dict[str, int]:
         if len([size for size in tensor.shape if size > 1]) > 1:
             counts[TENSOR_TYPES.get(tensor.tensor_type.name, tensor.tensor_type.name)] += int(tensor.n_elements)
     return dict(counts.most_common())
-
-
-# ---- a folder in the form of Hugging Face, here or on the hub
-
-
-def hub(reference: str, cache: str | None) -> Path:
-    """Folder of a model on the Hugging Face hub, `OWNER/NAME` or `OWNER/NAME@REVISION`; weights as safetensors only.
-
-    Raises:
-        InputError: it is not there, or the hub cannot be reached.
-    """
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - the extra `llm`
-
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", reference):
-        raise InputError(f"hub: {reference!r} is not of the form OWNER/NAME or OWNER/NAME@REVISION")
-    name, _, revision = reference.partition("@")
-    try:
-        return Path(
-            snapshot_download(
-                name,
-                revision=revision or None,
-                allow_patterns=["*.safetensors", "*.safetensors.index.json", *NEEDED],
-                cache_dir=cache_folder(cache) / "hub",
-            )
-        )
-    except Exception as error:  # the hub's client has dozens of kinds, and no common one
-        raise InputError(
-            f"hub: {name!r} could not be had ({_line(error)}); place {', '.join(NEEDED)} and its *.safetensors files in a "
-            "folder by hand and name that as 'folder'"
-        ) from None
-
-
-def _from_folder(folder: Path) -> tuple[State, dict[str, Any], str, dict[str, int]]:
-    if not folder.is_dir():
-        raise InputError(f"folder: {str(folder)!r} is not there")
-    for name in NEEDED:
-        if not (folder / name).is_file():
-            raise InputError(
-                f"folder: {name} is missing in {str(folder)!r}; a model is config.json, tokenizer.json and *.safetensors"
-            )
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        for other in sorted(folder.iterdir()):
-            refuse_pickle(other.name)
-        raise InputError(f"folder: there are no *.safetensors files in {str(folder)!r}")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if quantized := config.get("quantization_config"):
-        kind = quantized.get("quant_method", "an unknown method")
-        raise InputError(
-            f"the weights are quantized by {kind}; take the original model, which this study quantizes itself"
-        )
-    state: State = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="pt") as tensors:
-                state |= {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 - not a mapping
-        except SafetensorError as error:
-            raise InputError(f"{file.name} is not safetensors ({_line(error)})") from None
-    counts: Counter[str] = Counter()
-    for tensor in state.values():
-        if tensor.dim() > 1:
-            counts[FLOATS.get(tensor.dtype, str(tensor.dtype).removeprefix("torch."))] += tensor.numel()
-    config = _config(config, (config.get("architectures") or [""])[0])
-    definition = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    return _state(state, config), config, definition, dict(counts.most_common())
-
-
-def refuse_pickle(name: str) -> None:
-    """Say so if a file is a pickle by its name.
-
-    Raises:
-        InputError: it is.
-    """
-    if name.lower().endswith(PICKLES):
-        raise InputError(
-            f"{os.path.basename(name)!r} may be a pickle, which runs code when it is loaded; give weights as safetensors or GGUF"  # noqa: PTH119 - a reference
-        )
 
 
 def _config(config: dict[str, Any], architecture: str) -> dict[str, Any]:
@@ -247,11 +175,7 @@ def _config(config: dict[str, Any], architecture: str) -> dict[str, Any]:
 
 def _state(state: State, config: dict[str, Any]) -> State:
     tied = config.get("tie_word_embeddings")
-    return {
-        key: tensor.detach().to(torch.float32).contiguous()
-        for key, tensor in state.items()
-        if not (tied and key == "lm_head.weight")
-    }
+    return {key: array for key, array in state.items() if not (tied and key == "lm_head.weight")}
 
 
 def _line(error: Exception) -> str:

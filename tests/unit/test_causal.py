@@ -217,7 +217,7 @@ def test_sources_that_are_not_what_they_should_be(published, tmp_path):
     file.write_bytes(b"GGUF" + bytes(60))
     assert "GGUF file" in refused(None, tmp_path, folder=None, sources=sources)
     assert "exactly one of" in refused(published, tmp_path, sources=sources)
-    assert "is not there" in refused(tmp_path / "nowhere", tmp_path)
+    assert "config.json is missing" in refused(tmp_path / "nowhere", tmp_path)
     assert "more than the 64 that the model can hold" in refused(published, tmp_path, context=65)
     assert "is no token of the model" in refused(published, tmp_path, start="<begin>")
 
@@ -225,13 +225,13 @@ def test_sources_that_are_not_what_they_should_be(published, tmp_path):
 def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     code = (
-        "from fairweight.causal.weights import hub\n"
+        "from fairweight.checkpoints import take\n"
         "from fairweight.errors import InputError\n"
-        f"try:\n    hub('someone/model@main', {str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
+        f"try:\n    take(files=None, folder=None, hub='someone/model@main', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'someone/model' could not be had" in done.stdout
-    assert "place config.json, tokenizer.json and its *.safetensors files in a folder by hand" in done.stdout
+    assert "place config.json, model.safetensors, tokenizer.json in a folder by hand" in done.stdout
     assert "is not of the form OWNER/NAME" in refused(None, tmp_path, folder=None, hub="no slash")
 
 
