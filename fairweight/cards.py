@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,7 +151,7 @@ Cells = list[tuple[str | None, list[int]]]  # groups of an attribute, each with 
 
 def _cells(rows: Table, counts: Tally) -> Iterator[tuple[str, Cells]]:
     """The attributes, and every pair of them with the combinations that occur (`intersections.crossed`)."""
-    labels = range(len(rows.classes))
+    labels = _labels(rows)
     for attribute, levels in rows.group_levels.items():
         yield (
             attribute,
@@ -171,6 +171,11 @@ def _cells(rows: Table, counts: Tally) -> Iterator[tuple[str, Cells]]:
             cells.append((name, [counts.pairs[(one, two), (a, b), y] for y in labels]))
         rest = [sum(counts.pairs[(one, two), codes, y] for codes in occurring if min(codes) < 0) for y in labels]
         yield f"{one}{BETWEEN}{two}", [*cells, (None, rest)]
+
+
+def _labels(rows: Table) -> Sequence[int]:
+    """Codes of the labels; rows of a task without labels all have -1."""
+    return range(len(rows.classes)) if rows.classes else (-1,)
 
 
 def _group_rows(cells: Cells, total: int, classes: int) -> list[dict[str, Any]]:
@@ -193,7 +198,7 @@ def _missing_by_group(rows: Table, counts: Tally, found: Survey) -> list[dict[st
             continue
         for attribute, levels in rows.group_levels.items():
             for code, level in enumerate(levels):
-                size = sum(counts.groups[attribute, code, y] for y in range(len(rows.classes)))
+                size = sum(counts.groups[attribute, code, y] for y in _labels(rows))
                 share = counts.missing[column, attribute, code] / size
                 entries.append({"column": column, "attribute": attribute, "group": level, "share": share})
     return entries

@@ -1,6 +1,6 @@
 """A shipped language model in onnxruntime: texts scored, and tokens decoded with a cache of keys and values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,22 @@ def likelihoods(session: Any) -> Callable[[Feeds], NDArray[np.float64]]:
 
     def run(feeds: Feeds) -> NDArray[np.float64]:
         tokens = feeds[TOKENS]
-        size = max(1, AT_ONCE // tokens.shape[1])
-        return np.concatenate([_likelihoods(decoder, tokens[i : i + size]) for i in range(0, len(tokens), size)])
+        found = np.empty((len(tokens), 2))
+        for rows, length in _calls((tokens != PADDING).sum(axis=1)):
+            found[rows] = _likelihoods(decoder, tokens[rows, :length])
+        return found
 
     return run
+
+
+def _calls(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
+    """Rows (m,) of one call and the longest of them: like lengths together, because padding is computed too."""
+    waiting = np.argsort(lengths, kind="stable")[::-1]
+    while len(waiting):
+        length = max(1, int(lengths[waiting[0]]))
+        size = max(1, AT_ONCE // length)
+        yield waiting[:size], length
+        waiting = waiting[size:]
 
 
 def _likelihoods(decoder: Decoder, tokens: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from IPython.display import HTML
 from matplotlib.lines import Line2D
 
 from fairweight.report.figures import panels, style
-from fairweight.report.page import number, picture, plain, table
+from fairweight.report.page import DASH, missing, number, picture, plain, table
 from fairweight.report.results import Results, where
 
 
@@ -21,7 +21,7 @@ def introduction(results: Results) -> HTML | None:
         licence = f" Licence: {escape(stated['licence'])}." if stated.get("licence") else ""
         weights = plain(found.iloc[0]["weights"]) or "not told"
         caution = (
-            " Its first row is the published file as it is, run in float32: what compression loses against it is on top of what "
+            " The baseline is the published file as it is, run in float32: what compression loses against it is on top of what "
             "the publisher's own quantization lost, which this study cannot see."
             if weights.startswith("dequantized")
             else ""
@@ -36,14 +36,15 @@ def overview(results: Results) -> HTML | None:
         return None
     rows = []
     for _, entry in results.ordered(results.language).iterrows():
+        itself = missing(entry["perplexity_ratio"]) and missing(entry["stereotype_flips"])  # what the others are compared with
         rows.append(
             [
                 f"{entry['variant']}\n{plain(entry['method']) or plain(entry['weights'])}",
                 _interval(entry, "perplexity", "perplexity", 2),
-                _interval(entry, "perplexity_ratio", "perplexity_ratio", 3),
+                DASH if itself else _interval(entry, "perplexity_ratio", "perplexity_ratio", 3),
                 number(entry["bits_per_byte"], 3),
                 _interval(entry, "stereotype_score", "stereotype", 1, 100),
-                number(entry["stereotype_flips"], 1, 100),
+                DASH if itself else number(entry["stereotype_flips"], 1, 100),
                 number(entry["prefill_tokens_per_cpu_s"], 0),
                 number(entry["decode_tokens_per_cpu_s"], 1),
                 number(entry["size_bytes"], 1, 1e-6),
@@ -54,13 +55,13 @@ def overview(results: Results) -> HTML | None:
     first = results.language.iloc[0]
     note = (
         f"Language models: perplexity of {number(first['tokens'], 0)} tokens in {number(first['passages'], 0)} passages, and its ratio "
-        "to the first row's on the same passages; the stereotype score is the share of sentence pairs of which the more stereotyping "
+        "to the baseline's on the same passages; the stereotype score is the share of sentence pairs of which the more stereotyping "
         "one has the higher likelihood (50 % is no preference), and flips are pairs of which a variant prefers the other sentence. "
         "Below, small: 95 % intervals. Speed is measured on one thread, all variants in turn; memory is what loading and scoring "
         "add; energy is modelled from CPU-seconds, for 1,000 written tokens, with its bounds."
     )
     header = [
-        "Variant", "Perplexity", "Ratio to the first", "Bits a byte", "Stereotype score, %", "Flips, %",
+        "Variant", "Perplexity", "Ratio to the baseline", "Bits a byte", "Stereotype score, %", "Flips, %",
         "Reads, tokens/CPU-s", "Writes, tokens/CPU-s", "File, MB", "Memory, MB", "Energy per 1,000 tokens, J (modelled)",
     ]  # fmt: skip
     return table(header, rows, note)
@@ -109,7 +110,7 @@ def trade_off(results: Results) -> HTML | None:
             axis.errorbar(entry[column] * scale, entry["perplexity"], yerr=error, fmt="o", markersize=7, color=colours[entry["variant"]], elinewidth=0.6, alpha=0.9)  # fmt: skip
         axis.set_xlabel(title)
         axis.set_ylabel("perplexity")
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.08 * scale * float(cells[column].max()))
     shown = list(dict.fromkeys(cells["variant"]))
     handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)

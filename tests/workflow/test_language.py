@@ -1,5 +1,6 @@
 """A language model of a few thousand weights through every rule, to its report."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def study(folder):
     from llamas import llama
 
     llama(folder / "llama")
-    (folder / "text.txt").write_text("The cat sat on the mat. It was warm. " * 8)
+    (folder / "text.txt").write_text(" ".join(f"The cat sat on mat {n}. It was {n * n} degrees." for n in range(8)))
     rows = [f"{OFFENCE} {n}.,Another one {n}.,{kind}" for kind in ("age", "race") for n in range(4)]
     (folder / "pairs.csv").write_text("\n".join(["sent_more,sent_less,bias_type", *rows]))
     stated = yaml.safe_load((ROOT / "config" / "llm.yaml").read_text())
@@ -41,7 +42,7 @@ def study(folder):
     stated["profile"] = {"rounds": 2}
     stated["grid"] = [{"dataset": "english", "models": ["tiny"], "variants": ["published", "int8"]}]
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(stated))
+    path.write_text(yaml.safe_dump(stated, sort_keys=False))
     return path
 
 
@@ -58,6 +59,8 @@ def test_a_language_model_goes_through_the_rules_of_every_model(tmp_path):
     assert (table["perplexity_low"] < table["perplexity"]).all() and (table["stereotype_low"] < 1).all()
     measured = ["decode_tokens_per_cpu_s", "prefill_tokens_per_cpu_s", "size_bytes", "energy_j_per_1000_central"]
     assert (table[measured] > 0).all(axis=None)
+    card = json.loads((results / "data/english/card.json").read_text())
+    assert {group["group"]: group["rows"] for group in card["groups"]["bias"]} == {"age": 8, "race": 8, None: 8}
     page = (results / "report" / "report.html").read_text()
     assert "Language models" in page and "Stereotype score by kind of bias" in page
     # texts are in no report and no log
@@ -71,6 +74,6 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(tmp_path):
     path = study(run.folder)
     stated = yaml.safe_load(path.read_text())
     stated["models"]["tiny"]["context"] = 20
-    path.write_text(yaml.safe_dump(stated))
+    path.write_text(yaml.safe_dump(stated, sort_keys=False))
     output = run.snakemake(path, ok=False)
     assert "texts are longer than the 20 tokens that the model reads; make the model's 'context' larger" in output
