@@ -235,6 +235,24 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
     assert "is not of the form OWNER/NAME" in refused(None, tmp_path, folder=None, hub="no slash")
 
 
+def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path):
+    from dataclasses import replace
+
+    from tables import comments
+
+    from fairweight.artifacts import write_split, write_table
+    from fairweight.prediction import predict
+
+    rows = replace(comments(2), texts=np.array(["short", "long " * 20], dtype=object))
+    write_table(tmp_path / "table.parquet", rows)
+    write_split(tmp_path / "split.parquet", rows.row, np.full(2, 2))
+    with pytest.raises(InputError, match="^1 texts are longer than the 48 tokens that the model reads; .*'characters' fewer.$"):
+        predict(
+            model=str(model / "model.onnx"), table=str(tmp_path / "table.parquet"), split=str(tmp_path / "split.parquet"),
+            destination="", checks="", engine="onnxruntime", batch_size=2, threads=1,
+        )  # fmt: skip
+
+
 def test_quantized_weights_in_a_folder_are_refused(published, tmp_path):
     folder = tmp_path / "gptq"
     folder.mkdir()

@@ -67,13 +67,3 @@ def test_a_language_model_goes_through_the_rules_of_every_model(tmp_path):
     told = [page, *(file.read_text() for file in (results / "logs").rglob("*.log"))]
     assert not [text for text in told if OFFENCE in text]
     assert run.jobs(path) == {}
-
-
-def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(tmp_path):
-    run = Run(tmp_path)
-    path = study(run.folder)
-    stated = yaml.safe_load(path.read_text())
-    stated["models"]["tiny"]["context"] = 20
-    path.write_text(yaml.safe_dump(stated, sort_keys=False))
-    output = run.snakemake(path, ok=False)
-    assert "texts are longer than the 20 tokens that the model reads; make the model's 'context' larger" in output
