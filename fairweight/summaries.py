@@ -14,7 +14,7 @@ MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status
 
 # measures of a variant on test rows, by metric: of all rows, of each group, and between the groups of an attribute
 BY_GROUP = ("accuracy",)
-OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips")
+OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips", "counterfactual_flips")
 COMPARED = (
     "worst_group_accuracy",
     "accuracy_difference",
@@ -33,6 +33,7 @@ CHECKED = (
     "coded_bytes",
     "zstd_bytes",
 )
+IN_FLOAT = ("float_matrices", "float_matrix_bytes", "float_matrix")
 STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 
@@ -102,9 +103,20 @@ def check_table(paths: list[str], results: str) -> pd.DataFrame:
         about = read_json(path)
         checked = {key: about.get(key) for key in CHECKED}
         checked["sparsity"] = (about.get("sparsity") or {}).get("all")
+        checked |= _in_float(about.get("float_matrices") or {})
         rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
-    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
-    return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity", *IN_FLOAT])
+    numbers = [name for name in ("sparsity", *CHECKED, *IN_FLOAT) if name not in ("method", "verdict", "float_matrix")]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def _in_float(matrices: dict[str, int]) -> dict[str, Any]:
+    """Matrices that a quantized file keeps in float: how many, their bytes, and the name of the largest."""
+    if not matrices:
+        return dict.fromkeys(IN_FLOAT)
+    return dict(
+        zip(IN_FLOAT, (len(matrices), sum(matrices.values()), max(matrices, key=matrices.__getitem__)), strict=True)
+    )
 
 
 FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")
