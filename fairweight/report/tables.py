@@ -25,7 +25,7 @@ def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, in
     name = "Equalized odds gap" if binary else "Accuracy gap"
     for attribute in attributes:
         columns.append((f"{name} by {attribute}, points", results.measured(gap, attribute), 1 if binary else 2, 100.0))
-    if results.study["datasets"][dataset]["counterfactuals"]:
+    if results.study["datasets"][dataset].get("counterfactuals"):
         columns.append(("Counterfactual flips, %", results.measured("counterfactual_flips"), 2, 100.0))
     return columns
 
@@ -34,7 +34,7 @@ def variants(results: Results, dataset: str) -> HTML:
     """Quality and fairness of each variant of a dataset, with its change against its baseline."""
     columns = _columns(results, dataset)
     floor = results.noise_floors
-    swapped = results.study["datasets"][dataset]["counterfactuals"]
+    swapped = results.study["datasets"][dataset].get("counterfactuals")
     note = (
         f"Quality and fairness on the test rows of {results.title(dataset)}: mean ± standard deviation over seeds; below it, "
         "small, the change against the baseline, paired by seed."
