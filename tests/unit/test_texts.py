@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from studies import tiny
-from tables import comments
+from tables import comments, small_bert
 from test_training import RECIPE, Study
 
 from fairweight import components
@@ -139,24 +139,8 @@ def checkpoint(tmp_path_factory):
     """A BERT of four small layers, in the three files of a published model."""
     if not EXTRA:
         pytest.skip("the extra 'text' is not installed")
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertModel
-
     folder = tmp_path_factory.mktemp("bert")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
-    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
-    tokenizer.train_from_iterator(list(comments().texts), trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=4, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=48, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
-    BertModel(config).save_pretrained(folder)
+    small_bert(folder, list(comments().texts))
     return folder
 
 
