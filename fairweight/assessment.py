@@ -46,7 +46,7 @@ def assess(
         pairs=rows.pairs,
         class_names=rows.classes,
         smallest_group=smallest_group,
-        **{name: columns.get(name) for name in ("nll", "tokens", "utf8_bytes")},
+        **{name: columns.get(name) for name in ("swapped", "nll", "tokens", "utf8_bytes")},
     )
     found = []
     for code, part in enumerate(PARTS):

@@ -79,12 +79,13 @@ def _by_torch(shipped: Shipped, feeds: Feeds) -> np.ndarray:
 def exported(model: Model, rows: Table) -> onnx.ModelProto:
     """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
     two = Fed.of(model.signature, rows.take(np.arange(2)))
-    proto = _onnx(Shipped(model).eval(), two.at(slice(None)))
+    proto = graph(Shipped(model).eval(), two.at(slice(None)))
     put_signature(proto, model.signature)
     return proto
 
 
-def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """A model as an ONNX graph without a signature; the feeds are two example rows."""
     # two example rows: an exporter may take a size of one for a constant
     example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
     # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)

@@ -15,6 +15,8 @@ from fairweight.table import Signature
 SIGNATURE = "fairweight.signature"  # key in the file's metadata
 TOKENIZER = "tokenizer.json"  # its name beside the file
 TRANSFER_LEVEL = 19  # zstd
+# level 19 takes .4 CPU-seconds a megabyte; of a transformer's weights level 9 leaves 0.2 to 0.8 % more
+LARGE_BYTES, LARGE_LEVEL = 2**24, 9
 
 # operators of ONNX and of onnxruntime that multiply integers
 INTEGER_OPERATORS = frozenset(
@@ -68,7 +70,7 @@ def operators(path: str | Path) -> Counter[str]:
 
 
 def sizes(path: str | Path) -> tuple[int, int]:
-    """(bytes of the file, bytes to transfer it with zstd at level 19).
+    """(bytes of the file, bytes to transfer it with zstd at level 19, of more than 16 MB at level 9).
 
     Where storage coding wrote the file that ships (`model.coded` beside it), it is that one's bytes.
     """
@@ -88,4 +90,5 @@ def _that_ships(path: str | Path) -> Path:
 
 def compressed_bytes(data: bytes) -> int:
     """Bytes that zstd makes of them at the level of transfer."""
-    return len(zstandard.ZstdCompressor(level=TRANSFER_LEVEL).compress(data))
+    level = TRANSFER_LEVEL if len(data) <= LARGE_BYTES else LARGE_LEVEL
+    return len(zstandard.ZstdCompressor(level=level).compress(data))

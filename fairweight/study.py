@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairweight import components, energy
+from fairweight import components, energy, swapping
 from fairweight.errors import InputError
 
 OPERATIONS = ("train", "pretrained", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
@@ -445,6 +445,27 @@ def _check_task_of(name: str, dataset: Mapping[str, Any]) -> None:
         raise InputError(f"{place}: the key 'target' is {'missing' if labelled else 'not for'}: the task is {task!r}.")
 
 
+def _check_counterfactuals(name: str, dataset: Mapping[str, Any]) -> None:
+    place, inputs = f"datasets: {name}", dataset["inputs"]
+    if dataset["counterfactuals"] is not None:
+        if form(inputs) != "text" or dataset["target"] is None:
+            raise InputError(f"{place}: counterfactuals: are for the classification of texts.")
+        try:
+            swapping.terms_file(dataset["counterfactuals"])
+        except InputError as error:
+            raise InputError(f"{place}: counterfactuals: {error}.") from None
+
+
+def _check_groups(name: str, dataset: Mapping[str, Any]) -> None:
+    place = f"datasets: {name}"
+    for group, stated in dataset["groups"].items():
+        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
+            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
+    removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
+    if removes and any("ranges" in stated for stated in dataset["groups"].values()):
+        raise InputError(f"{place}: groups: 'ranges' are rows of a file as it is; leave out 'repeated' and 'only'.")
+
+
 def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
     place = f"datasets: {name}"
     for file, stated in dataset["files"].items():
@@ -463,12 +484,8 @@ def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
             others = [kind for kind in ("numeric", "categorical", "image", "text") if kind != alone]
             raise InputError(f"{place}: inputs: {alone!r} excludes {', '.join(map(repr, others))}.")
     _check_task_of(name, dataset)
-    for group, stated in dataset["groups"].items():
-        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
-            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
-    removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
-    if removes and any("ranges" in stated for stated in dataset["groups"].values()):
-        raise InputError(f"{place}: groups: 'ranges' are rows of a file as it is; leave out 'repeated' and 'only'.")
+    _check_counterfactuals(name, dataset)
+    _check_groups(name, dataset)
     used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], inputs["text"]}
     used |= {dataset["target"]["column"]} if dataset["target"] else set()
     used |= {stated.get("column") for stated in dataset["groups"].values()}

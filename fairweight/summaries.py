@@ -7,6 +7,7 @@ import pandas as pd
 
 from fairweight import energy
 from fairweight.artifacts import read_frame, read_json, write_frame
+from fairweight.languages import language_table
 from fairweight.statistics.spread import paired_changes, spread
 
 CELL = ["dataset", "augmentation", "model", "variant", "engine"]
@@ -15,7 +16,7 @@ MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status
 # measures of a variant on test rows, by metric: of all rows, of each group, and between the groups of an attribute
 BY_GROUP = ("accuracy",)
 OVERALL = (
-    *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips"),
+    *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips", "counterfactual_flips"),
     *("perplexity", "perplexity_ratio", "bits_per_byte", "stereotype_score", "stereotype_flips"),
 )
 UNITS = {"log_loss": "nats", "perplexity": "tokens", "perplexity_ratio": "ratio", "bits_per_byte": "bits"}
@@ -40,6 +41,7 @@ CHECKED = (
     "coded_bytes",
     "zstd_bytes",
 )
+IN_FLOAT = ("float_matrices", "float_matrix_bytes", "float_matrix")
 STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 
@@ -72,7 +74,7 @@ def summarize(
         "files": file_table(files, results),
         "layers": layer_table(files, results),
     }
-    tables["language"] = language_table(tables, recipe)
+    tables["language"] = language_table(tables, recipe, CELL)
     tables["measures"] = measures(tables, recipe, lineages)
     tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
     tables["variants"] = variants(tables["measures"], tables["changes"], baselines)
@@ -110,82 +112,20 @@ def check_table(paths: list[str], results: str) -> pd.DataFrame:
         about = read_json(path)
         checked = {key: about.get(key) for key in CHECKED}
         checked["sparsity"] = (about.get("sparsity") or {}).get("all")
+        checked |= _in_float(about.get("float_matrices") or {})
         rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
-    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
-    return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity", *IN_FLOAT])
+    numbers = [name for name in ("sparsity", *CHECKED, *IN_FLOAT) if name not in ("method", "verdict", "float_matrix")]
+    return table.astype(dict.fromkeys(numbers, float))
 
 
-LANGUAGE = {
-    "weights": object, "method": object, "perplexity": float, "perplexity_low": float, "perplexity_high": float,
-    "perplexity_ratio": float, "perplexity_ratio_low": float, "perplexity_ratio_high": float, "bits_per_byte": float,
-    "passages": float, "tokens": float, "stereotype_score": float, "stereotype_low": float, "stereotype_high": float,
-    "pairs": float, "stereotype_flips": float, "prefill_tokens_per_cpu_s": float, "decode_tokens_per_cpu_s": float,
-    "size_bytes": float, "inference_memory_bytes": float, "energy_j_per_1000_low": float,
-    "energy_j_per_1000_central": float, "energy_j_per_1000_high": float,
-}  # fmt: skip
-
-
-def language_table(tables: dict[str, pd.DataFrame], recipe: dict[str, Any]) -> pd.DataFrame:
-    """Everything that is measured of a language model, a row a variant and engine; energy is modelled.
-
-    `weights` is what the published weights were, `method` what the variant did to them, if anything.
-    """
-    cells = tables["assessments"]
-    cells = cells[(cells["part"] == "test") & cells["attribute"].isna()] if len(cells) else cells
-    rows = []
-    for key, found in cells.groupby(["seed", *CELL], sort=False) if len(cells) else []:
-        metrics = {entry["metric"]: entry for entry in found.to_dict("records")}
-        if "perplexity" not in metrics and "stereotype_score" not in metrics:
-            continue
-        at = dict(zip(["seed", *CELL], key, strict=True))
-        rows.append({**at, **_of_texts(metrics), **_of_file(tables, at, recipe)})
-    table = pd.DataFrame(rows, columns=["seed", *CELL, *LANGUAGE])
-    return table.astype({name: kind for name, kind in LANGUAGE.items() if kind is float})
-
-
-def _of_texts(metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    named: dict[str, Any] = {}
-    for metric, name in (
-        ("perplexity", "perplexity"),
-        ("perplexity_ratio", "perplexity_ratio"),
-        ("stereotype_score", "stereotype"),
-    ):
-        if metric in metrics:
-            entry = metrics[metric]
-            named |= {metric: entry["value"], f"{name}_low": entry["low"], f"{name}_high": entry["high"]}
-    for metric in ("bits_per_byte", "stereotype_flips"):
-        named[metric] = metrics.get(metric, {}).get("value")
-    named["passages"], named["tokens"] = (metrics.get("perplexity", {}).get(name) for name in ("n", "denominator"))
-    return named | {"pairs": metrics.get("stereotype_score", {}).get("n")}
-
-
-def _of_file(tables: dict[str, pd.DataFrame], at: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
-    """What was measured of a file, and the labels of its weights."""
-    profiles, files, checks = (_at(tables[name], at) for name in ("profiles", "files", "checks"))
-    found: dict[str, Any] = {}
-    if len(files):
-        found["inference_memory_bytes"] = files.iloc[0]["inference_memory_bytes"]
-    if len(profiles):
-        profile = profiles.iloc[0]
-        modelled = energy.modelled(profiles["cpu_s_per_1000"], recipe)
-        found |= {name: profile[name] for name in ("prefill_tokens_per_cpu_s", "decode_tokens_per_cpu_s", "size_bytes")}
-        found |= {f"energy_j_per_1000_{of}": modelled[f"energy_j_{of}"].iloc[0] for of in ("low", "central", "high")}
-    if len(checks):
-        found["method"] = checks.iloc[0]["method"] if checks.iloc[0]["verdict"] is not None else None
-    taken = tables["checks"]
-    same = {name: value for name, value in at.items() if name not in ("variant", "engine")}
-    for name, value in same.items():
-        taken = taken[taken[name] == value]
-    taken = taken[taken["verdict"].isna() & taken["method"].notna()]
-    return found | ({"weights": taken.iloc[0]["method"]} if len(taken) else {})
-
-
-def _at(table: pd.DataFrame, at: dict[str, Any]) -> pd.DataFrame:
-    """Rows of a table at a cell, as far as the table tells cells apart."""
-    for name, value in at.items():
-        if name in table:
-            table = table[table[name] == value]
-    return table
+def _in_float(matrices: dict[str, int]) -> dict[str, Any]:
+    """Matrices that a quantized file keeps in float: how many, their bytes, and the name of the largest."""
+    if not matrices:
+        return dict.fromkeys(IN_FLOAT)
+    return dict(
+        zip(IN_FLOAT, (len(matrices), sum(matrices.values()), max(matrices, key=matrices.__getitem__)), strict=True)
+    )
 
 
 FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")

@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
-from fairweight import components
+from fairweight import components, swapping
 from fairweight.code_version import ROOT, code_version
 from fairweight.errors import InputError
 from fairweight.schema import resolve
@@ -82,6 +82,16 @@ def adaptation(wildcards):
 def teaching(wildcards):
     """Name of the method by which what is left of a pruned parent learns from it, if it does."""
     return [d["method"] for d in [STUDY.training_recipe(wildcards.variant).get("distillation")] if d]
+
+
+def terms_file(of):
+    """The file of a list of terms, which makes a rule run again when it changes; none where nothing names one."""
+
+    def file(wildcards):
+        stated = of(wildcards)
+        return [str(swapping.terms_file(stated))] if stated else []
+
+    return file
 
 
 def engine(wildcards):

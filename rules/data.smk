@@ -79,6 +79,7 @@ rule split:
 
 rule augment:
     input:
+        terms_file(lambda w: STUDY.augmentations[w.augmentation].get("terms")),
         table="<results>/data/{dataset}/table.parquet",
         split="<results>/seed-{seed}/{dataset}/split.parquet",
     output:

@@ -3,6 +3,7 @@
 
 rule predict:
     input:
+        terms_file(lambda w: config["datasets"][w.dataset]["counterfactuals"]),
         onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
         table="<results>/data/{dataset}/table.parquet",
         split="<results>/seed-{seed}/{dataset}/split.parquet",
@@ -16,6 +17,7 @@ rule predict:
         variant=alternation(STUDY.made_by(*SHIPPED)),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
+        counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
         code=code(
             "predict",
             engines=lambda w: {*engine(w), "onnxruntime"},

@@ -19,7 +19,7 @@ from fairweight.causal.weights import label
 from fairweight.decoding import Decoder
 from fairweight.errors import InputError
 from fairweight.sessions import session
-from fairweight.shipped import put_signature
+from fairweight.shipped import put_signature, write_beside
 from fairweight.table import Signature
 
 TOLERANCE = 5e-3  # largest difference of a logit, in nats, between transformers and onnxruntime
@@ -42,7 +42,8 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
     with tempfile.TemporaryDirectory(dir=Path(destination).parent) as scratch:
         folder = _as_folder(Path(model), described, Path(scratch) / "model")
         proto = _built(folder, Path(scratch) / "graph", described["config"])
-        put_signature(proto, Signature.from_dict(described["signature"]))
+        signature = Signature.from_dict(described["signature"])
+        put_signature(proto, signature)
         with atomic(destination) as temporary:
             temporary.write_bytes(proto.SerializeToString())
             difference = _difference(folder, temporary, described["config"])
@@ -50,6 +51,7 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
                 raise InputError(
                     f"{destination}: onnxruntime differs from transformers by {difference:.2g} nats, tolerance {TOLERANCE:g}."
                 )
+    write_beside(destination, signature)
     write_json(report, {
         "largest_difference": difference, "tolerance": TOLERANCE, "tokens": CHECKED_TOKENS,
         "method": label(described["stored"]), "stored": described["stored"],

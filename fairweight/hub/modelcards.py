@@ -167,7 +167,7 @@ def _groups(engine: str, rows: list[Measured], several: bool) -> str:
 
 def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
     measures = where(results.variants, cell)
-    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd, level 19)", 1e-3, 1, "kB"),
+    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd)", 1e-3, 1, "kB"),
              "latency_p50_ms": ("Latency, median", 1e3, 1, "µs"), "energy_j_per_1000": ("Energy of 1,000 predictions (modelled)", 1.0, 4, "J")}  # fmt: skip
     rows = []
     for _, row in measures[measures["measure"].isin(shown)].iterrows():

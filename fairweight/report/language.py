@@ -36,7 +36,9 @@ def overview(results: Results) -> HTML | None:
         return None
     rows = []
     for _, entry in results.ordered(results.language).iterrows():
-        itself = missing(entry["perplexity_ratio"]) and missing(entry["stereotype_flips"])  # what the others are compared with
+        itself = missing(entry["perplexity_ratio"]) and missing(
+            entry["stereotype_flips"]
+        )  # what the others are compared with
         rows.append(
             [
                 f"{entry['variant']}\n{plain(entry['method']) or plain(entry['weights'])}",

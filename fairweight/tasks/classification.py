@@ -15,7 +15,7 @@ LABELLED = True  # whether the dataset has a `target`
 OUTPUT = "probabilities"  # what a shipped file returns for each row, (n, classes)
 # legal training losses, and families of metrics that the predictions are assessed by
 OBJECTIVES = ("fairness_penalty", "group_balanced", "group_dro", "reweighing", "standard")
-METRICS = ("agreement", "calibration", "fairness", "quality", "roc")
+METRICS = ("agreement", "calibration", "consistency", "fairness", "quality", "roc")
 
 
 def score(logits: "Tensor", labels: "Tensor") -> tuple[float, int]:

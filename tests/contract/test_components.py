@@ -15,7 +15,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from tables import pictures, tabular
+from tables import comments, pictures, tabular
 
 from fairweight import components
 from fairweight.cells import SCHEMA, Assessed
@@ -114,9 +114,9 @@ def call(method, rows, rng, **options):
     return method(rows, rng, *statistics, **options)
 
 
-@pytest.mark.parametrize("name", names("augmentations"))
+@pytest.mark.parametrize("name", installed("augmentations"))
 def test_augmentation_leaves_training_rows_alone_and_is_repeatable(name):
-    for table in (tabular(), pictures()):
+    for table in (tabular(), pictures(), comments()):
         options = {"augmentations": defaults("augmentations", name)}["augmentations"]
         if "attribute" in options:
             options["attribute"] = next(iter(table.groups))
@@ -132,6 +132,7 @@ def test_augmentation_leaves_training_rows_alone_and_is_repeatable(name):
             assert np.array_equal(value, getattr(table, key))
         for key, value in vars(one).items():
             assert np.array_equal(value, getattr(two, key)), key
+        assert (one.texts is None) == (table.texts is None) and (one.texts is None or len(one.texts) == len(one.source))
         assert one.row_weights.shape == (len(table),) and (one.row_weights >= 0).all()
         assert ((one.source >= 0) & (one.source < len(table))).all()
         assert one.numeric.shape == (len(one.source), table.numeric.shape[1]) and one.numeric.dtype == np.float32
@@ -396,7 +397,9 @@ def test_metric_family_returns_cells_with_status_and_reason(family, classes):
         baseline=probabilities.argmax(1),
     )
     cells = components.load("metrics", family)(assessed)
-    assert cells or classes > 2 or family == "likelihood"  # some are for binary labels only, or for texts
+    assert (
+        cells or classes > 2 or family in ("likelihood", "consistency")
+    )  # some are for binary labels only, or for texts
     for cell in cells:
         assert set(cell) == set(SCHEMA)
         assert (cell["value"] is None) == (cell["status"] == "undefined")

@@ -1,5 +1,7 @@
 """Small tables for the tests."""
 
+from pathlib import Path
+
 import numpy as np
 
 from fairweight.table import Table
@@ -70,3 +72,25 @@ def comments(rows: int = 240, seed: int = 0) -> Table:
         groups={"identity": rng.integers(2, size=rows)}, group_levels={"identity": ("p", "q")},
         texts=np.array(texts, dtype=object),
     )  # fmt: skip
+
+
+def small_bert(folder: Path, texts: list[str]) -> None:
+    """Write a BERT of four small layers, not trained, in the three files of a published model (extra `text`)."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=4, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=48, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)

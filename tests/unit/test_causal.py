@@ -246,7 +246,9 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path)
     rows = replace(comments(2), texts=np.array(["short", "long " * 20], dtype=object))
     write_table(tmp_path / "table.parquet", rows)
     write_split(tmp_path / "split.parquet", rows.row, np.full(2, 2))
-    with pytest.raises(InputError, match="^1 texts are longer than the 48 tokens that the model reads; .*'characters' fewer.$"):
+    with pytest.raises(
+        InputError, match=r"^1 texts are longer than the 48 tokens that the model reads; .*'characters' fewer.$"
+    ):
         predict(
             model=str(model / "model.onnx"), table=str(tmp_path / "table.parquet"), split=str(tmp_path / "split.parquet"),
             destination="", checks="", engine="onnxruntime", batch_size=2, threads=1,
