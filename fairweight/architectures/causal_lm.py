@@ -1,5 +1,6 @@
 """A published causal language model, taken as it is (extra `llm`): with `pretrained` variants and texts only."""
 
+# ruff: noqa: ARG001 - every architecture names its options, and this one builds nothing of them
 from torch import nn
 
 from fairweight.errors import InputError
@@ -22,10 +23,9 @@ OPTIONS = {
 
 
 def build(
-    features: tuple[int, ...],  # noqa: ARG001 - one signature for all architectures
-    classes: int,  # noqa: ARG001
-    **_options: object,
-) -> nn.Module:
+    features: tuple[int, ...], classes: int, *, sources: list[str], sha256: str | None, folder: str | None, hub: str | None,
+    context: int, start: str | None, licence: str | None, homepage: str | None,
+) -> nn.Module:  # fmt: skip
     """Nothing: its weights are not trained here.
 
     Raises:
