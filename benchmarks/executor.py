@@ -37,6 +37,7 @@ def folder(parent: str, name: str) -> Path:
 
 def overhead(scratch: str) -> None:
     """CPU a trivial torch job, and what one more job adds to the wall time."""
+    snakemake(folder(scratch, "first"), "--config", "jobs=2")  # so that neither pays for a cold disk
     before = snakemake(folder(scratch, "before"), "--config", "jobs=200")
     local = snakemake(folder(scratch, "local"), "--config", "jobs=200", executor="local")
     after = snakemake(folder(scratch, "after"), "--config", "jobs=200")

@@ -97,7 +97,7 @@ rule power:
     params:
         tests=lambda w: {d: STUDY.largest_family(d) for d in STUDY.datasets},
         seeds=len(STUDY.seeds),
-        criteria=lambda w: part(config["criteria"], "error_rate", "power"),
+        criteria=lambda w: part(config["criteria"], "attributes", "error_rate", "gap", "margins", "power"),
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("power"),
     message:

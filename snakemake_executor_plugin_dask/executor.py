@@ -59,7 +59,11 @@ class Executor(RealExecutor):
     """Runs Snakemake's jobs on a Dask cluster."""
 
     def __post_init__(self) -> None:
-        """Find or start the cluster."""
+        """Find or start the cluster, unless nothing is to be done."""
+        self.closing = threading.Event()
+        if not len(self.workflow.dag):  # the number of jobs that have to run
+            self.closing.set()
+            return
         from snakemake_executor_plugin_dask.cluster import Cluster  # Dask is not needed to parse a workflow
 
         self.session = uuid.uuid4().hex[:12]
@@ -71,7 +75,6 @@ class Executor(RealExecutor):
         self.losses: collections.Counter[int] = collections.Counter()
         self.attempts: dict[str, Attempt] = {}
         self.lock = threading.Lock()
-        self.closing = threading.Event()
         self.numbers = itertools.count()
         self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
         self.sizes: list[dict[str, float]] = []  # of workers: a worker that is gone may come back
@@ -385,6 +388,8 @@ class Executor(RealExecutor):
 
     def cancel(self) -> None:
         """End everything that runs, at once."""
+        if self.closing.is_set():
+            return
         self.closing.set()
         running = self._drain("cancelled")
         if self.cluster.alive:

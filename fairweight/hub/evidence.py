@@ -25,10 +25,16 @@ class Measured:
     sd: float | None  # over seeds
     seeds: int
     rows: int
+    by_chance: float | None = None  # of a gap: its expectation if all groups were equal
+    change: tuple[float, float, float] | None = None  # of a gap, from the baseline: value, and 95 % interval
 
 
 def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
-    """Accuracy of all rows and of each declared group, with intervals; then gaps, whose spread is over seeds."""
+    """Accuracy of all rows and of each declared group, with intervals; then gaps.
+
+    The interval of a gap itself would mislead: it leaves out 0 even where all groups are equal.  What stands beside it is
+    what chance makes of equal groups, and the change from the baseline with its interval.
+    """
     table = where(results.assessments, cell)
     table = table[(table["part"] == "test") & table["class"].isna() & table["value"].notna()]
     declared = list(results.study["datasets"][cell["dataset"]]["groups"])
@@ -39,7 +45,7 @@ def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
         for metric in GAPS:
             of = table[(table["metric"] == metric) & (table["attribute"] == attribute)]
             if len(of):
-                yield _spread(of, metric, attribute)
+                yield _gap(of, _change(results, cell, metric, attribute))
 
 
 def _shares(rows: pd.DataFrame) -> Iterator[Measured]:
@@ -57,9 +63,22 @@ def _shares(rows: pd.DataFrame) -> Iterator[Measured]:
         yield Measured("accuracy", found.value, attribute, group, low, high, _sd(values), len(values), count)
 
 
-def _spread(rows: pd.DataFrame, metric: str, attribute: str) -> Measured:
-    values = rows["value"].to_numpy(float)
-    return Measured(metric, float(values.mean()), attribute, None, None, None, _sd(values), len(values), int(rows["n"].max()))  # fmt: skip
+def _gap(rows: pd.DataFrame, change: tuple[float, float, float] | None) -> Measured:
+    first, values, by_chance = rows.iloc[0], rows["value"].to_numpy(float), rows["by_chance"].dropna()
+    return Measured(
+        first["metric"], float(values.mean()), first["attribute"], None, None, None, _sd(values), len(values),
+        int(rows["n"].max()), float(by_chance.mean()) if len(by_chance) else None, change,
+    )  # fmt: skip
+
+
+def _change(results: Results, cell: dict[str, str], metric: str, attribute: str) -> tuple[float, float, float] | None:
+    """From the baseline, over seeds and test rows; None for a baseline, and where it could not be estimated."""
+    found = where(results.comparisons, {**cell, "metric": metric, "attribute": attribute, "status": "ok"})
+    found = found[found["group"].isna()]
+    if len(found) != 1 or found[["value", "low", "high"]].isna().any(axis=None):
+        return None
+    value, low, high = (float(found[key].iloc[0]) for key in ("value", "low", "high"))
+    return value, low, high
 
 
 def _sd(values: np.ndarray) -> float | None:

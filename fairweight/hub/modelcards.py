@@ -106,7 +106,9 @@ def _metric(row: Measured) -> dict[str, Any]:
     about = {
         "attribute": row.attribute, "group": row.group,
         "interval_95": None if row.low is None else [row.low, row.high],
-        "sd_over_seeds": row.sd, "seeds": row.seeds, "rows": row.rows,
+        "sd_over_seeds": row.sd, "seeds": row.seeds, "rows": row.rows, "expected_of_equal_groups": row.by_chance,
+        "change_from_baseline": row.change and row.change[0],
+        "change_interval_95": row.change and list(row.change[1:]),
     }  # fmt: skip
     words = row.metric.replace("_", " ").capitalize()
     of = f" of {row.group}" if row.group is not None else ""
@@ -158,17 +160,27 @@ def _verdict(results: Results, cell: Mapping[str, str]) -> str:
 
 
 def _groups(engine: str, rows: list[Measured], several: bool) -> str:
-    cells = []
+    """Two tables: accuracies with their intervals; gaps with what chance makes, and their change from the baseline."""
+    shares, gaps = [], []
     for row in rows:
-        interval = DASH if row.low is None else f"{number(row.low, 2, 100)} to {number(row.high, 2, 100)}"
-        sd = DASH if row.sd is None else number(row.sd, 2, 100)
-        cells.append([escape(row.metric.replace("_", " ")), escape(row.attribute or DASH), escape(row.group or "all rows" if row.attribute is None or row.group else DASH),
-                      number(row.value, 2, 100), interval, sd, f"{row.rows:,}"])  # fmt: skip
+        value, sd = number(row.value, 2, 100), DASH if row.sd is None else number(row.sd, 2, 100)
+        words = [escape(row.metric.replace("_", " ")), escape(row.attribute or DASH)]
+        if row.metric == "accuracy":
+            group = row.group or ("all rows" if row.attribute is None else DASH)
+            interval = DASH if row.low is None else f"{number(row.low, 2, 100)} to {number(row.high, 2, 100)}"
+            shares.append([*words, escape(group), value, interval, sd, f"{row.rows:,}"])
+        else:
+            by_chance = DASH if row.by_chance is None else number(row.by_chance, 2, 100)
+            change = [number(part, 2, 100) for part in row.change or ()]
+            changed = f"{change[0]} ({change[1]} to {change[2]})" if change else DASH
+            gaps.append([*words, value, sd, by_chance, changed, f"{row.rows:,}"])
     text = f"Engine {escape(engine)}.\n\n" if several else ""
     text += "Test rows, in percent; intervals over seeds and test rows.\n\n"
-    return text + markdown.table(
-        ["Measure", "By", "Group", "Value", "95 % interval", "SD over seeds", "Rows"], cells, 3
-    )
+    text += markdown.table(["Measure", "By", "Group", "Value", "95 % interval", "SD over seeds", "Rows"], shares, 3)
+    if gaps:
+        heads = ["Measure", "By", "Value", "SD over seeds", "Expected of equal groups", "Change from the baseline (95 %)", "Rows"]  # fmt: skip
+        text += "\n" + markdown.table(heads, gaps, 2)
+    return text
 
 
 def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:

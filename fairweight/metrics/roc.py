@@ -14,7 +14,8 @@ Array = np.ndarray[Any, Any]
 def measure(assessed: Assessed) -> list[dict[str, Any]]:
     """Largest area between the ROC curves of two groups of each attribute, with the names of the two in `reason`.
 
-    Only for binary labels with scores.  Groups with fewer than `smallest_group` positives or negatives are left out.
+    Only for binary labels with scores.  Groups with fewer than `smallest_group` positives or negatives are left out, and
+    named in `reason`, too.
 
     Returns:
         One cell an attribute (see `cells.cell`), a share of the unit square.
@@ -25,19 +26,22 @@ def measure(assessed: Assessed) -> list[dict[str, Any]]:
     for attribute, codes in assessed.groups.items():
         if not (codes >= 0).any():
             continue
-        curves, n = {}, 0
+        curves, missing, n = {}, [], 0
         for code, level in enumerate(assessed.group_levels[attribute]):
             labels = assessed.labels[codes == code]
             if min((labels == 1).sum(), (labels == 0).sum()) >= max(assessed.smallest_group, 1):
                 curves[level] = roc_curve(labels == 1, assessed.scores[codes == code])
                 n += len(labels)
+            else:
+                missing.append(level)
         if len(curves) < 2:
             reason = "fewer than two groups have enough positives and negatives"
             found.append(cell("abroca", None, n=n, attribute=attribute, groups=len(curves), reason=reason))
             continue
         areas = {pair: area_between(curves[pair[0]], curves[pair[1]]) for pair in itertools.combinations(curves, 2)}
         widest = max(areas, key=lambda pair: areas[pair])
-        reason = f"between {widest[0]} and {widest[1]}"
+        left_out = f", without {', '.join(missing)} (too few positives or negatives)" if missing else ""
+        reason = f"between {widest[0]} and {widest[1]}{left_out}"
         found.append(cell("abroca", areas[widest], n=n, attribute=attribute, groups=len(curves), reason=reason))
     return found
 

@@ -86,8 +86,11 @@ def power(results: Results) -> HTML:
     assumed = results.study["criteria"]["power"]
     rows = []
     for _, row in results.power.iterrows():
-        least = number(row["detectable"], 2, 100) if not isinstance(row["reason"], str) else row["reason"]
-        group = row["group"] if isinstance(row["group"], str) else "all rows"
+        margin = pd.notna(row["provable"])
+        least = number(row["provable" if margin else "detectable"], 2, 100)
+        if isinstance(row["reason"], str):
+            least = row["reason"]
+        group = "smallest ranked" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
         rows.append(
             [
                 results.title(row["dataset"]),
@@ -101,7 +104,8 @@ def power(results: Results) -> HTML:
     caption = (
         f"The power statement: the smallest loss in points that a one-sided test finds with probability {assumed['probability']:g}, "
         f"with the seeds and test rows of this study, at the first step of Holm's correction. It assumes that {number(assumed['churn'], 1, 100)} % of rows are predicted otherwise and "
-        f"that changes differ between seeds by {number(assumed['seed_sd'], 2, 100)} points (standard deviation); an estimate, made before the run."
+        f"that changes differ between seeds by {number(assumed['seed_sd'], 2, 100)} points (standard deviation); an estimate, made before the run. "
+        "For the worst group and the fairness gap it is the smallest margin that can be proven, even if not one prediction changes: it depends on the rows of the smallest group that is ranked."
     )
-    header = ["Dataset", "By", "Group", "Rate", "Detectable loss, points", "Rows"]
+    header = ["Dataset", "By", "Group", "Rate", "Detectable loss or provable margin, points", "Rows"]
     return table(header, rows, caption, text_columns=4)

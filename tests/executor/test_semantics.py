@@ -53,6 +53,12 @@ def test_each_takes_what_the_other_made_for_done(both, ran, asked):
     assert "Nothing to be done" in output
 
 
+def test_no_cluster_is_started_for_nothing(both):
+    output = both["dask"].run(*PRELOAD, "--cache", "cached", **both["dask"].environment)
+    assert "Nothing to be done" in output and "Dask:" not in output
+    assert "Dask:" in both["dask"].said  # which a run with jobs says
+
+
 def test_every_benchmark_is_filled_or_says_na(both):
     folder = both["dask"].folder / "benchmark"
     assert sorted(p.name for p in folder.iterdir()) == sorted(

@@ -46,6 +46,14 @@ def test_members_and_weights_are_fairlearns_mixture(constraint):
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+def test_single_precision_decides_as_double_precision_does():
+    """Scores come in float32 from the engines, which Fairlearn's hull cannot take under pandas 3."""
+    scores, labels, groups = scored()
+    single = scores.astype(np.float32)
+    how = {"attribute": "g", "constraint": "equalized_odds", "objective": "accuracy_score"}
+    assert fit(single, labels, groups, **how) == fit(single.astype(np.float64), labels, groups, **how)
+
+
 @pytest.fixture
 def study(tmp_path):
     table = tabular(2000)

@@ -117,6 +117,20 @@ def test_no_row_that_differs_is_no_proof_that_none_does():
     assert row["high"] - row["low"] > 0.03 and row["low"] < 0 < row["high"]
 
 
+@pytest.mark.parametrize(("metric", "unseen"), [("worst_group_accuracy", 1), ("accuracy_difference", 2)])
+def test_the_allowance_for_few_rows_rests_on_the_smallest_ranked_group_worst_or_not(metric, unseen):
+    """The large group is the worst by far; the smallest could have been, had other rows been drawn."""
+    study = simulated(np.random.default_rng(3), rows=3000, harm=(0.3, 0.0, 0.0), churn=0.002, shares=(0.7, 0.29, 0.01))
+    sizes = {group: pick(compared(study)["v0"], "accuracy", "g", group)["n"] for group in "abc"}
+    assert 20 <= sizes["c"] < sizes["b"] < sizes["a"]
+    row = pick(compared(study)["v0"], metric, "g")
+    assert row["denominator"] == sizes["c"]
+    assert row["row_error"] > math.sqrt(unseen) / (sizes["c"] + 2)
+    # a group that is not ranked is in no gap
+    fewer = Compared(study.layout, study.labels, study.models, sizes["c"] + 1)
+    assert pick(compared(fewer)["v0"], metric, "g")["denominator"] == sizes["b"]
+
+
 def test_seeds_and_their_order_groups_and_their_names_change_nothing():
     rng = np.random.default_rng(4)
     labels, groups = rng.integers(2, size=900), rng.integers(3, size=900)

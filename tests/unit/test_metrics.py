@@ -214,6 +214,19 @@ def test_where_fairlearn_says_zero_there_is_no_rate():
     assert value(cells, "true_positive_rate", "g", "b")["status"] == "undefined"
 
 
+def test_a_group_without_an_auc_is_named_where_fairlearn_leaves_it_out_in_silence():
+    a = assessed()
+    labels = np.where(a.groups["g"] == 2, 0, a.labels)
+    frame = fairlearn.MetricFrame(
+        metrics=lambda y, s: sklearn.roc_auc_score(y, s) if len(set(y)) > 1 else np.nan,
+        y_true=labels, y_pred=a.scores, sensitive_features=a.groups["g"],
+    )  # fmt: skip
+    assert np.isnan(frame.by_group[2]) and np.isfinite(frame.difference())
+    one = assessed(labels=labels)
+    assert value(quality.measure(one), "auc", "g", "c")["status"] == "undefined"
+    assert "without c" in value(roc.measure(one), "abroca", "g")["reason"]
+
+
 def test_a_declared_group_without_rows_stays_in_the_table():
     cells = fairness.measure(assessed(group_levels={"g": ("a", "b", "c", "nobody")}))
     empty = value(cells, "selection_rate", "g", "nobody")

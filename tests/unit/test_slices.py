@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+import pytest
 
-from fairweight.statistics.power import detectable
+from fairweight.statistics.comparison import change
+from fairweight.statistics.decision import noninferiority
+from fairweight.statistics.power import detectable, provable
 from fairweight.statistics.slices import Features, discover
 
 
@@ -84,3 +87,15 @@ def test_the_power_statement_is_kept():
         row = pick(rows, "accuracy")
         found += row["p_value"] <= 0.1 and row["value"] < 0  # two-sided at twice the rate
     assert found / trials >= 0.8 - 2 * math.sqrt(0.8 * 0.2 / trials)
+
+
+@pytest.mark.parametrize(("groups", "tests"), [(1, 1), (1, 4), (2, 4)])
+def test_the_margin_that_can_be_proven_is_the_one_that_the_decision_proves(groups, tests):
+    """A variant that predicts as its baseline does is proven just above it, and not below."""
+    least = provable(rows=120, groups=groups, error_rate=0.05, tests=tests)
+    row = change(np.zeros(10), np.full(10, 0.8), 0.0, 120, unseen=groups)
+    errors = row["seed_error"], row["row_error"]
+    for margin, proven in ((least * 1.001, True), (least * 0.999, False)):
+        found = noninferiority(np.zeros(10), errors, 120, margin)
+        assert (found.proven <= 0.05 / tests) == proven
+    assert provable(rows=1200, groups=groups, error_rate=0.05, tests=tests) < least / 9

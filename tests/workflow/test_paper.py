@@ -120,6 +120,12 @@ def test_model_cards_are_those_of_the_hub(made):
         found = results["Accuracy of Female by sex"]
         low, high = found.metric_args["interval_95"]
         assert low < found.metric_value < high and found.metric_args["seeds"] == 2 and found.dataset_split == "test"
+        gap = results["Accuracy difference by sex"].metric_args
+        assert gap["expected_of_equal_groups"] > 0 and "interval_95" not in gap
+        assert ("change_interval_95" in gap) == (variant != "dense")  # a baseline is compared with nothing
+        if variant != "dense":
+            low, high = gap["change_interval_95"]
+            assert low <= gap["change_from_baseline"] <= high
         assert card.data.library_name == "onnx" and card.data.pipeline_tag == "tabular-classification"
         assert getattr(card.data, "base_model", None) == (None if variant == "dense" else "tiny-adult-mlp-dense")
         validate_repo_id(card.data.model_name)
