@@ -64,7 +64,7 @@ def training() -> dict[str, float]:
     order = torch.randperm(TRAINED_ROWS, generator=torch.Generator().manual_seed(1))
 
     def epoch(bucketed: bool, narrow: bool) -> float:
-        # as a framework pads that does not look at lengths: all rows to the longest
+        # either way a batch is padded to its own longest row
         batches = built.encoder.batches(features, order, BATCH) if bucketed else order.split(BATCH)
         built.body.train()
         started = time.process_time()

@@ -24,6 +24,10 @@ class Encoder(nn.Module):
     def fit(self, table: Table) -> None:
         """Learn what it needs from training rows."""
 
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Features of several tables, one below the other."""
+        return torch.cat(list(parts))
+
     def cut(self, features: Tensor) -> Tensor:
         """Features of a batch (n, ...) without what is only padding."""
         return features
@@ -121,6 +125,14 @@ class TextEncoder(Encoder):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens int64 (n, length, ...), padded with -1 -> the same."""
         return tokens
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Tokens of several tables, all padded to the longest."""
+        longest = max(part.shape[1] for part in parts)
+        filled = [part.new_full((len(part), longest, *part.shape[2:]), PADDING) for part in parts]
+        for whole, part in zip(filled, parts, strict=True):
+            whole[:, : part.shape[1]] = part
+        return torch.cat(filled)
 
     def cut(self, features: Tensor) -> Tensor:
         """Tokens of a batch without the columns in which all rows are padded."""

@@ -108,12 +108,13 @@ def check(parent: str, path: Path) -> dict[str, Any]:
 
     Matrices that stay in float, such as embeddings, are named with their bytes.
     """
-    counts = operators(path)
+    counts, graph = operators(path), onnx.load(str(path)).graph
     ratio = Path(parent).stat().st_size / path.stat().st_size
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
-    weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    weights = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
     packed = counts["MatMulNBits"]
+    scales = {name for node in graph.node if node.op_type == "MatMulNBits" for name in node.input[2:]}
     total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
     narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
@@ -127,7 +128,9 @@ def check(parent: str, path: Path) -> dict[str, Any]:
         "float_operators": floating,
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
-        "float_matrices": {n: w.nbytes for n, w in weights.items() if w.ndim > 1 and w.dtype == np.float32},
+        "float_matrices": {
+            n: w.nbytes for n, w in weights.items() if w.ndim > 1 and w.dtype == np.float32 and n not in scales
+        },
         "size_ratio": ratio,
         "verdict": verdict,
     }

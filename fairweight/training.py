@@ -47,7 +47,7 @@ class Rows:
         tables = [table for table, _ in parts]
         codes = [np.zeros(len(t), np.int64) if attribute is None else t.groups[attribute] for t in tables]
         return cls(
-            torch.cat([model.encode(table) for table in tables]),
+            model.encoder.joined([model.encode(table) for table in tables]),
             torch.from_numpy(np.concatenate([table.label for table in tables])),
             torch.from_numpy(np.concatenate([weights for _, weights in parts])),
             torch.from_numpy(np.concatenate(codes)),

@@ -130,11 +130,17 @@ def _about(results: Results, cell: Mapping[str, str], operation: str, stated: di
     checks = where(results.checks, cell)
     verdicts = checks["verdict"].dropna().unique()
     checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
+    texts = results.study["datasets"][cell["dataset"]]["inputs"].get("text")
+    takes = (
+        "tokens, which `tokenizer.json` beside it makes of texts"
+        if texts
+        else "raw rows: the encoding of the inputs is inside the file"
+    )
     return (
         f"A classifier of {escape(results.title(cell['dataset']))}, architecture "
         f"{escape(results.study['models'][cell['model']]['architecture'])}, {made}.{augmentation}{checked} The file "
-        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes raw rows: the "
-        "encoding of the inputs is inside the file."
+        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes "
+        f"{takes}."
     )
 
 

@@ -154,7 +154,7 @@ def compression(results: Results) -> HTML | None:
     caption = (
         "What was checked of the files that ship. A file counts as quantized if it is at least 3 times smaller than its "
         "parent and all its matrix products run on integers; else as partly quantized. Operators are counted in the graph "
-        "that onnxruntime runs after its fusions. The difference is that of a probability between the shipped float file "
+        "that onnxruntime runs after its fusions; products of two activations, as attention has, are not products of weights. The difference is that of a probability between the shipped float file "
         "and torch on validation rows. Ranges are over seeds and augmentations."
     )
     return table(header, rows, caption, text_columns=5, breaks=breaks)

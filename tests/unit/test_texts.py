@@ -91,6 +91,12 @@ def test_training_batches_hold_every_row_once_and_little_padding():
     assert size < 0.7 * plain
 
 
+def test_tables_of_differing_length_are_joined_to_one():
+    encoder = Encoder.of(Signature((), {}, None, ("0", "1"), {"vocabulary": 9}))
+    joined = encoder.joined([torch.ones(2, 3, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64)])
+    assert joined.tolist() == [[1, 1, 1, -1, -1], [1, 1, 1, -1, -1], [1, 1, 1, 1, 1]]
+
+
 # ---- TF-IDF
 
 

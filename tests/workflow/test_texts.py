@@ -102,4 +102,4 @@ def test_another_list_of_terms_predicts_again_and_trains_nothing(texts):
     )
     (texts.folder / "other.yaml").write_text(study)
     jobs = texts.jobs("other.yaml")
-    assert jobs["predict"] == 10 and not {"train", "prune", "quantize", "read", "augment"} & set(jobs)
+    assert jobs["predict"] == 12 and not {"train", "prune", "quantize", "read", "augment"} & set(jobs)
