@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from fairweight import schema
 from fairweight.artifacts import checksum, number_of_blocks
 from fairweight.augmenting import augment
 from fairweight.cost import process_cost
@@ -31,16 +32,23 @@ ROWS = 5_000_000
 LIMIT_BYTES = 2 * 10**9
 NUMERIC = [f"x{i}" for i in range(10)]
 CATEGORICAL = {"job": 20, "town": 500, "school": 16, "contract": 4}
-RECIPE = {
-    "reader": {
-        "method": "delimited", "separator": ",", "quote": '"', "encoding": "utf-8", "columns": None,
-        "missing": ["", "NA", "?"], "skip_lines": {}, "rows": None,
+STUDY = {  # what it leaves out has its default, whatever keys there are
+    "name": "register",
+    "datasets": {
+        "d": {
+            "reader": {"method": "delimited", "separator": ","},
+            "files": {"all": {"sources": ["file:register.csv"]}},
+            "inputs": {"numeric": NUMERIC, "categorical": list(CATEGORICAL), "missing_numeric": "mean"},
+            "target": {"column": "repaid", "positive": "yes"},
+            "groups": {"sex": {"column": "sex"}, "age": {"column": "x0", "bins": [25, 60]}},
+            "split": {"test": 0.2, "validation": 0.1},
+        }
     },
-    "inputs": {"numeric": NUMERIC, "categorical": list(CATEGORICAL), "image": None, "missing_numeric": "mean"},
-    "target": {"column": "repaid", "positive": "yes", "strip": ""},
-    "groups": {"sex": {"column": "sex"}, "age": {"column": "x0", "bins": [25, 60]}},
-    "drop": [],
-}  # fmt: skip
+    "models": {"m": {"architecture": "logistic_regression"}},
+    "training": {"standard": {"epochs": 1}},
+    "variants": {"dense": {"train": "standard"}},
+    "grid": [{"dataset": "d", "models": ["m"], "variants": ["dense"]}],
+}
 JITTER = {"method": "jitter", "share": 0.5, "noise": 0.1, "swap": 0.05}
 
 
@@ -123,16 +131,17 @@ def main(rows: int = ROWS) -> int:
         write_csv(raw, rows)
         print(f"{rows:,} rows, 10 numeric and 4 categorical columns, {raw.stat().st_size / 1e6:,.0f} MB of CSV\n")
         print(f"{'step':<60} {'peak':>9} {'wall':>9} {'CPU':>13}   sha256")
-        good = _reads(raw, table, rows)
-        recipe = {"test": 0.2, "validation": 0.1}
-        report("split", measured(split, str(table), str(parts), name="d", recipe=recipe, seed=0), checksum(parts))
+        recipe = schema.resolve(STUDY)["datasets"]["d"]
+        good = _reads(raw, table, rows, recipe)
+        used = measured(split, str(table), str(parts), name="d", recipe=recipe["split"], seed=0)
+        report("split", used, checksum(parts))
         return 0 if _augments(table, parts) and good else 1
 
 
-def _reads(raw: Path, table: Path, rows: int) -> bool:
+def _reads(raw: Path, table: Path, rows: int, recipe: dict[str, Any]) -> bool:
     def step(**who: Any) -> dict[str, Any]:
         about = str(table.with_suffix(".json"))
-        return measured(read, {"all": str(raw)}, str(table), about, name="d", recipe=RECIPE, given=[], **who)
+        return measured(read, {"all": str(raw)}, str(table), about, name="d", recipe=recipe, given=[], **who)
 
     return _compared("read", step, table, [(1, 1), (2, 1), (1, 4)], -(-rows // BLOCK_ROWS))
 
