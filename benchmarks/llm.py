@@ -44,7 +44,7 @@ def main() -> None:
                 files[name] = str(folder / f"{name}.onnx")
                 quantize(Path(fp32), Path(files[name]), list, **options)
         prompt = np.random.default_rng(0).integers(LATER, 40_000, (1, PROMPT))
-        found = paces(
+        found, _ = paces(
             list(files.values()),
             [{"variant": name} for name in files],
             prompt,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.cost import cpu_clock
+from fairweight.cost import Disturbance, cpu_clock
 from fairweight.decoding import Decoder
 from fairweight.feeding import PADDING
 from fairweight.randomness import generator
@@ -17,6 +17,7 @@ from fairweight.table import Table
 
 # tokens that are read at once, and then written one by one, each from the cache of all before it; fewer of a shorter model
 PROMPT, WRITTEN = 128, 32
+DISTURBED_CORES = 0.25  # busy with other processes, on average of a round, of which its status tells
 
 
 @dataclass
@@ -52,7 +53,7 @@ def paces(
     written: int,
     rounds: int,
     threads: int,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Measure all files in turn, so that a disturbance of the machine falls on all alike.
 
     Args:
@@ -64,7 +65,8 @@ def paces(
         threads: threads of the engine.
 
     Returns:
-        A row a file (columns of `profiling.PROFILE`): a prediction is one written token at batch size 1.
+        A row a file (columns of `profiling.PROFILE`), and a row a file and round (of `profiling.ROUND`): a prediction is one
+        written token at batch size 1.
     """
     candidates = [
         _Candidate(keys, Decoder(session(path, threads=threads)), prompt, written)
@@ -73,11 +75,29 @@ def paces(
     for candidate in candidates:
         candidate.visit()
         candidate.reading_s, candidate.writing_s, candidate.latencies_s = [], [], []
+    repeated: list[dict[str, Any]] = []
     for number in range(rounds):
-        for position in generator("profile", number).permutation(len(candidates)):
-            candidates[position].visit()
+        with Disturbance() as around:
+            for position in generator("profile", number).permutation(len(candidates)):
+                candidates[position].visit()
+        repeated += [_round(candidate, number, around) for candidate in candidates]
         print(f"round {number + 1}/{rounds} over {len(candidates)} language models")
-    return [_measured(path, candidate) for path, candidate in zip(models, candidates, strict=True)]
+    return [_measured(path, candidate) for path, candidate in zip(models, candidates, strict=True)], repeated
+
+
+def _round(candidate: _Candidate, number: int, around: Disturbance) -> dict[str, Any]:
+    used = candidate.writing_s[-1]
+    return {
+        **candidate.about,
+        "batch_size": 1,
+        "round": number,
+        "cpu_s": used,
+        "calls": candidate.written,
+        "cpu_s_per_1000": used / candidate.written * 1000,
+        "other_cores": around.other_cores,
+        "load": around.load,
+        "status": "disturbed" if around.other_cores > DISTURBED_CORES else "measured",
+    }
 
 
 def prompt_of(path: str, rows: Table) -> tuple[NDArray[np.int64], int]:

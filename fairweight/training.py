@@ -16,7 +16,7 @@ from fairweight.artifacts import read_augmented, read_split, read_table, write_r
 from fairweight.errors import InputError
 from fairweight.models import Model, narrowed
 from fairweight.randomness import integer
-from fairweight.starting import Start
+from fairweight.starts import Start
 from fairweight.table import Signature, Table
 from fairweight.tokenizing import cut
 
