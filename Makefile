@@ -30,6 +30,20 @@ help: ## List the targets.
 .PHONY: setup
 setup: .venv/installed ## Create .venv with the pinned versions.
 
+.venv/installed-text: requirements-text.lock .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-text.lock
+	@touch $@
+
+.PHONY: setup-text
+setup-text: .venv/installed-text ## Add what studies of texts need: the extra `text` (transformers, tokenizers, nlpaug).
+
+.venv/installed-llm: requirements-llm.lock .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-llm.lock
+	@touch $@
+
+.PHONY: setup-llm
+setup-llm: .venv/installed-llm ## Add what studies of language models need: the extra `llm` (onnxruntime-genai, transformers, accelerate, gguf).
+
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CARBON_BUDGET),--carbon-budget '$(CARBON_BUDGET)')
@@ -73,7 +87,7 @@ energy: .venv/installed ## Tell what a study used: ledger, energy, carbon, break
 	@$(BIN)/fairweight energy '$(STUDY)'
 
 .PHONY: test
-test: .venv/installed ## Run all tests.
+test: .venv/installed .venv/installed-text .venv/installed-llm ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: bench

@@ -10,8 +10,9 @@ import onnx
 from fairweight import components
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
+from fairweight.feeding import Fed
 from fairweight.randomness import generator
-from fairweight.shipped import read_signature
+from fairweight.shipped import read_signature, write_beside
 
 ADJUSTMENT = "fairweight.adjustment"  # key in the file's metadata
 Array = np.ndarray[Any, Any]
@@ -43,9 +44,8 @@ def adjust(
     if not len(rows):
         raise InputError(f"{place}: no validation row has a value of {attribute!r}.")
     run = components.load("engines", "onnxruntime")(parent, threads=1)
-    feeds = read_signature(parent).feeds(rows)
-    starts = range(0, len(rows), BATCH)
-    scores = np.concatenate([run({k: a[i : i + BATCH] for k, a in feeds.items()}) for i in starts])[:, 1]
+    signature = read_signature(parent)
+    scores = Fed.of(signature, rows).outputs(run, BATCH)[:, 1]
     options = {key: value for key, value in recipe.items() if key != "method"}
     try:
         mixtures = components.load("adjustments", recipe["method"])(
@@ -63,6 +63,7 @@ def adjust(
     proto.metadata_props.add(key=ADJUSTMENT, value=json.dumps(about, ensure_ascii=False))
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
+    write_beside(destination, signature)
     write_json(report, {"method": recipe["method"], "rows": len(rows), **about})
 
 
@@ -74,7 +75,7 @@ def _finite(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def decisions(
-    path: str | Path, scores: Array, rows: Array, groups: dict[str, Array], levels: dict[str, Any]
+    path: str | Path, scores: Array | None, rows: Array, groups: dict[str, Array], levels: dict[str, Any]
 ) -> Array | None:
     """Decisions of a file that has thresholds by group; None for one that has none.
 
@@ -88,7 +89,7 @@ def decisions(
         groups, levels: of these rows.
     """
     stated = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
-    if ADJUSTMENT not in stated:
+    if ADJUSTMENT not in stated or scores is None:
         return None
     about = json.loads(stated[ADJUSTMENT])
     codes = groups[about["attribute"]]

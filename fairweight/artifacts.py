@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,9 @@ import pyarrow.parquet as pq
 import safetensors.numpy
 import yaml
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
+from fairweight.errors import InputError
 from fairweight.table import Augmented, Table
 
 if TYPE_CHECKING:
@@ -195,14 +198,16 @@ def _bytes(chunk: pa.Array, width: int) -> Array:
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + len(chunk) * width]
 
 
-def _input_columns(numeric: Array, categorical: Array, images: Array | None, table: Table) -> dict[str, Any]:
+def _input_columns(rows: Table | Augmented, table: Table) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for position, name in enumerate(table.numeric_names):
-        columns[f"input:{name}"] = numeric[:, position]
+        columns[f"input:{name}"] = rows.numeric[:, position]
     for position, (name, levels) in enumerate(table.levels.items()):
-        columns[f"input:{name}"] = _coded(categorical[:, position], levels)
-    if images is not None:
-        columns["image"] = _image_column(images)
+        columns[f"input:{name}"] = _coded(rows.categorical[:, position], levels)
+    if rows.images is not None:
+        columns["image"] = _image_column(rows.images)
+    if rows.texts is not None:
+        columns["text"] = pa.array(rows.texts, pa.string())
     return columns
 
 
@@ -222,7 +227,9 @@ def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
 def _stored(table: Table) -> pa.Table:
     columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
     columns["label"] = _coded(table.label, table.classes)
-    columns |= _input_columns(table.numeric, table.categorical, table.images, table)
+    columns |= _input_columns(table, table)
+    if table.pairs is not None:
+        columns["pair"] = table.pairs
     for name, codes in table.groups.items():
         columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
     for name, scores in table.given.items():
@@ -232,6 +239,8 @@ def _stored(table: Table) -> pa.Table:
         "numeric": table.numeric_names,
         "categorical": table.levels,
         "image": None if table.images is None else table.images.shape[1:],
+        "text": table.texts is not None,
+        "pair": table.pairs is not None,
         "groups": table.group_levels,
         "given": list(table.given),
     }
@@ -248,8 +257,8 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
     """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores; or one row block."""
     about = json.loads(pq.read_schema(path).metadata[KEY])
     if not inputs:
-        about |= {"numeric": [], "categorical": {}, "image": None}
-    unused = ("input:", "image") if not inputs else ()
+        about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
+    unused = ("input:", "image", "text") if not inputs else ()
     names = [name for name in pq.read_schema(path).names if not name.startswith(unused)] if unused else None
     if block is None:
         table = pq.read_table(path, columns=names)
@@ -271,6 +280,8 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         groups={name: _codes(table, f"group:{name}", found) for name, found in group_levels.items()},
         group_levels=group_levels,
         given={name: _column(table, f"given:{name}") for name in about["given"]},
+        texts=_column(table, "text") if about["text"] else None,
+        pairs=_column(table, "pair") if about["pair"] else None,
     )
 
 
@@ -315,7 +326,7 @@ def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table
         "made": np.arange(made + len(weighted)) < made,
         "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
     }
-    inputs = _input_columns(augmented.numeric, augmented.categorical, augmented.images, like)
+    inputs = _input_columns(augmented, like)
     for name, column in inputs.items():
         array = pa.array(column) if isinstance(column, np.ndarray) else column
         empty = pa.nulls(len(weighted), array.type)
@@ -339,6 +350,7 @@ def read_augmented(path: str | Path, training: Table) -> Augmented:
         categorical=np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
         images=None if training.images is None else _images(rows, list(training.images.shape[1:])),
         row_weights=weights,
+        texts=None if training.texts is None else _column(rows, "text"),
     )
 
 
@@ -356,6 +368,34 @@ def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping
 def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Inverse of `write_weights`."""
     return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
+
+
+def read_tensors(path: str | Path) -> dict[str, Array]:
+    """Tensors of a safetensors file from elsewhere, as float32 where they are narrower.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    import torch  # noqa: PLC0415 - NumPy has no bfloat16, and steps without it save torch
+    from safetensors.torch import load  # noqa: PLC0415
+
+    try:
+        found = load(Path(path).read_bytes())
+    except SafetensorError as error:
+        raise InputError(f"{Path(path).name} is not safetensors ({error})") from None
+    return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in found.items()}
+
+
+def stored_types(path: str | Path) -> dict[str, int]:
+    """Type -> how many weights of matrices a safetensors file stores in it, most first."""
+    names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+    counts: Counter[str] = Counter()
+    with safe_open(path, framework="np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - not a mapping
+            part = tensors.get_slice(name)
+            if len(shape := part.get_shape()) > 1:
+                counts[names.get(part.get_dtype(), part.get_dtype())] += int(np.prod(shape))
+    return dict(counts.most_common())
 
 
 def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ def _read(data: Path) -> tuple[str, str, pd.DataFrame]:
     read = components.load("readers", "delimited")
     stated = {"separator": separator, "encoding": encoding, "missing": [""], "quote": '"'}
     try:
-        blocks = list(read({data.name: data}, columns=None, skip_lines={}, rows=None, **stated))
+        blocks = list(read({data.name: data}, columns=None, keep=None, skip_lines={}, rows=None, **stated))
     except InputError as error:
         raise InputError(f"init: {error} (read with separator {separator!r}).") from None
     frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)

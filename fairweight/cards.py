@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +82,7 @@ def _kinds(rows: Table) -> NDArray[np.uint64]:
         ]
         return np.frombuffer(b"".join(digests), np.uint64)
     bits = np.ascontiguousarray(rows.numeric).view(np.int32)
-    columns = [rows.label, *bits.T, *rows.categorical.T]
+    columns = [rows.label, *bits.T, *rows.categorical.T, *([] if rows.texts is None else [rows.texts])]
     hashed: NDArray[np.uint64] = pd.util.hash_pandas_object(
         pd.DataFrame(dict(enumerate(columns))), index=False
     ).to_numpy()
@@ -116,6 +116,7 @@ def contents(
         "rows_by_file": dict(found.files),
         "columns": {"numeric": list(rows.numeric_names), "categorical": {k: len(v) for k, v in rows.levels.items()}},
         "image": None if rows.images is None else list(rows.images.shape[1:]),
+        "text": rows.texts is not None,
         "dropped": recipe["drop"],
         "missing": dict(found.missing),
         "missing_by_group": _missing_by_group(rows, counts, found),
@@ -150,7 +151,7 @@ Cells = list[tuple[str | None, list[int]]]  # groups of an attribute, each with 
 
 def _cells(rows: Table, counts: Tally) -> Iterator[tuple[str, Cells]]:
     """The attributes, and every pair of them with the combinations that occur (`intersections.crossed`)."""
-    labels = range(len(rows.classes))
+    labels = _labels(rows)
     for attribute, levels in rows.group_levels.items():
         yield (
             attribute,
@@ -170,6 +171,11 @@ def _cells(rows: Table, counts: Tally) -> Iterator[tuple[str, Cells]]:
             cells.append((name, [counts.pairs[(one, two), (a, b), y] for y in labels]))
         rest = [sum(counts.pairs[(one, two), codes, y] for codes in occurring if min(codes) < 0) for y in labels]
         yield f"{one}{BETWEEN}{two}", [*cells, (None, rest)]
+
+
+def _labels(rows: Table) -> Sequence[int]:
+    """Codes of the labels; rows of a task without labels all have -1."""
+    return range(len(rows.classes)) if rows.classes else (-1,)
 
 
 def _group_rows(cells: Cells, total: int, classes: int) -> list[dict[str, Any]]:
@@ -192,7 +198,7 @@ def _missing_by_group(rows: Table, counts: Tally, found: Survey) -> list[dict[st
             continue
         for attribute, levels in rows.group_levels.items():
             for code, level in enumerate(levels):
-                size = sum(counts.groups[attribute, code, y] for y in range(len(rows.classes)))
+                size = sum(counts.groups[attribute, code, y] for y in _labels(rows))
                 share = counts.missing[column, attribute, code] / size
                 entries.append({"column": column, "attribute": attribute, "group": level, "share": share})
     return entries
@@ -207,7 +213,7 @@ def _entropy(entries: list[dict[str, Any]]) -> float:
 
 def _duplicates(rows: Table, counts: Tally) -> dict[str, int]:
     """Rows whose inputs and label another row has, too; and of the official test rows those that another file has."""
-    if rows.images is None and not (rows.numeric.shape[1] or rows.categorical.shape[1]):
+    if rows.images is None and rows.texts is None and not (rows.numeric.shape[1] or rows.categorical.shape[1]):
         return {}  # nothing but labels and given scores
     _, kind, sizes = np.unique(np.concatenate(counts.kinds), return_inverse=True, return_counts=True)
     found = {"rows": int((sizes[kind] > 1).sum())}

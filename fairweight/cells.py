@@ -41,6 +41,12 @@ class Assessed:
     baseline: Array | None = None  # predictions of the variant that this one is compared with (n,)
     class_names: tuple[str, ...] = ()  # for one class against the rest; empty: their codes
     smallest_group: int = 1  # a rate that is a share of fewer rows is reported as insufficient, and not ranked
+    swapped: Array | None = None  # (n,) predictions of the same texts about another group, -1 where there is none
+    nll: Array | None = None  # (n,) of texts: summed negative log-likelihood of their tokens in nats
+    tokens: Array | None = None  # (n,) tokens foretold
+    utf8_bytes: Array | None = None  # (n,) bytes of the text
+    pairs: Array | None = None  # (n,) number of a sentence's pair, negative for the less stereotyping one, 0 is none
+    baseline_nll: Array | None = None  # nll in the variant that this one is compared with (n,)
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""
@@ -52,6 +58,12 @@ class Assessed:
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             groups={name: codes[rows] for name, codes in self.groups.items()},
             baseline=None if self.baseline is None else self.baseline[rows],
+            swapped=None if self.swapped is None else self.swapped[rows],
+            nll=None if self.nll is None else self.nll[rows],
+            tokens=None if self.tokens is None else self.tokens[rows],
+            utf8_bytes=None if self.utf8_bytes is None else self.utf8_bytes[rows],
+            pairs=None if self.pairs is None else self.pairs[rows],
+            baseline_nll=None if self.baseline_nll is None else self.baseline_nll[rows],
         )
 
     def of_group(self, member: Array) -> "Assessed":

@@ -10,6 +10,7 @@ from onnx import helper, numpy_helper
 
 from fairweight import components
 from fairweight.errors import InputError
+from fairweight.feeding import Fed, Feeds
 from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators
 
 REFERENCE = "onnxruntime"  # the engine that the others must agree with
@@ -18,17 +19,16 @@ TOLERANCE = 1e-3  # largest difference of a probability between engines, for flo
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
 NARROW = (np.int8, np.uint8, np.float16)
 
-Feeds = dict[str, np.ndarray[Any, Any]]
 Run = Callable[[Feeds], np.ndarray[Any, Any]]
 
 
-def check(path: str | Path, run: Run, feeds: Feeds, *, engine: str, batch_size: int) -> dict[str, Any]:
+def check(path: str | Path, run: Run, fed: Fed, *, engine: str, batch_size: int) -> dict[str, Any]:
     """Checks of one file in one engine.
 
     Args:
         path: ONNX file.
         run: the file, loaded in the engine.
-        feeds: input tensors (n, ...); the first ROWS rows are used.
+        fed: input tensors of rows; the first ROWS of them are used.
         engine: its name.
         batch_size: rows a call when the file is assessed.
 
@@ -36,10 +36,8 @@ def check(path: str | Path, run: Run, feeds: Feeds, *, engine: str, batch_size: 
         InputError: the engine disagrees with onnxruntime beyond the tolerance.
     """
     proto = onnx.load(str(path))
-    some = {name: array[:ROWS] for name, array in feeds.items()}
-    number = len(next(iter(some.values())))
-    whole = _batched(run, some, batch_size)
-    single = _batched(run, some, 1)
+    some = Fed(fed.at(slice(0, ROWS)))
+    whole, single = some.outputs(run, batch_size), some.outputs(run, 1)
     counts = operators(path)
     integer, floating = (
         sum(counts[name] for name in of) for of in (INTEGER_OPERATORS | {"MatMulNBits"}, FLOAT_OPERATORS)
@@ -50,20 +48,15 @@ def check(path: str | Path, run: Run, feeds: Feeds, *, engine: str, batch_size: 
         "integer_share": integer / (integer + floating) if integer + floating else None,
         "batch_invariant_share": float((whole.argmax(1) == single.argmax(1)).mean()),
         "batch_difference": float(np.abs(whole - single).max()),
-        "checked_rows": number,
+        "checked_rows": len(some),
         **(_agreement(path, proto, whole, some, engine, batch_size) if engine != REFERENCE else {}),
     }
 
 
-def _batched(run: Run, feeds: Feeds, size: int) -> np.ndarray[Any, Any]:
-    number = len(next(iter(feeds.values())))
-    return np.concatenate([run({k: a[i : i + size] for k, a in feeds.items()}) for i in range(0, number, size)])
-
-
 def _agreement(
-    path: str | Path, proto: onnx.ModelProto, found: np.ndarray[Any, Any], feeds: Feeds, engine: str, batch_size: int
+    path: str | Path, proto: onnx.ModelProto, found: np.ndarray[Any, Any], fed: Fed, engine: str, batch_size: int
 ) -> dict[str, Any]:
-    expected = _batched(components.load("engines", REFERENCE)(path, threads=1), feeds, batch_size)
+    expected = fed.outputs(components.load("engines", REFERENCE)(path, threads=1), batch_size)
     difference = float(np.abs(found - expected).max())
     same = float((found.argmax(1) == expected.argmax(1)).mean())
     narrow = any(numpy_helper.to_array(t).dtype in NARROW for t in proto.graph.initializer)

@@ -30,10 +30,11 @@ def coded(rows: RawRows, coding: Coding, recipe: dict[str, Any], given: list[str
     images = None
     if inputs["image"]:
         images = np.stack(list(rows.column(inputs["image"], "inputs: image")))
+    label = _codes(rows.labels(recipe["target"]), coding.classes) if recipe["target"] else np.full(size, -1)
     return Table(
         row=np.arange(rows.start, rows.start + size),
         file=rows.frame[FILE].to_numpy(dtype=object),
-        label=_codes(rows.labels(recipe["target"]), coding.classes),
+        label=label,
         classes=coding.classes,
         numeric=np.stack(numeric, axis=1).astype(np.float32) if numeric else np.empty((size, 0), np.float32),
         numeric_names=tuple(inputs["numeric"]),
@@ -43,6 +44,8 @@ def coded(rows: RawRows, coding: Coding, recipe: dict[str, Any], given: list[str
         groups={name: _group(rows, name, recipe["groups"][name], coding) for name in coding.group_levels},
         group_levels=coding.group_levels,
         given={column: rows.numbers(column, "given") for column in given},
+        texts=rows.column(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
+        pairs=rows.numbers(inputs["pair"], "inputs: pair").astype(np.int64) if inputs["pair"] else None,
     )
 
 

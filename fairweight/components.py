@@ -24,9 +24,11 @@ PACKAGE = Path(__file__).resolve().parent
 ENTRY_POINTS = {
     "sources": "fetch",
     "readers": "read",
+    "tasks": "predict",
     "augmentations": "augment",
     "architectures": "build",
     "objectives": "prepare",
+    "adaptations": "adapt",
     "pruning": "prune",
     "quantization": "quantize",
     "factorizations": "factorize",

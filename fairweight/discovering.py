@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from fairweight.artifacts import read_table, write_rows
 from fairweight.comparing import read_models
 from fairweight.randomness import generator
 from fairweight.statistics.comparison import log_loss
 from fairweight.statistics.slices import Features, discover
+from fairweight.table import Table
 
 SCHEMA = {
     "variant": "string", "baseline": "string", "rank": "int64", "conditions": "string", "value": "double",
@@ -23,7 +26,8 @@ def discover_slices(
     Args:
         predictions: Parquet files of the predictions of every variant and seed.
         about: variant and seed of each of these files.
-        table: Parquet file of the dataset; of images the slices are by brightness of their parts and by class.
+        table: Parquet file of the dataset; of images the slices are by brightness of their parts and by class, of texts by
+            length and by class: their words are not shown.
         baselines: variant -> the variant that it is compared with.
         smallest_group: rows of a slice, at least.
         destination: Parquet file to write, one row a variant and slice.
@@ -31,10 +35,7 @@ def discover_slices(
     models = read_models(predictions, about)
     rows = read_table(table).take(models.rows)
     found: list[dict[str, Any]] = []
-    if rows.images is None:
-        features = Features.of(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)
-    else:
-        features = Features.of_images(rows.images, rows.label, rows.classes)
+    features = _features(rows)
     for variant, baseline in baselines.items():
         (_, scores), (_, other) = models.of[variant], models.of[baseline]
         if variant == baseline or scores is None or other is None:
@@ -45,3 +46,12 @@ def discover_slices(
             about_slice = {"variant": variant, "baseline": baseline, "rank": rank}
             found.append(about_slice | vars(entry) | {"conditions": " and ".join(entry.conditions)})
     write_rows(destination, found, SCHEMA)
+
+
+def _features(rows: Table) -> Features:
+    if rows.images is not None:
+        return Features.of_images(rows.images, rows.label, rows.classes)
+    if rows.texts is not None:
+        words = np.array([len(str(text).split()) for text in rows.texts])
+        return Features.of_texts(words, rows.label, rows.classes)
+    return Features.of(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)

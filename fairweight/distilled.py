@@ -1,5 +1,6 @@
 """Distillation: a smaller student learns from a trained parent."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -34,15 +35,31 @@ def distill(
     torch.manual_seed(integer("initialise", variant, seed))
     student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
     student.encoder.load_state_dict(teacher.encoder.state_dict())
-    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune", "student")}
-    mixed = components.load("distillations", recipe["method"])(**options)
-
-    def loss(features: Tensor, logits: Tensor, of_labels: Tensor) -> Tensor:
-        with torch.no_grad():
-            taught = teacher.body(features)
-        return mixed(logits, taught, of_labels)
-
-    history = fit(student, data, finetune, order=integer("distill", variant, seed), distillation=loss)
+    history = fit(
+        student, data, finetune, order=integer("distill", variant, seed), distillation=taught(teacher, recipe)
+    )
     kept = {key: teacher.about[key] for key in ("recipe", "seed", "replicate")}
     student.save(model, about, **kept, distillation=recipe, sparsity={"all": 0.0})
     write_rows(curve, history, CURVE)
+
+
+def taught(teacher: Model, recipe: dict[str, Any]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The loss of a student of this teacher.
+
+    Args:
+        teacher: it is asked for every batch.
+        recipe: `method` and its options.
+
+    Returns:
+        (features, student's logits (b, classes), loss of the labels) -> scalar.
+    """
+    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune", "student")}
+    mixed = components.load("distillations", recipe["method"])(**options)
+    teacher.eval()
+
+    def loss(features: Tensor, logits: Tensor, of_labels: Tensor) -> Tensor:
+        with torch.no_grad():
+            expected = teacher.body(features)
+        return mixed(logits, expected, of_labels)
+
+    return loss

@@ -1,5 +1,6 @@
 """From a float model to the one ONNX file that ships."""
 
+import functools
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from fairweight import components
-from fairweight.artifacts import atomic, read_split, read_table, write_json
+from fairweight.artifacts import atomic, read_json, read_split, read_table, write_json
 from fairweight.errors import InputError
+from fairweight.feeding import TOKENS, Fed, Feeds
 from fairweight.models import Model
-from fairweight.shipped import put_signature
+from fairweight.shipped import put_signature, write_beside
 from fairweight.table import Table
 
 OPSET = 20
@@ -22,15 +24,16 @@ CHECKED_ROWS = 1024
 
 
 class Shipped(nn.Module):
-    """What ships: raw inputs in, probabilities (n, classes) out."""
+    """What ships: raw inputs in, what the task asks for out; of a classification, probabilities (n, classes)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Probabilities (n, classes)."""
-        return torch.softmax(self.model(*inputs), dim=1)
+        """What the file returns."""
+        output: Tensor = self.model.task.shipped(self.model(*inputs))
+        return output
 
 
 def export(*, model: str, about: str, table: str, split: str, destination: str, report: str) -> None:
@@ -45,35 +48,48 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     Raises:
         InputError: onnxruntime and torch disagree beyond the tolerance.
     """
+    if read_json(about)["signature"].get("task") == "language_modelling":
+        from fairweight.causal import exporting  # noqa: PLC0415 - the extra `llm`
+
+        exporting.export(model=model, about=about, destination=destination, report=report)
+        return
     loaded = Model.load(model, about)
     shipped = Shipped(loaded).eval()
     rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
-    feeds = loaded.signature.feeds(rows)
+    fed = Fed.of(loaded.signature, rows)
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         run = components.load("engines", "onnxruntime")(temporary, threads=1)
-        with torch.no_grad():
-            expected = shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
-        difference = float(np.abs(run(feeds) - expected).max())
+        expected = fed.outputs(functools.partial(_by_torch, shipped), len(rows))
+        difference = float(np.abs(fed.outputs(run, len(rows)) - expected).max())
         if not difference <= TOLERANCE:
             raise InputError(
                 f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
             )
+    write_beside(destination, loaded.signature)
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
+
+
+def _by_torch(shipped: Shipped, feeds: Feeds) -> np.ndarray:
+    with torch.no_grad():
+        return shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
 
 
 def exported(model: Model, rows: Table) -> onnx.ModelProto:
     """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
-    proto = _onnx(Shipped(model).eval(), model.signature.feeds(rows.take(np.arange(2))))
+    two = Fed.of(model.signature, rows.take(np.arange(2)))
+    proto = graph(Shipped(model).eval(), two.at(slice(None)))
     put_signature(proto, model.signature)
     return proto
 
 
-def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """A model as an ONNX graph without a signature; the feeds are two example rows."""
     # two example rows: an exporter may take a size of one for a constant
     example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
     # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)
+    output = shipped.model.task.OUTPUT
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         written = Path(folder) / "model.onnx"
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -84,8 +100,8 @@ def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
             dynamo=False,
             opset_version=OPSET,
             input_names=list(feeds),
-            output_names=["probabilities"],
-            dynamic_axes={name: {0: "rows"} for name in [*feeds, "probabilities"]},
+            output_names=[output],
+            dynamic_axes={name: {0: "rows"} | ({1: "length"} if name == TOKENS else {}) for name in [*feeds, output]},
         )
         proto = onnx.load(str(written))
     _strip(proto)

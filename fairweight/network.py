@@ -31,6 +31,9 @@ class Network(Protocol):
     def gradients(self, rows: int) -> dict[str, Tensor]:
         """Gradient of the mean loss over so many training rows, by parameter."""
 
+    def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
+        """For each linear map, the mean over batches of |sum of gradient x weight| of each of its inputs (groups of so many)."""
+
     def early(self, epochs: int) -> State:
         """The root's weights after so many epochs of its training; 0 is its initialisation."""
 

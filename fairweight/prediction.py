@@ -1,5 +1,7 @@
 """Predictions of the file that ships, on validation and test rows; or given scores, taken as they are."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,19 @@ from fairweight.artifacts import PARTS, read_split, read_table, write_json, writ
 from fairweight.checking import check
 from fairweight.cost import PeakMemory
 from fairweight.errors import InputError
+from fairweight.feeding import Fed
 from fairweight.shipped import read_signature
-from fairweight.table import Table
+from fairweight.swapping import Terms
+from fairweight.table import Signature, Table
+from fairweight.tokenizing import cut
+
+Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
 def predict(
-    *, model: str, table: str, split: str, destination: str, checks: str, engine: str, batch_size: int, threads: int
-) -> None:
+    *, model: str, table: str, split: str, destination: str, checks: str, engine: str, batch_size: int, threads: int,
+    counterfactuals: str | None = None,
+) -> None:  # fmt: skip
     """Run a shipped file on validation and test rows.
 
     Args:
@@ -27,34 +35,63 @@ def predict(
         engine: name of the engine.
         batch_size: rows a call; recorded, because dynamic int8 results can depend on it.
         threads: threads of the engine.
+        counterfactuals: list of terms by which texts are said of another group and predicted again.
+
+    Raises:
+        InputError: the list cannot be read.
     """
     rows, part = _assessed(table, split)
-    feeds = read_signature(model).feeds(rows)
+    signature = read_signature(model)
+    _check_length(signature, rows)
+    fed = Fed.of(signature, rows)
+    # a language model is checked by few texts
+    some = Fed(fed.at(slice(0, getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None))))
     memory = PeakMemory()
     run = components.load("engines", engine)(model, threads=threads)
-    outputs = [
-        run({name: array[start : start + batch_size] for name, array in feeds.items()})
-        for start in range(0, len(rows), batch_size)
-    ]
-    probabilities = np.concatenate(outputs)
+    output = fed.outputs(run, batch_size)
     peak = memory.grown()
     module = components.module("engines", engine)
     write_json(checks, {
         "engine": engine, "engine_version": getattr(module, "VERSION", None), "threads": threads,
         "precision": getattr(module, "PRECISION", "as stated in the file"), "inference_memory_bytes": peak,
-        **check(model, run, feeds, engine=engine, batch_size=batch_size),
+        **check(model, run, some, engine=engine, batch_size=batch_size),
     })  # fmt: skip
-    adjusted = decisions(model, probabilities[:, 1], rows.row, rows.groups, rows.group_levels)
-    columns = {
-        "row": rows.row,
-        "part": part,
-        "label": rows.label,
-        "prediction": probabilities.argmax(axis=1) if adjusted is None else adjusted,
-        "probabilities": probabilities,
-    }
-    if len(rows.classes) == 2:
-        columns["score"] = probabilities[:, 1]
+    columns = {"row": rows.row, "part": part, **components.load("tasks", signature.task)(output, rows)}
+    adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)
+    if adjusted is not None:
+        columns["prediction"] = adjusted
+    if counterfactuals is not None:
+        columns["swapped"] = _swapped(rows, Terms.read(counterfactuals), signature, run, batch_size)
     write_predictions(destination, columns, {"engine": engine, "batch_size": batch_size, "threads": threads})
+
+
+def _check_length(signature: Signature, rows: Table) -> None:
+    """A classifier reads the start of a long text; a likelihood of half a text is that of another text.
+
+    Raises:
+        InputError: the model foretells texts, and some are longer than it reads.
+    """
+    if signature.text is None or rows.texts is None or "start" not in signature.text:
+        return
+    if longer := cut(signature.text, rows.texts):
+        raise InputError(
+            f"{longer:,} texts are longer than the {signature.text['length']:,} tokens that the model reads; make the model's "
+            "'context' larger or the reader's 'characters' fewer."
+        )
+
+
+def _swapped(rows: Table, terms: Terms, signature: Signature, run: Run, batch_size: int) -> np.ndarray:
+    """Predictions (n,) of the same texts about another group; -1 for those without a word of the list."""
+    assert rows.texts is not None  # study.py lets no other rows through
+    found = [terms.counterfactual(str(text), int(row)) for text, row in zip(rows.texts, rows.row, strict=True)]
+    there = np.array([text is not None for text in found], bool)
+    predictions = np.full(len(rows), -1, dtype=np.int64)
+    if there.any():
+        texts = np.array([text for text in found if text is not None], dtype=object)
+        other = dataclasses.replace(rows.take(np.flatnonzero(there)), texts=texts)
+        output = Fed.of(signature, other).outputs(run, batch_size)
+        predictions[there] = components.load("tasks", signature.task)(output, other)["prediction"]
+    return predictions
 
 
 def predict_given(*, table: str, split: str, destination: str, column: str, above: float) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components
+from fairweight import components, pacing
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import Disturbance, cpu_clock, load_average
+from fairweight.feeding import Fed
 from fairweight.randomness import generator
 from fairweight.shipped import read_signature, sizes
 from fairweight.table import Table
@@ -26,6 +27,8 @@ PROFILE = {
     "latency_p95_ms": "double",
     "cpu_s_per_1000": "double",
     "calls": "int64",
+    "prefill_tokens_per_cpu_s": "double",
+    "decode_tokens_per_cpu_s": "double",
     "size_bytes": "int64",
     "transfer_bytes": "int64",
     "threads": "int64",
@@ -51,7 +54,7 @@ ROUND = {
     "status": "string",
 }
 TURN_S = 0.01  # of one variant before the next one has its turn
-DISTURBED_CORES = 0.25  # busy with other processes, on average of a round
+DISTURBED_CORES = pacing.DISTURBED_CORES  # busy with other processes, on average of a round
 REPEATED = 0.2  # at most this share of all rounds is run again because it was disturbed
 PATIENCE = 20  # a round may take so many times its CPU-seconds; an engine that works elsewhere uses none here
 
@@ -119,12 +122,11 @@ def profile(
         threads: threads of the engine.
     """
     before, rows = load_average(), read_table(table)
-    groups: dict[Any, list[_Candidate]] = defaultdict(list)
-    for path, keys in zip(models, about, strict=True):
-        for candidate in _candidates(path, keys, rows, engine, batch_sizes, threads):
-            _warm_up(candidate)
-            groups[keys["seed"], keys["augmentation"], candidate.about["batch_size"]].append(candidate)
-    _measure(list(groups.values()), rounds, seconds)
+    if read_signature(models[0]).task == "language_modelling":
+        prompt, written = pacing.prompt_of(models[0], rows)
+        measured, repeated = pacing.paces(models, about, prompt, written=written, rounds=rounds, threads=threads)
+    else:
+        measured, repeated = _latencies(models, about, rows, engine, batch_sizes, rounds, seconds, threads)
     common = {
         "threads": threads,
         "rounds": rounds,
@@ -134,9 +136,23 @@ def profile(
         "cores": os.cpu_count(),
         "engine_version": getattr(components.module("engines", engine), "VERSION", None),
     }
-    measured = [candidate for group in groups.values() for candidate in group]
-    write_rows(destination, [{**_measured(candidate), **common} for candidate in measured], PROFILE)
-    write_rows(repetitions, [entry for candidate in measured for entry in candidate.rounds], ROUND)
+    write_rows(destination, [{**dict.fromkeys(PROFILE), **found, **common} for found in measured], PROFILE)
+    write_rows(repetitions, repeated, ROUND)
+
+
+def _latencies(
+    models: list[str], about: list[dict[str, Any]], rows: Table, engine: str, batch_sizes: list[int], rounds: int,
+    seconds: float, threads: int,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
+    """What a call takes, of each file at each batch size; and the same of each round."""
+    groups: dict[Any, list[_Candidate]] = defaultdict(list)
+    for path, keys in zip(models, about, strict=True):
+        for candidate in _candidates(path, keys, rows, engine, batch_sizes, threads):
+            _warm_up(candidate)
+            groups[keys["seed"], keys["augmentation"], candidate.about["batch_size"]].append(candidate)
+    _measure(list(groups.values()), rounds, seconds)
+    candidates = [candidate for group in groups.values() for candidate in group]
+    return [_measured(candidate) for candidate in candidates], [r for candidate in candidates for r in candidate.rounds]
 
 
 def _measure(groups: list[list[_Candidate]], rounds: int, seconds: float) -> None:
@@ -179,15 +195,11 @@ def _candidates(
 ) -> list[_Candidate]:
     run = components.load("engines", engine)(path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
-    feeds = read_signature(path).feeds(rows)
-    total = len(next(iter(feeds.values())))
+    fed = Fed.of(read_signature(path), rows)
     found = []
     for size in batch_sizes:
-        starts = np.arange(min(32, max(1, total // size))) * size
-        batches = [
-            {name: np.resize(array[s : s + size], (size, *array.shape[1:])) for name, array in feeds.items()}
-            for s in starts
-        ]
+        starts = np.arange(min(32, max(1, len(fed) // size))) * size
+        batches = [fed.at(np.arange(s, s + size) % len(fed)) for s in starts]
         about = {**keys, "batch_size": size, "size_bytes": file_bytes, "transfer_bytes": transfer_bytes}
         found.append(_Candidate(about, run, batches))
     return found

@@ -7,6 +7,7 @@ import torch
 
 from fairweight import components, surgery
 from fairweight.artifacts import write_rows
+from fairweight.distilled import taught
 from fairweight.errors import InputError
 from fairweight.models import Model
 from fairweight.trained import Trained
@@ -34,7 +35,10 @@ def prune(
     before = surgery.shapes(pruned.body)
     options = {key: value for key, value in recipe.items() if key not in ("method", "finetune")}
     method = components.load("pruning", recipe["method"])
-    network = Trained(pruned, Data.read(table, split, augmented), finetune, variant=variant, seed=seed)
+    teaching = finetune.get("distillation")
+    distillation = taught(Model.load(parent, parent_about), teaching) if teaching else None
+    data = Data.read(table, split, augmented)
+    network = Trained(pruned, data, finetune, variant=variant, seed=seed, distillation=distillation)
     weights = {name: weight.detach() for name, weight in pruned.prunable().items()}
     # a method that only looks at weights takes nothing else
     given = [network] if "network" in inspect.signature(method).parameters else []

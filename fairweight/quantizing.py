@@ -13,9 +13,17 @@ from fairweight import components
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.export import exported
+from fairweight.feeding import Fed
 from fairweight.models import Model
 from fairweight.randomness import generator
-from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators, put_signature, read_signature
+from fairweight.shipped import (
+    FLOAT_OPERATORS,
+    INTEGER_OPERATORS,
+    operators,
+    put_signature,
+    read_signature,
+    write_beside,
+)
 from fairweight.table import Signature, Table
 from fairweight.trained import Trained
 from fairweight.training import Data
@@ -58,9 +66,7 @@ def quantize(
     def calibration(rows: int) -> list[dict[str, Any]]:
         training = read_split(split)["train"]
         drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
-        feeds = signature.feeds(read_table(table).take(drawn))
-        starts = range(0, len(drawn), BATCH)
-        return [{name: array[start : start + BATCH] for name, array in feeds.items()} for start in starts]
+        return [feeds for _, feeds in Fed.of(signature, read_table(table).take(drawn)).batches(BATCH)]
 
     options = {key: value for key, value in recipe.items() if key != "method"}
     method = components.load("quantization", recipe["method"])
@@ -87,26 +93,28 @@ def quantize(
         about = said if isinstance(said, dict) else {"method": said}
         if not checks["integer_operators"] and not checks["narrow_weights_share"]:
             raise InputError(f"variants: {variant}: quantize: method {about['method']!r} left everything in float32.")
+    write_beside(destination, signature)
     write_json(report, {**about, **checks})
 
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
     """Accuracy of a file on some rows."""
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    feeds = signature.feeds(rows)
-    starts = range(0, len(rows), BATCH)
-    found = [run({name: array[i : i + BATCH] for name, array in feeds.items()}).argmax(axis=1) for i in starts]
-    return float((np.concatenate(found) == rows.label).mean())
+    return float((Fed.of(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 
 def check(parent: str, path: Path) -> dict[str, Any]:
-    """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type."""
-    counts = operators(path)
+    """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type.
+
+    Matrices that stay in float, such as embeddings, are named with their bytes.
+    """
+    counts, graph = operators(path), onnx.load(str(path)).graph
     ratio = Path(parent).stat().st_size / path.stat().st_size
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
-    weights = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    weights = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
     packed = counts["MatMulNBits"]
+    scales = {name for node in graph.node if node.op_type == "MatMulNBits" for name in node.input[2:]}
     total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
     narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
@@ -120,6 +128,9 @@ def check(parent: str, path: Path) -> dict[str, Any]:
         "float_operators": floating,
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
+        "float_matrices": {
+            n: w.nbytes for n, w in weights.items() if w.ndim > 1 and w.dtype == np.float32 and n not in scales
+        },
         "size_ratio": ratio,
         "verdict": verdict,
     }

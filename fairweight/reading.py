@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fairweight import components
 from fairweight.artifacts import checksum, read_table, write_json, write_table
 from fairweight.cards import Tally, contents, tally
@@ -12,6 +14,7 @@ from fairweight.coding import Coding, coded
 from fairweight.errors import InputError
 from fairweight.partitions import DEFAULT, Partitions, workers
 from fairweight.rawrows import RawRows, raw_blocks
+from fairweight.repeats import removal
 from fairweight.survey import Survey, checked, survey
 from fairweight.table import Table
 
@@ -39,12 +42,20 @@ def read(
     paths = {key: Path(path) for key, path in files.items()}
     found, counts = Survey(), Tally()
 
-    def blocks() -> Iterator[RawRows]:
+    def frames() -> pd.DataFrame | Iterable[pd.DataFrame]:
         options = {key: value for key, value in recipe["reader"].items() if key != "method"}
-        return raw_blocks(components.load("readers", recipe["reader"]["method"])(paths, **options), recipe["drop"])
+        raw: pd.DataFrame | Iterable[pd.DataFrame] = components.load("readers", recipe["reader"]["method"])(
+            paths, **options
+        )
+        return raw
+
+    def blocks() -> Iterator[RawRows]:
+        # rows are numbered as they stay; where none go, a reader's frame is cut into blocks as it is
+        return raw_blocks(removed.applied(frames()) if removed.rows else frames(), recipe["drop"])
 
     with workers(threads, partitions) as spread:
         try:
+            removed = removal(frames, recipe)
             for part in spread.in_order(partial(survey, recipe=recipe, given=given), blocks()):
                 found += part
             code = partial(_coded, coding=checked(found, recipe), recipe=recipe, given=given)
@@ -53,7 +64,9 @@ def read(
             raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: checksum(path) for key, path in paths.items()}
     some = read_table(table, block=0)
-    write_json(contents_path, contents(some, counts, found, recipe, checksums))
+    write_json(contents_path, contents(some, counts, found, recipe, checksums) | {"removed": dict(removed.counts)})
+    for reason, number in removed.counts:
+        print(f"{number:,} rows {reason} are left out")
 
 
 def _coded(raw: RawRows, coding: Coding, recipe: dict[str, Any], given: list[str]) -> tuple[Table, Tally]:

@@ -63,7 +63,7 @@ def reference() -> str:
     rows = [f"| `{key}` | {kind} | {default} | {text} |" for key, kind, default, text in _keys(schema, schema, "")]
     parts = [HEAD + "\n".join(rows) + "\n" + OPTIONS_HEAD]
     used = {folder: f"`{path.replace('*', '…').replace('/', ': ')}: {key}`" for path, key, folder in PLACES}
-    used |= {"engines": "`engines`", "sources": "the scheme of a source"}
+    used |= {"engines": "`engines`", "sources": "the scheme of a source", "tasks": "`datasets: …: task`"}
     for folder, place in used.items():
         parts.append(f"\n### {folder} ({place})\n")
         parts += [_component(folder, name) for name in components.names(folder)]
@@ -72,7 +72,7 @@ def reference() -> str:
 
 def _component(folder: str, name: str) -> str:
     lines = [f"\n**`{name}`**: {components.summary(folder, name)}\n"]
-    options = components.options(folder, name) if folder not in ("engines", "sources") else {}
+    options = components.options(folder, name) if folder not in ("engines", "sources", "tasks") else {}
     if options:
         lines.append("\n| option | type | default | meaning |\n|---|---|---|---|\n")
         for option, schema in options.items():

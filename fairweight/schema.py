@@ -25,10 +25,12 @@ PLACES = (
     ("augmentations/*", "method", "augmentations"),
     ("models/*", "architecture", "architectures"),
     ("training/*/objective", "method", "objectives"),
+    ("training/*/adapt", "method", "adaptations"),
     ("variants/*/prune", "method", "pruning"),
     ("variants/*/quantize", "method", "quantization"),
     ("variants/*/factorize", "method", "factorizations"),
     ("variants/*/distill", "method", "distillations"),
+    ("variants/*/prune/finetune/distillation", "method", "distillations"),
     ("variants/*/distill/student", "architecture", "architectures"),
     ("variants/*/encode", "method", "encodings"),
     ("variants/*/adjust", "method", "adjustments"),
@@ -58,7 +60,7 @@ def resolve(config: Config) -> Config:
     _check(resolved, read_schema(), ())
     for path, key, folder in PLACES:
         for holder, name, place in _find(resolved, path.split("/")):
-            _check_component(holder[name], key, folder, place)
+            _check_component(holder[name], key, folder, place, path)
     for engine in resolved["engines"]:
         _located("engines", engine, ("engines",))
     return resolved
@@ -86,27 +88,20 @@ def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
         raise InputError(f"{': '.join(place)}: {error}.") from None
 
 
-def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...]) -> None:
+def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...], path: str) -> None:
     if not isinstance(recipe.get(key), str):
         legal = ", ".join(components.names(folder))
         raise InputError(f"{': '.join(place)}: the key {key!r} is missing; it is one of {legal}.")
     _located(folder, recipe[key], place)
-    _check(recipe, component_schema(folder, recipe[key], key), place)
+    _check(recipe, component_schema(folder, recipe[key], key, path), place)
 
 
-def component_schema(folder: str, name: str, key: str) -> Config:
-    """JSON Schema of a recipe that names a component: its options, closed."""
+def component_schema(folder: str, name: str, key: str, path: str) -> Config:
+    """JSON Schema of a recipe that names a component at a place of PLACES: its options, closed."""
     options = components.options(folder, name)
     properties: Config = {key: {"type": "string"}, **copy.deepcopy(options)}
     # what every method of an operation takes
-    operation = next(
-        (
-            path.split("/")[-1]
-            for path, named, f in PLACES
-            if f == folder and named == "method" and path.startswith("variants/")
-        ),
-        "",
-    )
+    operation = path.removeprefix("variants/*/")
     definitions = read_schema()["$defs"]
     stated = definitions["variant"]["properties"].get(operation, {})
     for option, schema in stated.get("properties", {}).items():

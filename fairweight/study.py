@@ -10,22 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairweight import components, embodied, energy, intensity
+from fairweight import components, embodied, energy, intensity, swapping
 from fairweight.errors import InputError
 
-OPERATIONS = ("train", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
+OPERATIONS = ("train", "pretrained", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
 # operations that make float weights, from which an ONNX file is exported; and those of them that train
 FLOAT = ("train", "prune", "factorize", "distill", "encode")
-SHIPPED = (*FLOAT, "quantize", "adjust")
+EXPORTED = (*FLOAT, "pretrained")  # float weights that are trained here, or taken as they are
+SHIPPED = (*EXPORTED, "quantize", "adjust")
 FINETUNED = ("prune", "factorize", "distill", "encode")
 # which operations can follow which: a quantized file has no float weights to prune or to quantize again
 PARENTS = {
     "train": (),
+    "pretrained": (),
     "prune": FLOAT,
     "factorize": ("train", "prune", "distill"),
     "distill": FLOAT,
     "encode": ("train", "prune", "factorize", "distill"),
-    "quantize": FLOAT,
+    "quantize": EXPORTED,
     "adjust": (*FLOAT, "quantize"),
     "given": (),
 }
@@ -169,6 +171,10 @@ class Study:
         own = self.variants[variant]
         return recipe | own.recipe[own.operation].get("finetune", {}) if own.operation in FINETUNED else recipe
 
+    def published(self, variant: str) -> bool:
+        """Whether a variant comes from published weights, so that nothing is trained and no seed changes it."""
+        return self.root(variant).operation == "pretrained"
+
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
         return int(self.root(variant).recipe.get("replicate", 0))
@@ -240,6 +246,9 @@ class Study:
                         f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
                     )
                 continue
+            if self.published(cell.variant):
+                self._check_published(cell)
+                continue
             attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
             if attribute is not None:
                 place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
@@ -253,10 +262,73 @@ class Study:
                 raise InputError(
                     f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."
                 )
-            if not (dataset["inputs"]["numeric"] or dataset["inputs"]["categorical"] or dataset["inputs"]["image"]):
+            if form(dataset["inputs"]) is None:
                 raise InputError(
                     f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
                 )
+            self._check_task(cell)
+
+    def _check_published(self, cell: Cell) -> None:
+        """What published weights need: an architecture that takes them, a task without training, and nothing drawn."""
+        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
+        place, task = f"variants: {cell.variant}", self.config["datasets"][cell.dataset]["task"]
+        if not components.literal("architectures", model["architecture"], "PUBLISHED"):
+            raise InputError(
+                f"{place}: 'pretrained' takes published weights as they are, and architecture {model['architecture']!r} of "
+                f"model {cell.model!r} is trained; name a training recipe with 'train'."
+            )
+        if not components.literal("tasks", task, "PUBLISHED"):
+            raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
+        for source in model.get("sources", []):
+            if not source.lower().endswith(".gguf"):
+                raise InputError(
+                    f"models: {cell.model}: sources: {source!r} is not a GGUF file; safetensors are taken by 'folder' or 'hub', "
+                    "and a pickle never."
+                )
+            if not source.startswith("file:") and not model["sha256"]:
+                raise InputError(
+                    f"models: {cell.model}: 'sha256' is missing; a downloaded file is never trusted unseen."
+                )
+        if dataset["split"]["test"] != "all":
+            raise InputError(
+                f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts."
+            )
+        if cell.augmentation != "none":
+            raise InputError(
+                f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}."
+            )
+        quantize, legal = (
+            self.variants[cell.variant].recipe.get("quantize"),
+            components.literal("tasks", task, "QUANTIZATION"),
+        )
+        if quantize and ":" not in quantize["method"] and quantize["method"] not in legal:
+            raise InputError(
+                f"{place}: quantize: {quantize['method']!r} is not for the task {task!r}; there are: {', '.join(legal)}."
+            )
+
+    def _check_task(self, cell: Cell) -> None:
+        """What the dataset's kind of task and the form of its rows leave open."""
+        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
+        rows, architecture = form(dataset["inputs"]), model["architecture"]
+        for kind, name in (("tasks", dataset["task"]), ("architectures", architecture)):
+            if components.literal(kind, name, "PUBLISHED"):
+                raise InputError(
+                    f"variants: {cell.variant}: {name!r} takes published weights as they are; make the variant with "
+                    "'pretrained: {}'."
+                )
+        taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
+        if rows not in taken:
+            raise InputError(
+                f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(taken)} rows, and those of "
+                f"dataset {cell.dataset!r} are {rows}."
+            )
+        objective = self.training_recipe(cell.variant)["objective"]["method"]
+        legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
+        if ":" not in objective and objective not in legal:
+            raise InputError(
+                f"training: {self.root(cell.variant).recipe['train']}: objective: {objective!r} is not for the task "
+                f"{dataset['task']!r} of dataset {cell.dataset!r}; there are: {', '.join(legal)}."
+            )
 
     def _check_width(self, cell: Cell) -> None:
         architecture = self.config["models"][cell.model]["architecture"]
@@ -291,7 +363,7 @@ class Study:
     def comparisons(self) -> list[dict[str, str]]:
         """Wildcards of the comparisons: one for each dataset, augmentation, model and engine with something to compare."""
         keys = ("dataset", "augmentation", "model", "engine")
-        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant]
+        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant and self.labelled(c.dataset)]
         return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
 
     def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
@@ -305,14 +377,26 @@ class Study:
         """Names of the datasets that the grid uses."""
         return sorted({cell.dataset for cell in self.cells})
 
+    def labelled(self, dataset: str) -> bool:
+        """Whether the rows of a dataset have a label, so that predictions are right or wrong."""
+        return bool(components.literal("tasks", self.task(dataset), "LABELLED"))
+
+    def task(self, dataset: str) -> str:
+        """Kind of task of a dataset."""
+        return str(self.config["datasets"][dataset]["task"])
+
+    def metrics(self, dataset: str) -> list[str]:
+        """Families of metrics that predictions on a dataset are assessed by."""
+        return list(components.literal("tasks", self.task(dataset), "METRICS"))
+
     def given_columns(self, dataset: str) -> list[str]:
         """Columns of scores that the variants of a dataset need."""
         used = {c.variant for c in self.cells if c.dataset == dataset and c.engine == GIVEN}
         return sorted({str(self.variants[v].recipe["given"]["column"]) for v in used})
 
     def seeds_of(self, cell: Cell) -> list[int]:
-        """Seeds of a cell: given scores depend on none, so they are assessed once."""
-        return self.seeds[: 1 if cell.engine == GIVEN else self._seeds[cell.model]]
+        """Seeds of a cell: given scores and published weights depend on none, so they are assessed once."""
+        return self.seeds[: 1 if cell.engine == GIVEN or self.published(cell.variant) else self._seeds[cell.model]]
 
     @property
     def profiles(self) -> list[dict[str, str]]:
@@ -324,7 +408,7 @@ class Study:
         """(seed, cell) of every shipped file that one profile measures."""
         seeds = self.seeds[: min(self.config["profile"]["seeds"], self._seeds[model])]
         wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
-        return [(seed, cell) for seed in seeds for cell in wanted]
+        return [(seed, cell) for seed in seeds for cell in wanted if seed in self.seeds_of(cell)]
 
 
 def local_path(reference: str) -> Path:
@@ -342,6 +426,47 @@ def _known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
         raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {', '.join(legal) or 'none'}.")
 
 
+def form(inputs: Mapping[str, Any]) -> str | None:
+    """What a dataset's rows are: `text`, `image` or `tabular`; None where nothing is fed to a model."""
+    if inputs["text"] or inputs["image"]:
+        return "text" if inputs["text"] else "image"
+    return "tabular" if inputs["numeric"] or inputs["categorical"] else None
+
+
+def _check_task_of(name: str, dataset: Mapping[str, Any]) -> None:
+    place, task, rows = f"datasets: {name}", dataset["task"], form(dataset["inputs"])
+    try:
+        components.locate("tasks", task)
+    except InputError as error:
+        raise InputError(f"{place}: task: {error}.") from None
+    forms, labelled = (components.literal("tasks", task, of) for of in ("FORMS", "LABELLED"))
+    if rows is not None and rows not in forms:
+        raise InputError(f"{place}: task: {task!r} takes {' or '.join(forms)} rows, and these are {rows}.")
+    if labelled != (dataset["target"] is not None):
+        raise InputError(f"{place}: the key 'target' is {'missing' if labelled else 'not for'}: the task is {task!r}.")
+
+
+def _check_counterfactuals(name: str, dataset: Mapping[str, Any]) -> None:
+    place, inputs = f"datasets: {name}", dataset["inputs"]
+    if dataset["counterfactuals"] is not None:
+        if form(inputs) != "text" or dataset["target"] is None:
+            raise InputError(f"{place}: counterfactuals: are for the classification of texts.")
+        try:
+            swapping.terms_file(dataset["counterfactuals"])
+        except InputError as error:
+            raise InputError(f"{place}: counterfactuals: {error}.") from None
+
+
+def _check_groups(name: str, dataset: Mapping[str, Any]) -> None:
+    place = f"datasets: {name}"
+    for group, stated in dataset["groups"].items():
+        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
+            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
+    removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
+    if removes and any("ranges" in stated for stated in dataset["groups"].values()):
+        raise InputError(f"{place}: groups: 'ranges' are rows of a file as it is; leave out 'repeated' and 'only'.")
+
+
 def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
     place = f"datasets: {name}"
     for file, stated in dataset["files"].items():
@@ -354,12 +479,16 @@ def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
         if schemes != {"file"} and not stated["sha256"]:
             raise InputError(f"{place}: files: {file}: 'sha256' is missing; a downloaded file is never trusted unseen.")
     inputs = dataset["inputs"]
-    if inputs["image"] and (inputs["numeric"] or inputs["categorical"]):
-        raise InputError(f"{place}: inputs: 'image' excludes 'numeric' and 'categorical'.")
-    for group, stated in dataset["groups"].items():
-        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
-            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
-    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], dataset["target"]["column"]}
+    stated = [kind for kind in ("numeric", "categorical", "image", "text") if inputs[kind]]
+    for alone in ("image", "text"):
+        if alone in stated and len(stated) > 1:
+            others = [kind for kind in ("numeric", "categorical", "image", "text") if kind != alone]
+            raise InputError(f"{place}: inputs: {alone!r} excludes {', '.join(map(repr, others))}.")
+    _check_task_of(name, dataset)
+    _check_counterfactuals(name, dataset)
+    _check_groups(name, dataset)
+    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], inputs["text"]}
+    used |= {dataset["target"]["column"]} if dataset["target"] else set()
     used |= {stated.get("column") for stated in dataset["groups"].values()}
     for column in dataset["drop"]:
         if column in used:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fairweight import energy
 from fairweight.artifacts import read_frame, read_json, write_frame
+from fairweight.languages import language_table
 from fairweight.statistics.ratios import paired_ratio
 from fairweight.statistics.spread import paired_changes, spread
 
@@ -15,7 +16,11 @@ MEASURE = [*CELL, "measure", "attribute", "group", "batch_size", "unit", "status
 
 # measures of a variant on test rows, by metric: of all rows, of each group, and between the groups of an attribute
 BY_GROUP = ("accuracy",)
-OVERALL = ("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips")
+OVERALL = (
+    *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips", "counterfactual_flips"),
+    *("perplexity", "perplexity_ratio", "bits_per_byte", "stereotype_score", "stereotype_flips"),
+)
+UNITS = {"log_loss": "nats", "perplexity": "tokens", "perplexity_ratio": "ratio", "bits_per_byte": "bits"}
 COMPARED = (
     "worst_group_accuracy",
     "accuracy_difference",
@@ -23,7 +28,10 @@ COMPARED = (
     "equal_opportunity_difference",
     "equalized_odds_difference",
 )
-PROFILED = {"latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s"}
+PROFILED = {
+    "latency_p50_ms": "ms", "latency_p95_ms": "ms", "cpu_s_per_1000": "CPU-s",
+    "prefill_tokens_per_cpu_s": "tokens/CPU-s", "decode_tokens_per_cpu_s": "tokens/CPU-s",
+}  # fmt: skip
 CHECKED = (
     "largest_difference",
     "method",
@@ -34,6 +42,7 @@ CHECKED = (
     "coded_bytes",
     "zstd_bytes",
 )
+IN_FLOAT = ("float_matrices", "float_matrix_bytes", "float_matrix")
 STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 
@@ -54,7 +63,7 @@ def summarize(
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
         destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, files (a
-            row a file and engine), layers (sparsity of each), measures
+            row a file and engine), layers (sparsity of each), language (a row a language model), measures
             (a row a seed and measure), changes (the same against the baseline), variants (a row a measure: spread over
             seeds of both).
     """
@@ -68,6 +77,7 @@ def summarize(
         "layers": layer_table(files, results),
         "ratios": ratio_table(_gathered(rounds, results), baselines),
     }
+    tables["language"] = language_table(tables, recipe, CELL)
     tables["measures"] = measures(tables, recipe, lineages)
     tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
     tables["variants"] = variants(tables["measures"], tables["changes"], baselines)
@@ -105,9 +115,20 @@ def check_table(paths: list[str], results: str) -> pd.DataFrame:
         about = read_json(path)
         checked = {key: about.get(key) for key in CHECKED}
         checked["sparsity"] = (about.get("sparsity") or {}).get("all")
+        checked |= _in_float(about.get("float_matrices") or {})
         rows.append({**dict.fromkeys(["seed", *CELL[:-1]]), **lineage_of(path, results), **checked})
-    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity"])
-    return table.astype({name: float for name in ("sparsity", *CHECKED) if name not in ("method", "verdict")})
+    table = pd.DataFrame(rows, columns=["seed", *CELL[:-1], *CHECKED, "sparsity", *IN_FLOAT])
+    numbers = [name for name in ("sparsity", *CHECKED, *IN_FLOAT) if name not in ("method", "verdict", "float_matrix")]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def _in_float(matrices: dict[str, int]) -> dict[str, Any]:
+    """Matrices that a quantized file keeps in float: how many, their bytes, and the name of the largest."""
+    if not matrices:
+        return dict.fromkeys(IN_FLOAT)
+    return dict(
+        zip(IN_FLOAT, (len(matrices), sum(matrices.values()), max(matrices, key=matrices.__getitem__)), strict=True)
+    )
 
 
 FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")
@@ -214,7 +235,7 @@ def _from_assessments(table: pd.DataFrame) -> pd.DataFrame:
     # which group is the worst differs between seeds, and is not part of what is compared
     compared = test[test["metric"].isin(COMPARED)].assign(group=None)
     every = pd.concat([overall, by_group, compared]).rename(columns={"metric": "measure"})
-    unit = every["measure"].map(lambda m: "nats" if m == "log_loss" else "share")
+    unit = every["measure"].map(lambda m: UNITS.get(m, "share"))
     return every[["seed", *CELL, "measure", "attribute", "group", "value"]].assign(
         batch_size=pd.NA, unit=unit, status="measured", low=float("nan"), high=float("nan")
     )
@@ -225,6 +246,8 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
         return table
     keys, found = ["seed", *CELL], []
     for name, unit in PROFILED.items():
+        if name not in table or table[name].isna().all():
+            continue
         found.append(table[[*keys, "batch_size"]].assign(measure=name, unit=unit, value=table[name]))
     modelled = energy.modelled(table["cpu_s_per_1000"], recipe)
     found.append(
@@ -239,16 +262,21 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     )
     once = table.drop_duplicates(keys)  # a file's bytes do not depend on the batch size
     for name, unit in STORED.items():
+        if once[name].isna().all():
+            continue
         found.append(once[keys].assign(measure=name, unit=unit, value=once[name].astype(float)))
     together = pd.concat(found, ignore_index=True)
     together["status"] = together["status"].fillna("measured")
+    together = together[together["value"].notna()]
     return together.assign(attribute=None, group=None)
 
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
     made = costs[
-        costs["rule"].isin(["train", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"])
+        costs["rule"].isin(
+            ["train", "pretrained", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"]
+        )
     ]
     shared = costs[costs["rule"].isin(["split", "augment"])]
     rows = []

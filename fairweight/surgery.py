@@ -13,7 +13,12 @@ def shapes(body: nn.Module) -> dict[str, list[int]]:
 
 
 def reshape(body: nn.Module, stated: Mapping[str, list[int]]) -> None:
-    """Give layers the shapes that `shapes` told, in place; their values are for loading weights to set."""
+    """Give layers the shapes that `shapes` told, in place; their values are for loading weights to set.
+
+    The last modules of a list that have none of the tensors told are taken off.
+    """
+    if stated:
+        _shorten(body, stated)
     for prefix, module in body.named_modules():
         for kind, tensors in (("parameter", module._parameters), ("buffer", module._buffers)):
             for name, tensor in list(tensors.items()):
@@ -23,6 +28,14 @@ def reshape(body: nn.Module, stated: Mapping[str, list[int]]) -> None:
                 empty = torch.zeros(shape, dtype=tensor.dtype)
                 tensors[name] = nn.Parameter(empty) if kind == "parameter" else empty
         _count(module)
+
+
+def _shorten(body: nn.Module, stated: Mapping[str, list[int]]) -> None:
+    for prefix, module in body.named_modules():
+        if isinstance(module, nn.ModuleList):
+            path = f"{prefix}." if prefix else ""
+            while len(module) and not any(name.startswith(f"{path}{len(module) - 1}.") for name in stated):
+                del module[len(module) - 1]
 
 
 def _count(module: nn.Module) -> None:

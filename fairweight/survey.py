@@ -94,6 +94,7 @@ class Survey:
     groups: dict[str, Counter[Any]] = field(default_factory=dict)  # attribute -> names, or positions of bins
     fractions: set[str] = field(default_factory=set)  # binned attributes with a number that is not whole
     image_shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
+    textless: Bad = Bad()  # empty texts
 
     def __iadd__(self, later: "Survey") -> "Survey":
         self.files.update(later.files)
@@ -107,6 +108,7 @@ class Survey:
         for key, found_numbers in later.numbers.items():
             self.numbers[key] = self.numbers[key] + found_numbers if key in self.numbers else found_numbers
         self.unlabelled += later.unlabelled
+        self.textless += later.textless
         self.fractions |= later.fractions
         return self
 
@@ -126,10 +128,16 @@ def survey(rows: RawRows, recipe: dict[str, Any], given: list[str]) -> Survey:
     found = Survey(files=Counter(rows_by_file(rows.frame)))
     for column in recipe["quasi_identifiers"] or []:
         rows.column(column, "quasi_identifiers")
-    labels = rows.column(target["column"], "target")
-    found.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
-    found.labels = _counts(rows.labels(target))
-    for place, columns in (("inputs: numeric", inputs["numeric"]), ("given", given)):
+    if target:
+        labels = rows.column(target["column"], "target")
+        found.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
+        found.labels = _counts(rows.labels(target))
+    if inputs["text"]:
+        texts = rows.column(inputs["text"], "inputs: text")
+        empty = texts.isna() | (texts.astype(str).str.strip() == "")
+        found.textless = Bad.among(texts, empty.to_numpy(), rows.start)
+    pair = [inputs["pair"]] if inputs["pair"] else []
+    for place, columns in (("inputs: numeric", inputs["numeric"]), ("inputs: pair", pair), ("given", given)):
         for column in columns:
             found.numbers[place, column] = Numbers.of(rows, column, place)
     for column in inputs["categorical"]:
@@ -165,7 +173,12 @@ def checked(survey: Survey, recipe: dict[str, Any]) -> Coding:
     if not survey.size:
         raise InputError("the reader found no rows")
     inputs = recipe["inputs"]
-    classes = _classes(survey, recipe["target"])
+    classes = _classes(survey, recipe["target"]) if recipe["target"] else ()
+    if (bad := survey.textless).count:
+        raise InputError(
+            f"inputs: text: column {inputs['text']!r} has {bad.count:,} empty texts (first in data row {bad.row}); "
+            "drop the rows"
+        )
     for (place, column), numbers in survey.numbers.items():
         missing = inputs["missing_numeric"] if place.startswith("inputs") else "refuse"
         numbers.check(column, place, missing, survey.size)

@@ -35,6 +35,10 @@ class Table:
     groups: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # attribute -> (n,)
     group_levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     given: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # column of scores -> (n,)
+    texts: NDArray[Any] | None = None  # (n,) strings
+    pairs: NDArray[np.int64] | None = (
+        None  # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
+    )
 
     def __len__(self) -> int:
         return len(self.row)
@@ -55,6 +59,8 @@ class Table:
             numeric=self.numeric[positions],
             categorical=self.categorical[positions],
             images=None if self.images is None else self.images[positions],
+            texts=None if self.texts is None else self.texts[positions],
+            pairs=None if self.pairs is None else self.pairs[positions],
             groups={name: codes[positions] for name, codes in self.groups.items()},
             given={name: scores[positions] for name, scores in self.given.items()},
         )
@@ -72,13 +78,19 @@ class Augmented:
     categorical: NDArray[np.int64]  # (m, c)
     images: NDArray[np.uint8] | None  # (m, channels, height, width)
     row_weights: NDArray[np.float32]  # (n,) weight of each original row
+    texts: NDArray[Any] | None = None  # (m,) strings
 
     @classmethod
     def nothing(cls, training: Table) -> "Augmented":
         """No row made, every weight 1."""
         none = np.empty(0, dtype=np.int64)
         part = training.take(none)
-        return cls(none, part.numeric, part.categorical, part.images, np.ones(len(training), dtype=np.float32))
+        weights = np.ones(len(training), dtype=np.float32)
+        return cls(none, part.numeric, part.categorical, part.images, weights, part.texts)
+
+    def inputs(self) -> dict[str, Any]:
+        """The made rows' inputs, by their field of a table."""
+        return {name: getattr(self, name) for name in ("numeric", "categorical", "images", "texts")}
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,13 @@ class Signature:
     categorical: dict[str, tuple[str, ...]]
     image: tuple[int, ...] | None  # (channels, height, width)
     classes: tuple[str, ...]
+    text: dict[str, Any] | None = None  # a tokenizer, see `tokenizing`
+    task: str = "classification"
+
+    @property
+    def form(self) -> str:
+        """What a row is: `text`, `image` or `tabular`."""
+        return "text" if self.text is not None else "image" if self.image is not None else "tabular"
 
     @classmethod
     def fitted(cls, training: Table) -> "Signature":
@@ -108,6 +127,8 @@ class Signature:
             {name: tuple(levels) for name, levels in stated["categorical"].items()},
             None if stated["image"] is None else tuple(stated["image"]),
             tuple(stated["classes"]),
+            stated.get("text"),
+            stated.get("task", "classification"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,9 +139,16 @@ class Signature:
         """Input tensors of the shipped file, by name, for these rows.
 
         Returns:
-            `image` uint8 (n, channels, height, width), or `numeric` float32 (n, k) and `categorical` int64 (n, c),
-            whichever the model has; a category that no training row had is -1.
+            `tokens` int64 (n, length, ...), padded at the end; `image` uint8 (n, channels, height, width); or `numeric`
+            float32 (n, k) and `categorical` int64 (n, c), whichever the model has; a category that no training row
+            had is -1.
         """
+        if self.text is not None:
+            if table.texts is None:
+                raise ValueError("the model takes texts, and the table has none")
+            from fairweight.tokenizing import tokens  # noqa: PLC0415 - a tokenizer is for texts only
+
+            return {"tokens": tokens(self.text, table.texts)}
         if self.image is not None:
             if table.images is None:
                 raise ValueError("the model takes images, and the table has none")

@@ -19,11 +19,11 @@ def weights_beside(path: Path, threads: int) -> Model:
     return Model.load(str(Path(path).with_suffix(".safetensors")), str(Path(path).with_suffix(".json")))
 
 
-def probabilities(logits: Callable[..., Tensor]) -> Callable[[Feeds], NDArray[np.float32]]:
-    """From a function of input tensors to logits one of arrays by name to probabilities (n, classes)."""
+def shipped(model: Model, logits: Callable[..., Tensor]) -> Callable[[Feeds], NDArray[np.float32]]:
+    """From a function of input tensors to a model's logits one of arrays by name to what its file returns."""
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return torch.softmax(logits(*(torch.from_numpy(a) for a in feeds.values())), dim=1).numpy()
+            return model.task.shipped(logits(*(torch.from_numpy(a) for a in feeds.values()))).numpy()
 
     return run

@@ -1,12 +1,14 @@
 """A trained model in the hands of a compression method: what `network.Network` promises."""
 
 import copy
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fairweight.errors import InputError
 from fairweight.models import Model
 from fairweight.network import State
 from fairweight.randomness import integer
@@ -21,10 +23,14 @@ class Trained:
         data: the rows of its seed and augmentation.
         recipe: the training recipe of finetuning.
         variant, seed: key of the random streams.
+        distillation: (features, logits, loss of the labels) of a batch -> the loss to learn by instead.
     """
 
-    def __init__(self, model: Model, data: Data, recipe: dict[str, Any], *, variant: str, seed: int) -> None:
-        self.model, self.data, self.recipe = model, data, recipe
+    def __init__(
+        self, model: Model, data: Data, recipe: dict[str, Any], *, variant: str, seed: int,
+        distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+    ) -> None:  # fmt: skip
+        self.model, self.data, self.recipe, self.distillation = model, data, recipe, distillation
         self.variant, self.seed = variant, seed
         self.epochs = int(recipe["epochs"])
         self.history: list[dict[str, Any]] = []
@@ -80,7 +86,7 @@ class Trained:
         self._trainings += 1
         made = fit(
             self.model, self.data, self.recipe | changes | {"epochs": epochs},
-            order=integer("finetune", *key), **constraints,
+            order=integer("finetune", *key), distillation=self.distillation, **constraints,
         )  # fmt: skip
         before = len(self.history)
         self.history += [entry | {"epoch": before + entry["epoch"]} for entry in made]
@@ -93,14 +99,34 @@ class Trained:
 
     def gradients(self, rows: int) -> dict[str, Tensor]:
         """Gradient of the mean cross-entropy over so many training rows, by parameter."""
+        found: dict[str, Tensor] = {}
+        for share, gradients in self._gradients(rows):
+            for name, gradient in gradients.items():
+                found[name] = share * gradient + found[name] if name in found else share * gradient
+        return found
+
+    def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
+        """For each linear map, the mean over batches of |sum of gradient x weight| of each of its inputs (groups of so many)."""
+        columns = {name: self.body.get_parameter(f"{name}.weight").shape[1] // groups for name in maps}
+        found = {name: torch.zeros(number) for name, number in columns.items()}
+        for share, gradients in self._gradients(rows):
+            for name in maps:
+                product = gradients[f"{name}.weight"] * self.body.get_parameter(f"{name}.weight").detach()
+                found[name] += share * product.sum(dim=0).view(-1, groups).sum(dim=1).abs()
+        return found
+
+    def _gradients(self, rows: int) -> Iterator[tuple[float, dict[str, Tensor]]]:
+        """Share of the rows and gradient of their mean cross-entropy, batch by batch of so many training rows."""
         training, _ = self.data.encoded(self.model)
         drawn = torch.randperm(len(training.labels), generator=self.random)[:rows]
         self.body.eval()
+        encoder = self.model.encoder
+        for batch in encoder.batches(training.features, drawn, encoder.most_rows):
+            self.body.zero_grad()
+            logits = self.body(encoder.cut(training.features[batch]))
+            nn.functional.cross_entropy(logits, training.labels[batch]).backward()
+            yield len(batch) / len(drawn), {n: p.grad for n, p in self.body.named_parameters() if p.grad is not None}
         self.body.zero_grad()
-        nn.functional.cross_entropy(self.body(training.features[drawn]), training.labels[drawn]).backward()
-        found = {n: p.grad.clone() for n, p in self.body.named_parameters() if p.grad is not None}
-        self.body.zero_grad()
-        return found
 
     def early(self, epochs: int) -> State:
         """The root's weights after so many epochs of its training, by repeating it; 0 is its initialisation."""
@@ -123,5 +149,7 @@ class Trained:
         self.restore(self._initialised(integer(*key)).state_dict())
 
     def _initialised(self, seed: int) -> nn.Module:
+        if self.model.signature.text is not None:
+            raise InputError("a model for texts starts from weights or terms that are not drawn, so it is not rewound")
         torch.manual_seed(seed)
         return self.model.new_body()

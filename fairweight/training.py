@@ -1,8 +1,9 @@
 """Training and finetuning in plain PyTorch: tensors in memory, deterministic, the best epoch restored."""
 
 import copy
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from fairweight.artifacts import read_augmented, read_split, read_table, write_r
 from fairweight.errors import InputError
 from fairweight.models import Model, narrowed
 from fairweight.randomness import integer
+from fairweight.starts import Start
 from fairweight.table import Signature, Table
+from fairweight.tokenizing import cut
 
 EVALUATION_ROWS = 4096  # rows a call where only a loss is wanted
 CURVE = {
@@ -44,7 +47,7 @@ class Rows:
         tables = [table for table, _ in parts]
         codes = [np.zeros(len(t), np.int64) if attribute is None else t.groups[attribute] for t in tables]
         return cls(
-            torch.cat([model.encode(table) for table in tables]),
+            model.encoder.joined([model.encode(table) for table in tables]),
             torch.from_numpy(np.concatenate([table.label for table in tables])),
             torch.from_numpy(np.concatenate([weights for _, weights in parts])),
             torch.from_numpy(np.concatenate(codes)),
@@ -67,9 +70,7 @@ class Data:
         training = rows.take(positions["train"])
         extra = read_augmented(augmented, training)
         made = training.take(extra.source)
-        made = Table(
-            **{**made.__dict__, "numeric": extra.numeric, "categorical": extra.categorical, "images": extra.images}
-        )
+        made = Table(**{**made.__dict__, **extra.inputs()})
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
     def encoded(self, model: Model, attribute: str | None = None) -> tuple[Rows, Rows]:
@@ -94,6 +95,7 @@ class Data:
 def train(
     *, table: str, split: str, augmented: str, model: str, about: str, curve: str,
     architecture: dict[str, Any], recipe: dict[str, Any], seed: int, replicate: int, parameters: float = 1.0,
+    task: str = "classification", cache: str | None = None,
 ) -> None:  # fmt: skip
     """Train a model from its initialisation.
 
@@ -104,21 +106,63 @@ def train(
         recipe: the training recipe of the study file.
         seed, replicate: key of initialisation and order of rows.
         parameters: share of the architecture's parameters that a narrower one is to have.
+        task: kind of task.
+        cache: the study's cache folder, if it sets one, for what is published of a model.
 
     Raises:
         InputError: the architecture does not fit the data.
     """
     data = Data.read(table, split, augmented)
+    signature, begun = dataclasses.replace(Signature.fitted(data.training), task=task), None
+    if data.training.texts is not None:
+        begun = _start(data.training.texts, architecture, cache)
+        signature, architecture = dataclasses.replace(signature, text=begun.tokenizer), architecture | begun.options
     torch.manual_seed(integer("initialise", seed, replicate))
-    description = {"signature": Signature.fitted(data.training).to_dict(), "architecture": architecture}
+    description: dict[str, Any] = {"signature": signature.to_dict(), "architecture": architecture}
     if parameters < 1:
         description["architecture"] = narrowed(description, parameters)
         torch.manual_seed(integer("initialise", seed, replicate))
     built = Model(description)
+    if begun is not None:
+        begun.load(built.body)
     built.encoder.fit(data.training)
     history = fit(built, data, recipe, order=integer("order", seed, replicate))
-    built.save(model, about, recipe=recipe, seed=seed, replicate=replicate)
+    built.save(
+        model,
+        about,
+        recipe=recipe,
+        seed=seed,
+        replicate=replicate,
+        precision=precision(recipe),
+        **_texts(data, signature),
+    )
     write_rows(curve, history, CURVE)
+
+
+def _start(texts: np.ndarray, architecture: dict[str, Any], cache: str | None) -> Start:
+    """What the training of an architecture for texts starts from."""
+    name = architecture["architecture"]
+    options = {key: value for key, value in architecture.items() if key != "architecture"}
+    try:
+        begun: Start = components.load("architectures", name, "start")(texts, cache=cache, **options)
+    except InputError as error:
+        raise InputError(f"models: architecture {name}: {str(error).rstrip('.')}.") from None
+    return begun
+
+
+def _texts(data: Data, signature: Signature) -> dict[str, Any]:
+    """How many texts are cut, of those that train."""
+    if signature.text is None or data.training.texts is None:
+        return {}
+    return {"texts": {"training": len(data.training), "cut": cut(signature.text, data.training.texts)}}
+
+
+def precision(recipe: dict[str, Any]) -> str:
+    """What a training step multiplies in on this machine."""
+    if recipe["precision"] != "auto":
+        return str(recipe["precision"])
+    there = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if there else "float32"
 
 
 def fit(
@@ -150,6 +194,9 @@ def fit(
     objective = prepare(training.labels, training.groups, training.weights, **options)
     if training.features.dim() == 4:
         model.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take two thirds of the time
+    adaptation = {key: value for key, value in recipe["adapt"].items() if key != "method"}
+    finish = components.load("adaptations", recipe["adapt"]["method"])(model.body, **adaptation)
+    narrow = precision(recipe) == "bfloat16"
     parameters = dict(model.body.named_parameters())
     optimizer = _optimizer(recipe, parameters)
     schedule = _schedule(recipe, optimizer)
@@ -160,11 +207,11 @@ def fit(
         started, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
         permutation = torch.randperm(len(training.labels), generator=shuffle)
         loss = _epoch(
-            model.body, training, permutation.split(recipe["batch_size"]), optimizer,
-            objective, masks or {}, parameters, constrain, distillation,
+            model, training, model.encoder.batches(training.features, permutation, recipe["batch_size"]), optimizer,
+            objective, masks or {}, parameters, constrain, distillation, narrow,
         )  # fmt: skip
         schedule.step()
-        validation_loss, accuracy = evaluate(model.body, validation)
+        validation_loss, accuracy = evaluate(model, validation)
         history.append(
             dict(
                 zip(
@@ -186,22 +233,24 @@ def fit(
     if state is None:
         raise InputError("training: the validation loss was never finite; lower the learning rate.")
     model.body.load_state_dict(state)
+    finish()
     model.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     history[best_epoch - 1]["best"] = True
     return history
 
 
 def _epoch(
-    body: nn.Module, rows: Rows, batches: tuple[Tensor, ...], optimizer: torch.optim.Optimizer,
+    model: Model, rows: Rows, batches: Sequence[Tensor], optimizer: torch.optim.Optimizer,
     objective: Callable[..., Tensor], masks: dict[str, Tensor], parameters: dict[str, nn.Parameter],
     constrain: Callable[[dict[str, nn.Parameter]], None] | None,
-    distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None,
+    distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None, narrow: bool,
 ) -> float:  # fmt: skip
-    body.train()
+    model.body.train()
     total = 0.0
     for batch in batches:
-        features = rows.features[batch]
-        logits = body(features)
+        features = model.encoder.cut(rows.features[batch])
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            logits = model.body(features).float()
         loss = objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
         if distillation:
             loss = distillation(features, logits, loss)
@@ -217,30 +266,37 @@ def _epoch(
     return total / len(rows.labels)
 
 
-def evaluate(body: nn.Module, rows: Rows) -> tuple[float, float]:
-    """Mean cross-entropy in nats, and accuracy, of a body on encoded rows."""
-    body.eval()
-    loss, correct = 0.0, 0
+def evaluate(model: Model, rows: Rows) -> tuple[float, float]:
+    """Mean cross-entropy in nats, and accuracy, of a model's body on encoded rows."""
+    model.body.eval()
+    total, correct = 0.0, 0
     with torch.no_grad():
-        for features, labels in zip(
-            rows.features.split(EVALUATION_ROWS), rows.labels.split(EVALUATION_ROWS), strict=True
-        ):
-            logits = body(features)
-            loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
-            correct += int((logits.argmax(dim=1) == labels).sum())
-    return loss / len(rows.labels), correct / len(rows.labels)
+        size = min(EVALUATION_ROWS, model.encoder.most_rows)
+        for batch in model.encoder.batches(rows.features, torch.arange(len(rows.labels)), size):
+            features = model.encoder.cut(rows.features[batch])
+            loss, hits = model.task.score(model.body(features), rows.labels[batch])
+            total, correct = total + loss, correct + hits
+    return total / len(rows.labels), correct / len(rows.labels)
 
 
 def _optimizer(recipe: dict[str, Any], parameters: dict[str, nn.Parameter]) -> torch.optim.Optimizer:
     # one pass over the parameters instead of one an operation: a sixth of a training step of the default study
     common = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"], "fused": True}
+    trained = {name: p for name, p in parameters.items() if p.requires_grad}
+    head = [p for name, p in trained.items() if name.startswith("head.")] if recipe["head_learning_rate"] else []
+    rest = [p for p in trained.values() if all(p is not other for other in head)]
+    groups = [
+        {"params": of, "lr": rate}
+        for of, rate in ((rest, recipe["learning_rate"]), (head, recipe["head_learning_rate"]))
+        if of
+    ]
     match recipe["optimizer"]:
         case "adam":
-            return torch.optim.Adam(parameters.values(), **common)
+            return torch.optim.Adam(groups, **common)
         case "adamw":
-            return torch.optim.AdamW(parameters.values(), **common)
+            return torch.optim.AdamW(groups, **common)
         case _:
-            return torch.optim.SGD(parameters.values(), momentum=recipe["momentum"], **common)
+            return torch.optim.SGD(groups, momentum=recipe["momentum"], **common)
 
 
 def _schedule(recipe: dict[str, Any], optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:

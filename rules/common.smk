@@ -6,13 +6,13 @@ import sys
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
-from fairweight import components
+from fairweight import components, swapping
 from fairweight.code_version import ROOT, code_version
 from fairweight.energy import MODEL
 from fairweight.errors import InputError
 from fairweight.intensity import HOURLY
 from fairweight.schema import resolve
-from fairweight.study import FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
+from fairweight.study import EXPORTED, FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
 
 try:
     config.update(resolve(config))
@@ -45,7 +45,7 @@ def raw_file(wildcards):
 
 def local_sources(file):
     """Local files among the sources, which make the rule run again when they change."""
-    paths = [local_path(s.removeprefix("file:")) for s in file["sources"] if s.startswith("file:")]
+    paths = [local_path(s.removeprefix("file:")) for s in file.get("sources", []) if s.startswith("file:")]
     return [str(path) for path in paths if path.exists()]
 
 
@@ -69,6 +69,31 @@ def architecture(wildcards):
 def objective(wildcards):
     """Name of the objective that a variant is trained with."""
     return [STUDY.training_recipe(wildcards.variant)["objective"]["method"]]
+
+
+def task(wildcards):
+    """Name of the task of a dataset."""
+    return [STUDY.task(wildcards.dataset)]
+
+
+def adaptation(wildcards):
+    """Name of the method that says which weights a variant's training changes."""
+    return [STUDY.training_recipe(wildcards.variant)["adapt"]["method"]]
+
+
+def teaching(wildcards):
+    """Name of the method by which what is left of a pruned parent learns from it, if it does."""
+    return [d["method"] for d in [STUDY.training_recipe(wildcards.variant).get("distillation")] if d]
+
+
+def terms_file(of):
+    """The file of a list of terms, which makes a rule run again when it changes; none where nothing names one."""
+
+    def file(wildcards):
+        stated = of(wildcards)
+        return [str(swapping.terms_file(stated))] if stated else []
+
+    return file
 
 
 def engine(wildcards):
@@ -173,7 +198,7 @@ def costs():
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
     for operation in SHIPPED:
         found += of_made(f"{operation}.cost.json", operation)
-    found += of_made("export.cost.json", *FLOAT)
+    found += of_made("export.cost.json", *EXPORTED)
     given = STUDY.made_by("given")
     found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
     found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]

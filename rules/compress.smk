@@ -23,8 +23,11 @@ rule prune:
         code=code(
             "prune",
             pruning=lambda w: [config["variants"][w.variant]["prune"]["method"]],
+            distillations=teaching,
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
+            tasks=task,
         ),
     message:
         "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -56,6 +59,8 @@ rule factorize:
             factorizations=lambda w: [config["variants"][w.variant]["factorize"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
+            tasks=task,
         ),
     message:
         "Factorize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -87,6 +92,8 @@ rule distill:
             distillations=lambda w: [config["variants"][w.variant]["distill"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
+            tasks=task,
         ),
     message:
         "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -120,6 +127,8 @@ rule encode:
             encodings=lambda w: [config["variants"][w.variant]["encode"]["method"]],
             architectures=architecture,
             objectives=objective,
+            adaptations=adaptation,
+            tasks=task,
         ),
     message:
         "Encode {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
@@ -140,9 +149,9 @@ rule export:
     log:
         "<logs>/export/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:
-        variant=alternation(STUDY.made_by(*FLOAT)),
+        variant=alternation(STUDY.made_by(*EXPORTED)),
     params:
-        code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"]),
+        code=code("export", architectures=architecture, engines=lambda w: ["onnxruntime"], tasks=task),
     message:
         "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
@@ -171,6 +180,8 @@ rule quantize:
             quantization=quantization,
             architectures=lambda w: architecture(w) if what_trains(w) else [],
             objectives=lambda w: objective(w) if what_trains(w) else [],
+            adaptations=lambda w: adaptation(w) if what_trains(w) else [],
+            tasks=lambda w: task(w) if what_trains(w) else [],
         ),
     message:
         "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"

@@ -32,7 +32,8 @@ rule read:
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
         recipe=lambda w: part(
-            config["datasets"][w.dataset], "reader", "inputs", "target", "groups", "drop", "quasi_identifiers"
+            config["datasets"][w.dataset],
+            *("reader", "inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
         ),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
@@ -78,6 +79,7 @@ rule split:
 
 rule augment:
     input:
+        terms_file(lambda w: STUDY.augmentations[w.augmentation].get("terms")),
         table="<results>/data/{dataset}/table.parquet",
         split="<results>/seed-{seed}/{dataset}/split.parquet",
     output:

@@ -3,6 +3,7 @@
 
 rule predict:
     input:
+        terms_file(lambda w: config["datasets"][w.dataset]["counterfactuals"]),
         onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
         table="<results>/data/{dataset}/table.parquet",
         split="<results>/seed-{seed}/{dataset}/split.parquet",
@@ -16,7 +17,13 @@ rule predict:
         variant=alternation(STUDY.made_by(*SHIPPED)),
     params:
         batch_size=lambda w: config["prediction"]["batch_size"],
-        code=code("predict", engines=lambda w: {*engine(w), "onnxruntime"}, architectures=torch_architecture),
+        counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
+        code=code(
+            "predict",
+            engines=lambda w: {*engine(w), "onnxruntime"},
+            architectures=torch_architecture,
+            tasks=task,
+        ),
     message:
         "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
@@ -58,7 +65,8 @@ rule assess:
     params:
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         intersections=lambda w: config["fairness"]["intersections"],
-        code=code("assess", metrics=lambda w: components.names("metrics")),
+        families=lambda w: STUDY.metrics(w.dataset),
+        code=code("assess", metrics=lambda w: STUDY.metrics(w.dataset)),
     message:
         "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:

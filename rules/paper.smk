@@ -4,7 +4,7 @@
 rule paper:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:11]
+        tables=rules.summarize.output[:12]
         + rules.decide.output[:4]
         + rules.life_cycle.output[:4]
         + rules.what_if.output[:2],
@@ -62,7 +62,7 @@ rule cards:
     input:
         files=first_files(),
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:11]
+        tables=rules.summarize.output[:12]
         + rules.decide.output[:4]
         + rules.life_cycle.output[:4]
         + rules.what_if.output[:2],

@@ -1,7 +1,16 @@
 # Tidy tables of the whole study, and what people read.
 
 # what the report tells, a notebook each, in this order
-CONCERNS = ["answer", "data", "models", "people", "cost", "methods", "provenance"]
+LABELLED = [d for d in STUDY.datasets if STUDY.labelled(d)]
+CONCERNS = [
+    *(["answer"] if LABELLED else []),
+    *(["language"] if len(LABELLED) < len(STUDY.datasets) else []),
+    "data",
+    *(["models", "people"] if LABELLED else []),
+    "cost",
+    *(["methods"] if LABELLED else []),
+    "provenance",
+]
 
 
 rule summarize:
@@ -13,7 +22,7 @@ rule summarize:
         ),
         costs=lambda w: costs(),
         curves=lambda w: of_made("curve.parquet", *FLOAT),
-        checks=lambda w: of_made("export.json", *FLOAT)
+        checks=lambda w: of_made("export.json", *EXPORTED)
         + of_made("quantize.json", "quantize")
         + of_made("encode.json", "encode")
         + of_made("model.json", "prune", "factorize", "distill", "encode"),
@@ -27,6 +36,7 @@ rule summarize:
         checks="<results>/summary/checks.parquet",
         files="<results>/summary/files.parquet",
         layers="<results>/summary/layers.parquet",
+        language="<results>/summary/language.parquet",
         ratios="<results>/summary/ratios.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
@@ -92,15 +102,15 @@ rule gate:
 
 rule power:
     input:
-        tables=collect("<results>/data/{dataset}/table.parquet", dataset=STUDY.datasets),
-        splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=STUDY.datasets),
+        tables=collect("<results>/data/{dataset}/table.parquet", dataset=LABELLED),
+        splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=LABELLED),
     output:
         power="<results>/summary/power.parquet",
         cost="<results>/summary/power.cost.json",
     log:
         "<logs>/power.log",
     params:
-        tests=lambda w: {d: STUDY.largest_family(d) for d in STUDY.datasets},
+        tests=lambda w: {d: STUDY.largest_family(d) for d in LABELLED},
         seeds=len(STUDY.seeds),
         criteria=lambda w: part(config["criteria"], "attributes", "error_rate", "gap", "margins", "power"),
         smallest_group=lambda w: config["fairness"]["smallest_group"],
@@ -134,7 +144,7 @@ rule provenance:
 rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:11]
+        tables=rules.summarize.output[:12]
         + rules.decide.output[:4]
         + rules.life_cycle.output[:4]
         + rules.what_if.output[:2],

@@ -1,4 +1,4 @@
-# Models from their initialisation.
+# Models from their initialisation, or from published weights.
 
 
 rule train:
@@ -20,8 +20,29 @@ rule train:
         recipe=lambda w: STUDY.training_recipe(w.variant),
         replicate=lambda w: STUDY.replicate(w.variant),
         parameters=lambda w: config["variants"][w.variant]["parameters"],
-        code=code("train", architectures=architecture, objectives=objective),
+        task=lambda w: STUDY.task(w.dataset),
+        code=code("train", architectures=architecture, objectives=objective, adaptations=adaptation, tasks=task),
     message:
         "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
         "../scripts/train.py"
+
+
+rule pretrained:
+    input:
+        lambda w: local_sources(config["models"][w.model]),
+    output:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/pretrained.cost.json",
+    log:
+        "<logs>/pretrained/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("pretrained")),
+    params:
+        architecture=lambda w: part(config["models"][w.model], "sha256", "folder", "hub", "context", "start"),
+        code=code("pretrained", architectures=architecture),
+    message:
+        "Take the published weights of {wildcards.model} (for {wildcards.variant} on {wildcards.dataset})"
+    script:
+        "../scripts/pretrained.py"

@@ -7,6 +7,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         baseline=snakemake.input.baseline or None,
         table=snakemake.input.table,
         destination=snakemake.output.assessment,
+        families=snakemake.params.families,
         smallest_group=snakemake.params.smallest_group,
         intersections=snakemake.params.intersections,
     )

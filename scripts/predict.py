@@ -10,5 +10,6 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         checks=snakemake.output.checks,
         engine=snakemake.wildcards.engine,
         batch_size=snakemake.params.batch_size,
+        counterfactuals=snakemake.params.counterfactuals,
         threads=snakemake.threads,
     )

@@ -14,4 +14,6 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         seed=int(snakemake.wildcards.seed),
         replicate=snakemake.params.replicate,
         parameters=snakemake.params.parameters,
+        task=snakemake.params.task,
+        cache=snakemake.config["cache"],
     )

@@ -25,10 +25,10 @@ def augment(
     stays constant.  Labels and groups are those of the source row.
 
     Raises:
-        InputError: the rows are images.
+        InputError: the rows are images or texts.
     """
-    if block.images is not None:
-        raise InputError("augmentation jitter is for tabular rows; images take affine_noise")
+    if block.images is not None or block.texts is not None:
+        raise InputError("augmentation jitter is for tabular rows; images take affine_noise, texts typing_errors")
     source = copies(rng, len(block), share)
     numeric = block.numeric[source].astype(np.float64)
     moved = numeric + rng.normal(size=numeric.shape) * noise * columns.spread

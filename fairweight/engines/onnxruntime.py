@@ -7,13 +7,16 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from fairweight import decoding
+from fairweight.sessions import session
+
 VERSION = onnxruntime.__version__
 UNSUPPORTED = {"given": "given scores are in no file"}
 
 Feeds = dict[str, NDArray[np.generic]]
 
 
-def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
+def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.floating]]:
     """Load a shipped file.
 
     Args:
@@ -21,16 +24,16 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes);
+        of a language model, negative log-likelihood in nats and number of tokens foretold (n, 2).
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    loaded = session(path, threads=threads)
+    if decoding.is_decoder(loaded):
+        return decoding.likelihoods(loaded)
+    output = loaded.get_outputs()[0].name
 
-    def run(feeds: Feeds) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = session.run(["probabilities"], feeds)[0]
-        return probabilities
+    def run(feeds: Feeds) -> NDArray[np.floating]:
+        found: NDArray[np.floating] = loaded.run([output], feeds)[0]
+        return found
 
     return run

@@ -11,6 +11,7 @@ VERSION = openvino.__version__
 NEEDS = {"openvino": ["openvino"]}  # extra of pyproject.toml -> packages
 UNSUPPORTED = {
     "given": "given scores are in no file",
+    "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
     "quantize: weight_only": "OpenVINO has no MatMulNBits, an operator of onnxruntime",
 }
 PRECISION = "f32"  # its default is bfloat16 where the processor has it: that is not what the file says
@@ -26,7 +27,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes).
 
     Raises:
         RuntimeError: it would run in another precision than float32.
@@ -38,7 +39,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     ran = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if ran != PRECISION:
         raise RuntimeError(f"OpenVINO runs in {ran} and not in {PRECISION}")
-    output = compiled.output("probabilities")
+    output = compiled.output(0)
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         probabilities: NDArray[np.float32] = compiled(feeds)[output].copy()

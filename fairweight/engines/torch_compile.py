@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fairweight.torchrun import Feeds, probabilities, weights_beside
+from fairweight.torchrun import Feeds, shipped, weights_beside
 
 VERSION = torch.__version__
 UNSUPPORTED = {
     "given": "given scores are in no file",
+    "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
     "quantize": "PyTorch runs the float weights that a file was exported from, and a quantized file has none",
     "adjust": "thresholds by group stand in the ONNX file",
 }
@@ -25,6 +26,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to probabilities (n, classes).
+        A function from input tensors by name to what the file returns: of a classification, probabilities (n, classes).
     """
-    return probabilities(torch.compile(weights_beside(path, threads), dynamic=True))
+    model = weights_beside(path, threads)
+    return shipped(model, torch.compile(model, dynamic=True))

@@ -130,11 +130,17 @@ def _about(results: Results, cell: Mapping[str, str], operation: str, stated: di
     checks = where(results.checks, cell)
     verdicts = checks["verdict"].dropna().unique()
     checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
+    texts = results.study["datasets"][cell["dataset"]]["inputs"].get("text")
+    takes = (
+        "tokens, which `tokenizer.json` beside it makes of texts"
+        if texts
+        else "raw rows: the encoding of the inputs is inside the file"
+    )
     return (
         f"A classifier of {escape(results.title(cell['dataset']))}, architecture "
         f"{escape(results.study['models'][cell['model']]['architecture'])}, {made}.{augmentation}{checked} The file "
-        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes raw rows: the "
-        "encoding of the inputs is inside the file."
+        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes "
+        f"{takes}."
     )
 
 
@@ -179,7 +185,7 @@ def _groups(engine: str, rows: list[Measured], several: bool) -> str:
 
 def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
     measures = where(results.variants, cell)
-    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd, level 19)", 1e-3, 1, "kB"),
+    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd)", 1e-3, 1, "kB"),
              "latency_p50_ms": ("Latency, median", 1e3, 1, "µs"), "energy_j_per_1000": ("Energy of 1,000 predictions (modelled)", 1.0, 4, "J")}  # fmt: skip
     rows = []
     for _, row in measures[measures["measure"].isin(shown)].iterrows():

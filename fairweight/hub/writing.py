@@ -7,6 +7,7 @@ from fairweight.artifacts import link_or_copy, write_text
 from fairweight.hub.datacards import data_card
 from fairweight.hub.modelcards import KEYS, model_card, shipped
 from fairweight.report.results import Results
+from fairweight.shipped import TOKENIZER
 
 
 def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) -> None:
@@ -22,6 +23,9 @@ def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) ->
         path = [cell[key] for key in KEYS]
         target = place.joinpath("models", *path)
         write_text(target / "README.md", model_card(study, cell, lineages[cell["variant"]]))
-        link_or_copy(Path(results).joinpath("seed-0", *path, "model.onnx"), target / "model.onnx")
+        for name in ("model.onnx", TOKENIZER):
+            file = Path(results).joinpath("seed-0", *path, name)
+            if file.exists():  # of texts only, a tokenizer
+                link_or_copy(file, target / name)
     for card in study.cards:
         write_text(place / "datasets" / card["dataset"] / "README.md", data_card(card))

@@ -15,7 +15,8 @@ from fairweight.table import block_rows
 OPTIONS = {
     "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Between two values."},
     "quote": {"type": "string", "minLength": 1, "maxLength": 1, "default": '"', "description": "Around a value that holds separators."},
-    "encoding": {"type": "string", "default": "utf-8", "description": "Character encoding."},
+    "encoding": {"type": ["string", "object"], "additionalProperties": {"type": "string"}, "default": "utf-8", "description": "Character encoding; or by file name, where the others are UTF-8."},
+    "keep": {"type": ["array", "null"], "items": {"type": "string"}, "minItems": 1, "default": None, "description": "Only these columns; files may differ in the others. Null keeps all."},
     "columns": {"type": ["array", "null"], "items": {"type": "string"}, "default": None, "description": "Names of the columns where the file has no header line; null reads the header."},
     "missing": {"type": "array", "items": {"type": "string"}, "default": ["", "NA", "?"], "description": "Marks of a missing value."},
     "skip_lines": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}, "default": {}, "description": "Lines to skip at the start, by file name."},
@@ -28,7 +29,8 @@ def read(
     *,
     separator: str,
     quote: str,
-    encoding: str,
+    encoding: str | dict[str, str],
+    keep: list[str] | None,
     columns: list[str] | None,
     missing: list[str],
     skip_lines: dict[str, int],
@@ -48,14 +50,18 @@ def read(
     for name in skip_lines:
         if name not in files:
             raise InputError(f"reader: skip_lines: there is no file {name!r}; there are {', '.join(files)}")
+    for name in encoding if isinstance(encoding, dict) else ():
+        if name not in files:
+            raise InputError(f"reader: encoding: there is no file {name!r}; there are {', '.join(files)}")
     first: list[str] = []
     for name, path in files.items():
+        coded = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
         blocks = _blocks(
             path,
             sep=separator if len(separator) == 1 else re.escape(separator),
             engine="c" if len(separator) == 1 else "python",
             quotechar=quote,
-            encoding=encoding,
+            encoding=coded,
             names=columns,
             header=None if columns else "infer",
             index_col=False,
@@ -65,14 +71,22 @@ def read(
             skiprows=skip_lines.get(name, 0),
             nrows=rows,
         )
-        for frame in _explained(blocks, name, encoding):
+        for frame in _explained(blocks, name, coded):
             if frame.empty:
                 raise InputError(f"file {name!r} has no rows")
-            block = _cleaned(frame, missing)
+            block = _kept(_cleaned(frame, missing), keep, name)
             first = first or list(block.columns)
             if list(block.columns) != first:
                 raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
             yield block.assign(__file__=name)
+
+
+def _kept(frame: pd.DataFrame, keep: list[str] | None, name: str) -> pd.DataFrame:
+    if absent := [column for column in keep or [] if column not in frame]:
+        raise InputError(
+            f"reader: keep: file {name!r} has no column {absent[0]!r}; it has {', '.join(map(str, frame.columns))}"
+        )
+    return frame[keep] if keep else frame
 
 
 def _blocks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:

@@ -17,7 +17,8 @@ def data_cards(results: Results) -> HTML:
         shape = " x ".join(map(str, card["image"])) + " pixels" if card["image"] else (
             f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
         )  # fmt: skip
-        label = ", ".join(f"{c} {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items())
+        shape = "texts" if card["text"] else shape
+        label = ", ".join(f"{c} {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items()) or DASH
         rows.append(
             [
                 card["title"],

@@ -13,7 +13,18 @@ from fairweight.study import OPERATIONS
 from fairweight.summaries import CELL
 
 TABLES = (
-    *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
+    *(
+        "assessments",
+        "checks",
+        "comparisons",
+        "costs",
+        "criteria",
+        "curves",
+        "decisions",
+        "files",
+        "language",
+        "layers",
+    ),
     *("power", "profiles", "slices", "variants"),
     *("break_even", "estimators", "life_cycle", "ratios", "rules", "sci", "what_if"),
 )
@@ -44,6 +55,7 @@ class Results:
     curves: pd.DataFrame
     decisions: pd.DataFrame
     files: pd.DataFrame
+    language: pd.DataFrame
     layers: pd.DataFrame
     power: pd.DataFrame
     profiles: pd.DataFrame

@@ -25,6 +25,8 @@ def _columns(results: Results, dataset: str) -> list[tuple[str, pd.DataFrame, in
     name = "Equalized odds gap" if binary else "Accuracy gap"
     for attribute in attributes:
         columns.append((f"{name} by {attribute}, points", results.measured(gap, attribute), 1 if binary else 2, 100.0))
+    if results.study["datasets"][dataset].get("counterfactuals"):
+        columns.append(("Counterfactual flips, %", results.measured("counterfactual_flips"), 2, 100.0))
     return columns
 
 
@@ -32,10 +34,17 @@ def variants(results: Results, dataset: str) -> HTML:
     """Quality and fairness of each variant of a dataset, with its change against its baseline."""
     columns = _columns(results, dataset)
     floor = results.noise_floors
+    swapped = results.study["datasets"][dataset].get("counterfactuals")
     note = (
         f"Quality and fairness on the test rows of {results.title(dataset)}: mean ± standard deviation over seeds; below it, "
         "small, the change against the baseline, paired by seed."
         + " Flips are rows predicted otherwise than by the baseline; a gap is the largest difference between two groups."
+        + (
+            " Counterfactual flips are rows predicted otherwise when the words for their group are those for another "
+            f"(list of terms {swapped!r}); rows without such words do not count."
+            if swapped
+            else ""
+        )
         + (
             f" The change of {' and '.join(floor)} is the noise floor: what another initialisation alone does."
             if floor
@@ -65,7 +74,7 @@ def resources(results: Results, dataset: str) -> HTML | None:
     note = (
         f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first "
         f"{results.profiles['seed'].nunique()} seeds (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
-        f"size is that of the file under zstd at level 19. Latency is measured on {profile['threads']} thread, all "
+        f"size is that of the file under zstd at level 19 (of more than 16 MB, level 9). Latency is measured on {profile['threads']} thread, all "
         "variants in turn; energy is modelled from CPU-seconds."
     )
     return _variant_table(results, dataset, columns, note)
@@ -124,21 +133,39 @@ def compression(results: Results) -> HTML | None:
                 _range(checks["sparsity"], 1, 100.0),
                 _range(checks["integer_operators"], 0),
                 _range(checks["float_operators"], 0),
+                _kept_in_float(checks),
                 _range(checks["size_ratio"], 2),
                 _largest(checks["largest_difference"]),
             ]
         )
     header = [
         *(["Variant", "Dataset", "Model", "Quantization", "Verdict", "Zeros among weights, %"]),
-        *(["Integer operators", "Float operators", "Times smaller", "Largest difference to torch"]),
+        *(
+            [
+                "Integer operators",
+                "Float operators",
+                "Matrices in float",
+                "Times smaller",
+                "Largest difference to torch",
+            ]
+        ),
     ]
     caption = (
         "What was checked of the files that ship. A file counts as quantized if it is at least 3 times smaller than its "
         "parent and all its matrix products run on integers; else as partly quantized. Operators are counted in the graph "
-        "that onnxruntime runs after its fusions. The difference is that of a probability between the shipped float file "
+        "that onnxruntime runs after its fusions; products of two activations, as attention has, are not products of weights. The difference is that of a probability between the shipped float file "
         "and torch on validation rows. Ranges are over seeds and augmentations."
     )
     return table(header, rows, caption, text_columns=5, breaks=breaks)
+
+
+def _kept_in_float(checks: pd.DataFrame) -> str:
+    """Number and bytes of the matrices that quantized files keep in float, and the name of the largest."""
+    found = checks[checks["float_matrices"].notna()]
+    if found.empty:
+        return DASH
+    size = number(found["float_matrix_bytes"].max(), 1, 1e-6)
+    return f"{_range(found['float_matrices'], 0)}: {size} MB\n{found['float_matrix'].iloc[0]}"
 
 
 def _range(values: pd.Series, digits: int, scale: float = 1.0) -> str:

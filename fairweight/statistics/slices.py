@@ -56,6 +56,13 @@ class Features:
         names += [("class", name) for name in classes]
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
 
+    @classmethod
+    def of_texts(cls, words: Array, labels: Array, classes: tuple[str, ...]) -> "Features":
+        """Number of words of each text (n,), and the class."""
+        columns = [words[:, None], labels[:, None] == np.arange(len(classes))]
+        names: list[tuple[str, str | None]] = [("number of words", None), *(("class", name) for name in classes)]
+        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+
 
 def discover(
     changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5

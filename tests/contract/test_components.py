@@ -15,7 +15,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
-from tables import pictures, tabular
+from tables import comments, pictures, tabular
 
 from fairweight import components
 from fairweight.cells import SCHEMA, Assessed
@@ -89,7 +89,7 @@ def test_it_has_its_function_a_docstring_and_described_options(folder, name):
     options = components.options(folder, name)
     if folder == "encodings":
         assert callable(module.decode) and module.decode.__doc__
-    if folder not in ("engines", "sources", "metrics"):
+    if folder not in ("engines", "sources", "metrics", "tasks"):
         assert set(options) == keyword_only
         for option, schema in options.items():
             assert schema["description"].endswith("."), option
@@ -114,9 +114,9 @@ def call(method, rows, rng, **options):
     return method(rows, rng, *statistics, **options)
 
 
-@pytest.mark.parametrize("name", names("augmentations"))
+@pytest.mark.parametrize("name", installed("augmentations"))
 def test_augmentation_leaves_training_rows_alone_and_is_repeatable(name):
-    for table in (tabular(), pictures()):
+    for table in (tabular(), pictures(), comments()):
         options = {"augmentations": defaults("augmentations", name)}["augmentations"]
         if "attribute" in options:
             options["attribute"] = next(iter(table.groups))
@@ -132,6 +132,7 @@ def test_augmentation_leaves_training_rows_alone_and_is_repeatable(name):
             assert np.array_equal(value, getattr(table, key))
         for key, value in vars(one).items():
             assert np.array_equal(value, getattr(two, key)), key
+        assert (one.texts is None) == (table.texts is None) and (one.texts is None or len(one.texts) == len(one.source))
         assert one.row_weights.shape == (len(table),) and (one.row_weights >= 0).all()
         assert ((one.source >= 0) & (one.source < len(table))).all()
         assert one.numeric.shape == (len(one.source), table.numeric.shape[1]) and one.numeric.dtype == np.float32
@@ -179,6 +180,8 @@ def test_affine_noise_moves_a_picture_and_keeps_it_recognisable():
 
 @pytest.mark.parametrize("name", names("architectures"))
 def test_architecture_maps_features_to_logits_and_can_be_pruned(name):
+    if components.literal("architectures", name, "FORMS") is not None:
+        pytest.skip("its features are tokens: tests/unit/test_texts.py")
     build = components.load("architectures", name)
     for features, classes in (((28, 1, 1)[:1], 2), ((1, 28, 28), 10)):
         try:
@@ -224,7 +227,7 @@ def test_adjustment_gives_every_group_a_mixture(name, dtype):
         assert all(len({"above", "below"} & set(m)) == 1 for m in members)
 
 
-@pytest.mark.parametrize("name", names("pruning"))
+@pytest.mark.parametrize("name", [n for n in names("pruning") if not components.literal("pruning", n, "TRANSFORMERS")])
 @pytest.mark.parametrize("architecture", ["lenet_300_100", "lenet5"])
 def test_pruning_holds_its_sparsity_in_the_file_and_keeps_what_was_learned(name, architecture, tmp_path):
     from test_training import run
@@ -394,12 +397,50 @@ def test_metric_family_returns_cells_with_status_and_reason(family, classes):
         baseline=probabilities.argmax(1),
     )
     cells = components.load("metrics", family)(assessed)
-    assert cells or classes > 2  # some are for binary labels only
+    assert (
+        cells or classes > 2 or family in ("likelihood", "stereotypes", "consistency")
+    )  # some are for binary labels only, or for texts
     for cell in cells:
         assert set(cell) == set(SCHEMA)
         assert (cell["value"] is None) == (cell["status"] == "undefined")
         assert cell["value"] is not None or cell["reason"]
         assert cell["attribute"] != "empty" and cell["n"] <= 50
+
+
+@pytest.mark.parametrize("name", names("tasks"))
+def test_task_says_its_forms_loss_metrics_and_what_a_file_returns(name):
+    from fairweight.encoders import FORMS
+
+    task = components.module("tasks", name)
+    for literal in ("FORMS", "LABELLED", "OUTPUT", "OBJECTIVES", "METRICS"):
+        assert components.literal("tasks", name, literal) == getattr(task, literal), literal
+    assert set(task.FORMS) <= set(FORMS) and set(task.OBJECTIVES) <= set(names("objectives"))
+    assert set(task.METRICS) <= set(names("metrics"))
+    logits = torch.tensor([[[3.0, 0.0], [0.0, 3.0], [3.0, 0.0]]])
+    labels = torch.tensor([[0, 0, 1]])
+    if task.LABELLED:
+        logits, labels = logits[0], labels[0]
+    loss, hits = task.score(logits, labels)
+    right, wrong = np.log1p(np.exp(-3)), 3 + np.log1p(np.exp(-3))
+    assert loss == pytest.approx(right + 2 * wrong if task.LABELLED else 2 * right)
+    assert hits == (1 if task.LABELLED else 2)
+
+
+def test_every_metric_family_and_objective_is_of_a_task():
+    for folder, literal in (("metrics", "METRICS"), ("objectives", "OBJECTIVES")):
+        used = {used for name in names("tasks") for used in components.literal("tasks", name, literal)}
+        assert used == set(names(folder))
+
+
+def test_perplexity_is_exp_of_the_mean_over_tokens_not_over_texts():
+    likelihood = components.load("metrics", "likelihood")
+    assessed = Assessed(
+        labels=np.full(2, -1), predictions=np.full(2, -1), scores=None, probabilities=None, classes=0, groups={},
+        group_levels={}, nll=np.array([2.0, 10.0]), tokens=np.array([2, 3]), utf8_bytes=np.array([8, 12]),
+    )  # fmt: skip
+    found = {cell["metric"]: cell["value"] for cell in likelihood(assessed)}
+    assert found["perplexity"] == pytest.approx(np.exp(12 / 5))
+    assert found["bits_per_byte"] == pytest.approx(12 / np.log(2) / 20)
 
 
 @pytest.mark.parametrize("name", names("sources"))

@@ -1,5 +1,7 @@
 """Small tables for the tests."""
 
+from pathlib import Path
+
 import numpy as np
 
 from fairweight.table import Table
@@ -47,3 +49,49 @@ def pictures(rows: int = 60, size: int = 28, seed: int = 0) -> Table:
         groups={"hand": rng.integers(2, size=rows)},
         group_levels={"hand": ("l", "r")},
     )
+
+
+def comments(rows: int = 240, seed: int = 0) -> Table:
+    """Short texts of differing length, a few words of which tell the class."""
+    rng = np.random.default_rng(seed)
+    words = np.array(
+        ["the", "a", "of", "cat", "dog", "house", "river", "stone", "green", "old", "walks", "sees", "under", "over"]
+    )
+    label = rng.integers(2, size=rows)
+    telling = (("good", "fine", "kind"), ("bad", "poor", "mean"))
+    texts = [
+        " ".join(
+            [*rng.choice(words, rng.integers(1, 12)), rng.choice(telling[c]), *rng.choice(words, rng.integers(0, 9))]
+        )
+        for c in label
+    ]
+    nothing = np.empty((rows, 0))
+    return Table(
+        row=np.arange(rows), file=np.full(rows, "all", dtype=object), label=label, classes=("0", "1"),
+        numeric=nothing.astype(np.float32), numeric_names=(), categorical=nothing.astype(np.int64), levels={}, images=None,
+        groups={"identity": rng.integers(2, size=rows)}, group_levels={"identity": ("p", "q")},
+        texts=np.array(texts, dtype=object),
+    )  # fmt: skip
+
+
+def small_bert(folder: Path, texts: list[str]) -> None:
+    """Write a BERT of four small layers, not trained, in the three files of a published model (extra `text`)."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertModel
+
+    folder.mkdir(exist_ok=True)
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
+    trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=4, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=48, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)

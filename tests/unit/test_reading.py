@@ -21,6 +21,7 @@ READER = {
     "separator": ",",
     "quote": '"',
     "encoding": "utf-8",
+    "keep": None,
     "columns": None,
     "missing": ["", "?"],
     "skip_lines": {},

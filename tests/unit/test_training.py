@@ -24,6 +24,7 @@ from fairweight.training import train
 RECIPE = {
     "epochs": 4, "optimizer": "adam", "learning_rate": 0.01, "schedule": "constant", "momentum": 0.9,
     "weight_decay": 0.0, "batch_size": 32, "patience": None, "select": "loss", "objective": {"method": "standard"},
+    "head_learning_rate": None, "adapt": {"method": "full"}, "precision": "float32",
 }  # fmt: skip
 MLP = {"architecture": "mlp", "hidden": [32, 16]}
 

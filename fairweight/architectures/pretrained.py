@@ -1,0 +1,109 @@
+"""A published transformer encoder with a new head of one linear layer, through transformers (extra `text`): for texts."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fairweight.checkpoints import take
+from fairweight.errors import InputError
+from fairweight.feeding import PADDING
+from fairweight.starts import Start
+from fairweight.tokenizing import subwords
+
+NEEDS = {"text": ["transformers", "tokenizers"]}  # extra of pyproject.toml -> packages
+FORMS = ("text",)  # rows that it takes
+OPTIONS = {
+    "files": {"type": ["object", "null"], "additionalProperties": {"type": "object", "additionalProperties": False, "required": ["sources", "sha256"], "properties": {"sources": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"}}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}}, "default": None, "description": "config.json, model.safetensors and tokenizer.json, each with `sources`, tried in order as of a dataset's files, and `sha256`."},
+    "folder": {"type": ["string", "null"], "default": None, "description": "A local folder with those three files instead."},
+    "hub": {"type": ["string", "null"], "default": None, "description": "A model on the Hugging Face hub instead: OWNER/NAME@REVISION; only those three files are taken."},
+    "length": {"type": "integer", "minimum": 4, "default": 64, "description": "Most tokens of one text; longer ones are cut and counted."},
+    "pooling": {"enum": ["mean", "first"], "default": "mean", "description": "What the head sees of a text: the mean of its tokens, or the first one."},
+    "config": {"type": "object", "default": {}, "description": "Changes of the model's configuration, such as `hidden_dropout_prob: 0.2`."},
+}  # fmt: skip
+
+
+class Classifier(nn.Module):
+    """Encoder, pooling, head."""
+
+    def __init__(self, encoder: nn.Module, width: int, classes: int, pooling: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(width, classes)
+        self.pooling = pooling
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens int64 (n, length), padded with -1 -> logits (n, classes)."""
+        mask = tokens != PADDING
+        hidden = self.encoder(input_ids=tokens.clamp(min=0), attention_mask=mask.to(torch.int64)).last_hidden_state
+        if self.pooling == "first":
+            return self.head(hidden[:, 0])
+        shares = mask.to(hidden.dtype).unsqueeze(2)
+        return self.head((hidden * shares).sum(dim=1) / shares.sum(dim=1).clamp(min=1))
+
+
+def build(
+    features: tuple[int, ...], classes: int, *,
+    files: dict[str, Any] | None, folder: str | None, hub: str | None, length: int, pooling: str, config: dict[str, Any],
+) -> nn.Module:  # fmt: skip
+    """The encoder of a configuration, not started from any weights yet, with its head.
+
+    Args:
+        features: (number of distinct tokens,).
+        classes: number of classes.
+        files, folder, hub, length, pooling: see OPTIONS.
+        config: the whole configuration, as `start` found it.
+
+    Raises:
+        InputError: the rows are not texts, or transformers does not know the model.
+    """
+    if "model_type" not in config:
+        raise InputError("architecture pretrained takes texts, and starts from published weights")
+    from transformers import AutoConfig, AutoModel  # noqa: PLC0415 - seconds
+
+    del files, folder, hub, length
+    try:
+        encoder = AutoModel.from_config(AutoConfig.for_model(**config), add_pooling_layer=False)
+    except (ValueError, KeyError, TypeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise InputError(f"transformers cannot build a {config['model_type']!r} as an encoder ({line})") from None
+    embeddings = encoder.get_input_embeddings().weight
+    if features[0] > len(embeddings):
+        raise InputError(
+            f"the tokenizer has {features[0]:,} tokens and the model {len(embeddings):,} embeddings; they do not belong together"
+        )
+    return Classifier(
+        encoder, embeddings.shape[1] if "hidden_size" not in config else config["hidden_size"], classes, pooling
+    )
+
+
+def start(
+    texts: "np.ndarray[Any, Any]",  # noqa: ARG001 - the tokenizer is published
+    *, cache: str | None, files: dict[str, Any] | None, folder: str | None, hub: str | None, length: int, pooling: str,  # noqa: ARG001
+    config: dict[str, Any],
+) -> Start:  # fmt: skip
+    """What a training starts from.
+
+    Args:
+        texts: training texts (n,).
+        cache: the study's cache folder, if it sets one.
+        files, folder, hub, length, pooling, config: see OPTIONS.
+
+    Raises:
+        InputError: the files cannot be had or do not belong together.
+    """
+    found = take(files=files, folder=folder, hub=hub, cache=cache)
+    whole = found.config | config
+    longest = whole.get("max_position_embeddings")
+    if longest and length > longest:
+        raise InputError(f"length: {length} tokens are more than the {longest} that the model can hold")
+    tokenizer = subwords(found.tokenizer, length)
+    vocabulary = whole.get("vocab_size", 0)
+    if not 0.9 * vocabulary <= tokenizer["vocabulary"] <= vocabulary:  # models pad their embeddings by a few per cent
+        raise InputError(
+            f"the tokenizer has {tokenizer['vocabulary']:,} tokens and the model {vocabulary:,} embeddings; they do not "
+            "belong together"
+        )
+    known = {f"encoder.{name.removeprefix(whole['model_type'] + '.')}": array for name, array in found.weights.items()}
+    return Start(tokenizer, {"config": whole}, known, prefix="encoder.")

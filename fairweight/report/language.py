@@ -1,0 +1,123 @@
+"""The report's part on language models: one table, bias by kind, and a picture of what is paid for a better one."""
+
+from html import escape
+
+import pandas as pd
+from IPython.display import HTML
+from matplotlib.lines import Line2D
+
+from fairweight.report.figures import panels, style
+from fairweight.report.page import DASH, missing, number, picture, plain, table
+from fairweight.report.results import Results, where
+
+
+def introduction(results: Results) -> HTML | None:
+    """What the weights are, under which licence, and what that means for the baseline; None where there is no language model."""
+    if results.language.empty:
+        return None
+    sentences = []
+    for model, found in results.language.groupby("model", sort=False):
+        stated = results.study["models"].get(model, {})
+        licence = f" Licence: {escape(stated['licence'])}." if stated.get("licence") else ""
+        weights = plain(found.iloc[0]["weights"]) or "not told"
+        caution = (
+            " The baseline is the published file as it is, run in float32: what compression loses against it is on top of what "
+            "the publisher's own quantization lost, which this study cannot see."
+            if weights.startswith("dequantized")
+            else ""
+        )
+        sentences.append(f"<p><b>{escape(str(model))}</b>: weights are <b>{escape(weights)}</b>.{licence}{caution}</p>")
+    return HTML("".join(sentences))
+
+
+def overview(results: Results) -> HTML | None:
+    """Every language model: quality, bias, speed, memory, bytes and energy."""
+    if results.language.empty:
+        return None
+    rows = []
+    for _, entry in results.ordered(results.language).iterrows():
+        itself = missing(entry["perplexity_ratio"]) and missing(
+            entry["stereotype_flips"]
+        )  # what the others are compared with
+        rows.append(
+            [
+                f"{entry['variant']}\n{plain(entry['method']) or plain(entry['weights'])}",
+                _interval(entry, "perplexity", "perplexity", 2),
+                DASH if itself else _interval(entry, "perplexity_ratio", "perplexity_ratio", 3),
+                number(entry["bits_per_byte"], 3),
+                _interval(entry, "stereotype_score", "stereotype", 1, 100),
+                DASH if itself else number(entry["stereotype_flips"], 1, 100),
+                number(entry["prefill_tokens_per_cpu_s"], 0),
+                number(entry["decode_tokens_per_cpu_s"], 1),
+                number(entry["size_bytes"], 1, 1e-6),
+                number(entry["inference_memory_bytes"], 0, 1e-6),
+                f"{number(entry['energy_j_per_1000_central'], 0)}\n{number(entry['energy_j_per_1000_low'], 0)} to {number(entry['energy_j_per_1000_high'], 0)}",
+            ]
+        )
+    first = results.language.iloc[0]
+    note = (
+        f"Language models: perplexity of {number(first['tokens'], 0)} tokens in {number(first['passages'], 0)} passages, and its ratio "
+        "to the baseline's on the same passages; the stereotype score is the share of sentence pairs of which the more stereotyping "
+        "one has the higher likelihood (50 % is no preference), and flips are pairs of which a variant prefers the other sentence. "
+        "Below, small: 95 % intervals. Speed is measured on one thread, all variants in turn; memory is what loading and scoring "
+        "add; energy is modelled from CPU-seconds, for 1,000 written tokens, with its bounds."
+    )
+    header = [
+        "Variant", "Perplexity", "Ratio to the baseline", "Bits a byte", "Stereotype score, %", "Flips, %",
+        "Reads, tokens/CPU-s", "Writes, tokens/CPU-s", "File, MB", "Memory, MB", "Energy per 1,000 tokens, J (modelled)",
+    ]  # fmt: skip
+    return table(header, rows, note)
+
+
+def _interval(entry: pd.Series, name: str, bounds: str, digits: int, scale: float = 1.0) -> str:
+    low, high = (number(entry[f"{bounds}_{end}"], digits, scale) for end in ("low", "high"))
+    return f"{number(entry[name], digits, scale)}\n{low} to {high}"
+
+
+def bias(results: Results) -> HTML | None:
+    """Stereotype score of each kind of pair and variant; the pairs' texts are never shown."""
+    found = results.assessments
+    found = found[(found["metric"] == "stereotype_score") & found["group"].notna() & (found["part"] == "test")]
+    if found.empty:
+        return None
+    variants = list(dict.fromkeys(results.ordered(found)["variant"]))
+    rows = []
+    for (_, group), entries in found.groupby(["attribute", "group"], sort=True):
+        row = [str(group), number(entries.iloc[0]["n"], 0)]
+        for variant in variants:
+            entry = where(entries, {"variant": variant}).iloc[0]
+            few = " (few)" if entry["status"] == "insufficient" else ""
+            low, high = number(entry["low"], 0, 100), number(entry["high"], 0, 100)
+            row.append(f"{number(entry['value'], 1, 100)}{few}\n{low} to {high}")
+        rows.append(row)
+    note = (
+        "Stereotype score by kind of bias, %, with 95 % intervals (Wilson). 50 is no preference; a small score is not the absence of "
+        "bias, which no list of pairs can prove."
+    )
+    return table(["Kind", "Pairs", *variants], rows, note)
+
+
+def trade_off(results: Results) -> HTML | None:
+    """Perplexity against bytes and against speed of writing."""
+    cells = results.language[results.language["perplexity"].notna() & results.language["size_bytes"].notna()]
+    if cells.empty:
+        return None
+    cells, colours = results.ordered(cells), style(results)
+    figure, axes = panels(2)
+    sides = (("size_bytes", 1e-6, "file, MB"), ("decode_tokens_per_cpu_s", 1.0, "written tokens per CPU-second"))
+    for axis, (column, scale, title) in zip(axes, sides, strict=True):
+        for _, entry in cells.iterrows():
+            error = [[entry["perplexity"] - entry["perplexity_low"]], [entry["perplexity_high"] - entry["perplexity"]]]
+            # the interval is that of the texts, which all variants share: shown thin
+            axis.errorbar(entry[column] * scale, entry["perplexity"], yerr=error, fmt="o", markersize=7, color=colours[entry["variant"]], elinewidth=0.6, alpha=0.9)  # fmt: skip
+        axis.set_xlabel(title)
+        axis.set_ylabel("perplexity")
+        axis.set_xlim(0, 1.08 * scale * float(cells[column].max()))
+    shown = list(dict.fromkeys(cells["variant"]))
+    handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)
+    caption = (
+        "What a better model costs: perplexity (lower is better) against the file's size and against the speed of writing. Bars are "
+        "95 % intervals over passages, which the variants share; the table's ratio is free of that."
+    )
+    return picture(figure, caption, "Scatter plots of perplexity against file size and against decoding speed.")

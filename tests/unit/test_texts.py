@@ -1,0 +1,447 @@
+"""Texts: tokens, batches by length, the TF-IDF baseline, pretrained transformers and what is cut from them."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from studies import tiny
+from tables import comments, small_bert
+from test_training import RECIPE, Study
+
+from fairweight import components
+from fairweight.artifacts import read_json
+from fairweight.checking import check
+from fairweight.encoders import Encoder
+from fairweight.errors import InputError
+from fairweight.feeding import PADDING, Fed
+from fairweight.models import Model
+from fairweight.repeats import removal
+from fairweight.schema import resolve
+from fairweight.shipped import read_signature
+from fairweight.study import Study as StudyFile
+from fairweight.table import Signature
+from fairweight.tokenizing import fit_terms, padded, tokens
+
+TFIDF = {"architecture": "tfidf_logistic", "words": [1, 2], "characters": [2, 4], "fewest_texts": 2, "most_terms": 5000}
+EXTRA = components.missing_extra("architectures", "pretrained") is None
+needs_extra = pytest.mark.skipif(not EXTRA, reason="the extra 'text' is not installed")
+
+
+# ---- rows
+
+
+def test_rows_of_two_labels_all_go_and_of_repeated_ones_the_first_stays():
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {"said": ["One", "two", " one ", "three", "Two", "four", "five"], "label": ["1", "0", "1", "1", "1", "?", None]}
+    )
+    inputs = {"numeric": [], "categorical": [], "image": None, "text": "said"}
+    recipe = {"inputs": inputs, "target": {"column": "label", "only": ["0", "1"]}, "repeated": "remove"}
+    found = removal(lambda: [frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)], recipe)
+    assert found.rows == {1, 2, 4, 5, 6}
+    assert dict(found.counts) == {"repeated": 1, "with two labels": 2, "with another label": 2}
+    left = pd.concat(found.applied([frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)]))
+    assert list(left["said"]) == ["One", "three"]
+
+
+def test_nothing_is_read_where_nothing_is_to_be_removed():
+    recipe = {"inputs": {}, "target": {"column": "label", "only": None}, "repeated": "keep"}
+    assert not removal(lambda: pytest.fail("read"), recipe).rows
+
+
+# ---- batches
+
+
+def test_outputs_come_back_in_the_order_of_the_rows_and_batches_hold_no_needless_padding():
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 9, rng.integers(1, 30)).tolist() for _ in range(101)]
+    fed = Fed({"tokens": padded(rows)})
+    seen = []
+
+    def run(feeds):
+        array = feeds["tokens"]
+        seen.append((array != PADDING).mean())
+        assert (array[:, -1] != PADDING).any()
+        return np.where(array == PADDING, 0, array).sum(axis=1)
+
+    assert fed.outputs(run, 8).tolist() == [sum(row) for row in rows]
+    assert np.mean(seen) > 0.9 > (fed.feeds["tokens"] != PADDING).mean()
+
+
+def test_training_batches_hold_every_row_once_and_little_padding():
+    signature = Signature((), {}, None, ("0", "1"), {"vocabulary": 9})
+    encoder = Encoder.of(signature)
+    generator = torch.Generator().manual_seed(0)
+    rows = [
+        torch.randint(0, 9, (int(n),), generator=generator).tolist()
+        for n in torch.randint(1, 50, (500,), generator=generator)
+    ]
+    features = torch.from_numpy(padded(rows))
+    orders = [torch.randperm(500, generator=generator) for _ in range(2)]
+    one, two = (encoder.batches(features, order, 16) for order in orders)
+    assert sorted(torch.cat(list(one)).tolist()) == list(range(500))
+    assert [b.tolist() for b in one] != [b.tolist() for b in two]
+    size = sum(encoder.cut(features[b]).numel() for b in one)
+    plain = sum(encoder.cut(features[b]).numel() for b in orders[0].split(16))
+    assert size < 0.7 * plain
+
+
+def test_tables_of_differing_length_are_joined_to_one():
+    encoder = Encoder.of(Signature((), {}, None, ("0", "1"), {"vocabulary": 9}))
+    joined = encoder.joined([torch.ones(2, 3, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64)])
+    assert joined.tolist() == [[1, 1, 1, -1, -1], [1, 1, 1, -1, -1], [1, 1, 1, 1, 1]]
+
+
+# ---- TF-IDF
+
+
+def test_tfidf_in_the_graph_is_that_of_scikit_learn():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    table = comments()
+    tokenizer, idf, kind = fit_terms(table.texts, [1, 2], [2, 4], 2, 5000)
+    body = components.load("architectures", "tfidf_logistic")(
+        (len(idf),), 2, **{k: v for k, v in TFIDF.items() if k != "architecture"}
+    )
+    with torch.no_grad():
+        body.idf.copy_(torch.from_numpy(idf))
+        body.kind.copy_(torch.from_numpy(kind))
+        body.weight.copy_(torch.randn(body.weight.shape, generator=torch.Generator().manual_seed(0)))
+        found = body(torch.from_numpy(tokens(tokenizer, table.texts))).numpy()
+    parts = [
+        TfidfVectorizer(analyzer=analyzer, ngram_range=sizes, min_df=2, sublinear_tf=True).fit_transform(
+            list(table.texts)
+        )
+        for analyzer, sizes in (("word", (1, 2)), ("char_wb", (2, 4)))
+    ]
+    expected = np.hstack([part.toarray() for part in parts]) @ body.weight.detach().numpy()
+    assert np.abs(found - expected).max() < 1e-4
+
+
+def test_the_baseline_learns_and_its_file_runs_without_the_project(tmp_path):
+    study = Study(tmp_path, comments(), TFIDF)
+    study.train(epochs=4, learning_rate=0.05)
+    path = study.export()
+    signature = read_signature(path)
+    fed = Fed.of(signature, study.table)
+    run = components.load("engines", "onnxruntime")(path, threads=1)
+    assert (fed.outputs(run, 32).argmax(1) == study.table.label).mean() > 0.9
+    beside = json.loads((tmp_path / "tokenizer.json").read_text())
+    assert beside["terms"]["words"] and signature.text["sha256"]
+    unknown = dataclasses.replace(study.table.take(np.arange(2)), texts=np.array(["zzz qqq", "ξ"], dtype=object))
+    assert np.isfinite(Fed.of(signature, unknown).outputs(run, 2)).all()
+
+
+# ---- pretrained
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A BERT of four small layers, in the three files of a published model."""
+    if not EXTRA:
+        pytest.skip("the extra 'text' is not installed")
+    folder = tmp_path_factory.mktemp("bert")
+    small_bert(folder, list(comments().texts))
+    return folder
+
+
+def options(folder, **changes):
+    defaults = {k: s["default"] for k, s in components.options("architectures", "pretrained").items()}
+    return {"architecture": "pretrained", **defaults, "folder": folder and str(folder), "length": 32} | changes
+
+
+@pytest.fixture(scope="module")
+def finetuned(checkpoint, tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("text"), comments(), options(checkpoint))
+    study.train(epochs=8, learning_rate=3e-3, head_learning_rate=1e-2)
+    study.export()
+    return study
+
+
+def accuracy(study, name):
+    path = study.path(f"{name}.onnx")
+    run = components.load("engines", "onnxruntime")(path, threads=1)
+    return (Fed.of(read_signature(path), study.table).outputs(run, 32).argmax(1) == study.table.label).mean()
+
+
+def test_a_pretrained_model_is_finetuned_and_its_file_says_the_same_at_any_length(finetuned):
+    assert accuracy(finetuned, "dense") > 0.9
+    path = finetuned.path("dense.onnx")
+    fed = Fed.of(read_signature(path), finetuned.table)
+    run = components.load("engines", "onnxruntime")(path, threads=1)
+    whole = run(fed.feeds)  # all padded to the longest
+    assert np.abs(fed.outputs(run, 8) - whole).max() < 1e-5
+    found = check(path, run, fed, engine="onnxruntime", batch_size=16)
+    assert found["batch_invariant_share"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [("frozen", {}), ("last_layers", {"layers": 1}), ("lora", {"rank": 4, "alpha": 8.0, "maps": ["query", "value"]})],
+)
+def test_adaptation_trains_what_it_says_and_leaves_an_ordinary_model(checkpoint, tmp_path, method, changes):
+    study = Study(tmp_path, comments(), options(checkpoint))
+    model = study.train(epochs=1, learning_rate=1e-2, adapt={"method": method, **changes})
+    published = components.load("architectures", "pretrained", "start")(
+        study.table.texts, cache=None, **{k: v for k, v in study.architecture.items() if k != "architecture"}
+    ).tensors
+    moved = {
+        n
+        for n, p in model.body.named_parameters()
+        if n in published and not np.array_equal(p.detach().numpy(), published[n])
+    }
+    wanted = {
+        "frozen": lambda name: False,
+        "last_layers": lambda name: ".layer.3." in name,
+        "lora": lambda name: name.endswith(("query.weight", "value.weight")),
+    }[method]
+    expected = {n for n in published if n in dict(model.body.named_parameters()) and wanted(n)}
+    assert moved <= expected and (moved == expected or method == "last_layers")
+    assert all(p.requires_grad for p in model.body.parameters())
+    study.export()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "left"),
+    [
+        (
+            {"method": "ffn_taylor", "share": 0.5, "rows": 64},
+            "encoder.encoder.layer.0.intermediate.dense.weight",
+            (32, 32),
+        ),
+        (
+            {"method": "heads_taylor", "share": 0.5, "rows": 64},
+            "encoder.encoder.layer.3.attention.self.key.weight",
+            (16, 32),
+        ),
+        ({"method": "layers", "left": 2}, "encoder.encoder.layer.1.intermediate.dense.weight", (64, 32)),
+    ],
+)
+def test_what_is_cut_is_gone_from_the_file_and_what_is_left_learns_from_the_parent(finetuned, recipe, name, left):
+    teaching = {"method": "soft_labels", "temperature": 2.0, "teacher_share": 0.5}
+    pruned = finetuned.prune(
+        recipe["method"], epochs=2, recipe={**recipe, "finetune": {}}, learning_rate=1e-3, distillation=teaching
+    )
+    assert tuple(pruned.body.get_parameter(name).shape) == left
+    dense = Model.load(finetuned.path("dense.st"), finetuned.path("dense.json"))
+    assert sum(p.numel() for p in pruned.parameters()) < sum(p.numel() for p in dense.parameters())
+    finetuned.export(recipe["method"])
+    assert accuracy(finetuned, recipe["method"]) > 0.85
+
+
+def test_a_removed_neuron_is_one_whose_zero_changes_the_loss_least(finetuned):
+    """The first-order score against the loss with the neuron set to zero, neuron by neuron."""
+    from fairweight.trained import Trained
+    from fairweight.training import Data, evaluate
+
+    model = Model.load(finetuned.path("dense.st"), finetuned.path("dense.json"))
+    data = Data.read(**finetuned.data)
+    network = Trained(model, data, RECIPE, variant="x", seed=0)
+    name = "encoder.encoder.layer.2.output.dense"
+    score = network.taylor([name], 10_000)[name]
+    training, _ = data.encoded(model)
+    before, _ = evaluate(model, training)
+    weight, changes = model.body.get_parameter(f"{name}.weight"), []
+    with torch.no_grad():
+        for j in range(weight.shape[1]):
+            kept = weight[:, j].clone()
+            weight[:, j] = 0
+            changes.append(abs(evaluate(model, training)[0] - before))
+            weight[:, j] = kept
+    from scipy.stats import spearmanr
+
+    assert spearmanr(score.numpy(), changes).statistic > 0.5
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"method": "dynamic", "per_channel": True, "reduce_range": False},
+        {"method": "weight_only", "bits": 8, "block": 32},
+    ],
+)
+def test_quantized_transformers_say_what_stays_in_float(finetuned, recipe):
+    _, report = finetuned.quantize(recipe["method"], **recipe)
+    assert report["integer_operators"] or report["weight_only_operators"]
+    assert accuracy(finetuned, recipe["method"]) > 0.85
+    if recipe["method"] == "weight_only":
+        assert any("word_embeddings" in name for name in report["float_matrices"])
+
+
+# ---- bad input
+
+
+def told(folder, study=None, **changes):
+    with pytest.raises(InputError) as caught:
+        components.load("architectures", "pretrained", "start")(
+            comments().texts, cache=None, **{k: v for k, v in options(folder, **changes).items() if k != "architecture"}
+        )
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_files_that_do_not_belong_together_or_may_run_code_are_refused(checkpoint, tmp_path):
+    import shutil
+
+    assert "belong together" in told(checkpoint, config={"vocab_size": 30_000})
+    assert "48" in told(checkpoint, length=64)
+    assert "exactly one" in told(checkpoint, hub="a/b")
+    assert "exactly one" in told(None)
+    pickled = tmp_path / "pickled"
+    shutil.copytree(checkpoint, pickled)
+    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    assert "pickle" in told(pickled)
+    (pickled / "model.safetensors").write_bytes(b"\x80\x04junk and more junk")
+    assert "not safetensors" in told(pickled)
+    (pickled / "tokenizer.json").write_text("{}")
+    shutil.copy(checkpoint / "model.safetensors", pickled)
+    assert "tokenizer" in told(pickled)
+    file = {"sources": [f"file:{checkpoint}/config.json"], "sha256": "0" * 64}
+    assert "checksum" in told(None, files=dict.fromkeys(("config.json", "model.safetensors", "tokenizer.json"), file))
+    file = {"sources": ["https://localhost/weights.pt"], "sha256": "0" * 64}
+    assert "pickle" in told(None, files=dict.fromkeys(("config.json", "model.safetensors", "tokenizer.json"), file))
+
+
+@needs_extra
+def test_a_hub_that_cannot_be_reached_is_one_sentence_that_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = told(None, hub="nobody/nothing@main")
+    assert "by hand" in message and "tokenizer.json" in message
+
+
+def test_weights_of_another_shape_than_the_config_are_refused(checkpoint, tmp_path):
+    with pytest.raises(InputError, match="belong together"):
+        Study(tmp_path, comments(), options(checkpoint, config={"intermediate_size": 128})).train(epochs=1)
+
+
+def test_a_tokenizer_that_was_changed_after_training_is_refused(finetuned):
+    signature = read_signature(finetuned.path("dense.onnx"))
+    changed = dict(signature.text) | {"definition": signature.text["definition"].replace("cat", "cow")}
+    with pytest.raises(InputError, match="not the one"):
+        tokens(changed, ["a cat"])
+
+
+def test_longer_texts_are_cut_and_counted(checkpoint, tmp_path):
+    study = Study(tmp_path, comments(), options(checkpoint, length=8))
+    study.train(epochs=1)
+    found = read_json(study.path("dense.json"))["texts"]
+    assert 0 < found["cut"] < found["training"]
+
+
+def test_a_text_study_says_what_does_not_fit():
+    inputs = {"text": "workclass"}
+    for changes, words in (
+        ({"datasets__adult__inputs": {"text": "workclass", "numeric": ["age"]}}, "excludes"),
+        ({"datasets__adult__inputs": inputs}, "takes tabular or image"),
+        ({"datasets__adult__task": "language_modelling"}, "takes text rows"),
+        ({"datasets__adult__task": "regression"}, "tasks has no"),
+        ({"datasets__adult__target": None}, "target"),
+    ):
+        with pytest.raises(InputError, match=words):
+            StudyFile(resolve(tiny(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"a,b\n\xff\xfe,1\n", "not utf-8"), (b"a,b\n ,1\nx,0\n", "empty texts")]
+)
+def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, content, words):
+    from fairweight.reading import read
+
+    (tmp_path / "raw").write_bytes(content)
+    study = tiny(
+        datasets__adult__inputs={"text": "a"}, datasets__adult__target={"column": "b"}, datasets__adult__groups={},
+        datasets__adult__reader={"method": "delimited"}, models={"mlp": {"architecture": "tfidf_logistic"}},
+    )  # fmt: skip
+    recipe = resolve(study)["datasets"]["adult"]
+    with pytest.raises(InputError, match=words) as caught:
+        read(
+            {"train": str(tmp_path / "raw")},
+            str(tmp_path / "t"),
+            str(tmp_path / "c"),
+            name="d",
+            recipe=recipe,
+            given=[],
+        )
+    assert "'x'" not in str(caught.value)
+
+
+def test_no_step_that_runs_files_needs_transformers(finetuned):
+    script = (
+        "import sys; from fairweight.shipped import read_signature; from fairweight.feeding import Fed;"
+        "import fairweight.prediction, fairweight.profiling; assert 'transformers' not in sys.modules and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# ---- counterfactuals
+
+
+def test_words_for_a_group_are_swapped_whole_and_keep_their_capital():
+    from fairweight.swapping import Terms
+
+    terms = Terms.read("identities")
+    assert terms.swapped("Black people and a woman", "jews") == "Jewish people and a jewish person"
+    assert terms.swapped("Blackboard, manwoman, unjewish", "jews") is None
+    assert terms.named("some women and gays") == {"women", "lgbtq"}
+    text = "a woman walks"
+    assert {terms.counterfactual(text, draw) for draw in range(4)} == {
+        f"a {person} walks" for person in ("black person", "jewish person", "gay person", "muslim person")
+    }
+    assert terms.counterfactual("nobody", 0) is None
+
+
+def test_a_list_of_terms_that_is_none_is_told(tmp_path):
+    from fairweight.swapping import Terms
+
+    path = tmp_path / "terms.yaml"
+    for content, words in (
+        ("words: {a: {one: [x]}}", "fewer than two"),
+        ("[]", "does not hold"),
+        ("words: [", "does not hold"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=words):
+            Terms.read(str(path))
+    with pytest.raises(InputError, match="identities"):
+        Terms.read("nothing")
+
+
+def test_counterfactual_flips_are_those_of_rows_with_such_words_only(tmp_path):
+    from fairweight.artifacts import read_predictions
+    from fairweight.cells import Assessed
+    from fairweight.prediction import predict
+
+    table = comments()
+    said = np.where(table.label == 1, "a woman is good", "a jewish person is poor")
+    said[:30] = "the cat is good"
+    table = dataclasses.replace(table, texts=said.astype(object))
+    study = Study(tmp_path, table, TFIDF)
+    study.train(epochs=4, learning_rate=0.05)
+    path = study.export()
+    predict(
+        model=path, table=study.data["table"], split=study.data["split"], destination=str(tmp_path / "p"), checks=str(tmp_path / "c"),
+        engine="onnxruntime", batch_size=16, threads=1, counterfactuals="identities",
+    )  # fmt: skip
+    columns, _ = read_predictions(tmp_path / "p")
+    assert ((columns["swapped"] == -1) == (table.texts[columns["row"]] == "the cat is good")).all()
+    assessed = Assessed(
+        labels=np.array([0, 1, 1, 1]), predictions=np.array([0, 1, 1, 0]), scores=None, probabilities=None, classes=2, groups={},
+        group_levels={}, swapped=np.array([0, 0, -1, 1]),
+    )  # fmt: skip
+    (cell,) = components.load("metrics", "consistency")(assessed)
+    assert cell["value"] == pytest.approx(2 / 3) and cell["n"] == 3
+
+
+def test_masking_hides_about_its_share_and_leaves_a_word():
+    table = comments(400)
+    mask = components.load("augmentations", "masking")
+    made = mask(table, np.random.default_rng(0), share=1.0, words=0.3, mask="@")
+    shares = [text.split().count("@") / len(text.split()) for text in made.texts]
+    assert 0.2 < np.mean(shares) < 0.35 and max(shares) < 1

@@ -1,0 +1,105 @@
+"""A study of texts through the real Snakefile."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CONFIG, Run
+
+from fairweight import components
+from fairweight.code_version import ROOT
+
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.skipif(
+        components.missing_extra("architectures", "pretrained") is not None, reason="the extra 'text' is not installed"
+    ),
+]
+SECRET = "zugzwang"  # a word of every text, which nothing may show
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """The study, run once."""
+    sys.path.insert(0, str(ROOT / "tests" / "unit"))
+    from tables import comments, small_bert
+
+    folder = tmp_path_factory.mktemp("texts")
+    table = comments(400)
+    about = np.where(table.groups["identity"] == 0, "women", "muslims")
+    said = [
+        f"{SECRET} {'a woman' if a == 'women' else 'muslims'} {t} {n}"
+        for n, (t, a) in enumerate(zip(table.texts, about, strict=True))
+    ]
+    frame = pd.DataFrame({"comment": said, "label": table.label.astype(str), "about": about})
+    odd = pd.DataFrame(
+        {
+            "comment": [said[0], said[1], "unsure"],
+            "label": [str(table.label[0]), str(1 - table.label[1]), "?"],
+            "about": "women",
+        }
+    )
+    pd.concat([frame, odd]).to_csv(folder / "texts.csv", index=False)
+    small_bert(folder / "bert", said)
+    (folder / "study.yaml").write_text((CONFIG / "texts.yaml").read_text())
+    run = Run(folder)
+    run.output = run.snakemake("study.yaml", "all", "cards")
+    return run
+
+
+def test_it_ends_in_a_report_with_flips_of_both_kinds_and_what_stays_in_float(texts):
+    results = texts.folder / "results" / "texts"
+    page = (results / "report" / "report.html").read_text()
+    for words in ("Counterfactual flips", "Matrices in float", "tfidf", "layers2"):
+        assert words in page
+    card = json.loads((results / "data" / "comments" / "card.json").read_text())
+    assert card["rows"] == 399 and card["removed"] == {"repeated": 1, "with another label": 1, "with two labels": 2}
+    measures = pd.read_parquet(results / "summary" / "assessments.parquet")
+    rate = measures[
+        (measures["metric"] == "counterfactual_flips") & measures["group"].isna() & (measures["part"] == "test")
+    ]
+    assert set(rate["variant"]) == {"linear", "dense", "int8", "static", "layers2"} and (rate["n"] > 80).all()
+
+
+def test_no_text_is_shown_by_anything_but_the_data(texts):
+    holding = {"table.parquet", "augmented.parquet", "all"}  # what is the data
+    for path in (texts.folder / "results").rglob("*"):
+        # a tokenizer holds the words of its training texts, as any vocabulary does
+        if (
+            path.is_file()
+            and path.name not in holding
+            and path.suffix in (".html", ".json", ".log", ".ipynb", ".md", ".jsonl")
+        ):
+            if path.name in ("model.json", "tokenizer.json"):
+                continue
+            assert SECRET not in path.read_text(), path
+    assert SECRET not in texts.output
+
+
+def test_a_file_runs_in_a_folder_without_the_project(texts, tmp_path):
+    made = texts.folder / "results" / "texts" / "hub" / "models" / "comments" / "none" / "bert" / "int8"
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    script = (
+        "import sys, numpy, onnxruntime, tokenizers; assert not any('fair' in m for m in sys.modules);"
+        "ids = tokenizers.Tokenizer.from_file('tokenizer.json').encode('a kind dog').ids;"
+        "print(onnxruntime.InferenceSession('model.onnx').run(['probabilities'], {'tokens': numpy.array([ids])})[0].tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert sum(json.loads(done.stdout)[0]) == pytest.approx(1, abs=1e-4)
+
+
+def test_another_list_of_terms_predicts_again_and_trains_nothing(texts):
+    terms = texts.folder / "mine.yaml"
+    terms.write_text("words: {noun: {women: [woman], muslims: [muslims]}}\n")
+    study = (
+        (texts.folder / "study.yaml").read_text().replace("counterfactuals: identities", "counterfactuals: mine.yaml")
+    )
+    (texts.folder / "other.yaml").write_text(study)
+    jobs = texts.jobs("other.yaml")
+    assert jobs["predict"] == 12 and not {"train", "prune", "quantize", "read", "augment"} & set(jobs)
