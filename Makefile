@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STUDY ?= config/config.yaml
 SEEDS ?=
+CARBON_BUDGET ?=
 ARCHIVE ?= results/default/archive/default.crate.zip
 INTO ?=
 BIN := .venv/bin
@@ -15,6 +16,7 @@ help: ## List the targets.
 	@echo
 	@echo "  STUDY=path.yaml   another study file (default $(STUDY))"
 	@echo "  SEEDS=2           fewer seeds, for a first result"
+	@echo "  CARBON_BUDGET=5   with make study: start no step that is expected to exceed 5 gCO2e, all runs together"
 
 # the environment: pinned versions, and this checkout installed editable
 .venv/installed: requirements.lock pyproject.toml
@@ -37,7 +39,7 @@ setup-text: .venv/installed-text ## Add what studies of texts need: the extra `t
 
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
-	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CARBON_BUDGET),--carbon-budget '$(CARBON_BUDGET)')
 
 .PHONY: paper
 paper: .venv/installed ## Write what an article takes from a study, and compile paper/article.tex where latexmk is.

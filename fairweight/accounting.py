@@ -5,48 +5,52 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight import energy
+from fairweight import energy, estimators, lifecycle
 from fairweight.artifacts import read_frame, write_frame, write_yaml
 from fairweight.attribution import Shares
+from fairweight.cost import machine
+from fairweight.embodied import embodied_g
+from fairweight.gathering import hours_of
+from fairweight.intensity import intensity_of, with_hours
 from fairweight.ledger import by_rule, read_ledger
-from fairweight.metering import meter
-from fairweight.statistics.break_even import break_even
-from fairweight.summaries import CELL
+from fairweight.metering import differing_clocks, meter
+from fairweight.wall_meter import read_wall_meter
+from fairweight.what_if import elsewhere, span
 
 BUSY_CORES = 0.2  # more than that is no idle machine
 
 
-def account(results: Path, recipe: dict[str, Any], countries: list[str]) -> str:
-    """Write summary/ledger.parquet, summary/carbon.yaml and, of a finished study, summary/break_even.parquet.
+def account(results: Path, recipe: dict[str, Any]) -> str:
+    """Write summary/ledger.parquet and summary/carbon.yaml, and tell what is in them and in summary/break_even.parquet.
 
     Args:
         results: folder of the study.
         recipe: `energy` of the study file.
-        countries: where else the run is imagined, ISO 3166 alpha-3.
 
     Returns:
         What was found, as text.
     """
-    table, nodes = meter(read_ledger(results), results / "meter")
+    recipe = with_hours(recipe, hours_of(results, recipe))
+    wall = read_wall_meter(Path(recipe["meter_csv"])) if recipe["meter_csv"] else None
+    table, nodes = meter(read_ledger(results), results / "meter", wall)
     rules = by_rule(table, recipe)
     told = [
         _text_of_rules(table, rules, recipe),
         _text_of_meters(table, nodes),
-        _text_of_models(table, rules, recipe),
-        _elsewhere(rules, countries),
+        *(differing_clocks(results / "meter", wall) if wall else []),
+        estimators.text(estimators.compare(table, recipe, estimators.Machine.of(*machine(), recipe))),
+        _text_of_carbon(table, rules, recipe),
     ]
     write_frame(results / "summary" / "ledger.parquet", table)
     write_yaml(results / "summary" / "carbon.yaml", card(rules, recipe))
-    if (results / "summary" / "changes.parquet").exists():
-        repaid = repayments(read_frame(results / "summary" / "changes.parquet"))
-        write_frame(results / "summary" / "break_even.parquet", repaid)
-        told.append(_text_of_repayments(repaid))
+    if (repaid := results / "summary" / "break_even.parquet").exists():  # of a finished study
+        told.append(lifecycle.text(read_frame(repaid)))
     return "\n\n".join(told)
 
 
 def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
     """`co2_eq_emissions` of a Hugging Face model card, in grams; the embodied share of the machine is not in it."""
-    intensity, watts = energy.intensity_of(recipe), energy.watts_per_core(recipe)
+    intensity, watts = intensity_of(recipe), energy.watts_per_core(recipe)
     source = (
         f"modelled by fairweight from CPU-seconds, operational only: {watts['central']:.3g} W per busy core "
         f"({watts['low']:.3g} to {watts['high']:.3g}), PUE {recipe['pue']:g}, {intensity.g_per_kwh:g} gCO2e/kWh "
@@ -57,31 +61,10 @@ def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
             "emissions": round(float(rules["emissions_g"].sum()), 4),
             "source": source,
             "training_type": "the whole study: training, compression, evaluation, and failed attempts as far as known",
-            "geographical_location": intensity.name if intensity.year else "not told",
+            "geographical_location": "not told" if recipe["g_per_kwh"] is not None else intensity.name,
             "hardware_used": recipe["processor"] or "CPU",
         }
     }
-
-
-def repayments(changes: pd.DataFrame) -> pd.DataFrame:
-    """Predictions after which a variant has repaid what making it cost more than its baseline, by batch size.
-
-    Both sides are CPU-seconds of the same machine, so that the watts of a core cancel; memory is left out. Making does
-    not depend on the engine, but is told with each.
-
-    Args:
-        changes: summary/changes.parquet, one row a seed.
-    """
-    rows = []
-    made = changes[changes["measure"] == "making_cpu_s"]
-    used = changes[changes["measure"] == "cpu_s_per_1000"]
-    for key, per_use in used.groupby([*CELL, "batch_size"], dropna=False):
-        cell = dict(zip([*CELL, "batch_size"], key, strict=True))
-        same = (made[CELL] == [cell[name] for name in CELL]).all(axis=1)
-        found = break_even(made.loc[same, "value"].to_numpy(), -per_use["value"].to_numpy() / 1000)
-        rows.append({**cell, **found})
-    columns = [*CELL, "batch_size", "status", "uses", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).rename(columns={"uses": "predictions"})
 
 
 def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
@@ -97,10 +80,16 @@ def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, A
     if unknown := int(rules["unknown"].sum()):
         lines.append(f"{unknown} attempts ended without telling what they used; they are not in the sums.")
     lines += _unknown(table)
-    place = energy.intensity_of(recipe)
+    place = intensity_of(recipe)
+    kind = "on average " if place.hours else ""
     lines.append(
-        f"Operational only, at {place.g_per_kwh:g} gCO2e/kWh ({place.name}, {place.source}, {place.year or 'no year told'})."
+        f"Operational only, at {kind}{place.g_per_kwh:.4g} gCO2e/kWh ({place.name}, {place.source}, {place.year or 'no year told'})."
     )
+    if place.hours:
+        spans = table[["started", "wall_s"]].dropna()
+        unknown = sum(not place.knows(started, lasted) for started, lasted in spans.itertuples(index=False))
+        if unknown:
+            lines.append(f"{unknown} attempts ran in hours of which no intensity is known; the mean stands in.")
     return "\n".join(lines)
 
 
@@ -120,7 +109,7 @@ def _unknown(table: pd.DataFrame) -> list[str]:
 def _text_of_meters(table: pd.DataFrame, nodes: list[tuple[str, Shares]]) -> str:
     """What meters counted: of each node, and of how many attempts."""
     if not nodes:
-        return "No meter was read: all energy is modelled."
+        return "No meter was read, or no sampler ran beside it (`fairweight run` starts one): all energy is modelled."
     counts = table.loc[table["kind"] == "step", "energy_status"].value_counts()
     lines = ["By attempt, energy is " + ", ".join(f"{name}: {count}" for name, count in counts.items()) + "."]
     for host, node in nodes:
@@ -137,31 +126,23 @@ def _text_of_meters(table: pd.DataFrame, nodes: list[tuple[str, Shares]]) -> str
     return "\n".join(lines)
 
 
-def _text_of_models(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
-    """The same steps by the formula of Green Algorithms, which knows of cores that are held, not of CPU-seconds."""
+def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
+    """Water, what making the machine emitted, and the same run elsewhere."""
+    water = energy.water_l(float(rules["energy_j_central"].sum()), recipe)
+    lines = [] if water is None else [f"Water of the building, by its WUE: {water:.3g} l."]
     steps = table[table["kind"] == "step"].dropna(subset=["wall_s", "threads"])
-    core, memory = energy.watts_per_core(recipe)["central"], recipe["watts_per_gb"]["central"]
-    held = steps["threads"].astype(float) * core + steps["peak_memory_bytes"].fillna(0.0) / 1e9 * memory
-    other = float((steps["wall_s"] * held).sum()) * recipe["pue"]
-    own = float(rules.loc[rules["kind"] == "step", "energy_j_central"].sum())
-    return (
-        f"The steps by this model: {own:.0f} J; by Green Algorithms (wall time x cores held, all busy): {other:.0f} J.\n"
-        "They differ by the time in which a held core waits, and by CPU-seconds beyond the cores that a step holds."
-    )
-
-
-def _elsewhere(rules: pd.DataFrame, countries: list[str]) -> str:
-    joules = float(rules["energy_j_central"].sum())
-    lines = ["The same energy elsewhere:"]
-    for place, grams in energy.elsewhere(joules, countries):
-        lines.append(f"  {place.name:<20}{grams:>9.3f} gCO2e  ({place.g_per_kwh:g} gCO2e/kWh, {place.year})")
-    return "\n".join(lines)
-
-
-def _text_of_repayments(table: pd.DataFrame) -> str:
-    lines = ["Predictions after which a variant has repaid what it cost more than its baseline (95 %):"]
-    for row in table.itertuples():
-        number = f"{row.predictions:,.0f} ({row.low:,.0f} to {row.high:,.0f})" if row.status == "after" else row.status
-        place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"
-        lines.append(f"  {row.variant:<24}{number:<44}{place}")
+    made = embodied_g(float((steps["wall_s"] * steps["threads"].astype(float)).sum()), recipe["embodied"])
+    if made:
+        share = f"{made['central']:.3g} gCO2e ({made['low']:.3g} to {made['high']:.3g})"
+        lines.append(
+            f"The share of the steps in making the machine, by cores and time: {share}; it is not in the sums above."
+        )
+    lines.append("The same energy elsewhere:")
+    joules = {bound: float(rules[f"energy_j_{bound}"].sum()) for bound in energy.BOUNDS}
+    found = elsewhere(joules, float(rules["emissions_g"].sum()), span(table[table["kind"] == "step"]), recipe)
+    hours = found[found["kind"] == "hour"].sort_values("carbon_g")
+    for row in pd.concat([found[found["kind"].isin(["country", "region"])], hours[:1], hours[1:][-1:]]).itertuples():
+        year = f", {row.year}" if pd.notna(row.year) else ""
+        place = f"here, from {row.place}" if row.kind == "hour" else row.place
+        lines.append(f"  {place:<44}{row.carbon_g:>9.3f} gCO2e  ({row.intensity_g_per_kwh:.4g} gCO2e/kWh{year})")
     return "\n".join(lines)

@@ -1,25 +1,12 @@
 """The command `fairweight`."""
 
 import argparse
-import errno
-import fcntl
-import os
-import subprocess
 import sys
-import time
-import uuid
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fairweight.components import PACKAGE
 from fairweight.errors import InputError
-from fairweight.runlock import LOCK, RUN
-
-ROOT = PACKAGE.parent
-ELSEWHERE = ["NOR", "FRA", "DEU", "USA", "IND", "POL"]  # from clean to dirty
-
+from fairweight.starting import ROOT, Options, parsed, run_study
 
 RUN_HELP = (
     "Run a study to its report, in the current folder. A run that was killed is resumed; what is done is not redone."
@@ -33,28 +20,59 @@ def main(arguments: list[str] | None = None) -> None:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
     parser = argparse.ArgumentParser(prog="fairweight", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
-    run.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
-    run.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
-    run.epilog = "What follows `--` goes to Snakemake as it is: fairweight run study.yaml -- --dry-run"
-    run.set_defaults(function=lambda a: run_study(a.study, a.seeds, further))
+    _add_run(commands, further)
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
     _add_archives(commands)
     used = commands.add_parser("energy", help="tell what a run used: its ledger, energy, carbon and break-even")
     used.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
-    used.add_argument("--in", dest="countries", nargs="+", default=ELSEWHERE, help="countries to compare with")
-    used.set_defaults(function=lambda a: print_energy(a.study, a.countries))
+    used.add_argument(
+        "--in",
+        dest="places",
+        nargs="+",
+        help="countries and cloud regions to compare with (default: energy: elsewhere of the study file)",
+    )
+    used.set_defaults(function=lambda a: print_energy(a.study, a.places))
     when = commands.add_parser("when", help="propose the hours in which a run would emit least")
     when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
     when.add_argument("--hours", type=float, default=1.0, help="how long the run takes (1)")
     when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
-    parsed = parser.parse_args(own)
+    chosen = parser.parse_args(own)
     try:
-        parsed.function(parsed)
+        chosen.function(chosen)
     except InputError as error:
         sys.exit(f"fairweight: {error}")
+
+
+def _add_run(commands: Any, further: list[str]) -> None:
+    run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
+    run.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
+    run.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
+    run.add_argument(
+        "--carbon-budget", type=_grams, metavar="GRAMS", help="start no step that is expected to exceed so many gCO2e"
+    )
+    run.add_argument(
+        "--wait-for-green",
+        type=Path,
+        metavar="FORECAST",
+        help="wait for the greenest start of a CSV file with the columns hour and g_per_kwh",
+    )
+    run.add_argument("--hours", type=float, help="how long the run takes, to choose that start (1)")
+    run.add_argument("--no-wait", action="store_true", help="start at once, whatever the study says")
+    run.epilog = "What follows `--` goes to Snakemake as it is: fairweight run study.yaml -- --dry-run"
+    run.set_defaults(
+        function=lambda a: run_study(
+            a.study, Options(a.seeds, a.carbon_budget, a.wait_for_green, a.hours, not a.no_wait, further)
+        )
+    )
+
+
+def _grams(text: str) -> float:
+    grams = float(text)
+    if not 0 <= grams < float("inf"):
+        raise ValueError(text)
+    return grams
 
 
 def _add_init(commands: Any) -> None:
@@ -118,94 +136,6 @@ def reproduce_archive(parsed: argparse.Namespace) -> None:
     reproduce(parsed.archive, parsed.into, data=parsed.data, tolerance=parsed.tolerance, snakefile=snakefile)
 
 
-def run_study(study: Path, seeds: int | None, further: list[str]) -> None:
-    """Run a study with Snakemake, in the current folder.
-
-    A lock that the operating system takes back when the last process of a run is gone stands in for Snakemake's, which
-    a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
-    becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
-    """
-    stated = _parsed(study)
-    LOCK.parent.mkdir(exist_ok=True)
-    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    _wait_for(descriptor)
-    folder = Path("results") / str(stated.get("name")) / "ledger"
-    if not {"-n", "--dry-run", "--dryrun"} & set(further):
-        _start_sampler(folder.with_name("meter"), stated.get("energy"))
-    os.environ[RUN] = uuid.uuid4().hex
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, os.environ[RUN].encode(), 0)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    os.set_inheritable(descriptor, True)
-    # options that take several values go first, so that they do not swallow what follows
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
-    if seeds is not None:
-        command += ["--config", f"seeds={seeds}"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
-    command += ["--dask-ledger", str(folder)]
-    os.execv(sys.executable, [*command, *further])  # noqa: S606 - no shell, arguments as a list
-
-
-def _start_sampler(folder: Path, energy: Any) -> None:
-    """Start this node's one sampler where a meter can be read, and wait while it measures the idle node.
-
-    It ends by itself when this process, which becomes Snakemake, has ended.
-    """
-    command = (energy.get("meter_command") if isinstance(energy, dict) else None) or []
-    if not (isinstance(command, list) and all(isinstance(word, str) for word in command)):
-        return  # the schema tells it
-    arguments = [
-        sys.executable,
-        "-m",
-        "fairweight.sampling",
-        str(folder),
-        *(["--command", *command] if command else []),
-    ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    sampler = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    told = sampler.stdout.readline().strip() if sampler.stdout else ""
-    if told == "ready":
-        print(f"fairweight: energy is measured; the samples go to {folder}.", flush=True)
-        return
-    if sampler.wait() != 0:
-        sys.exit(1)  # it has said why
-    print(
-        f"fairweight: no energy meter can be read, energy will be modelled ({told.removeprefix('none: ')}).", flush=True
-    )
-
-
-def _parsed(study: Path) -> dict[str, Any]:
-    """The study file as it stands; what is wrong in it, but for YAML itself, is told by the schema."""
-    if not study.is_file():
-        raise InputError(f"there is no study file {study}.")
-    try:
-        found = yaml.safe_load(study.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(f"{study}{place}: this is not YAML ({error.problem}).") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{study}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")
-    return found
-
-
-def _wait_for(descriptor: int) -> None:
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-        if not told:
-            print("fairweight: waiting for a run in this folder, or for jobs of a killed one, to end ...", flush=True)
-            told = True
-        time.sleep(0.5)
-
-
 def print_reference() -> None:
     """Print the reference of all keys."""
     from fairweight.reference import reference  # noqa: PLC0415 - `run` needs none of it
@@ -213,20 +143,24 @@ def print_reference() -> None:
     print(reference(), end="")
 
 
-def print_energy(study: Path, countries: list[str]) -> None:
+def print_energy(study: Path, places: list[str] | None) -> None:
     """Account for what has run of a study, in the current folder."""
     from fairweight.accounting import account  # noqa: PLC0415 - `run` needs no pandas
+    from fairweight.intensity import check  # noqa: PLC0415
     from fairweight.schema import resolve  # noqa: PLC0415
 
-    config = resolve(_parsed(study))
-    print(account(Path("results") / config["name"], config["energy"], countries))
+    config = resolve(parsed(study))
+    recipe = config["energy"] | ({"elsewhere": places} if places else {})
+    check(recipe)
+    print(account(Path("results") / config["name"], recipe))
 
 
 def print_window(path: Path, hours: float) -> None:
     """Print the greenest start, and what it saves against the first one."""
-    from fairweight.start_window import greenest, read_forecast, windows  # noqa: PLC0415
+    from fairweight.hourly import read_hours  # noqa: PLC0415
+    from fairweight.start_window import greenest, windows  # noqa: PLC0415
 
-    forecast = read_forecast(path)
+    forecast = read_hours(path)
     first, best = windows(forecast, hours)[0], greenest(forecast, hours)
     print(f"Start at {best.start:%Y-%m-%d %H:%M} UTC: {best.g_per_kwh:.0f} gCO2e/kWh over {hours:g} h.")
     if first.g_per_kwh > 0:

@@ -65,3 +65,38 @@ def cpu_clock() -> float:
 def load_average() -> float:
     """Runnable processes of this machine over the last minute."""
     return os.getloadavg()[0]
+
+
+class Disturbance:
+    """How busy other processes keep this machine while a block runs.
+
+    Attributes:
+        other_cores: cores that were busy with other processes on average; what the clock of the kernel cannot tell (20 ms)
+            counts as 0.
+        load: runnable processes over the last minute, at the end.
+    """
+
+    RESOLUTION_S = 0.02
+
+    def __enter__(self) -> "Disturbance":
+        self.other_cores, self.load = 0.0, float("nan")
+        self._began, self._busy, self._own = time.perf_counter(), _busy_cpu_s(), cpu_clock()
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        lasted = time.perf_counter() - self._began
+        others = _busy_cpu_s() - self._busy - (cpu_clock() - self._own)
+        self.other_cores = others / lasted if others > self.RESOLUTION_S else 0.0
+        self.load = load_average()
+
+
+def _busy_cpu_s() -> float:
+    """CPU-seconds of the machine that were not idle, those that its host took away included."""
+    times = psutil.cpu_times()
+    # Linux counts the time of guests in that of users, too
+    return float(sum(times) - times.idle - sum(getattr(times, n, 0.0) for n in ("iowait", "guest", "guest_nice")))
+
+
+def machine() -> tuple[int, int]:
+    """Threads of this machine, and bytes of its memory."""
+    return os.cpu_count() or 1, int(psutil.virtual_memory().total)

@@ -117,7 +117,8 @@ def by_rule(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     """
     # the memory of the run itself is not known, and is left out
     memory = (table["peak_memory_bytes"] / 1e9 * table["wall_s"]).fillna(0.0)
-    full = table.assign(**energy.modelled(table["cpu_s"], recipe, memory), failed=table["status"] != "ok")
+    when = zip(table["started"], table["wall_s"], strict=True)
+    full = table.assign(**energy.modelled(table["cpu_s"], recipe, memory, when), failed=table["status"] != "ok")
     full["unknown"] = full["cpu_s"].isna()
     grouped = full.groupby(["kind", "rule"], sort=False)
     sums = grouped[["failed", "unknown", "cpu_s", *(f"energy_j_{b}" for b in energy.BOUNDS), "emissions_g"]].sum()

@@ -1,12 +1,14 @@
 """What the samplers of a run's nodes wrote, joined with its ledger."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from fairweight.attribution import Shares, share
 from fairweight.errors import InputError
+from fairweight.wall_meter import WallMeter, clock_offset_s, join
 
 COLUMNS = ("phase", "time", "clock", "busy_cpu_s", "energy_j")
 
@@ -31,7 +33,9 @@ def read_samples(path: Path) -> pd.DataFrame:
     return table.astype(dict.fromkeys(COLUMNS[1:], float))
 
 
-def meter(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[tuple[str, Shares]]]:
+def meter(
+    table: pd.DataFrame, folder: Path, wall: WallMeter | None = None
+) -> tuple[pd.DataFrame, list[tuple[str, Shares]]]:
     """Add `metered_j` and `energy_status` to a ledger, and tell where the energy of each node went.
 
     A step has metered energy where its node's sampler covered it. Else its energy is modelled, if its CPU-seconds are known,
@@ -40,13 +44,14 @@ def meter(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[tuple[s
     Args:
         table: a ledger (`ledger.read_ledger`).
         folder: where the samplers wrote, one file a node and run.
+        wall: a meter that kept a file of its own; it stands in where a sampler read none.
     """
     status = table["cpu_s"].isna().map({True: "not attributable", False: "modelled"})
     found = table.assign(metered_j=float("nan"), energy_status=status)
     nodes = []
     for path in sorted(folder.glob("*.meter.jsonl")):
         host = path.name.removesuffix(".meter.jsonl").split(".", 1)[1]
-        samples = read_samples(path)
+        samples = _with(read_samples(path), wall)
         run = samples[samples["phase"] == "run"]
         if len(run) < 2:
             continue
@@ -59,3 +64,36 @@ def meter(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, list[tuple[s
         found.loc[index, "energy_status"] = "measured"
         nodes.append((host, shares))
     return found, nodes
+
+
+def _with(samples: pd.DataFrame, wall: WallMeter | None) -> pd.DataFrame:
+    return join(samples, wall) if wall is not None and samples["energy_j"].isna().all() else samples
+
+
+def differing_clocks(folder: Path, wall: WallMeter) -> list[str]:
+    """A sentence for each run in which the clock of a meter in the wall is not that of the machine, or it saw nothing."""
+    told = []
+    for path in sorted(folder.glob("*.meter.jsonl")):
+        samples = read_samples(path)
+        if not samples["energy_j"].isna().all():
+            continue
+        name, first, last = path.name.split(".", 1)[0], samples["time"].min(), samples["time"].max()
+        covered = join(samples, wall)["energy_j"].notna().mean()
+        offset = clock_offset_s(samples, wall)
+        if offset is not None:
+            told.append(
+                f"Run {name}: the clock of the meter is about {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of the "
+                "machine, as the watts follow its busy cores; set it right, or shift the times of the file."
+            )
+        elif not covered:
+            told.append(
+                f"Run {name}: the meter's file has nothing of that time ({_utc(first)} to {_utc(last)}); it reaches from "
+                f"{_utc(wall.time[0])} to {_utc(wall.time[-1])}: is its time zone right?"
+            )
+        elif covered < 1:
+            told.append(f"Run {name}: the meter was silent for {1 - covered:.0%} of it; that is not attributable.")
+    return told
+
+
+def _utc(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -6,6 +6,7 @@ read any more raises OSError.
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,9 @@ from fairweight.errors import InputError
 
 POWERCAP = Path("/sys/class/powercap")
 COMMAND_TIMEOUT_S = 5.0
+# no package draws that much: a counter that has fallen by less than a wrap-around was set back, by a suspended machine, say
+MOST_W = 2000.0
+SHORTEST_S = 1.0  # the counter is renewed about every millisecond; readings that follow sooner tell little of power
 
 
 class Meter(Protocol):
@@ -29,8 +33,12 @@ class Rapl:
     after `max_energy_range_uj`. A reading must follow the last within one such range, minutes at full power.
     """
 
-    def __init__(self, root: Path = POWERCAP) -> None:
+    def __init__(self, root: Path = POWERCAP, clock: Callable[[], float] = time.monotonic) -> None:
         """Find the counters below a powercap tree; there may be none.
+
+        Args:
+            root: the tree.
+            clock: seconds, that tell how much can have been used between two readings.
 
         Raises:
             OSError: there are counters, and they may not be read (most kernels let root alone read them).
@@ -39,6 +47,7 @@ class Rapl:
         self._range = {name: int((zone / "max_energy_range_uj").read_text()) for name, zone in self._zones.items()}
         self._last = {name: self._counter(name) for name in self._zones}
         self._total = dict.fromkeys(self._zones, 0)
+        self._clock, self._read = clock, clock()
 
     @staticmethod
     def _counted(zone: Path) -> bool:
@@ -59,11 +68,18 @@ class Rapl:
 
     def read_j(self) -> dict[str, float]:
         """Energy in J of each package and DRAM since this was made."""
+        now = self._clock()
+        most_uj = MOST_W * max(now - self._read, SHORTEST_S) * 1e6
         for name in self._zones:
-            now = self._counter(name)
-            grown = now - self._last[name]
-            self._total[name] += grown if grown >= 0 else grown + self._range[name] + 1
-            self._last[name] = now
+            count = self._counter(name)
+            grown = count - self._last[name]
+            if grown < 0:
+                grown += self._range[name] + 1
+            if grown > most_uj:
+                raise OSError(f"{self._zones[name]}: the counter was set back")
+            self._total[name] += grown
+            self._last[name] = count
+        self._read = now
         return {name: total / 1e6 for name, total in self._total.items()}
 
 

@@ -10,23 +10,28 @@ from typing import Any
 
 import psutil
 
-from fairweight import energy
 from fairweight.artifacts import write_json
 from fairweight.components import PACKAGE
+from fairweight.intensity import intensity_of, with_hours
 
 NAMED = ("snakemake", "torch", "onnx", "onnxruntime", "fairlearn", "scikit-learn", "numpy", "pandas", "pyarrow", "dask")
 
 VECTOR_EXTENSIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimd", "asimddp", "sve", "i8mm")  # fmt: skip
 
 
-def write_provenance(destination: str, *, study: dict[str, Any], cells: int, seeds: int) -> None:
+def write_provenance(
+    destination: str, *, study: dict[str, Any], hours: str | Path | list[str] | None, cells: int, seeds: int
+) -> None:
     """Write the provenance of a study as JSON.
 
     Args:
         destination: the file.
         study: the resolved study file.
+        hours: its file of hourly intensities, if it has one.
         cells, seeds: size of the grid.
     """
+    charged = asdict(intensity_of(with_hours(study["energy"], hours)))
+    del charged["hours"]  # the file itself is among the results
     write_json(
         destination,
         {
@@ -46,7 +51,7 @@ def write_provenance(destination: str, *, study: dict[str, Any], cells: int, see
                 "cores": psutil.cpu_count(),
                 "memory_bytes": psutil.virtual_memory().total,
             },
-            "intensity": asdict(energy.intensity_of(study["energy"])),
+            "intensity": charged,
         },
     )
 

@@ -1,4 +1,4 @@
-"""The lock that the processes of one run share (see `cli.run_study`)."""
+"""The lock that the processes of one run share (see `starting.run_study`)."""
 
 import fcntl
 import os

@@ -40,7 +40,7 @@ class Sampler:
 
     def sample(self, phase: str) -> None:
         """Write one line; `energy_j` is None as soon as one meter is gone: the sum of the rest is not the node's."""
-        energy: dict[str, float] | None = {}
+        energy: dict[str, float] | None = {} if self.meters else None  # None: a meter elsewhere keeps its own file
         lost = None
         for meter in self.meters:
             try:
@@ -48,7 +48,7 @@ class Sampler:
                     energy |= meter.read_j()
             except OSError as error:
                 energy, lost = None, str(error)
-        if energy is None:
+        if energy is None and self.meters:
             self.meters = [_Gone()]
         self._write(
             phase=phase,
@@ -85,14 +85,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="folder to write to: `meter` of the study's results")
     parser.add_argument("--powercap", type=Path, default=None, help="another powercap tree")
     parser.add_argument("--idle-s", type=float, default=IDLE_S, help="seconds for which the idle node is measured")
+    parser.add_argument("--external", action="store_true", help="a meter keeps a file of its own; read none here")
     parser.add_argument("--command", nargs=argparse.REMAINDER, help="program that prints watts, with its arguments")
     parsed = parser.parse_args(arguments)
     parent = os.getppid()
     try:
-        meters, reasons = open_meters(parsed.command, **({"powercap": parsed.powercap} if parsed.powercap else {}))
+        meters, reasons = (
+            ([], [])
+            if parsed.external
+            else open_meters(parsed.command, **({"powercap": parsed.powercap} if parsed.powercap else {}))
+        )
     except InputError as error:
         sys.exit(f"fairweight: {error}")
-    if not meters:
+    if not meters and not parsed.external:
         print("none:", "; ".join(reasons), flush=True)
         return
     parsed.folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairweight import components, energy, swapping
+from fairweight import components, embodied, energy, intensity, swapping
 from fairweight.errors import InputError
 
 OPERATIONS = ("train", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
@@ -72,7 +72,8 @@ class Study:
         self._check_variants()
         for name, dataset in config["datasets"].items():
             _check_dataset(name, dataset)
-        energy.intensity(config["energy"]["country"])  # tells an unknown country
+        intensity.check(config["energy"])  # tells an unknown country or region, and faults in hourly intensities
+        embodied.check(config["energy"]["embodied"])
         energy.watts_per_core(config["energy"])  # tells an unknown processor
         self.cells = self._cells()
         self._check_uses()

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fairweight import energy
 from fairweight.artifacts import read_frame, read_json, write_frame
+from fairweight.statistics.ratios import paired_ratio
 from fairweight.statistics.spread import paired_changes, spread
 
 CELL = ["dataset", "augmentation", "model", "variant", "engine"]
@@ -39,7 +40,7 @@ STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 def summarize(
     *, results: str, assessments: list[str], profiles: list[str], costs: list[str], curves: list[str], checks: list[str],
-    files: list[str],
+    files: list[str], rounds: list[str],
     recipe: dict[str, Any], baselines: dict[str, str], lineages: dict[str, list[str]], destination: dict[str, str],
 ) -> None:  # fmt: skip
     """Write the tables of a study.
@@ -49,6 +50,7 @@ def summarize(
         assessments, profiles, costs, curves, checks: files below it; checks are the reports of export and quantize and
             the descriptions of pruned models.
         files: what was checked of every file in every engine.
+        rounds: the repeated measurements of the profiles.
         recipe: `energy` of the study file.
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
@@ -65,6 +67,7 @@ def summarize(
         "checks": check_table(checks, results),
         "files": file_table(files, results),
         "layers": layer_table(files, results),
+        "ratios": ratio_table(_gathered(rounds, results), baselines),
     }
     tables["measures"] = measures(tables, recipe, lineages)
     tables["changes"] = paired_changes(tables["measures"], baselines, MEASURE)
@@ -79,7 +82,7 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
     if parts[0] == "data":
         return {"dataset": parts[1]}
     if parts[0] == "profile":
-        engine = Path(path).name.removesuffix(".parquet").removesuffix(".profile.cost.json")
+        engine = Path(path).name.removesuffix(".parquet").removesuffix(".rounds").removesuffix(".profile.cost.json")
         return {"dataset": parts[1], "model": parts[2], "engine": engine}
     if parts[0] == "compared":
         return dict(zip(("dataset", "augmentation", "model", "engine"), parts[1:], strict=True))
@@ -149,7 +152,59 @@ def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.Dat
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
     held = table["peak_memory_bytes"] / 1e9 * table["wall_s"]
-    return table.assign(**energy.modelled(table["cpu_s"], recipe, held))
+    when = zip(table["started"], table["wall_s"], strict=True)
+    return table.assign(**energy.modelled(table["cpu_s"], recipe, held, when))
+
+
+RATIO = [
+    *CELL,
+    "baseline",
+    "batch_size",
+    "ratio",
+    "low",
+    "high",
+    "seeds",
+    "rounds",
+    "not_clean",
+    "least_cpu_s",
+    "other_cores",
+]
+
+
+def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame:
+    """CPU-seconds, and so modelled energy, of a prediction against the baseline's: a ratio with its interval, one row a cell.
+
+    `not_clean` are the rounds of either that were disturbed, or short of the CPU-seconds that were asked for; `other_cores`
+    is how many cores other processes kept busy in the worst round; `least_cpu_s` is the shortest measurement.
+
+    Args:
+        rounds: columns of `profiling.ROUND` with those of CELL; empty where nothing ships.
+        baselines: variant -> the variant that it is compared with.
+    """
+    rows = []
+    keys = ["dataset", "augmentation", "model", "engine", "batch_size"]
+    for key, of in rounds.groupby(keys, sort=False) if len(rounds) else []:
+        by_variant = {variant: one.set_index(["round", "seed"]).sort_index() for variant, one in of.groupby("variant")}
+        for variant, mine in by_variant.items():
+            if baselines[variant] == variant or baselines[variant] not in by_variant:
+                continue
+            theirs = by_variant[baselines[variant]].loc[mine.index]
+            values = [table["cpu_s_per_1000"].unstack("seed").to_numpy() for table in (mine, theirs)]
+            both = pd.concat([mine, theirs])
+            rows.append(
+                {
+                    **dict(zip(keys, key, strict=True)),
+                    "variant": variant,
+                    "baseline": baselines[variant],
+                    **paired_ratio(*values),
+                    "seeds": values[0].shape[1],
+                    "rounds": values[0].shape[0],
+                    "not_clean": int((mine["status"].ne("measured") | theirs["status"].ne("measured")).sum()),
+                    "least_cpu_s": both["cpu_s"].min(),
+                    "other_cores": both["other_cores"].max(),
+                }
+            )
+    return pd.DataFrame(rows, columns=RATIO)
 
 
 def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: dict[str, list[str]]) -> pd.DataFrame:

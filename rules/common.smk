@@ -8,7 +8,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir)
 
 from fairweight import components, swapping
 from fairweight.code_version import ROOT, code_version
+from fairweight.energy import MODEL
 from fairweight.errors import InputError
+from fairweight.intensity import HOURLY
 from fairweight.schema import resolve
 from fairweight.study import FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
 
@@ -138,6 +140,17 @@ def baseline(pattern):
 def parent(pattern):
     """The same file of the parent variant."""
     return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
+
+
+def by_hour():
+    """The file of hourly intensities, if this study is charged by them."""
+    stated = any(config["energy"][key] is not None for key in HOURLY)
+    return "<results>/summary/intensity.csv" if stated else []
+
+
+def power():
+    """What energy and emissions follow from; the meters, the budget and the start change no result."""
+    return part(config["energy"], *MODEL)
 
 
 # ---- files of the whole study

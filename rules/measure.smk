@@ -130,6 +130,7 @@ rule profile:
         table="<results>/data/{dataset}/table.parquet",
     output:
         profile="<results>/profile/{dataset}/{model}/{engine}.parquet",
+        repetitions="<results>/profile/{dataset}/{model}/{engine}.rounds.parquet",
         cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
     log:
         "<logs>/profile/{dataset}/{model}/{engine}.log",

@@ -4,7 +4,10 @@
 rule paper:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:10] + rules.decide.output[:4],
+        tables=rules.summarize.output[:11]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:
@@ -59,7 +62,10 @@ rule cards:
     input:
         files=first_files(),
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:10] + rules.decide.output[:4],
+        tables=rules.summarize.output[:11]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:

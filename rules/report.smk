@@ -8,12 +8,16 @@ rule summarize:
     input:
         assessments=lambda w: of_cells("assessment.parquet"),
         profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
+        rounds=lambda w: collect(
+            "<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.rounds.parquet", p=STUDY.profiles
+        ),
         costs=lambda w: costs(),
         curves=lambda w: of_made("curve.parquet", *FLOAT),
         checks=lambda w: of_made("export.json", *FLOAT)
         + of_made("quantize.json", "quantize")
         + of_made("encode.json", "encode")
         + of_made("model.json", "prune", "factorize", "distill", "encode"),
+        hours=lambda w: by_hour(),
         files=lambda w: [f for f in of_cells("checks.json") if Path(f).parts[-3] not in STUDY.made_by("given")],
     output:
         assessments="<results>/summary/assessments.parquet",
@@ -23,6 +27,7 @@ rule summarize:
         checks="<results>/summary/checks.parquet",
         files="<results>/summary/files.parquet",
         layers="<results>/summary/layers.parquet",
+        ratios="<results>/summary/ratios.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         variants="<results>/summary/variants.parquet",
@@ -30,7 +35,7 @@ rule summarize:
     log:
         "<logs>/summarize.log",
     params:
-        recipe=lambda w: config["energy"],
+        recipe=lambda w: power(),
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("summarize", files=["config/processors.json"]),
@@ -109,6 +114,7 @@ rule power:
 rule provenance:
     input:
         "<results>/summary/variants.parquet",
+        hours=lambda w: by_hour(),
     output:
         provenance="<results>/summary/provenance.json",
         cost="<results>/summary/provenance.cost.json",
@@ -128,7 +134,10 @@ rule provenance:
 rule notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:10] + rules.decide.output[:4],
+        tables=rules.summarize.output[:11]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:

@@ -7,6 +7,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         about=snakemake.params.about,
         table=snakemake.input.table,
         destination=snakemake.output.profile,
+        repetitions=snakemake.output.repetitions,
         engine=snakemake.wildcards.engine,
         batch_sizes=snakemake.params.recipe["batch_sizes"],
         rounds=snakemake.params.recipe["rounds"],

@@ -5,6 +5,7 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
     write_provenance(
         snakemake.output.provenance,
         study=snakemake.params.study,
+        hours=snakemake.input.hours,
         cells=snakemake.params.cells,
         seeds=snakemake.params.seeds,
     )

@@ -69,6 +69,13 @@ class ExecutorSettings(ExecutorSettingsBase):
             "lost ones too: when, where, exit code, CPU-seconds, peak memory.",
         },
     )
+    gate: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "Class, as module:Class, that is asked before each job starts: before(rule, rules under way) may return "
+            "a sentence, which is told, and no further job starts; after(entry) gets each line of the ledger.",
+        },
+    )
     worker_timeout: Optional[int] = field(
         default=None,
         metadata={

@@ -1,6 +1,7 @@
 """Snakemake's side: jobs become tasks of a Dask cluster, and their ends become Snakemake's."""
 
 import collections
+import importlib
 import itertools
 import os
 import queue
@@ -42,6 +43,17 @@ def _misfit(job: Any, lacking: str) -> str:
     return f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}."
 
 
+def _loaded(gate: str | None) -> Any:
+    """An instance of the class that the setting `gate` names."""
+    if gate is None:
+        return None
+    module, _, name = gate.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise WorkflowError(f"dask: gate {gate!r} cannot be loaded, it takes module:Class ({error}).") from None
+
+
 @dataclass
 class Attempt:
     """One attempt at a job, from its submission to its end."""
@@ -68,6 +80,7 @@ class Executor(RealExecutor):
 
         self.session = uuid.uuid4().hex[:12]
         self.ledger = Ledger(self.executor_settings.ledger, self.session)
+        self.gate = _loaded(self.executor_settings.gate)
         self.scripts = warm.ScriptFactory(self.workflow)
         self.cluster = Cluster(self.executor_settings, self.session, self.workflow.resource_settings.cores)
         self.counts: collections.Counter[str] = collections.Counter()
@@ -131,6 +144,7 @@ class Executor(RealExecutor):
             _, _, job = self.pending.get()
             if self.closing.is_set():
                 return
+            self._ask_gate(job)
             if self._give_back(job):
                 self.window.release()
                 continue
@@ -142,6 +156,16 @@ class Executor(RealExecutor):
                 self.window.release()
                 message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
                 self.report_job_error(SubmittedJobInfo(job), msg=message)
+
+    def _ask_gate(self, job: Any) -> None:
+        """End the run as a SIGTERM does, with what runs brought to its end, if the gate has something against this job."""
+        if self.gate is None or self.workflow.scheduler._user_kill:
+            return
+        with self.lock:
+            under_way = [attempt.info.job.name for attempt in self.attempts.values()]
+        if told := self.gate.before(job.name, under_way):
+            self.logger.error(told)
+            self.workflow.scheduler.exit_gracefully()
 
     def _give_back(self, job: Any) -> bool:
         """Whether Snakemake wants no more jobs to begin (SIGTERM, or a failure without --keep-going); it then has it back.
@@ -309,34 +333,35 @@ class Executor(RealExecutor):
     ) -> None:  # fmt: skip
         job = attempt.info.job
         started = usage.started if usage else (claim or {}).get("started")
-        self.ledger.append(
-            {
-                "session": self.session,
-                "rule": job.name,
-                "jobid": job.jobid,
-                "wildcards": {} if job.is_group() else dict(job.wildcards),
-                "output": [] if job.is_group() else [str(file) for file in job.output],
-                "attempt": job.attempt,
-                "status": status,
-                "path": "cold" if attempt.cold else "warm",
-                "cold_because": attempt.cold or None,
-                "submitted": round(attempt.submitted, 3),
-                "started": None if started is None else round(started, 3),
-                "ended": round(usage.started + usage.wall_s, 3) if usage else None,
-                "exit_code": usage.exit_code if usage else None,
-                "wall_s": round(usage.wall_s, 4) if usage else None,
-                "cpu_s": usage.cpu_s if usage else None,
-                "cpu_user_s": usage.cpu_user_s if usage else None,
-                "cpu_system_s": usage.cpu_system_s if usage else None,
-                "launch_cpu_s": usage.launch_cpu_s if usage else None,
-                "read_bytes": usage.read_bytes if usage else None,
-                "written_bytes": usage.written_bytes if usage else None,
-                "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
-                "threads": job.threads,
-                "host": outcome.host if outcome else (claim or {}).get("host"),
-                "worker": outcome.worker if outcome else (claim or {}).get("worker"),
-            }
-        )
+        entry = {
+            "session": self.session,
+            "rule": job.name,
+            "jobid": job.jobid,
+            "wildcards": {} if job.is_group() else dict(job.wildcards),
+            "output": [] if job.is_group() else [str(file) for file in job.output],
+            "attempt": job.attempt,
+            "status": status,
+            "path": "cold" if attempt.cold else "warm",
+            "cold_because": attempt.cold or None,
+            "submitted": round(attempt.submitted, 3),
+            "started": None if started is None else round(started, 3),
+            "ended": round(usage.started + usage.wall_s, 3) if usage else None,
+            "exit_code": usage.exit_code if usage else None,
+            "wall_s": round(usage.wall_s, 4) if usage else None,
+            "cpu_s": usage.cpu_s if usage else None,
+            "cpu_user_s": usage.cpu_user_s if usage else None,
+            "cpu_system_s": usage.cpu_system_s if usage else None,
+            "launch_cpu_s": usage.launch_cpu_s if usage else None,
+            "read_bytes": usage.read_bytes if usage else None,
+            "written_bytes": usage.written_bytes if usage else None,
+            "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
+            "threads": job.threads,
+            "host": outcome.host if outcome else (claim or {}).get("host"),
+            "worker": outcome.worker if outcome else (claim or {}).get("worker"),
+        }
+        self.ledger.append(entry)
+        if self.gate is not None:
+            self.gate.after(entry)
 
     # ---- the watch, and the end
 

@@ -100,7 +100,11 @@ def rerun(folder: Path, place: Path, data: Path, snakefile: Path | None) -> Path
 
 
 def _found_in(study: dict[str, Any], data: Path) -> None:
-    """Make the paths of local sources absolute."""
+    """Make the paths of local sources absolute, and that of hourly carbon intensities."""
+    if hourly := study.get("energy", {}).get("hourly"):
+        if not (data / hourly).is_file():
+            raise InputError(f"energy: hourly: there is no file {data / hourly}; name its folder with --data.")
+        study["energy"]["hourly"] = str(data / hourly)
     for name, dataset in study["datasets"].items():
         for file, stated in dataset["files"].items():
             paths = [local_path(s.removeprefix("file:")) for s in stated["sources"] if s.startswith("file:")]

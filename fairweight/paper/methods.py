@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.deciding import FAMILY, name_of
+from fairweight.energy import watts_per_core
 from fairweight.footprint import of_study
 from fairweight.paper import latex
 from fairweight.paper.latex import escape, figure_text
@@ -104,12 +105,12 @@ def _statistics(results: Results) -> str:
 
 def _energy(results: Results) -> str:
     f, energy, intensity = of_study(results.costs), results.study["energy"], results.provenance["intensity"]
-    watts = energy["watts_per_core"]
+    watts, year = watts_per_core(energy), intensity["year"] or "no year told"
     return (
         rf"The {count(f.jobs, 'step')} of the study used {figure_text(f.cpu_s, 0)} CPU-seconds (measured, successful attempts). "
-        rf"Energy is modelled, not metered: CPU-seconds times {watts['central']:g}\,W for a busy core ({watts['low']:g} to {watts['high']:g}) "
+        rf"Energy is modelled, not metered: CPU-seconds times {watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}) "
         rf"times a PUE of {energy['pue']:g}, {latex.modelled(f.energy_j, 1e-3)}\,kJ ({latex.modelled(f.energy_j_low, 1e-3)} to "
-        rf"{latex.modelled(f.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:g}\,gCO\textsubscript{{2}}e/kWh ({escape(intensity['name'])}, {intensity['year']}, "
+        rf"{latex.modelled(f.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:.4g}\,gCO\textsubscript{{2}}e/kWh ({escape(intensity['name'])}, {year}, "
         rf"{escape(intensity['source'])}) that is {latex.modelled(f.emissions_g)}\,gCO\textsubscript{{2}}e. Embodied carbon is not in it."
     )
 

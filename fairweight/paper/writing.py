@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fairweight.artifacts import write_csv, write_text
+from fairweight.paper import carbon
 from fairweight.paper.figures import figures, save
 from fairweight.paper.latex import escape
 from fairweight.paper.methods import findings, methods
@@ -26,7 +27,8 @@ def write_paper(results: str, folder: str) -> None:
     write_text(place / "methods.tex", methods(study))
     write_text(place / "findings.tex", findings(study))
     shown = []
-    for exhibit in tables(study):
+    energies = [carbon.variants(study, dataset) for dataset in study.datasets if study.ships(dataset)]
+    for exhibit in [*tables(study), *energies, carbon.estimators(study)]:
         write_text(place / "tables" / f"{exhibit.name}.tex", exhibit.text)
         write_csv(place / "tables" / f"{exhibit.name}.csv", exhibit.frame)
         shown.append(_table(exhibit))
@@ -36,7 +38,9 @@ def write_paper(results: str, folder: str) -> None:
             save(figure, place / "figures" / f"{dataset}-{name}")
             drawn.append((f"{dataset}-{name}", caption))
         shown += [_figures(drawn)] if drawn else []
-    write_text(place / "exhibits.tex", "\n".join(shown))
+    name, figure, caption = carbon.energy_by_rule(study)
+    save(figure, place / "figures" / name)
+    write_text(place / "exhibits.tex", "\n".join([*shown, _figures([(name, caption)])]))
 
 
 def _table(exhibit: Exhibit) -> str:

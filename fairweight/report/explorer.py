@@ -3,6 +3,7 @@
 import json
 import math
 from html import escape
+from importlib.metadata import version
 from typing import Any
 
 import altair as alt
@@ -10,9 +11,11 @@ import pandas as pd
 import vl_convert
 from IPython.display import HTML
 
+from fairweight.artifacts import atomic
+from fairweight.fetching import cache_folder
 from fairweight.report.page import missing, with_spread
 from fairweight.report.palette import COLOURS
-from fairweight.report.results import Results, where
+from fairweight.report.results import Results, by_cell, where
 from fairweight.study import OPERATIONS
 from fairweight.summaries import CELL
 
@@ -78,8 +81,13 @@ def explorer(results: Results) -> HTML | None:
 
 
 def _scripts() -> str:
-    bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
-    return bundle
+    """Vega in one script; to bundle it takes two seconds, so that it is kept for this version of the package."""
+    kept = cache_folder(None) / "scripts" / f"vega-{version('vl-convert-python')}.js"
+    if not kept.exists():
+        bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
+        with atomic(kept) as temporary:
+            temporary.write_text(bundle, encoding="utf-8")
+    return kept.read_text(encoding="utf-8")
 
 
 def _points(results: Results) -> tuple[list[str], pd.DataFrame]:
@@ -96,10 +104,11 @@ def _points(results: Results) -> tuple[list[str], pd.DataFrame]:
             about = attribute if isinstance(attribute, str) else "" if pd.isna(size) else str(size)
             name = f"{words.format(about)}{f', {unit}' if unit else ''}"
             names.append(name)
+            entries = by_cell(of)
             for row in rows:
-                same = where(of, {key: row[key] for key in CELL})
-                if len(same) and not missing(same.iloc[0]["mean"]):
-                    row.update(_values(name, same.iloc[0], scale, digits))
+                entry = entries.get(tuple(row[key] for key in CELL))
+                if entry and not missing(entry["mean"]):
+                    row.update(_values(name, entry, scale, digits))
     for row in rows:
         row.update(_about(results, row))
     return names, pd.DataFrame(rows)

@@ -143,21 +143,3 @@ def plain_log_scale(axis: Axes) -> None:
     axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
     axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-
-
-def costs(results: Results) -> HTML:
-    """Energy of each kind of step, a bar a dataset."""
-    table = results.costs.pivot_table(
-        index="rule", columns="dataset", values="energy_j_central", aggfunc="sum", sort=False
-    )
-    table = table.fillna(0).loc[lambda t: t.sum(axis=1).sort_values().index] / 1000
-    figure = Figure(figsize=(7.5, 0.6 + 0.28 * len(table)), layout="constrained")
-    axis = figure.subplots()
-    left = np.zeros(len(table))
-    for i, dataset in enumerate(table.columns):
-        axis.barh(table.index, table[dataset], left=left, color=COLOURS[i % len(COLOURS)], label=results.title(dataset))
-        left += table[dataset].to_numpy()
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel("energy, kJ (modelled from CPU-seconds, central value)")
-    axis.legend(frameon=False, loc="lower right")
-    return picture(figure, "Where the energy of the study went, by kind of step.", "Bars of energy by kind of step.")

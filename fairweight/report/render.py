@@ -10,6 +10,7 @@ import papermill
 from nbconvert import HTMLExporter
 
 from fairweight.artifacts import atomic, read_json
+from fairweight.report.notebook_engine import NAME
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,7 +29,9 @@ def execute(notebook: str, *, results: str, executed: str) -> None:
             notebook,
             output,
             parameters={"results": str(Path(results).absolute())},
+            engine_name=NAME,
             kernel_name="python3",
+            language="python",
             progress_bar=False,
         )
         run = nbformat.read(output, as_version=4)

@@ -5,22 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fairweight.artifacts import read_frame, read_json
 from fairweight.study import OPERATIONS
+from fairweight.summaries import CELL
 
 TABLES = (
     *("assessments", "checks", "comparisons", "costs", "criteria", "curves", "decisions", "files", "layers"),
     *("power", "profiles", "slices", "variants"),
+    *("break_even", "estimators", "life_cycle", "ratios", "rules", "sci", "what_if"),
 )
 
 
 def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Rows that have these values in these columns."""
-    for key, value in values.items():
-        table = table[table[key] == value]
-    return table
+    kept = np.ones(len(table), bool)
+    for key, value in values.items():  # one take at the end: taking rows of many columns costs more than comparing
+        kept &= (table[key] == value).to_numpy(bool, na_value=False)
+    return table[kept]
+
+
+def by_cell(table: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The first row of each cell, by the values of CELL: many are looked up, and a mask for each would take seconds."""
+    return {tuple(row[key] for key in CELL): row for row in reversed(table.to_dict("records"))}  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,13 @@ class Results:
     profiles: pd.DataFrame
     slices: pd.DataFrame
     variants: pd.DataFrame
+    break_even: pd.DataFrame
+    estimators: pd.DataFrame
+    life_cycle: pd.DataFrame
+    ratios: pd.DataFrame
+    rules: pd.DataFrame
+    sci: pd.DataFrame
+    what_if: pd.DataFrame
     cards: list[dict[str, Any]]
     provenance: dict[str, Any]
 

@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 from fairweight.energy import watts_per_core
 from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
-from fairweight.report.results import Results, where
+from fairweight.report.results import Results, by_cell
 from fairweight.summaries import CELL
 
 
@@ -85,6 +85,7 @@ def _variant_table(
 ) -> HTML:
     cells = results.ordered(results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates())
     several = {key: cells[key].nunique() > 1 for key in ("model", "augmentation", "engine")}
+    looked_up = [(by_cell(entries), digits, scale) for _, entries, digits, scale in columns]
     rows: list[list[str]] = []
     breaks: set[int] = set()
     previous: Any = None
@@ -94,17 +95,15 @@ def _variant_table(
             breaks.add(len(rows))
         previous = block
         row = [cell["variant"], *(str(cell[key]) for key, shown in several.items() if shown)]
-        for _, table_rows, digits, scale in columns:
-            row.append(_value(where(table_rows, cell[CELL]), digits, scale))
+        row += [_value(entries.get(tuple(cell[CELL])), digits, scale) for entries, digits, scale in looked_up]
         rows.append(row)
     shown = [key.capitalize() for key, several_values in several.items() if several_values]
     return table(["Variant", *shown, *(c[0] for c in columns)], rows, note, text_columns=1 + len(shown), breaks=breaks)
 
 
-def _value(found: pd.DataFrame, digits: int, scale: float) -> str:
-    if found.empty:
+def _value(entry: dict[str, Any] | None, digits: int, scale: float) -> str:
+    if entry is None:
         return DASH
-    entry = found.iloc[0]
     text = with_spread(entry["mean"], entry["sd"], digits, scale)
     if missing(entry["change_mean"]) or text == NOT_ESTIMABLE:
         return text
@@ -195,24 +194,19 @@ def costs(results: Results) -> HTML:
         "CPU-seconds",
         "Wall-seconds",
         "Peak memory, MB",
-        "Energy, kJ (low\N{EN DASH}high)",
-        "Emissions, gCO2e",
     ]
     caption = (
-        "What the successful attempt of each step used, measured by the step itself; energy and emissions are modelled "
-        "from the CPU-seconds and the memory held. Snakemake's own work, summaries and this report are not in it."
+        "Time and memory that the successful attempt of each step used, measured by the step itself. Snakemake's own work, "
+        "summaries and this report are not in it."
     )
     return table(header, rows, caption, breaks={len(rows) - 1})
 
 
 def _cost_cells(steps: pd.DataFrame) -> list[str]:
-    energies = {b: number(steps[f"energy_j_{b}"].sum(), 2, 1e-3) for b in ("low", "central", "high")}
     return [
         number(steps["cpu_s"].sum(), 1),
         number(steps["wall_s"].sum(), 1),
         number(steps["peak_memory_bytes"].max(), 0, 1e-6),
-        f"{energies['central']} ({energies['low']}\N{EN DASH}{energies['high']})",
-        number(steps["emissions_g"].sum(), 3),
     ]
 
 

@@ -9,7 +9,9 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 
-def break_even(extra: NDArray[Any], saved: NDArray[Any]) -> dict[str, Any]:
+def break_even(
+    extra: NDArray[Any], saved: NDArray[Any], besides: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> dict[str, Any]:
     """Uses after which what each of them saves has repaid what making cost more.
 
     Both means get a t interval at 1 - (1 - 0.95) / 2, so that the two hold together with at least 95 % (Bonferroni)
@@ -18,6 +20,7 @@ def break_even(extra: NDArray[Any], saved: NDArray[Any]) -> dict[str, Any]:
     Args:
         extra: what making cost more, one value a seed, shape (n,).
         saved: what one use saves, in the same unit, shape (m,).
+        besides: what else it cost more, once: lowest, central and highest value; negative where it cost less.
 
     Returns:
         `status`: `at once` (making cost no more and use does not cost more), `after` (uses, low, high), `undecided` (the
@@ -28,6 +31,7 @@ def break_even(extra: NDArray[Any], saved: NDArray[Any]) -> dict[str, Any]:
     if len(extra) < 2 or len(saved) < 2:
         return {"status": "not estimable", **missing}
     (extra_low, extra_high), (saved_low, saved_high) = _interval(extra), _interval(saved)
+    extra_low, extra_high = extra_low + besides[0], extra_high + besides[2]
     if extra_high <= 0 and saved_low >= 0:
         return {"status": "at once", "uses": 0.0, "low": 0.0, "high": 0.0}
     if saved_high <= 0:
@@ -35,7 +39,7 @@ def break_even(extra: NDArray[Any], saved: NDArray[Any]) -> dict[str, Any]:
     low = max(0.0, extra_low) / saved_high
     if saved_low <= 0:
         return {"status": "undecided", **missing, "low": low}
-    uses = max(0.0, float(np.mean(extra))) / float(np.mean(saved))
+    uses = max(0.0, float(np.mean(extra)) + besides[1]) / float(np.mean(saved))
     return {"status": "after", "uses": uses, "low": low, "high": max(0.0, extra_high) / saved_low}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from fairweight.artifacts import checksum, write_frame, write_json
 from fairweight.code_version import ROOT
-from fairweight.crate import packing
+from fairweight.crate import packing, rerunning
 from fairweight.crate.differences import compare, told, verdict
 from fairweight.crate.layout import MANIFEST, kept, result_files, workflow_files
 from fairweight.crate.unpacking import check, unpack
@@ -79,6 +79,15 @@ def test_mistakes_are_told(tmp_path, folder):
         archive.writestr("x", "")
     with pytest.raises(InputError, match="is no archive of a study"):
         unpack(tmp_path / "d.zip", tmp_path / "new")
+
+
+def test_hourly_intensities_are_looked_for_where_the_data_are(tmp_path):
+    (tmp_path / "hours.csv").write_text("hour,g_per_kwh\n")
+    study = {"datasets": {}, "energy": {"hourly": "hours.csv"}}
+    rerunning._found_in(study, tmp_path)
+    assert study["energy"]["hourly"] == str(tmp_path / "hours.csv")
+    with pytest.raises(InputError, match=r"energy: hourly: there is no file .*gone.csv; name its folder with --data"):
+        rerunning._found_in({"datasets": {}, "energy": {"hourly": "gone.csv"}}, tmp_path)
 
 
 def test_equal_content_makes_equal_bytes(tmp_path):

@@ -77,7 +77,7 @@ def test_figures_are_one_column_wide_and_their_text_is_text(made):
         pdf = figure.with_suffix(".pdf").read_bytes()
         assert b"/FontFile2" in pdf and b"/Type3" not in pdf and b"/Subtype /Image" not in pdf
     names = {figure.name for figure in (made.folder / RESULTS / "paper/figures").glob("*.pdf")}
-    assert names == {"adult-trade-off.pdf", "adult-who-pays.pdf"}
+    assert names == {"adult-trade-off.pdf", "adult-who-pays.pdf", "energy-by-rule.pdf"}
 
 
 @pytest.mark.skipif(not LATEX, reason="latexmk is not installed")
@@ -99,7 +99,14 @@ def test_changing_the_study_changes_the_article(made):
 def test_snakemakes_own_report_has_the_page_figures_and_tables(made):
     made.snakemake("study.yaml", "--report", "report.zip", "--", "all", "paper")
     names = {Path(name).name for name in zipfile.ZipFile(made.folder / "report.zip").namelist()}
-    assert {"report.html", "adult-trade-off.svg", "adult-variants.csv", "costs.csv"} <= names
+    assert {
+        "report.html",
+        "adult-trade-off.svg",
+        "adult-variants.csv",
+        "costs.csv",
+        "energy-by-rule.svg",
+        "adult-energy.csv",
+    } <= names
     page = zipfile.ZipFile(made.folder / "report.zip").read("report/report.html").decode()
     assert "of the study tiny" in page and "Figures" in page and "Tables" in page
 

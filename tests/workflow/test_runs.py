@@ -103,7 +103,7 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
     jobs = scratch.jobs("study.yaml", "--config", "seeds=3")
     assert jobs == {
         "split": 1, "augment": 2, "train": 2, "prune": 1, "export": 3, "quantize": 1, "predict": 4, "assess": 4,
-        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "decide": 1, "power": 1, "provenance": 1, "notebook": 7, "report": 1,
+        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "what_if": 1, "decide": 1, "life_cycle": 1, "power": 1, "provenance": 1, "notebook": 7, "report": 1,
     }  # fmt: skip
 
 
@@ -124,7 +124,16 @@ def test_changing_one_recipe_reruns_its_own_jobs_and_what_follows(scratch):
 
 def test_words_about_the_data_make_a_new_card_and_no_new_data(scratch):
     jobs = scratch.jobs(scratch.study(datasets__adult__title="Another title", cache="elsewhere"))
-    assert jobs == {"card": 1, "summarize": 1, "decide": 1, "provenance": 1, "notebook": 7, "report": 1}
+    assert jobs == {
+        "card": 1,
+        "summarize": 1,
+        "decide": 1,
+        "what_if": 1,
+        "life_cycle": 1,
+        "provenance": 1,
+        "notebook": 7,
+        "report": 1,
+    }
 
 
 def test_a_killed_run_resumes_to_the_same_tables(finished, tmp_path):

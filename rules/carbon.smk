@@ -1,0 +1,68 @@
+# Carbon: hourly intensities where the study has them, the lives of variants, and the same run in other places and hours.
+
+
+rule intensity:
+    input:
+        # what was fetched when all steps are done knows the hours in which they ran
+        lambda w: costs() if config["energy"]["electricity_maps"] else [],
+        hours=lambda w: [file for file in [config["energy"]["hourly"]] if file and Path(file).is_file()],
+    output:
+        hours="<results>/summary/intensity.csv",
+        cost="<results>/summary/intensity.cost.json",
+    log:
+        "<logs>/intensity.log",
+    params:
+        recipe=lambda w: part(config["energy"], *HOURLY),
+        code=code("intensity"),
+    message:
+        "Gather the carbon intensity of every hour"
+    script:
+        "../scripts/intensity.py"
+
+
+rule what_if:
+    input:
+        costs="<results>/summary/costs.parquet",
+        profiles="<results>/summary/profiles.parquet",
+        hours=lambda w: by_hour(),
+    output:
+        what_if="<results>/summary/what_if.parquet",
+        sci="<results>/summary/sci.parquet",
+        cost="<results>/summary/what_if.cost.json",
+    log:
+        "<logs>/what_if.log",
+    params:
+        recipe=lambda w: power() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
+        code=code("what_if", files=["config/processors.json"]),
+    message:
+        "Imagine {STUDY.name} in other places and hours"
+    script:
+        "../scripts/what_if.py"
+
+
+rule life_cycle:
+    input:
+        profiles="<results>/summary/profiles.parquet",
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+        hours=lambda w: by_hour(),
+        # not read; the ledger, which no rule declares, is more complete after them
+        decisions="<results>/summary/decisions.parquet",
+    output:
+        rules="<results>/summary/rules.parquet",
+        life_cycle="<results>/summary/life_cycle.parquet",
+        break_even="<results>/summary/break_even.parquet",
+        estimators="<results>/summary/estimators.parquet",
+        cost="<results>/summary/life_cycle.cost.json",
+    log:
+        "<logs>/life_cycle.log",
+    params:
+        recipe=lambda w: power() | part(config["energy"], "meter_csv"),
+        factors=lambda w: config["life_cycle"],
+        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("life_cycle", files=["config/processors.json"]),
+    message:
+        "Tell what the variants of {STUDY.name} cost over their lives"
+    script:
+        "../scripts/life_cycle.py"

@@ -1,0 +1,43 @@
+"""The engine that runs notebooks in the step's own process: what cells show, and how they fail."""
+
+import sys
+
+import nbformat
+import papermill
+import pytest
+from nbformat import v4
+
+from fairweight.report.render import execute
+
+
+def written(folder, *cells):
+    notebook = v4.new_notebook(
+        cells=[v4.new_code_cell("results = 'nowhere'", metadata={"tags": ["parameters"]})]
+        + [v4.new_code_cell(cell) for cell in cells]
+    )
+    nbformat.write(notebook, folder / "given.ipynb")
+    return str(folder / "given.ipynb")
+
+
+def test_cells_see_the_parameters_and_what_they_show_is_kept(tmp_path):
+    main = sys.modules["__main__"]
+    given = written(
+        tmp_path,
+        "from IPython.display import HTML, display",
+        "print(results)\ndisplay(HTML('<b>1</b>'))\nHTML('<i>2</i>')",
+    )
+    execute(given, results="/somewhere", executed=str(tmp_path / "executed.ipynb"))
+    cells = nbformat.read(tmp_path / "executed.ipynb", 4).cells
+    printed, *rich = cells[-1].outputs
+    assert printed.text == "/somewhere\n" and cells[-1].execution_count == len(cells)
+    assert [output["data"]["text/html"] for output in rich] == ["<b>1</b>", "<i>2</i>"]
+    assert sys.modules["__main__"] is main
+    execute(written(tmp_path, "assert 'HTML' not in globals()"), results="x", executed=str(tmp_path / "again.ipynb"))
+
+
+@pytest.mark.parametrize("cell", ["1 / 0", "def broken(:"])
+def test_a_cell_that_fails_ends_the_step_and_is_told(tmp_path, cell):
+    name = "ZeroDivisionError" if cell == "1 / 0" else "SyntaxError"
+    with pytest.raises(papermill.PapermillExecutionError, match=name):
+        execute(written(tmp_path, cell), results="x", executed=str(tmp_path / "executed.ipynb"))
+    assert not (tmp_path / "executed.ipynb").exists()
