@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from fairweight import components
 from fairweight.artifacts import read_augmented, read_split, read_table, write_rows
 from fairweight.errors import InputError
+from fairweight.first_weights import Start
 from fairweight.models import Model, narrowed
 from fairweight.randomness import integer
-from fairweight.starts import Start
 from fairweight.table import Signature, Table
 from fairweight.tokenizing import cut
 

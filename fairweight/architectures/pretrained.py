@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fairweight.checkpoints import take
 from fairweight.errors import InputError
 from fairweight.feeding import PADDING
-from fairweight.starts import Start
+from fairweight.first_weights import Start
 from fairweight.tokenizing import subwords
 
 NEEDS = {"text": ["transformers", "tokenizers"]}  # extra of pyproject.toml -> packages

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.feeding import PADDING
-from fairweight.starts import Start
+from fairweight.first_weights import Start
 from fairweight.tokenizing import fit_terms
 
 FORMS = ("text",)  # rows that it takes
