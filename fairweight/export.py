@@ -9,7 +9,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from fairweight import components
+from fairweight import running
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.models import Model
@@ -52,7 +52,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
-        run = components.load("engines", "onnxruntime")(temporary, threads=1)
+        run = running.load("onnxruntime", temporary, threads=1, place=destination)
         with torch.no_grad():
             expected = shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
         difference = float(np.abs(run(feeds) - expected).max())

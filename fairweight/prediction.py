@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components
+from fairweight import components, running
 from fairweight.adjusting import decisions
 from fairweight.artifacts import PARTS, read_split, read_table, write_json, write_predictions
 from fairweight.checking import check
@@ -31,7 +31,7 @@ def predict(
     rows, part = _assessed(table, split)
     feeds = read_signature(model).feeds(rows)
     memory = PeakMemory()
-    run = components.load("engines", engine)(model, threads=threads)
+    run = running.load(engine, model, threads=threads)
     outputs = [
         run({name: array[start : start + batch_size] for name, array in feeds.items()})
         for start in range(0, len(rows), batch_size)

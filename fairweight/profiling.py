@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components
+from fairweight import components, running
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import cpu_clock, load_average
 from fairweight.randomness import generator
@@ -104,7 +104,7 @@ def profile(
 def _candidates(
     path: str, keys: dict[str, Any], rows: Table, engine: str, batch_sizes: list[int], threads: int
 ) -> list[_Candidate]:
-    run = components.load("engines", engine)(path, threads=threads)
+    run = running.load(engine, path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
     feeds = read_signature(path).feeds(rows)
     total = len(next(iter(feeds.values())))

@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 VERSION = openvino.__version__
 NEEDS = {"openvino": ["openvino"]}  # extra of pyproject.toml -> packages
-UNSUPPORTED = {
-    "given": "given scores are in no file",
-    "quantize: weight_only": "OpenVINO has no MatMulNBits, an operator of onnxruntime",
-}
+UNSUPPORTED = {"given": "given scores are in no file"}
 PRECISION = "f32"  # its default is bfloat16 where the processor has it: that is not what the file says
 
 Feeds = dict[str, NDArray[np.generic]]
