@@ -28,6 +28,14 @@ help: ## List the targets.
 .PHONY: setup
 setup: .venv/installed ## Create .venv with the pinned versions.
 
+# OpenVINO and NNCF, for `engines: [openvino]` and `quantize: openvino`; the versions of requirements.lock stay as they are
+.venv/openvino: .venv/installed requirements-openvino.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-openvino.lock
+	@touch $@
+
+.PHONY: openvino
+openvino: .venv/openvino ## Add OpenVINO and NNCF (the optional extra `openvino`) to .venv.
+
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
@@ -103,6 +111,10 @@ lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here
 	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
 	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
+	@.venv-lock/bin/python -m pip install --quiet -c requirements.lock '.[openvino]'
+	@{ echo "# What the optional extra \`openvino\` adds to requirements.lock, pinned. Made by 'make lock'; installed by 'make openvino'."; \
+	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//' | grep -vxFf requirements.lock; } \
+	  > requirements-openvino.lock
 	@rm -rf .venv-lock
 
 .PHONY: paper-deep-compression

@@ -88,8 +88,24 @@ def _onnx(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
             dynamic_axes={name: {0: "rows"} for name in [*feeds, "probabilities"]},
         )
         proto = onnx.load(str(written))
+    unshare(proto)
     _strip(proto)
     return proto
+
+
+def unshare(proto: onnx.ModelProto) -> None:
+    """Give every layer tensors of its own.
+
+    The exporter hands layers with equal ones (biases of zero, say) one and the same through `Identity`, and a quantizer
+    leaves a layer in float whose bias is not a constant.
+    """
+    graph = proto.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "Identity" and n.input[0] in constants]:
+        own = graph.initializer.add()
+        own.CopyFrom(constants[node.input[0]])
+        own.name = node.output[0]
+        graph.node.remove(node)
 
 
 def _strip(proto: onnx.ModelProto) -> None:
