@@ -44,6 +44,14 @@ setup-text: .venv/installed-text ## Add what studies of texts need: the extra `t
 .PHONY: setup-llm
 setup-llm: .venv/installed-llm ## Add what studies of language models need: the extra `llm` (onnxruntime-genai, transformers, accelerate, gguf).
 
+# OpenVINO and NNCF, for `engines: [openvino]` and `quantize: openvino`; the versions of requirements.lock stay as they are
+.venv/installed-openvino: .venv/installed requirements-openvino.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-openvino.lock
+	@touch $@
+
+.PHONY: setup-openvino
+setup-openvino: .venv/installed-openvino ## Add OpenVINO and NNCF (the optional extra `openvino`) to .venv.
+
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CARBON_BUDGET),--carbon-budget '$(CARBON_BUDGET)')
@@ -119,6 +127,10 @@ lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here
 	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
 	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
+	@.venv-lock/bin/python -m pip install --quiet -c requirements.lock '.[openvino]'
+	@{ echo "# What the optional extra \`openvino\` adds to requirements.lock, pinned. Made by 'make lock'; installed by 'make setup-openvino'."; \
+	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//' | grep -vxFf requirements.lock; } \
+	  > requirements-openvino.lock
 	@rm -rf .venv-lock
 
 .PHONY: paper-deep-compression

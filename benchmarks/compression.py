@@ -2,7 +2,8 @@
 
 Four architectures, batch 1 and 64, one thread.  Weights are drawn, not trained: speed does not depend on their values.
 Prints one line for each architecture, batch size and candidate: times faster than eager torch, times faster than fp32 in
-the same engine, and times smaller; medians over rounds in which every candidate runs once, in changing order.
+the same engine, and times smaller; medians over rounds in which every candidate runs once, in changing order.  Names of
+architectures after the command measure only those.
 """
 
 import os
@@ -18,15 +19,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fairweight import components
+from fairweight.export import unshare
 
 ROUNDS = int(os.environ.get("ROUNDS", "30"))
 BATCHES = (1, 64)
-SMALL = len(sys.argv) > 1 and sys.argv[1] == "small"
 
 
 class Block(nn.Module):
@@ -92,15 +94,16 @@ class Softmax(nn.Module):
         return torch.softmax(self.body(x), dim=1)
 
 
-def networks() -> dict:
-    """Name -> (network, shape of a row, quantization method)."""
-    lenet300 = components.load("architectures", "lenet_300_100")((1, 28, 28), 10)
-    lenet5 = components.load("architectures", "lenet5")((1, 28, 28), 10)
-    found = {"lenet_300_100": (lenet300, (1, 28, 28), "dynamic"), "lenet5": (lenet5, (1, 28, 28), "static")}
-    if not SMALL:
-        found["resnet18"] = (resnet18(), (3, 32, 32), "static")
-        found["transformer"] = (Encoder(), (64, 384), "dynamic")
-    return found
+NETWORKS = {  # name -> (network, shape of a row, quantization method)
+    "lenet_300_100": (
+        lambda: components.load("architectures", "lenet_300_100")((1, 28, 28), 10),
+        (1, 28, 28),
+        "dynamic",
+    ),
+    "lenet5": (lambda: components.load("architectures", "lenet5")((1, 28, 28), 10), (1, 28, 28), "static"),
+    "resnet18": (resnet18, (3, 32, 32), "static"),
+    "transformer": (Encoder, (64, 384), "dynamic"),
+}
 
 
 def export(network: nn.Module, shape: tuple, path: Path) -> None:
@@ -109,6 +112,9 @@ def export(network: nn.Module, shape: tuple, path: Path) -> None:
         Softmax(network).eval(), (torch.zeros(2, *shape),), str(path), dynamo=False, opset_version=20, input_names=["x"],
         output_names=["probabilities"], dynamic_axes={"x": {0: "n"}, "probabilities": {0: "n"}},
     )  # fmt: skip
+    proto = onnx.load(str(path))
+    unshare(proto)
+    onnx.save(proto, str(path))
 
 
 def quantize(method: str, source: Path, destination: Path, shape: tuple) -> None:
@@ -124,7 +130,6 @@ def quantize(method: str, source: Path, destination: Path, shape: tuple) -> None
 
 def candidates(name: str, network: nn.Module, shape: tuple, method: str, folder: Path) -> dict:
     """Candidate -> (callable of an array, its fp32 counterpart, bytes)."""
-    torch.manual_seed(0)
     network.eval()
     files = {"onnxruntime fp32": folder / f"{name}.onnx", "onnxruntime int8": folder / f"{name}.int8.onnx"}
     export(network, shape, files["onnxruntime fp32"])
@@ -181,15 +186,17 @@ def measure(runs: dict, x: np.ndarray) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def main() -> None:
-    """Print the table."""
+def main(names: list[str]) -> None:
+    """Print the table of these architectures."""
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
     print("| architecture | batch | candidate | times eager torch | times fp32 in its engine | times smaller |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        for name, (network, shape, method) in networks().items():
-            runs = candidates(name, network, shape, method, Path(folder))
+        for name in names or NETWORKS:
+            build, shape, method = NETWORKS[name]
+            torch.manual_seed(0)
+            runs = candidates(name, build(), shape, method, Path(folder))
             whole = runs["torch eager"][2]
             for batch in BATCHES:
                 found = measure(runs, np.random.default_rng(2).normal(size=(batch, *shape)).astype(np.float32))
@@ -201,4 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -144,6 +144,13 @@ def missing_extra(folder: str, name: str) -> str | None:
     return None
 
 
+def remedy(folder: str, name: str, extra: str) -> str:
+    """The command that installs a missing extra: at pinned versions where this checkout has a lock file of it."""
+    if (PACKAGE.parent / f"requirements-{extra}.lock").is_file():
+        return f"make setup-{extra}"
+    return f"pip install {' '.join(literal(folder, name, 'NEEDS')[extra])}"
+
+
 def unsupported(engine: str, operation: str, method: str | None) -> str | None:
     """Why an engine cannot run what an operation makes by a method, or None.
 

@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from fairweight import components
+from fairweight import running
 from fairweight.artifacts import atomic, read_json, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.feeding import TOKENS, Fed, Feeds
@@ -60,7 +60,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
-        run = components.load("engines", "onnxruntime")(temporary, threads=1)
+        run = running.load("onnxruntime", temporary, threads=1, place=destination)
         expected = fed.outputs(functools.partial(_by_torch, shipped), len(rows))
         difference = float(np.abs(fed.outputs(run, len(rows)) - expected).max())
         if not difference <= TOLERANCE:
@@ -104,8 +104,24 @@ def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
             dynamic_axes={name: {0: "rows"} | ({1: "length"} if name == TOKENS else {}) for name in [*feeds, output]},
         )
         proto = onnx.load(str(written))
+    unshare(proto)
     _strip(proto)
     return proto
+
+
+def unshare(proto: onnx.ModelProto) -> None:
+    """Give every layer tensors of its own.
+
+    The exporter hands layers with equal ones (biases of zero, say) one and the same through `Identity`, and a quantizer
+    leaves a layer in float whose bias is not a constant.
+    """
+    graph = proto.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "Identity" and n.input[0] in constants]:
+        own = graph.initializer.add()
+        own.CopyFrom(constants[node.input[0]])
+        own.name = node.output[0]
+        graph.node.remove(node)
 
 
 def _strip(proto: onnx.ModelProto) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components
+from fairweight import components, running
 from fairweight.adjusting import decisions
 from fairweight.artifacts import PARTS, read_split, read_table, write_json, write_predictions
 from fairweight.checking import check
@@ -47,7 +47,7 @@ def predict(
     # a language model is checked by few texts
     some = Fed(fed.at(slice(0, getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None))))
     memory = PeakMemory()
-    run = components.load("engines", engine)(model, threads=threads)
+    run = running.load(engine, model, threads=threads)
     output = fed.outputs(run, batch_size)
     peak = memory.grown()
     module = components.module("engines", engine)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight import components, pacing
+from fairweight import components, pacing, running
 from fairweight.artifacts import read_table, write_rows
 from fairweight.cost import Disturbance, cpu_clock, load_average
 from fairweight.feeding import Fed
@@ -193,7 +193,7 @@ def _round(group: list[_Candidate], seconds: float, rng: np.random.Generator) ->
 def _candidates(
     path: str, keys: dict[str, Any], rows: Table, engine: str, batch_sizes: list[int], threads: int
 ) -> list[_Candidate]:
-    run = components.load("engines", engine)(path, threads=threads)
+    run = running.load(engine, path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
     fed = Fed.of(read_signature(path), rows)
     found = []

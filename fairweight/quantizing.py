@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from fairweight import components
+from fairweight import components, running
 from fairweight.artifacts import atomic, read_split, read_table, write_json
 from fairweight.errors import InputError
 from fairweight.export import exported
@@ -85,6 +85,7 @@ def quantize(
             said = method(Path(parent), temporary, calibration, **options)
         except InputError as error:
             raise InputError(f"variants: {variant}: quantize: {error}.") from None
+        running.load("onnxruntime", temporary, threads=1, place=f"variants: {variant}: quantize")
         proto = onnx.load(str(temporary))
         put_signature(proto, signature)  # the quantizer drops the metadata
         del proto.graph.value_info[:]  # shapes that the quantizer inferred for itself
@@ -99,7 +100,7 @@ def quantize(
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
     """Accuracy of a file on some rows."""
-    run = components.load("engines", "onnxruntime")(path, threads=1)
+    run = running.load("onnxruntime", path, threads=1)
     return float((Fed.of(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 

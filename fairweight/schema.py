@@ -82,7 +82,8 @@ def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
         components.options(folder, name)
         if extra := components.missing_extra(folder, name):
             raise InputError(
-                f"{name!r} needs the optional extra {extra!r}, which is not installed; pip install 'fairweight[{extra}]'"
+                f"{name!r} needs the optional extra {extra!r}, which is not installed; "
+                f"install it with {components.remedy(folder, name, extra)!r}"
             )
     except InputError as error:
         raise InputError(f"{': '.join(place)}: {error}.") from None

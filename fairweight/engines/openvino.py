@@ -12,7 +12,6 @@ NEEDS = {"openvino": ["openvino"]}  # extra of pyproject.toml -> packages
 UNSUPPORTED = {
     "given": "given scores are in no file",
     "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
-    "quantize: weight_only": "OpenVINO has no MatMulNBits, an operator of onnxruntime",
 }
 PRECISION = "f32"  # its default is bfloat16 where the processor has it: that is not what the file says
 

@@ -1,7 +1,5 @@
 """All compression methods in one picture, and what was checked of every file.  Nothing is computed here."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
@@ -10,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from fairweight.report import palette
 from fairweight.report.figures import panels, plain_log_scale
+from fairweight.report.labels import number_points
 from fairweight.report.page import DASH, missing, number, picture, table
 from fairweight.report.results import Results
 from fairweight.summaries import CELL
@@ -23,7 +22,7 @@ def method(results: Results, variant: str) -> str:
 
 
 def trade_off(results: Results, dataset: str) -> HTML | None:
-    """Accuracy of every variant against the bytes of its file and its latency, a colour a method, each point named.
+    """Accuracy of every variant against the bytes of its file and its latency, a colour a method, each point numbered.
 
     Only augmentation `none` is shown, and no replicates; None where nothing ships.
     """
@@ -40,46 +39,48 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
     groups = list(quality[["model", "engine"]].drop_duplicates().itertuples(index=False))
     figure, axes = panels(len(groups) * len(prices), width=5.2, height=4.0)
     methods = list(dict.fromkeys(method(results, v) for v in results.variant_order))
+    shown = [v for v in results.variant_order if v in set(quality["variant"])]
+    looks = {v: palette.look(methods.index(method(results, v))) for v in shown}
+    points: dict[Axes, list[tuple[str, float, float]]] = {}
     for axis, (group, price) in zip(axes, [(g, p) for g in groups for p in prices], strict=True):
         own = quality[(quality["model"] == group.model) & (quality["engine"] == group.engine)]
-        _points(axis, results, own.merge(price[1], on=CELL, suffixes=("_y", "_x")), price[2], methods)
+        drawn = _points(axis, own.merge(price[1], on=CELL, suffixes=("_y", "_x")), price[2], looks)
+        points[axis] = [(str(1 + shown.index(variant)), x, y) for variant, x, y in drawn]
         axis.set_title(f"{group.model}, {group.engine}", fontsize=9)
         axis.set_xlabel(price[0])
         axis.set_ylabel("accuracy, %")
-    used = {method(results, variant) for variant in quality["variant"]}
-    handles = [_mark(axes[0], i, name) for i, name in enumerate(methods) if name in used]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False)
+    handles = [
+        Line2D(
+            [], [], linestyle="", color=looks[v][0], marker=looks[v][1], label=f"{position} {v} ({method(results, v)})"
+        )
+        for position, v in enumerate(shown, 1)
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=1 if len(axes) == 1 else 2, frameon=False, fontsize=8
+    )
+    number_points(figure, points)
     caption = (
-        f"{results.title(dataset)}: every compressed variant, by method; up and to the left is better. Bytes of a coded variant are "
-        "those of its coded file. Points are means over seeds, bars one standard deviation."
+        f"{results.title(dataset)}: every compressed variant by its number, a colour a method; up and to the left is better. Bytes of "
+        "a coded variant are those of its coded file. Points are means over seeds, bars one standard deviation."
     )
     return picture(figure, caption, f"Accuracy against bytes and latency of every method for {results.title(dataset)}.")
 
 
-def _mark(axis: Axes, position: int, name: str) -> Line2D:
-    return axis.plot([], [], linestyle="", label=name, **_look(position))[0]
-
-
-def _look(position: int) -> dict[str, Any]:
-    colour, marker = palette.look(position)
-    return {"color": colour, "marker": marker}
-
-
-def _points(axis: Axes, results: Results, joined: pd.DataFrame, scale: float, methods: list[str]) -> None:
+def _points(
+    axis: Axes, joined: pd.DataFrame, scale: float, looks: dict[str, tuple[str, str]]
+) -> list[tuple[str, float, float]]:
+    """Draw variants, and tell (variant, x, y) of each."""
+    drawn = []
     for _, point in joined.iterrows():
-        position = methods.index(method(results, point["variant"]))
-        axis.errorbar(
-            point["mean_x"] * scale,
-            point["mean_y"] * 100,
-            yerr=np.nan_to_num(point["sd_y"]) * 100,
-            linestyle="",
-            **_look(position),
-            markersize=6,
-            elinewidth=0.8,
-        )
+        colour, marker = looks[point["variant"]]
         place = (point["mean_x"] * scale, point["mean_y"] * 100)
-        axis.annotate(point["variant"], place, xytext=(4, 4), textcoords="offset points", fontsize=6.5)
+        axis.errorbar(
+            *place, yerr=np.nan_to_num(point["sd_y"]) * 100,
+            linestyle="", color=colour, marker=marker, markersize=6, elinewidth=0.8,
+        )  # fmt: skip
+        drawn.append((point["variant"], *place))
     plain_log_scale(axis)
+    return drawn
 
 
 def files(results: Results) -> HTML | None:

@@ -138,7 +138,7 @@ MISTAKES = {
     ),
     "engine of an absent extra": (
         dict(engines=["openvino"]),
-        ["engines: 'openvino' needs the optional extra 'openvino'", "pip install 'fairweight[openvino]'"],
+        ["engines: 'openvino' needs the optional extra 'openvino'", "install it with 'make setup-openvino'"],
     ),
     "quantization of an absent extra": (
         dict(variants__int8__quantize="openvino"),

@@ -249,6 +249,22 @@ def test_linear_networks_quantize_dynamically_and_small_ones_only_partly(study):
     assert read_signature(path) == Signature.fitted(study.training)
 
 
+def test_layers_with_equal_biases_are_quantized_like_all_others(tmp_path):
+    study = Study(tmp_path, tabular(), {"architecture": "mlp", "hidden": [16, 16, 16]})
+    model = study.train(epochs=1)
+    with torch.no_grad():
+        for name, parameter in model.body.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+    model.save(study.path("dense.st"), study.path("dense.json"), recipe=RECIPE, seed=0, replicate=0)
+    proto = onnx.load(study.export())
+    # the exporter shares equal tensors through Identity, behind which the quantizer finds no constant
+    assert "Identity" not in {node.op_type for node in proto.graph.node}
+    options = {"calibration_rows": 64, "per_channel": True, "ranges": "minmax", "reduce_range": False}
+    _, report = study.quantize(method="static", **options)
+    assert report["float_operators"] == 0 and report["integer_operators"] == 4
+
+
 def test_too_few_rows_to_calibrate_on_are_told(tmp_path):
     study = Study(tmp_path, tabular(40))
     study.train()

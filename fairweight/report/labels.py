@@ -1,0 +1,69 @@
+"""Numbers beside points of a picture, none on top of another; a line leads from a number to a point that is not near."""
+
+from itertools import product
+from math import cos, hypot, pi, sin
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+Point = tuple[float, float]  # in points (1/72 inch) of the figure
+
+SIZE = 7.0  # of the type, in points
+HALF = (3.2, 3.6)  # half of a digit's width and of its height, in points
+MARKER = 4.0  # half of a marker's size
+NEAR = 9.0  # distance of a number whose point is plain without a line
+RADII = (NEAR, 13.0, 18.0, 24.0, 31.0, 39.0, 48.0)
+ANGLES = tuple(pi * step / 8 for step in (2, 6, 10, 14, 0, 4, 8, 12, 1, 3, 5, 7, 9, 11, 13, 15))  # corners first
+
+
+def number_points(figure: Figure, points: dict[Axes, list[tuple[str, float, float]]]) -> None:
+    """Write a number beside every point, after all else of the figure is drawn.
+
+    Args:
+        figure: its layout is settled first, for only then distances on the page are known.
+        points: axis -> (number, x, y) in the units of its data.
+    """
+    figure.draw_without_rendering()
+    scale = 72.0 / figure.dpi
+    for axis, own in points.items():
+        places = [tuple(scale * c for c in axis.transData.transform((x, y))) for _, x, y in own]
+        frame = [tuple(scale * c for c in corner) for corner in axis.bbox.get_points()]
+        for (number, x, y), offset in zip(own, spread(places, [len(n) for n, _, _ in own], frame), strict=True):
+            far = hypot(*offset) > NEAR + 0.1
+            line = {"arrowstyle": "-", "color": "#777", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 2}
+            axis.annotate(
+                number, (x, y), offset, textcoords="offset points", ha="center", va="center", fontsize=SIZE,
+                arrowprops=line if far else None,
+            )  # fmt: skip
+
+
+def spread(places: list[Point], digits: list[int], frame: list[Point]) -> list[Point]:
+    """Offsets of numbers from their points, chosen one after the other: the nearest that is free.
+
+    Args:
+        places: of the points.
+        digits: of each number.
+        frame: lower left and upper right corner, inside which numbers stay.
+
+    Returns:
+        An offset for each point; where nothing is free, the one that is least in the way.
+    """
+    taken: list[tuple[Point, float]] = []  # centre and half width
+    found = []
+    for (x, y), number in zip(places, digits, strict=True):
+        half = HALF[0] * number
+        offers = [(r * cos(a), r * sin(a)) for r, a in product(RADII, ANGLES)]
+        best = min(offers, key=lambda o: _in_the_way((x + o[0], y + o[1]), half, places, taken, frame))
+        taken.append(((x + best[0], y + best[1]), half))
+        found.append(best)
+    return found
+
+
+def _in_the_way(
+    at: Point, half: float, places: list[Point], taken: list[tuple[Point, float]], frame: list[Point]
+) -> int:
+    """How many points and numbers a number would cover; leaving the frame counts for all of them."""
+    on_points = sum(abs(at[0] - x) < half + MARKER and abs(at[1] - y) < HALF[1] + MARKER for x, y in places)
+    on_numbers = sum(abs(at[0] - x) < half + other + 1 and abs(at[1] - y) < 2 * HALF[1] for (x, y), other in taken)
+    inside = all(frame[0][i] + size <= at[i] <= frame[1][i] - size for i, size in enumerate((half, HALF[1])))
+    return on_points + on_numbers + (0 if inside else len(places) + len(taken) + 1)
