@@ -129,7 +129,6 @@ def test_words_about_the_data_make_a_new_card_and_no_new_data(scratch):
         "summarize": 1,
         "what_if": 1,
         "decide": 1,
-        "what_if": 1,
         "life_cycle": 1,
         "provenance": 1,
         "notebook": 7,
