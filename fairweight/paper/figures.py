@@ -62,7 +62,7 @@ def _look_for_fonts() -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PDF and SVG beside each other, the same bytes each time."""
     for suffix, dates in ((".pdf", {"CreationDate": None, "Creator": None, "Producer": None}), (".svg", {"Date": None})):  # fmt: skip
-        with atomic(path.with_suffix(suffix)) as temporary:
+        with atomic(path.with_suffix(suffix)) as temporary, mpl.rc_context(style()):
             figure.savefig(temporary, format=suffix[1:], metadata=dates)
 
 
