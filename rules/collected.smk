@@ -1,0 +1,53 @@
+# Files of the whole study, which rules collect.
+
+MADE = "<results>/seed-{seed}/{c.dataset}/{c.augmentation}/{c.model}/{c.variant}"
+
+
+def of_cells(name):
+    """A file of every assessed cell and seed."""
+    return [f"{MADE}/{{c.engine}}/{name}".format(seed=seed, c=c) for c in STUDY.cells for seed in STUDY.seeds_of(c)]
+
+
+def of_made(name, *operations):
+    """A file of every variant, made by one of these operations, in every seed; engines share it."""
+    made = STUDY.made_by(*operations)
+    cells = [c for c in STUDY.cells if c.variant in made]
+    return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds_of(c)))
+
+
+def first_files():
+    """The file of the first seed of everything that ships; given scores have none."""
+    shipped = (operation for operation in OPERATIONS if operation != "given")
+    return [file for file in of_made("model.onnx", *shipped) if "seed-0" in Path(file).parts]
+
+
+def of_comparisons(name):
+    """A file of every comparison over seeds."""
+    pattern = "<results>/compared/{dataset}/{augmentation}/{model}/{engine}"
+    return [f"{pattern}/{name}".format(**c) for c in STUDY.comparisons]
+
+
+def costs():
+    """The costs of all steps that lead to the summaries."""
+    found = []
+    for dataset in STUDY.datasets:
+        found.append(f"<results>/data/{dataset}/card.cost.json")
+        found += [
+            f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]
+        ]
+        found.append(f"<results>/data/{dataset}/read.cost.json")
+    for c in STUDY.cells:
+        for seed in STUDY.seeds_of(c):
+            found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
+            if c.engine != GIVEN:
+                found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
+    for operation in SHIPPED:
+        found += of_made(f"{operation}.cost.json", operation)
+    found += of_made("export.cost.json", *EXPORTED)
+    given = STUDY.made_by("given")
+    found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
+    found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]
+    found += of_cells("assess.cost.json")
+    found += of_comparisons("compare.cost.json") + of_comparisons("discover.cost.json")
+    found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]
+    return list(dict.fromkeys(found))
