@@ -138,6 +138,12 @@ paper-deep-compression: .venv/installed ## Reproduce Han et al. and the lottery 
 	@$(BIN)/fairweight run config/deep_compression.yaml
 	@$(BIN)/python -m fairweight.published results/deep_compression
 
+.PHONY: deep-compression-recipes
+deep-compression-recipes: .venv/installed ## Train the candidates for those recipes, and print them by validation rows alone.
+	@$(BIN)/fairweight run config/deep_compression_recipes.yaml -- \
+	  $$($(BIN)/python -m fairweight.recipes targets config/deep_compression_recipes.yaml)
+	@$(BIN)/python -m fairweight.recipes table results/deep_compression_recipes
+
 .PHONY: clean
 clean: ## Remove results of all studies (downloads stay in the cache).
 	rm -rf results .snakemake
