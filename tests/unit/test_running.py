@@ -40,15 +40,15 @@ def test_an_operator_that_the_engine_does_not_know(study, engine):
         predict(**common, engine=engine, batch_size=64, threads=1)
     with pytest.raises(InputError) as profiling:
         profile(
-            models=[path], about=[{}], table=study.data["table"], destination=study.path("profile"), engine=engine,
-            batch_sizes=[1], rounds=1, seconds=0.01, threads=1,
+            models=[path], about=[{}], table=study.data["table"], destination=study.path("profile"),
+            repetitions=study.path("repetitions"), engine=engine, batch_sizes=[1], rounds=1, seconds=0.01, threads=1,
         )  # fmt: skip
     for error in (str(predicting.value), str(profiling.value)):
         assert error.startswith(
             f"{path}: engine '{engine}' cannot run the file: operator my.own.Wavelet (its own words: "
         )
         assert "\n" not in error and error.endswith("take the variant out of `grid`, or the engine out of `engines`.")
-    assert not any((study.folder / name).exists() for name in ("predictions", "checks", "profile"))
+    assert not any((study.folder / name).exists() for name in ("predictions", "checks", "profile", "repetitions"))
 
 
 def test_a_type_that_an_operator_has_no_kernel_for(study):
