@@ -63,7 +63,7 @@ class Ledger:
             "processes": rows,
         }
         destination = self.path.with_suffix(".overhead.json")
-        destination.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+        _write(destination, overhead)
         atexit.register(_add_the_end, destination, rows[0]["pid"])
 
 
@@ -76,4 +76,11 @@ def _add_the_end(path: Path, pid: int) -> None:
     more = max(0.0, time.process_time() - own["cpu_s"])
     own["cpu_s"], overhead["cpu_s"] = round(own["cpu_s"] + more, 4), round(overhead["cpu_s"] + more, 4)
     overhead["ended"] = round(time.time(), 3)
-    path.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+    _write(path, overhead)
+
+
+def _write(path: Path, overhead: dict[str, Any]) -> None:
+    """Whole or not at all: a process may be killed at its end, too."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -56,6 +56,8 @@ class Workflow:
         process = subprocess.Popen(
             command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             env=os.environ | {"PATH": PATH} | environment,
+            # a shell lets what it starts in the background ignore Ctrl-C
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         process.tree = lambda: psutil.Process(process.pid).children(recursive=True)
         return process

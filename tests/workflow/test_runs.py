@@ -20,7 +20,7 @@ pytestmark = pytest.mark.workflow
 # columns that measure time or energy, or the machine's load; all others must be equal in every run of a study
 MEASURED = {
     "cpu_s", "wall_s", "peak_memory_bytes", "started", "host", "energy_j_low", "energy_j_central", "energy_j_high",
-    "emissions_g", "latency_p50_ms", "latency_p95_ms", "cpu_s_per_1000", "calls", "load_before", "load_after",
+    "emissions_g", "latency_p50_ms", "disturbed_rounds", "latency_p95_ms", "cpu_s_per_1000", "calls", "load_before", "load_after",
 }  # fmt: skip
 TABLES = ("assessments", "checks", "costs", "curves", "profiles", "measures", "changes", "variants")
 TIMED = {"latency_p50_ms", "latency_p95_ms", "cpu_s_per_1000", "energy_j_per_1000", "making_cpu_s", "making_energy_j"}
