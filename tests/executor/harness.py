@@ -57,7 +57,7 @@ class Workflow:
             command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             env=os.environ | {"PATH": PATH} | environment,
             # a shell lets what it starts in the background ignore Ctrl-C
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
         )  # fmt: skip
         process.tree = lambda: psutil.Process(process.pid).children(recursive=True)
         return process
