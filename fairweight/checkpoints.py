@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.artifacts import read_tensors, stored_types
-from fairweight.errors import InputError
+from fairweight.errors import InputError, first_line
 from fairweight.fetching import cache_folder, fetch
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
@@ -83,8 +83,7 @@ def _from_hub(reference: str, cache: str | None) -> Path:
             name, revision=revision or None, allow_patterns=[*FILES], cache_dir=cache_folder(cache) / "hub"
         )
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
-        raise InputError(f"hub: {name!r} could not be had ({line}); {BY_HAND}") from None
+        raise InputError(f"hub: {name!r} could not be had ({first_line(error)}); {BY_HAND}") from None
     return Path(found)
 
 

@@ -6,3 +6,8 @@ class InputError(Exception):
 
     Steps and command line show its message alone; every other exception keeps its traceback.
     """
+
+
+def first_line(error: Exception) -> str:
+    """First line of another library's message, and no more of it than a sentence takes."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -1,7 +1,7 @@
 """Which weights stay: masks by score, over the whole network or layer by layer."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairweight.errors import InputError
 
@@ -53,3 +53,8 @@ def layer_sparsities(weights: dict[str, Tensor], sparsity: float | dict[str, flo
                 raise InputError(f"there is no layer {name!r}; there are: {', '.join(weights)}")
         return {name: sparsity.get(name, 0.0) for name in weights}
     return dict.fromkeys(weights, sparsity)
+
+
+def everything_stays(body: nn.Module) -> dict[str, Tensor]:
+    """Masks that keep every weight."""
+    return {name: torch.ones_like(p, dtype=torch.bool) for name, p in body.named_parameters() if p.dim() >= 2}

@@ -88,6 +88,14 @@ class Augmented:
         weights = np.ones(len(training), dtype=np.float32)
         return cls(none, part.numeric, part.categorical, part.images, weights, part.texts)
 
+    @classmethod
+    def of_texts(cls, training: Table, source: NDArray[np.int64], texts: list[str]) -> "Augmented":
+        """Texts made from the rows at these positions (m,), whose other inputs are as they were; every weight 1."""
+        rest = training.take(source)
+        made = np.array(texts, dtype=object)
+        nothing = cls.nothing(training)
+        return replace(nothing, source=source, texts=made, numeric=rest.numeric, categorical=rest.categorical)
+
     def inputs(self) -> dict[str, Any]:
         """The made rows' inputs, by their field of a table."""
         return {name: getattr(self, name) for name in ("numeric", "categorical", "images", "texts")}

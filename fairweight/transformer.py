@@ -90,6 +90,7 @@ def cut_columns(reader: nn.Linear, left: Tensor, writers: list[nn.Linear]) -> No
                 writer.bias = nn.Parameter(writer.bias[left].clone())
 
 
-def everything_stays(body: nn.Module) -> dict[str, Tensor]:
-    """Masks that keep every weight."""
-    return {name: torch.ones_like(p, dtype=torch.bool) for name, p in body.named_parameters() if p.dim() >= 2}
+def strongest(scores: Tensor, share: float) -> Tensor:
+    """Positions (k,) of what stays when a share of the lowest scores (n,) goes, in order; one at least stays."""
+    left = torch.argsort(scores, descending=True, stable=True)[: max(1, round((1 - share) * len(scores)))]
+    return left.sort().values

@@ -1,7 +1,5 @@
 """Texts about one group said of another: counterfactual data augmentation (Lu et al. 2020)."""
 
-import dataclasses
-
 import numpy as np
 
 from fairweight.errors import InputError
@@ -30,8 +28,4 @@ def augment(block: Table, rng: np.random.Generator, *, share: float, terms: str)
     choices = rng.integers(2**31, size=len(drawn)).tolist()
     made = [words.counterfactual(str(block.texts[i]), choice) for i, choice in zip(drawn, choices, strict=True)]
     kept = np.array([text is not None for text in made], bool)
-    rest = block.take(drawn[kept])
-    texts = np.array([text for text in made if text is not None], dtype=object)
-    return dataclasses.replace(
-        Augmented.nothing(block), source=drawn[kept], texts=texts, numeric=rest.numeric, categorical=rest.categorical
-    )
+    return Augmented.of_texts(block, drawn[kept], [text for text in made if text is not None])

@@ -1,7 +1,5 @@
 """Texts with words masked at random."""
 
-import dataclasses
-
 import numpy as np
 
 from fairweight.errors import InputError
@@ -30,8 +28,4 @@ def augment(block: Table, rng: np.random.Generator, *, share: float, words: floa
         hidden = rng.random(len(parts)) < words
         hidden[rng.integers(len(parts))] = False
         made.append(" ".join(mask if gone else part for part, gone in zip(parts, hidden, strict=True)))
-    rest = block.take(source)
-    return dataclasses.replace(
-        Augmented.nothing(block), source=source, texts=np.array(made, dtype=object), numeric=rest.numeric,
-        categorical=rest.categorical,
-    )  # fmt: skip
+    return Augmented.of_texts(block, source, made)

@@ -1,6 +1,5 @@
 """Texts with random edits of characters, as slips of the hand make them (nlpaug, extra `text`)."""
 
-import dataclasses
 import random
 
 import numpy as np
@@ -39,8 +38,4 @@ def augment(block: Table, rng: np.random.Generator, *, share: float, words: floa
     finally:
         random.setstate(before)
         np.random.set_state(legacy)
-    rest = block.take(source)
-    return dataclasses.replace(
-        Augmented.nothing(block), source=source, texts=np.array(made, dtype=object), numeric=rest.numeric,
-        categorical=rest.categorical,
-    )  # fmt: skip
+    return Augmented.of_texts(block, source, made)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fairweight import checkpoints
 from fairweight.artifacts import write_weights
-from fairweight.errors import InputError
+from fairweight.errors import InputError, first_line
 from fairweight.fetching import fetch
 from fairweight.table import Signature
 from fairweight.tokenizing import subwords
@@ -144,7 +144,7 @@ def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: s
         model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=path.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=path.name)
     except (ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(f"transformers cannot read the GGUF file ({_line(error)})") from None
+        raise InputError(f"transformers cannot read the GGUF file ({first_line(error)})") from None
     config = _config(model.config.to_dict(), type(model).__name__)
     state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
     return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), _types(path)
@@ -176,8 +176,3 @@ def _config(config: dict[str, Any], architecture: str) -> dict[str, Any]:
 def _state(state: State, config: dict[str, Any]) -> State:
     tied = config.get("tie_word_embeddings")
     return {key: array for key, array in state.items() if not (tied and key == "lm_head.weight")}
-
-
-def _line(error: Exception) -> str:
-    """First line of a message, and no more of it than a sentence takes."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

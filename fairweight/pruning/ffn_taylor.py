@@ -1,11 +1,11 @@
 """Neurons of a transformer's feed-forward parts go, those whose removal would change the loss least (Molchanov et al. 2019)."""
 
-import torch
 from torch import Tensor
 
 from fairweight.errors import InputError
+from fairweight.masks import everything_stays
 from fairweight.network import Network
-from fairweight.transformer import cut_columns, everything_stays, layers, linear
+from fairweight.transformer import cut_columns, layers, linear, strongest
 
 TRANSFORMERS = True  # it takes nothing else
 OPTIONS = {
@@ -37,9 +37,6 @@ def prune(weights: dict[str, Tensor], network: Network, *, share: float, rows: i
         raise InputError(f"ffn_taylor {error}") from None
     scores = network.taylor([layer.narrow for layer in found], rows)
     for layer in found:
-        score = scores[layer.narrow]
-        left = (
-            torch.argsort(score, descending=True, stable=True)[: max(1, round((1 - share) * len(score)))].sort().values
-        )
+        left = strongest(scores[layer.narrow], share)
         cut_columns(linear(network.body, layer.narrow), left, [linear(network.body, layer.widen)])
     return everything_stays(network.body)

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from fairweight.errors import InputError
+from fairweight.masks import everything_stays
 from fairweight.network import Network
-from fairweight.transformer import cut_columns, everything_stays, head_width, layers, linear
+from fairweight.transformer import cut_columns, head_width, layers, linear, strongest
 
 TRANSFORMERS = True  # it takes nothing else
 OPTIONS = {
@@ -41,10 +42,7 @@ def prune(weights: dict[str, Tensor], network: Network, *, share: float, rows: i
         maps = [linear(network.body, name) for name in (layer.query, layer.key, layer.value)]
         if len({m.out_features for m in maps}) > 1:
             raise InputError("heads_taylor takes attention whose queries, keys and values have as many heads")
-        score = scores[layer.output]
-        heads = (
-            torch.argsort(score, descending=True, stable=True)[: max(1, round((1 - share) * len(score)))].sort().values
-        )
+        heads = strongest(scores[layer.output], share)
         left = (heads[:, None] * width + torch.arange(width)).flatten()
         cut_columns(linear(network.body, layer.output), left, maps)
     return everything_stays(network.body)

@@ -3,8 +3,9 @@
 from torch import Tensor, nn
 
 from fairweight.errors import InputError
+from fairweight.masks import everything_stays
 from fairweight.network import Network
-from fairweight.transformer import everything_stays, stack
+from fairweight.transformer import stack
 
 TRANSFORMERS = True  # it takes nothing else
 OPTIONS = {

@@ -7,6 +7,7 @@ import torch_pruning
 from torch import Tensor, nn
 
 from fairweight.errors import InputError
+from fairweight.masks import everything_stays
 from fairweight.network import Network
 
 OPTIONS = {
@@ -45,4 +46,4 @@ def prune(weights: dict[str, Tensor], network: Network, *, channels: float, impo
             body(network.example)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"structured: torch-pruning cannot follow this architecture ({error})") from None
-    return {name: torch.ones_like(p, dtype=torch.bool) for name, p in body.named_parameters() if p.dim() >= 2}
+    return everything_stays(body)
