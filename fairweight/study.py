@@ -1,7 +1,7 @@
 """The study file as objects: what is to be made, from what, by which rule (standard library only).
 
-`schema.resolve` has checked shapes and filled in defaults; here stand the checks that look at several keys at once,
-and the questions that the rules ask.
+`schema.resolve` has checked shapes and filled in defaults; here stand variants, the
+grid and the questions that the rules ask; `declared` and `uses` check what keys say together.
 """
 
 import re
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairweight import components, embodied, energy, intensity, swapping
-from fairweight.errors import InputError
+from fairweight import components, declared, embodied, energy, intensity, uses
+from fairweight.errors import InputError, known
 
 OPERATIONS = ("train", "pretrained", "prune", "factorize", "distill", "encode", "quantize", "adjust", "given")
 # operations that make float weights, from which an ONNX file is exported; and those of them that train
@@ -73,13 +73,13 @@ class Study:
         self.variants = {name: self._variant(name, v) for name, v in config["variants"].items()}
         self._check_variants()
         for name, dataset in config["datasets"].items():
-            _check_dataset(name, dataset)
+            declared.check_dataset(name, dataset)
         intensity.check(config["energy"])  # tells an unknown country or region, and faults in hourly intensities
         embodied.check(config["energy"]["embodied"])
         energy.watts_per_core(config["energy"])  # tells an unknown processor
         self.cells = self._cells()
-        self._check_uses()
-        self._check_criteria()
+        uses.check_uses(self)
+        uses.check_criteria(self)
 
     # ---- variants
 
@@ -107,9 +107,9 @@ class Study:
         for variant in self.variants.values():
             place = f"variants: {variant.name}"
             if variant.operation == "train":
-                _known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
+                known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
             if against := variant.recipe.get("against"):
-                _known(against, self.variants, f"{place}: against", "a variant")
+                known(against, self.variants, f"{place}: against", "a variant")
                 other = self.variants[against]
                 if other.parent is not None or "against" in other.recipe or other.operation == "given":
                     raise InputError(
@@ -117,7 +117,7 @@ class Study:
                     )
             if variant.parent is None:
                 continue
-            _known(variant.parent, self.variants, f"{place}: from", "a variant")
+            known(variant.parent, self.variants, f"{place}: from", "a variant")
             self._check_cycle(variant)
             operation = self.variants[variant.parent].operation
             if operation not in PARENTS[variant.operation]:
@@ -186,16 +186,16 @@ class Study:
         self._seeds: dict[str, int] = {}  # model -> number of seeds
         for number, entry in enumerate(self.config["grid"], start=1):
             place = f"grid: entry {number}"
-            _known(entry["dataset"], self.config["datasets"], f"{place}: dataset", "a dataset")
+            known(entry["dataset"], self.config["datasets"], f"{place}: dataset", "a dataset")
             for key, legal in (("augmentations", self.augmentations), ("models", self.config["models"])):
                 for name in entry[key]:
-                    _known(name, legal, f"{place}: {key}", f"one of the {key}")
+                    known(name, legal, f"{place}: {key}", f"one of the {key}")
             for model in entry["models"]:
                 seeds = min(entry["seeds"] or len(self.seeds), len(self.seeds))
                 if self._seeds.setdefault(model, seeds) != seeds:
                     raise InputError(f"{place}: seeds: model {model!r} has {self._seeds[model]} in another entry.")
             for name in entry["variants"]:
-                _known(name, self.variants, f"{place}: variants", "a variant")
+                known(name, self.variants, f"{place}: variants", "a variant")
                 cells.update(self._cells_of(entry, name, place))
         return sorted(cells)
 
@@ -234,119 +234,6 @@ class Study:
             for variant in self.variants
             if variant in used and (reason := self.supports(engine, variant))
         ]
-
-    def _check_uses(self) -> None:
-        for cell in self.cells:
-            dataset, operation = self.config["datasets"][cell.dataset], self.variants[cell.variant].operation
-            place = f"datasets: {cell.dataset}"
-            if operation == "given":
-                column = self.variants[cell.variant].recipe["given"]["column"]
-                if column in dataset["drop"]:
-                    raise InputError(
-                        f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
-                    )
-                continue
-            if self.published(cell.variant):
-                self._check_published(cell)
-                continue
-            attribute = self.training_recipe(cell.variant)["objective"].get("attribute")
-            if attribute is not None:
-                place_ = f"training: {self.root(cell.variant).recipe['train']}: objective: attribute"
-                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
-            self._check_width(cell)
-            if operation == "adjust":
-                attribute = self.variants[cell.variant].recipe["adjust"]["attribute"]
-                place_ = f"variants: {cell.variant}: adjust: attribute"
-                _known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
-            if dataset["split"]["test"] == "all":
-                raise InputError(
-                    f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}."
-                )
-            if form(dataset["inputs"]) is None:
-                raise InputError(
-                    f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from."
-                )
-            self._check_task(cell)
-
-    def _check_published(self, cell: Cell) -> None:
-        """What published weights need: an architecture that takes them, a task without training, and nothing drawn."""
-        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
-        place, task = f"variants: {cell.variant}", self.config["datasets"][cell.dataset]["task"]
-        if not components.literal("architectures", model["architecture"], "PUBLISHED"):
-            raise InputError(
-                f"{place}: 'pretrained' takes published weights as they are, and architecture {model['architecture']!r} of "
-                f"model {cell.model!r} is trained; name a training recipe with 'train'."
-            )
-        if not components.literal("tasks", task, "PUBLISHED"):
-            raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
-        for source in model.get("sources", []):
-            if not source.lower().endswith(".gguf"):
-                raise InputError(
-                    f"models: {cell.model}: sources: {source!r} is not a GGUF file; safetensors are taken by 'folder' or 'hub', "
-                    "and a pickle never."
-                )
-            if not source.startswith("file:") and not model["sha256"]:
-                raise InputError(
-                    f"models: {cell.model}: 'sha256' is missing; a downloaded file is never trusted unseen."
-                )
-        if dataset["split"]["test"] != "all":
-            raise InputError(
-                f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts."
-            )
-        if cell.augmentation != "none":
-            raise InputError(
-                f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}."
-            )
-        quantize, legal = (
-            self.variants[cell.variant].recipe.get("quantize"),
-            components.literal("tasks", task, "QUANTIZATION"),
-        )
-        if quantize and ":" not in quantize["method"] and quantize["method"] not in legal:
-            raise InputError(
-                f"{place}: quantize: {quantize['method']!r} is not for the task {task!r}; there are: {', '.join(legal)}."
-            )
-
-    def _check_task(self, cell: Cell) -> None:
-        """What the dataset's kind of task and the form of its rows leave open."""
-        dataset, model = self.config["datasets"][cell.dataset], self.config["models"][cell.model]
-        rows, architecture = form(dataset["inputs"]), model["architecture"]
-        for kind, name in (("tasks", dataset["task"]), ("architectures", architecture)):
-            if components.literal(kind, name, "PUBLISHED"):
-                raise InputError(
-                    f"variants: {cell.variant}: {name!r} takes published weights as they are; make the variant with "
-                    "'pretrained: {}'."
-                )
-        taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
-        if rows not in taken:
-            raise InputError(
-                f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(taken)} rows, and those of "
-                f"dataset {cell.dataset!r} are {rows}."
-            )
-        objective = self.training_recipe(cell.variant)["objective"]["method"]
-        legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
-        if ":" not in objective and objective not in legal:
-            raise InputError(
-                f"training: {self.root(cell.variant).recipe['train']}: objective: {objective!r} is not for the task "
-                f"{dataset['task']!r} of dataset {cell.dataset!r}; there are: {', '.join(legal)}."
-            )
-
-    def _check_width(self, cell: Cell) -> None:
-        architecture = self.config["models"][cell.model]["architecture"]
-        if self.variants[cell.variant].recipe.get("parameters", 1) == 1:
-            return
-        if "width_factor" not in components.options("architectures", architecture):
-            raise InputError(
-                f"variants: {cell.variant}: parameters: architecture {architecture!r} of model {cell.model!r} has no "
-                "option 'width_factor' to make it smaller with."
-            )
-
-    def _check_criteria(self) -> None:
-        criteria = self.config["criteria"]
-        for attribute in criteria["attributes"] or []:
-            declared = sorted({a for name in self.datasets for a in self.config["datasets"][name]["groups"]})
-            _known(attribute, declared, "criteria: attributes", "a group attribute")
-        if criteria["variant"] is not None:
-            _known(criteria["variant"], self.variants, "criteria: variant", "a variant")
 
     def decided_attributes(self, dataset: str) -> list[str]:
         """Attributes of a dataset that the criteria look at."""
@@ -419,82 +306,3 @@ def local_path(reference: str) -> Path:
 def alternation(names: Iterable[str]) -> str:
     """Regular expression that matches exactly these names; with none, nothing."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
-
-
-def _known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
-    if name not in legal:
-        raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {', '.join(legal) or 'none'}.")
-
-
-def form(inputs: Mapping[str, Any]) -> str | None:
-    """What a dataset's rows are: `text`, `image` or `tabular`; None where nothing is fed to a model."""
-    if inputs["text"] or inputs["image"]:
-        return "text" if inputs["text"] else "image"
-    return "tabular" if inputs["numeric"] or inputs["categorical"] else None
-
-
-def _check_task_of(name: str, dataset: Mapping[str, Any]) -> None:
-    place, task, rows = f"datasets: {name}", dataset["task"], form(dataset["inputs"])
-    try:
-        components.locate("tasks", task)
-    except InputError as error:
-        raise InputError(f"{place}: task: {error}.") from None
-    forms, labelled = (components.literal("tasks", task, of) for of in ("FORMS", "LABELLED"))
-    if rows is not None and rows not in forms:
-        raise InputError(f"{place}: task: {task!r} takes {' or '.join(forms)} rows, and these are {rows}.")
-    if labelled != (dataset["target"] is not None):
-        raise InputError(f"{place}: the key 'target' is {'missing' if labelled else 'not for'}: the task is {task!r}.")
-
-
-def _check_counterfactuals(name: str, dataset: Mapping[str, Any]) -> None:
-    place, inputs = f"datasets: {name}", dataset["inputs"]
-    if dataset["counterfactuals"] is not None:
-        if form(inputs) != "text" or dataset["target"] is None:
-            raise InputError(f"{place}: counterfactuals: are for the classification of texts.")
-        try:
-            swapping.terms_file(dataset["counterfactuals"])
-        except InputError as error:
-            raise InputError(f"{place}: counterfactuals: {error}.") from None
-
-
-def _check_groups(name: str, dataset: Mapping[str, Any]) -> None:
-    place = f"datasets: {name}"
-    for group, stated in dataset["groups"].items():
-        if ("column" in stated) == ("ranges" in stated) or ("ranges" in stated) != ("file" in stated):
-            raise InputError(f"{place}: groups: {group}: takes either 'column', or 'file' and 'ranges'.")
-    removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
-    if removes and any("ranges" in stated for stated in dataset["groups"].values()):
-        raise InputError(f"{place}: groups: 'ranges' are rows of a file as it is; leave out 'repeated' and 'only'.")
-
-
-def _check_dataset(name: str, dataset: Mapping[str, Any]) -> None:
-    place = f"datasets: {name}"
-    for file, stated in dataset["files"].items():
-        schemes = {source.split(":")[0] for source in stated["sources"]}
-        for scheme in schemes:
-            try:
-                components.locate("sources", scheme)
-            except InputError as error:
-                raise InputError(f"{place}: files: {file}: {error}.") from None
-        if schemes != {"file"} and not stated["sha256"]:
-            raise InputError(f"{place}: files: {file}: 'sha256' is missing; a downloaded file is never trusted unseen.")
-    inputs = dataset["inputs"]
-    stated = [kind for kind in ("numeric", "categorical", "image", "text") if inputs[kind]]
-    for alone in ("image", "text"):
-        if alone in stated and len(stated) > 1:
-            others = [kind for kind in ("numeric", "categorical", "image", "text") if kind != alone]
-            raise InputError(f"{place}: inputs: {alone!r} excludes {', '.join(map(repr, others))}.")
-    _check_task_of(name, dataset)
-    _check_counterfactuals(name, dataset)
-    _check_groups(name, dataset)
-    used = {*inputs["numeric"], *inputs["categorical"], inputs["image"], inputs["text"]}
-    used |= {dataset["target"]["column"]} if dataset["target"] else set()
-    used |= {stated.get("column") for stated in dataset["groups"].values()}
-    for column in dataset["drop"]:
-        if column in used:
-            raise InputError(f"{place}: drop: {column!r} is also used as input, target or group; take one of them out.")
-    official = dataset["split"]["test"] == "official"
-    if official and not any(file == "test" or file.startswith("test-") for file in dataset["files"]):
-        raise InputError(
-            f"{place}: split: test is 'official' and no file is named 'test'; name it, or give a share such as 0.2."
-        )
