@@ -23,8 +23,9 @@ from fairweight.errors import InputError
 from fairweight.graphs import weighted_nodes
 from fairweight.models import Model
 
-# what a quantization method makes of the weights, where that is not int8 weights that are multiplied as integers
-KINDS = {"float16": "half", "bfloat16": "half", "weight_only": "weights only"}
+# what a quantization method makes, where that is not a file whose layers onnxruntime multiplies as integers; NNCF's is of pairs
+# of quantizing and widening nodes around every layer, of which onnxruntime fuses some and OpenVINO all
+KINDS = {"float16": "half", "bfloat16": "half", "weight_only": "weights only", "openvino": "pairs"}
 # sparsity of pruning methods that take none as an option
 SPARSITIES = {"none": 0.0, "reinitialised": 0.0, "n_m": 0.5}
 
@@ -104,6 +105,11 @@ def quantization(study, name, options, kind="int8"):
         assert report["weight_only_operators"] == len(layers) - len(convolutions) > 0, said
         assert report["float_operators"] == len(convolutions) and report["integer_weights_share"] > 0.8, said
         assert report["verdict"] == ("partly quantized" if convolutions else "weights only")
+    elif kind == "pairs":
+        assert _in_pairs(onnx.load(quantized).graph, layers), "layers are left in float"
+        assert report["integer_operators"] + report["float_operators"] == len(layers)
+        whole = report["size_ratio"] >= 3 and not report["float_operators"]
+        assert report["verdict"] == ("quantized" if whole else "partly quantized")
     else:
         said = "layers are left in float that the report does not name"
         assert report["integer_operators"] == len(layers) - len(kept) > 0, said
@@ -112,6 +118,23 @@ def quantization(study, name, options, kind="int8"):
     same = (run(path, study.table).argmax(1) == run(quantized, study.table).argmax(1)).mean()
     assert same > 0.95, "predictions are lost"
     return quantized, report
+
+
+def _in_pairs(graph, layers):
+    """Whether inputs and weights of every layer are 8-bit integers that are widened."""
+    made = {output: node for node in graph.node for output in node.output}
+    narrow = {t.name for t in graph.initializer if t.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)}
+
+    def widened(tensor):
+        while (node := made.get(tensor)) is not None and node.op_type in ("Flatten", "MaxPool", "Reshape"):
+            tensor = node.input[0]
+        before = made.get(node.input[0]) if node is not None else None
+        stored = before is None and node is not None and node.input[0] in narrow
+        quantized = before is not None and before.op_type == "QuantizeLinear"
+        return node is not None and node.op_type == "DequantizeLinear" and (stored or quantized)
+
+    found = {node.name: [widened(tensor) for tensor in node.input[:2]] for node in graph.node}
+    return all(all(found[layer]) for layer in layers)
 
 
 # ---- storage coding

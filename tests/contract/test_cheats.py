@@ -52,6 +52,12 @@ def test_a_quantizer_that_is_not_what_it_says(name, architecture, tmp_path):
         promises.quantization(study, f"cheats:{name}", {}, kind)
 
 
+def test_pairs_around_all_layers_but_one(tmp_path):
+    study = promises.trained("lenet5", tmp_path)
+    with pytest.raises(BROKEN, match="layers are left in float"):
+        promises.quantization(study, "cheats:leaves_the_last_layer_in_float", {}, "pairs")
+
+
 ENCODING = {
     "keeps_codebooks_in_memory": "the file alone is not decoded",
     "writes_indices_to_another_file": "the file alone is not decoded: the decoder opened",
