@@ -122,7 +122,7 @@ WHEN_RUN = {
     "starved": (
         {"quantize": "static"},
         "model.onnx",
-        "variants: starved: quantize: calibration takes 32 training rows or more, and there are 24; give the dataset more rows, or "
+        "variants: starved: quantize: calibration takes 32 training rows or more, and there are 27; give the dataset more rows, or "
         "use 'dynamic' or 'weight_only', which need none.",
     ),
     "foreign": (
