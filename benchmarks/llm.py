@@ -18,6 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from fairweight import components
 from fairweight.causal.weights import take
 from fairweight.export import export
 from fairweight.pacing import PROMPT, WRITTEN, paces
@@ -40,7 +41,7 @@ def main() -> None:
         files = {"fp32": fp32}
         for name, variant in study["variants"].items():
             if "quantize" in variant:
-                options = {key: value for key, value in variant["quantize"].items() if key != "method"}
+                options = components.chosen(variant["quantize"])
                 files[name] = str(folder / f"{name}.onnx")
                 quantize(Path(fp32), Path(files[name]), list, **options)
         prompt = np.random.default_rng(0).integers(LATER, 40_000, (1, PROMPT))

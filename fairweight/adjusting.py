@@ -46,7 +46,7 @@ def adjust(
     run = components.load("engines", "onnxruntime")(parent, threads=1)
     signature = read_signature(parent)
     scores = Fed.of(signature, rows).outputs(run, BATCH)[:, 1]
-    options = {key: value for key, value in recipe.items() if key != "method"}
+    options = components.chosen(recipe)
     try:
         mixtures = components.load("adjustments", recipe["method"])(
             scores, rows.label, rows.groups[attribute], **options

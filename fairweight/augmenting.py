@@ -40,7 +40,7 @@ def augment(
     Raises:
         InputError: the method does not fit the data.
     """
-    options = {key: value for key, value in recipe.items() if key != "method"}
+    options = components.chosen(recipe)
     method = components.load("augmentations", recipe["method"])
     arguments = [a.name for a in inspect.signature(method).parameters.values() if a.kind is not a.KEYWORD_ONLY]
     method, key, counts = partial(method, **options), ("augment", name, seed), np.zeros(3, int)

@@ -11,7 +11,7 @@ import functools
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -178,6 +178,17 @@ def module(folder: str, name: str) -> ModuleType:
             sys.path.insert(0, str(Path.cwd()))
         return importlib.import_module(name.split(":", maxsplit=1)[0])
     return importlib.import_module(f"fairweight.{folder}.{name}")
+
+
+def chosen(recipe: Mapping[str, Any], *others: str, name: str = "method") -> dict[str, Any]:
+    """The options that a recipe chooses for the component that it names, and nothing else.
+
+    Args:
+        recipe: a part of a resolved study file.
+        others: keys that are for the step itself, such as `finetune`.
+        name: the key that names the component.
+    """
+    return {key: value for key, value in recipe.items() if key not in (name, *others)}
 
 
 def load(folder: str, name: str, function_name: str | None = None) -> Callable[..., Any]:

@@ -53,7 +53,7 @@ def taught(teacher: Model, recipe: dict[str, Any]) -> Callable[[Tensor, Tensor, 
     Returns:
         (features, student's logits (b, classes), loss of the labels) -> scalar.
     """
-    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune", "student")}
+    options = components.chosen(recipe, "finetune", "student")
     mixed = components.load("distillations", recipe["method"])(**options)
     teacher.eval()
 

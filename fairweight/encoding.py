@@ -42,7 +42,7 @@ def encode(
     weights = {name: tensor.numpy().copy() for name, tensor in loaded.state_dict().items()}
     raw = b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())
     network = Trained(loaded, Data.read(table, split, augmented), finetune, variant=variant, seed=seed)
-    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune")}
+    options = components.chosen(recipe, "finetune")
     try:
         made = components.load("encodings", recipe["method"])(weights, network, **options)
     except InputError as error:

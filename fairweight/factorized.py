@@ -31,7 +31,7 @@ def factorize(
         InputError: no layer gets smaller.
     """
     small = Model.load(parent, parent_about)
-    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune")}
+    options = components.chosen(recipe, "finetune")
     weights = {f"{name}.weight": layer.weight.detach() for name, layer in _layers(small.body).items()}
     try:
         factors = components.load("factorizations", recipe["method"])(weights, **options)

@@ -38,7 +38,7 @@ class Model(nn.Module):
     def new_body(self) -> nn.Module:
         """A body as the architecture builds and initialises it."""
         recipe = self.about["architecture"]
-        options = {key: value for key, value in recipe.items() if key != "architecture"}
+        options = components.chosen(recipe, name="architecture")
         build = components.load("architectures", recipe["architecture"])
         body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
         return body

@@ -44,17 +44,16 @@ def predict(
     signature = read_signature(model)
     _check_length(signature, rows)
     fed = Fed.of(signature, rows)
-    # a language model is checked by few texts
-    some = Fed(fed.at(slice(0, getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None))))
     memory = PeakMemory()
     run = running.load(engine, model, threads=threads)
     output = fed.outputs(run, batch_size)
     peak = memory.grown()
     module = components.module("engines", engine)
+    few = getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None)  # of a language model
     write_json(checks, {
         "engine": engine, "engine_version": getattr(module, "VERSION", None), "threads": threads,
         "precision": getattr(module, "PRECISION", "as stated in the file"), "inference_memory_bytes": peak,
-        **check(model, run, some, engine=engine, batch_size=batch_size),
+        **check(model, run, fed, output, engine=engine, batch_size=batch_size, rows=few),
     })  # fmt: skip
     columns = {"row": rows.row, "part": part, **components.load("tasks", signature.task)(output, rows)}
     adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)

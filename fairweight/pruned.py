@@ -33,7 +33,7 @@ def prune(
     """
     pruned = Model.load(parent, parent_about)
     before = surgery.shapes(pruned.body)
-    options = {key: value for key, value in recipe.items() if key not in ("method", "finetune")}
+    options = components.chosen(recipe, "finetune")
     method = components.load("pruning", recipe["method"])
     teaching = finetune.get("distillation")
     distillation = taught(Model.load(parent, parent_about), teaching) if teaching else None

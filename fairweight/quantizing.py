@@ -68,7 +68,7 @@ def quantize(
         drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
         return [feeds for _, feeds in Fed.of(signature, read_table(table).take(drawn)).batches(BATCH)]
 
-    options = {key: value for key, value in recipe.items() if key != "method"}
+    options = components.chosen(recipe)
     method = components.load("quantization", recipe["method"])
     # a method takes the further means that it names
     wanted = inspect.signature(method).parameters
@@ -89,8 +89,9 @@ def quantize(
         proto = onnx.load(str(temporary))
         put_signature(proto, signature)  # the quantizer drops the metadata
         del proto.graph.value_info[:]  # shapes that the quantizer inferred for itself
-        temporary.write_bytes(proto.SerializeToString())
-        checks = check(parent, temporary)
+        content = proto.SerializeToString()
+        temporary.write_bytes(content)
+        checks = check(parent, content)
         about = said if isinstance(said, dict) else {"method": said}
         if not checks["integer_operators"] and not checks["narrow_weights_share"]:
             raise InputError(f"variants: {variant}: quantize: method {about['method']!r} left everything in float32.")
@@ -104,13 +105,13 @@ def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
     return float((Fed.of(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 
-def check(parent: str, path: Path) -> dict[str, Any]:
+def check(parent: str, content: bytes) -> dict[str, Any]:
     """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type.
 
     Matrices that stay in float, such as embeddings, are named with their bytes.
     """
-    counts, graph = operators(path), onnx.load(str(path)).graph
-    ratio = Path(parent).stat().st_size / path.stat().st_size
+    counts, graph = operators(content), onnx.load_model_from_string(content).graph
+    ratio = Path(parent).stat().st_size / len(content)
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
     weights = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}

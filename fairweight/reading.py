@@ -43,7 +43,7 @@ def read(
     found, counts = Survey(), Tally()
 
     def frames() -> pd.DataFrame | Iterable[pd.DataFrame]:
-        options = {key: value for key, value in recipe["reader"].items() if key != "method"}
+        options = components.chosen(recipe["reader"])
         raw: pd.DataFrame | Iterable[pd.DataFrame] = components.load("readers", recipe["reader"]["method"])(
             paths, **options
         )

@@ -36,6 +36,9 @@ PLACES = (
     ("variants/*/adjust", "method", "adjustments"),
 )
 
+# rules of JSON Schema about the size of a number, as words
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
 Config = dict[str, Any]
 
 
@@ -167,6 +170,11 @@ def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
             return f"{where}: {instance!r} is not of type {kinds}."
         case "enum":
             return f"{where}: {instance!r} is not one of {', '.join(map(repr, rule))}."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            legal = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
+            return f"{where}: {instance!r} is out of range; it is {legal}."
+        case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
+            return sentence(bounded[0], place)  # a number that one of the forms takes, but for its size
         case "oneOf":
             return f"{where}: {instance!r} is not legal; {schema.get('description', '')}"
         case _ if remedy := schema.get("x-remedy"):

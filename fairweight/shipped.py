@@ -57,8 +57,8 @@ def write_beside(path: str | Path, signature: Signature) -> None:
         write_text(Path(path).with_name(TOKENIZER), signature.text["definition"])
 
 
-def operators(path: str | Path) -> Counter[str]:
-    """How often each operator stands in the graph that onnxruntime really runs, after its fusions.
+def operators(file: bytes) -> Counter[str]:
+    """How often each operator stands in the graph that onnxruntime really runs, after its fusions; of a file's content.
 
     A product of two activations, as attention has, is counted as `MatMul of activations`, not with those of weights.
     """
@@ -68,7 +68,7 @@ def operators(path: str | Path) -> Counter[str]:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.optimized_model_filepath = str(optimized)
         options.log_severity_level = 3  # it warns that the file is for this machine; it is thrown away
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         graph = onnx.load(str(optimized)).graph
         stored = {tensor.name for tensor in graph.initializer}
         for node in graph.node:  # a weight is found behind the node that widens it, too

@@ -29,6 +29,20 @@ class Rows(CalibrationDataReader):  # type: ignore[misc]
         return next(self.feeds, None)
 
 
+def check_rows(feeds: list[dict[str, Any]]) -> None:
+    """Refuse to find ranges of activations with so few rows that they tell nothing.
+
+    Raises:
+        InputError: there are fewer than FEWEST_ROWS.
+    """
+    found = sum(len(next(iter(batch.values()))) for batch in feeds)
+    if found < FEWEST_ROWS:
+        raise InputError(
+            f"calibration takes {FEWEST_ROWS} training rows or more, and there are {found}; give the dataset more rows, or use "
+            "'dynamic' or 'weight_only', which need none"
+        )
+
+
 def quantize_file(
     source: Path, destination: Path, feeds: list[dict[str, Any]], *,
     ranges: str = "minmax", per_channel: bool = True, reduce_range: bool = False,
@@ -48,9 +62,7 @@ def quantize_file(
     Raises:
         InputError: there are too few rows to find ranges with.
     """
-    found = sum(len(next(iter(batch.values()))) for batch in feeds)
-    if found < FEWEST_ROWS:
-        raise InputError(f"static calibration takes {FEWEST_ROWS} training rows or more, and there are {found}")
+    check_rows(feeds)
     quantize_static(
         source,
         destination,

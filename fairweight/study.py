@@ -123,7 +123,8 @@ class Study:
             if operation not in PARENTS[variant.operation]:
                 raise InputError(
                     f"{place}: from: {variant.parent!r} is made by {operation!r}, and {variant.operation!r} takes only "
-                    f"variants made by {' or '.join(PARENTS[variant.operation])}."
+                    f"variants made by {' or '.join(PARENTS[variant.operation])}; there are: "
+                    f"{', '.join(self.made_by(*PARENTS[variant.operation])) or 'none'}."
                 )
 
     def _check_cycle(self, variant: Variant) -> None:
@@ -204,6 +205,13 @@ class Study:
             return [Cell(entry["dataset"], "none", GIVEN, variant, GIVEN)]
         if not entry["models"]:
             raise InputError(f"{place}: 'models' is empty, and variant {variant!r} needs a model.")
+        reasons = {engine: self.supports(engine, variant) for engine in self.config["engines"]}
+        if None not in reasons.values():
+            told = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
+            raise InputError(
+                f"{place}: variants: no engine of the study runs {variant!r} ({told}); name another one in 'engines', or "
+                "take the variant out."
+            )
         # what it is compared with is measured too
         return [
             Cell(entry["dataset"], augmentation, model, made, engine)

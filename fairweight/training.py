@@ -142,7 +142,7 @@ def train(
 def _start(texts: np.ndarray, architecture: dict[str, Any], cache: str | None) -> Start:
     """What the training of an architecture for texts starts from."""
     name = architecture["architecture"]
-    options = {key: value for key, value in architecture.items() if key != "architecture"}
+    options = components.chosen(architecture, name="architecture")
     try:
         begun: Start = components.load("architectures", name, "start")(texts, cache=cache, **options)
     except InputError as error:
@@ -188,14 +188,14 @@ def fit(
         InputError: training diverged.
     """
     torch.use_deterministic_algorithms(True)
-    options = {key: value for key, value in recipe["objective"].items() if key != "method"}
+    options = components.chosen(recipe["objective"])
     training, validation = data.encoded(model, options.get("attribute"))
     prepare = components.load("objectives", recipe["objective"]["method"])
     objective = prepare(training.labels, training.groups, training.weights, **options)
     if training.features.dim() == 4:
         model.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take two thirds of the time
-    adaptation = {key: value for key, value in recipe["adapt"].items() if key != "method"}
-    finish = components.load("adaptations", recipe["adapt"]["method"])(model.body, **adaptation)
+    adapt = components.load("adaptations", recipe["adapt"]["method"])
+    finish = adapt(model.body, **components.chosen(recipe["adapt"]))
     narrow = precision(recipe) == "bfloat16"
     parameters = dict(model.body.named_parameters())
     optimizer = _optimizer(recipe, parameters)

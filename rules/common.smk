@@ -6,7 +6,7 @@ import sys
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
-from fairweight import components, swapping
+from fairweight import components, compressing, swapping
 from fairweight.code_version import ROOT, code_version
 from fairweight.energy import MODEL
 from fairweight.errors import InputError
@@ -84,6 +84,23 @@ def adaptation(wildcards):
 def teaching(wildcards):
     """Name of the method by which what is left of a pruned parent learns from it, if it does."""
     return [d["method"] for d in [STUDY.training_recipe(wildcards.variant).get("distillation")] if d]
+
+
+def operation(wildcards):
+    """The operation that makes a variant."""
+    return STUDY.variants[wildcards.variant].operation
+
+
+def method(wildcards):
+    """Name of the method of that operation."""
+    return [config["variants"][wildcards.variant][operation(wildcards)]["method"]]
+
+
+def compression(operation, **components):
+    """Version of the code behind an operation on float weights, with the components that it names."""
+    does = f"fairweight/{compressing.MODULES[operation]}.py"
+    trained = {"architectures": architecture, "objectives": objective, "adaptations": adaptation, "tasks": task}
+    return code("compress", [does], **components, **trained)
 
 
 def terms_file(of):

@@ -12,128 +12,62 @@ rule prune:
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
         curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/prune.cost.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.cost.json",
     log:
-        "<logs>/prune/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+        "<logs>/<operation>/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    pathvars:
+        operation="prune",
     wildcard_constraints:
         variant=alternation(STUDY.made_by("prune")),
     params:
-        recipe=recipe("variants", "{variant}", "prune"),
+        operation=operation,
+        recipe=lambda w: config["variants"][w.variant][operation(w)],
         finetune=lambda w: STUDY.training_recipe(w.variant),
-        code=code(
-            "prune",
-            pruning=lambda w: [config["variants"][w.variant]["prune"]["method"]],
-            distillations=teaching,
-            architectures=architecture,
-            objectives=objective,
-            adaptations=adaptation,
-            tasks=task,
-        ),
+        code=compression("prune", pruning=method, distillations=teaching),
     message:
         "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
-        "../scripts/prune.py"
+        "../scripts/compress.py"
 
 
-rule factorize:
-    input:
-        parent=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors"),
-        parent_about=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json"),
-        table="<results>/data/{dataset}/table.parquet",
-        split="<results>/seed-{seed}/{dataset}/split.parquet",
-        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
-    output:
-        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
-        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
-        curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/factorize.cost.json",
-    log:
-        "<logs>/factorize/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+use rule prune as factorize with:
+    pathvars:
+        operation="factorize",
     wildcard_constraints:
         variant=alternation(STUDY.made_by("factorize")),
     params:
-        recipe=recipe("variants", "{variant}", "factorize"),
-        finetune=lambda w: STUDY.training_recipe(w.variant),
-        code=code(
-            "factorize",
-            factorizations=lambda w: [config["variants"][w.variant]["factorize"]["method"]],
-            architectures=architecture,
-            objectives=objective,
-            adaptations=adaptation,
-            tasks=task,
-        ),
+        code=compression("factorize", factorizations=method),
     message:
         "Factorize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
-    script:
-        "../scripts/factorize.py"
 
 
-rule distill:
-    input:
-        parent=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors"),
-        parent_about=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json"),
-        table="<results>/data/{dataset}/table.parquet",
-        split="<results>/seed-{seed}/{dataset}/split.parquet",
-        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
-    output:
-        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
-        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
-        curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/distill.cost.json",
-    log:
-        "<logs>/distill/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+use rule prune as distill with:
+    pathvars:
+        operation="distill",
     wildcard_constraints:
         variant=alternation(STUDY.made_by("distill")),
     params:
-        recipe=recipe("variants", "{variant}", "distill"),
-        finetune=lambda w: STUDY.training_recipe(w.variant),
-        code=code(
-            "distill",
-            distillations=lambda w: [config["variants"][w.variant]["distill"]["method"]],
-            architectures=architecture,
-            objectives=objective,
-            adaptations=adaptation,
-            tasks=task,
-        ),
+        code=compression("distill", distillations=method),
     message:
         "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
-    script:
-        "../scripts/distill.py"
 
 
-rule encode:
-    input:
-        parent=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors"),
-        parent_about=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json"),
-        table="<results>/data/{dataset}/table.parquet",
-        split="<results>/seed-{seed}/{dataset}/split.parquet",
-        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
+use rule prune as encode with:
     output:
         coded="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.coded",
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
         curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
         report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/encode.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/encode.cost.json",
-    log:
-        "<logs>/encode/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.cost.json",
+    pathvars:
+        operation="encode",
     wildcard_constraints:
         variant=alternation(STUDY.made_by("encode")),
     params:
-        recipe=recipe("variants", "{variant}", "encode"),
-        finetune=lambda w: STUDY.training_recipe(w.variant),
-        code=code(
-            "encode",
-            encodings=lambda w: [config["variants"][w.variant]["encode"]["method"]],
-            architectures=architecture,
-            objectives=objective,
-            adaptations=adaptation,
-            tasks=task,
-        ),
+        code=compression("encode", encodings=method),
     message:
         "Encode {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
-    script:
-        "../scripts/encode.py"
 
 
 rule export:
@@ -204,7 +138,7 @@ rule adjust:
         variant=alternation(STUDY.made_by("adjust")),
     params:
         recipe=recipe("variants", "{variant}", "adjust"),
-        code=code("adjust", adjustments=lambda w: [config["variants"][w.variant]["adjust"]["method"]]),
+        code=code("adjust", adjustments=method),
     message:
         "Adjust {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:

@@ -8,7 +8,7 @@ from typing import Any
 import nncf
 import onnx
 
-from fairweight.errors import InputError
+from fairweight.staticint8 import check_rows
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
 OPTIONS = {
@@ -31,9 +31,7 @@ def quantize(
         InputError: there are too few training rows to find ranges with.
     """
     feeds = calibration(calibration_rows)
-    found = sum(len(next(iter(batch.values()))) for batch in feeds)
-    if found < 32:
-        raise InputError(f"calibration takes 32 training rows or more, and there are {found}")
+    check_rows(feeds)
     logging.getLogger("nncf").setLevel(logging.ERROR)
     quantized = nncf.quantize(
         onnx.load(str(source)),

@@ -1,20 +1,14 @@
 """Every component of every folder is found by itself and held to the same promises."""
 
 import ast
-import functools
 import importlib
 import inspect
-import shutil
-import sys
-import tempfile
-from pathlib import Path
 
 import jsonschema
 import numpy as np
+import promises
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from tables import comments, pictures, tabular
 
 from fairweight import components
@@ -50,26 +44,6 @@ CHOSEN = {
     ("pruning", "structured"): {"channels": 0.5},
     ("factorizations", "svd"): {"energy": 0.5},
 }
-
-
-@functools.cache
-def _trained(architecture):
-    from test_training import Study
-
-    study = Study(Path(tempfile.mkdtemp(prefix="fairweight-contract-")), pictures(400), {"architecture": architecture})
-    study.train(epochs=2)
-    study.export()
-    return study.folder
-
-
-def trained(architecture, folder):
-    """A study of pictures with a trained dense model, which is trained once for all tests."""
-    from test_training import Study
-
-    study = Study(folder, pictures(400), {"architecture": architecture})
-    for path in _trained(architecture).glob("dense*"):
-        shutil.copy(path, folder)
-    return study
 
 
 def defaults(folder, name):
@@ -227,59 +201,25 @@ def test_adjustment_gives_every_group_a_mixture(name, dtype):
         assert all(len({"above", "below"} & set(m)) == 1 for m in members)
 
 
-@pytest.mark.parametrize("name", [n for n in names("pruning") if not components.literal("pruning", n, "TRANSFORMERS")])
+@pytest.mark.parametrize("name", names("pruning"))
 @pytest.mark.parametrize("architecture", ["lenet_300_100", "lenet5"])
 def test_pruning_holds_its_sparsity_in_the_file_and_keeps_what_was_learned(name, architecture, tmp_path):
-    from test_training import run
-
-    from fairweight.models import Model
-
-    study = trained(architecture, tmp_path)
-    dense = Model.load(study.path("dense.st"), study.path("dense.json"))
-    options = defaults("pruning", name)
-    pruned = study.prune(epochs=2, recipe={"method": name, **options, "finetune": {}})
-    about = pruned.about
-    assert about["pruning"]["method"] == name and set(about["sparsity"]) == {"all", *pruned.prunable()}
-    before, after = (sum(p.numel() for p in m.body.parameters()) for m in (dense, pruned))
-    if name == "structured":
-        assert after < 0.5 * before and about["sparsity"]["all"] < 0.01
-        # the file that ships is smaller, without any coding
-        study.export("pruned")
-        assert (tmp_path / "pruned.onnx").stat().st_size < 0.5 * (tmp_path / "dense.onnx").stat().st_size
-    else:
-        assert after == before
-        wanted = {"none": 0.0, "reinitialised": 0.0, "n_m": 0.5}.get(name, options.get("sparsity"))
-        assert about["sparsity"]["all"] == pytest.approx(wanted, abs=0.01)
-    if architecture == "lenet_300_100":  # the same again, to the bit
-        again = study.prune("again", epochs=2, recipe={"method": name, **options, "finetune": {}})
-        assert all(
-            torch.equal(a, b) for a, b in zip(pruned.state_dict().values(), again.state_dict().values(), strict=True)
-        )
-    study.export("pruned")
-    labels = study.table.label
-    assert (run(study.path("pruned.onnx"), study.table).argmax(1) == labels).mean() > 0.5
+    if components.literal("pruning", name, "TRANSFORMERS"):
+        pytest.skip("it is for transformers: tests/unit/test_texts.py")
+    study, options = promises.trained(architecture, tmp_path), defaults("pruning", name)
+    pruned = promises.pruning(study, name, options)
+    if architecture == "lenet_300_100":
+        promises.repeatable(study, pruned, name, options)
 
 
-@pytest.mark.parametrize("name", installed("quantization"))
+@pytest.mark.parametrize("name", names("quantization"))
 @pytest.mark.parametrize("architecture", ["lenet_300_100", "lenet5"])
 def test_quantization_narrows_weights_and_keeps_nearly_all_predictions(name, architecture, tmp_path):
-    from test_training import run
-
-    study = trained(architecture, tmp_path)
-    path = study.path("dense.onnx")
-    quantized, report = study.quantize(method=name, **defaults("quantization", name))
-    whole = architecture == "lenet_300_100" or name not in ("weight_only",)  # which leaves convolutions in float
-    if name in ("float16", "bfloat16"):
-        assert report["verdict"] == "half precision" and report["size_ratio"] > 1.9
-        assert report["narrow_weights_share"] > 0.99 and report["integer_operators"] == 0
-    elif name == "weight_only":
-        assert report["weight_only_operators"] >= 2 and report["integer_weights_share"] > 0.8
-        assert report["verdict"] == ("weights only" if whole else "partly quantized")
-    else:
-        assert report["integer_operators"] > 0 and report["integer_weights_share"] > 0.95
-        assert report["verdict"] in ("quantized", "partly quantized")
-        assert (report["verdict"] == "quantized") == (report["size_ratio"] >= 3 and report["float_operators"] == 0)
-    assert (run(path, study.table).argmax(1) == run(quantized, study.table).argmax(1)).mean() > 0.95
+    if extra := components.missing_extra("quantization", name):
+        pytest.skip(f"the extra {extra!r} is not installed")
+    study = promises.trained(architecture, tmp_path)
+    options, kind = defaults("quantization", name), promises.KINDS.get(name, "int8")
+    quantized, report = promises.quantization(study, name, options, kind)
     if name == "qat":  # the scales that training learned stand in the file
         import onnx
 
@@ -295,36 +235,14 @@ def test_quantization_narrows_weights_and_keeps_nearly_all_predictions(name, arc
 @pytest.mark.parametrize("name", names("encodings"))
 @pytest.mark.parametrize("parent", ["dense", "pruned"])
 def test_encoding_decodes_from_the_file_alone_and_keeps_zeros(name, parent, tmp_path):
-    from test_training import RECIPE
+    from fairweight.encoding import decode
 
-    from fairweight.artifacts import read_json
-    from fairweight.encoding import decode, encode
-
-    study = trained("lenet5", tmp_path)
+    study = promises.trained("lenet5", tmp_path)
     study.prune(epochs=1, sparsity=0.9)
     epochs = 0 if name == "zstd" else 1
-    paths = {k: str(tmp_path / k) for k in ("coded", "model", "about", "curve", "report")}
-    encode(
-        parent=study.path(f"{parent}.st"), parent_about=study.path(f"{parent}.json"), **study.data, **paths,
-        recipe={"method": name, **defaults("encodings", name), "finetune": {}},
-        finetune=RECIPE | {"epochs": epochs, "learning_rate": 1e-4}, seed=0, variant="coded",
-    )  # fmt: skip
-    from fairweight.models import Model
-
-    before, written = (
-        Model.load(study.path(f"{parent}.st"), study.path(f"{parent}.json")),
-        Model.load(paths["model"], paths["about"]),
-    )
-    (tmp_path / "moved").write_bytes((tmp_path / "coded").read_bytes())
-    for key, tensor in decode(tmp_path / "moved").state_dict().items():
-        assert torch.equal(tensor, written.state_dict()[key])
-        assert torch.allclose(tensor, before.state_dict()[key], atol=0.05)
-    for key, weight in before.prunable().items():
-        assert not written.prunable()[key][weight == 0].any()
-    report = read_json(paths["report"])
-    assert report["coded_bytes"] == (tmp_path / "coded").stat().st_size
+    written, report = promises.encoding(study, name, defaults("encodings", name), parent, epochs)
     if name == "deep_compression":
-        assert report["coded_bytes"] < 0.5 * report["zstd_bytes"]  # the baseline that it must beat
+        assert report["coded_bytes"] < 0.5 * report["zstd_bytes"]
         assert all(len(w.unique()) <= 2 ** (8 if w.dim() > 2 else 5) + 1 for w in written.prunable().values())
     damaged = (tmp_path / "coded").read_bytes()[:-7]
     (tmp_path / "damaged").write_bytes(damaged)
@@ -334,26 +252,12 @@ def test_encoding_decodes_from_the_file_alone_and_keeps_zeros(name, parent, tmp_
 
 @pytest.mark.parametrize("name", names("factorizations"))
 def test_factors_are_fewer_numbers_and_near_to_the_weights(name):
-    torch.manual_seed(0)
-    low = torch.randn(40, 3) @ torch.randn(3, 30)
-    weights = {"low": low, "full": torch.eye(20), "kernel": (torch.randn(20, 2) @ torch.randn(2, 54)).view(20, 6, 3, 3)}
-    found = components.load("factorizations", name)(weights, energy=1.0)
-    assert set(found) == {"low", "kernel"}  # the identity has no smaller factors
-    for key, (second, first) in found.items():
-        assert second.numel() + first.numel() < weights[key].numel()
-        assert torch.allclose(second @ first, weights[key].flatten(1), atol=1e-3)
-    with pytest.raises(InputError, match="no layer gets smaller"):
-        components.load("factorizations", name)({"full": torch.eye(20)}, energy=1.0)
+    promises.factorization(components.load("factorizations", name))
 
 
 @pytest.mark.parametrize("name", names("distillations"))
 def test_distillation_pulls_towards_the_teacher(name):
-    teacher = torch.tensor([[3.0, -1.0], [0.0, 1.0]])
-    loss = components.load("distillations", name)(**defaults("distillations", name))
-    student = torch.zeros(2, 2, requires_grad=True)
-    at_first = loss(student, teacher, torch.tensor(0.0))
-    at_first.backward()
-    assert at_first > loss(teacher, teacher, torch.tensor(0.0)) and student.grad[0, 0] < 0 < student.grad[0, 1]
+    promises.distillation(components.load("distillations", name)(**defaults("distillations", name)))
 
 
 @pytest.mark.parametrize("name", installed("engines"))

@@ -79,7 +79,7 @@ def test_a_place_that_does_not_exist_is_told_while_parsing_with_near_ones(stated
 
 
 def test_a_negative_intensity_is_told_while_parsing():
-    with pytest.raises(InputError, match="energy: g_per_kwh: -3 is less than the minimum of 0"):
+    with pytest.raises(InputError, match="energy: g_per_kwh: -3 is out of range; it is at least 0"):
         resolve(tiny(energy={"g_per_kwh": -3}))
 
 

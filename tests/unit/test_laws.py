@@ -1,6 +1,8 @@
 """The laws of docs/design.md about imports, over the syntax trees."""
 
 import ast
+import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from fairweight.code_version import ROOT, imported_files
 from fairweight.components import ENTRY_POINTS, PACKAGE, names
+from fairweight.compressing import MODULES, operation
 
 LIBRARY = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
@@ -55,11 +58,23 @@ def test_scripts_are_short_and_import_the_library_only(path):
     assert roots <= {"fairweight", "pathlib"}
 
 
-def test_every_script_has_its_rule():
+def test_every_script_has_its_rule_or_is_shared_by_rules_that_use_one_another():
     rules = "".join(p.read_text() for p in (ROOT / "rules").glob("*.smk"))
+    assert set(re.findall(r'"\.\./scripts/(\w+\.py)"', rules)) == {path.name for path in SCRIPTS}
     for path in SCRIPTS:
-        assert f"rule {path.stem}:" in rules
-        assert f'"../scripts/{path.name}"' in rules
+        if path.stem == "compress":
+            first, *others = MODULES
+            assert f"rule {first}:" in rules and all(f"use rule {first} as {other} with:" in rules for other in others)
+        else:
+            assert f"rule {path.stem}:" in rules
+
+
+def test_operations_on_float_weights_take_the_same_arguments():
+    scripted = {"recipe", "finetune", "seed", "variant"}
+    taken = {name: set(inspect.signature(operation(name)).parameters) - scripted for name in MODULES}
+    files = {"parent", "parent_about", "table", "split", "augmented", "model", "about", "curve"}
+    assert taken.pop("encode") == files | {"coded", "report"}
+    assert all(found == files for found in taken.values())
 
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -97,7 +112,10 @@ def test_statistics_know_no_files_no_torch_no_config(path):
 
 
 def test_parsing_a_study_loads_the_standard_library_only():
-    pending = [PACKAGE / f"{name}.py" for name in ("study", "schema", "components", "code_version", "errors", "energy")]
+    pending = [
+        PACKAGE / f"{name}.py"
+        for name in ("study", "schema", "components", "compressing", "code_version", "errors", "energy")
+    ]
     seen: set[Path] = set()
     while pending:
         path = pending.pop()

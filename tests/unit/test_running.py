@@ -66,21 +66,6 @@ def test_a_type_that_an_operator_has_no_kernel_for(study):
         running.load("onnxruntime", study.path("narrow.onnx"), threads=1)
 
 
-def test_a_method_of_the_users_own_that_writes_such_an_operator(study, monkeypatch, tmp_path):
-    (tmp_path / "mine.py").write_text(
-        "import sys; sys.path.insert(0, {!r})\nfrom test_running import foreign\n"
-        "def wavelets(source, destination, calibration):\n    foreign(str(source), str(destination))\n".format(
-            str(components.PACKAGE.parent / "tests/unit")
-        )
-    )
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
-        study.quantize("odd", method="mine:wavelets")
-    assert str(caught.value).startswith(
-        "variants: odd: quantize: engine 'onnxruntime' cannot run the file: operator my.own"
-    )
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_damaged_file_is_not_called_an_unknown_operator(study, engine):
     proto = onnx.load(study.path("dense.onnx"))

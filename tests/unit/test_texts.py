@@ -106,7 +106,7 @@ def test_tfidf_in_the_graph_is_that_of_scikit_learn():
     table = comments()
     tokenizer, idf, kind = fit_terms(table.texts, [1, 2], [2, 4], 2, 5000)
     body = components.load("architectures", "tfidf_logistic")(
-        (len(idf),), 2, **{k: v for k, v in TFIDF.items() if k != "architecture"}
+        (len(idf),), 2, **components.chosen(TFIDF, name="architecture")
     )
     with torch.no_grad():
         body.idf.copy_(torch.from_numpy(idf))
@@ -176,7 +176,7 @@ def test_a_pretrained_model_is_finetuned_and_its_file_says_the_same_at_any_lengt
     run = components.load("engines", "onnxruntime")(path, threads=1)
     whole = run(fed.feeds)  # all padded to the longest
     assert np.abs(fed.outputs(run, 8) - whole).max() < 1e-5
-    found = check(path, run, fed, engine="onnxruntime", batch_size=16)
+    found = check(path, run, fed, fed.outputs(run, 16), engine="onnxruntime", batch_size=16)
     assert found["batch_invariant_share"] == 1
 
 
@@ -188,7 +188,7 @@ def test_adaptation_trains_what_it_says_and_leaves_an_ordinary_model(checkpoint,
     study = Study(tmp_path, comments(), options(checkpoint))
     model = study.train(epochs=1, learning_rate=1e-2, adapt={"method": method, **changes})
     published = components.load("architectures", "pretrained", "start")(
-        study.table.texts, cache=None, **{k: v for k, v in study.architecture.items() if k != "architecture"}
+        study.table.texts, cache=None, **components.chosen(study.architecture, name="architecture")
     ).tensors
     moved = {
         n
@@ -279,7 +279,7 @@ def test_quantized_transformers_say_what_stays_in_float(finetuned, recipe):
 def told(folder, study=None, **changes):
     with pytest.raises(InputError) as caught:
         components.load("architectures", "pretrained", "start")(
-            comments().texts, cache=None, **{k: v for k, v in options(folder, **changes).items() if k != "architecture"}
+            comments().texts, cache=None, **components.chosen(options(folder, **changes), name="architecture")
         )
     message = str(caught.value)
     assert "\n" not in message

@@ -152,14 +152,6 @@ def test_pruning_without_finetuning_keeps_the_weights_that_stay(study):
         assert torch.equal(weight[kept], dense.prunable()[name][kept])
 
 
-def test_pruning_a_layer_away_is_told(study):
-    study.train(epochs=1)
-    with pytest.raises(
-        InputError, match=r"variants: pruned: prune: nothing of layer '\d.weight' is left; lower the sparsity"
-    ):
-        study.prune(sparsity=0.9999)
-
-
 @settings(deadline=None, max_examples=50)
 @given(share=st.floats(0, 0.999), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4), ties=st.booleans())
 def test_magnitude_pruning_takes_exactly_the_smallest(share, sizes, ties):
@@ -263,15 +255,6 @@ def test_layers_with_equal_biases_are_quantized_like_all_others(tmp_path):
     options = {"calibration_rows": 64, "per_channel": True, "ranges": "minmax", "reduce_range": False}
     _, report = study.quantize(method="static", **options)
     assert report["float_operators"] == 0 and report["integer_operators"] == 4
-
-
-def test_too_few_rows_to_calibrate_on_are_told(tmp_path):
-    study = Study(tmp_path, tabular(40))
-    study.train()
-    study.export()
-    options = {"ranges": "minmax", "calibration_rows": 512, "per_channel": True, "reduce_range": False}
-    with pytest.raises(InputError, match="variants: int8: quantize: static calibration takes 32 training rows or more"):
-        study.quantize(method="static", **options)
 
 
 def test_weights_in_the_loss_matter(tmp_path):

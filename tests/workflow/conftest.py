@@ -79,6 +79,12 @@ def finished(tmp_path_factory):
     return run
 
 
+@pytest.fixture(scope="session")
+def in_folder():
+    """What makes a run of a folder in which nothing has run."""
+    return Run
+
+
 @pytest.fixture
 def scratch(finished, tmp_path):
     """A copy of the finished study that a test may change."""

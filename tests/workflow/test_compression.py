@@ -1,9 +1,17 @@
-"""Every operation through the real Snakefile: what is made, coded, quantized and left out, and what the tables say of it."""
+"""Every operation through the real Snakefile: what is made, coded, quantized and left out, what the tables say of it, and
+what is told of mistakes."""
+
+import importlib.util
 
 import pandas as pd
 import pytest
+import yaml
 
 from fairweight.artifacts import read_frame, read_json
+from fairweight.code_version import ROOT
+from fairweight.errors import InputError
+from fairweight.schema import resolve
+from fairweight.study import Study
 
 pytestmark = pytest.mark.workflow
 
@@ -50,3 +58,133 @@ def test_every_operation_ships_and_is_checked(finished, tmp_path):
     page = (results / "report/report.html").read_text()
     assert "Methods of compression" in page and "prune: global_magnitude" in page
     assert run.jobs(study) == {}
+
+
+# ---- bad input: mistake -> (changes of the tiny study, what is told)
+
+HALF = {"method": "global_magnitude", "sparsity": 0.5}
+EXTRA = ("openvino", "nncf")  # packages that are taken to be absent, whether they are or not
+SIZE = "is out of range; it is at least 0 and below 1."
+WHILE_PARSING = {
+    "a sparsity of one": (
+        {"variants__pruned50__prune": HALF | {"sparsity": 1.0}},
+        f"variants: pruned50: prune: sparsity: 1.0 {SIZE}",
+    ),
+    "a negative sparsity": (
+        {"variants__pruned50__prune": HALF | {"sparsity": -0.1}},
+        f"variants: pruned50: prune: sparsity: -0.1 {SIZE}",
+    ),
+    "the whole of a layer": (
+        {"variants__pruned50__prune": {"method": "layer_magnitude", "sparsity": {"1.weight": 1.0}}},
+        f"variants: pruned50: prune: sparsity: 1.weight: 1.0 {SIZE}",
+    ),
+    "all channels": (
+        {"variants__pruned50__prune": {"method": "structured", "channels": 1.0}},
+        f"variants: pruned50: prune: channels: 1.0 {SIZE}",
+    ),
+    "few rows to calibrate on": (
+        {"variants__int8__quantize": {"method": "static", "calibration_rows": 8}},
+        "variants: int8: quantize: calibration_rows: 8 is out of range; it is at least 32.",
+    ),
+    "operators that no engine knows": (
+        {"engines": ["torch_eager"]},
+        "grid: entry 1: variants: no engine of the study runs 'int8' (torch_eager: PyTorch runs the float weights that a file was "
+        "exported from, and a quantized file has none); name another one in 'engines', or take the variant out.",
+    ),
+    "a quantized parent of a quantized file": (
+        {"variants__twice": {"from": "int8", "quantize": "auto"}},
+        "variants: twice: from: 'int8' is made by 'quantize', and 'quantize' takes only variants made by train or prune or factorize "
+        "or distill or encode or pretrained; there are: dense, pruned50.",
+    ),
+    "a quantized parent of a pruned model": (
+        {"variants__pruned50__from": "int8"},
+        "variants: pruned50: from: 'int8' is made by 'quantize', and 'prune' takes only variants made by train or prune or factorize "
+        "or distill or encode; there are: dense, pruned50.",
+    ),
+    "an engine of an absent extra": (
+        {"engines": ["openvino"]},
+        "engines: 'openvino' needs the optional extra 'openvino', which is not installed; install it with 'make setup-openvino'.",
+    ),
+    "a method of an absent extra": (
+        {"variants__int8__quantize": "openvino"},
+        "variants: int8: quantize: 'openvino' needs the optional extra 'openvino', which is not installed; install it with "
+        "'make setup-openvino'.",
+    ),
+}
+# variant -> (how it is made, its file, what is told): what only weights and rows tell
+FINETUNED = {"finetune": {"epochs": 1}}
+WHEN_RUN = {
+    "emptied": (
+        {"prune": {"method": "global_magnitude", "sparsity": 0.999, **FINETUNED}},
+        "model.safetensors",
+        "variants: emptied: prune: nothing of layer '1.weight' is left; lower the sparsity.",
+    ),
+    "starved": (
+        {"quantize": "static"},
+        "model.onnx",
+        "variants: starved: quantize: calibration takes 32 training rows or more, and there are 27; give the dataset more rows, or "
+        "use 'dynamic' or 'weight_only', which need none.",
+    ),
+    "foreign": (
+        {"quantize": {"method": "mine:wavelets"}},
+        "model.onnx",
+        "variants: foreign: quantize: engine 'onnxruntime' cannot run the file: operator my.own.Wavelet (its own words: ",
+    ),
+}
+# a method of the user's own that writes an operator which no engine knows
+WAVELETS = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests/unit")!r})
+from test_running import foreign
+
+
+def wavelets(source, destination, calibration):
+    foreign(str(source), str(destination))
+    return "wavelets"
+"""
+
+
+@pytest.fixture(scope="module")
+def failed(in_folder, tmp_path_factory):
+    """What a run tells in which each variant fails, of 60 rows."""
+    run = in_folder(tmp_path_factory.mktemp("failed"))
+    (run.folder / "mine.py").write_text(WAVELETS)
+    rows = ["age,paid,sex", *(f"{20 + i % 40},{'yes' if i % 3 else 'no'},{'f' if i % 2 else 'm'}" for i in range(60))]
+    (run.folder / "data.csv").write_text("\n".join(rows) + "\n")
+    people = {
+        "reader": "delimited",
+        "files": {"all": {"sources": ["file:data.csv"]}},
+        "inputs": {"numeric": ["age"]},
+        "target": {"column": "paid"},
+        "groups": {"sex": {"column": "sex"}},
+        "split": {"test": 0.5},
+    }
+    made = {name: {"from": "dense", **how} for name, (how, _, _) in WHEN_RUN.items()}
+    study = run.study(
+        datasets={"people": people}, variants={"dense": {"train": "standard"}, **made}, seeds=1,
+        grid=[{"dataset": "people", "models": ["mlp"], "variants": list(WHEN_RUN)}],
+    )  # fmt: skip
+    folder = "results/tiny/seed-0/people/none/mlp"
+    files = [f"{folder}/{name}/{file}" for name, (_, file, _) in WHEN_RUN.items()]
+    output = run.snakemake(study, "--keep-going", "--", *files, ok=False)
+    assert not any((run.folder / file).exists() for file in files)
+    return output
+
+
+@pytest.mark.parametrize("mistake", [*WHILE_PARSING, *WHEN_RUN])
+def test_a_mistake_is_told_in_one_sentence_with_place_and_remedy(mistake, in_folder, tmp_path, monkeypatch, request):
+    if (
+        mistake in WHILE_PARSING
+    ):  # by what rules/common.smk does; test_bad_input.py shows that the Snakefile adds nothing
+        found = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in EXTRA else found(n, *a))
+        changes, told = WHILE_PARSING[mistake]
+        with pytest.raises(InputError) as caught:
+            Study(resolve(yaml.safe_load(in_folder(tmp_path).study(**changes).read_text())))
+        assert str(caught.value) == told
+    else:
+        output, (_, _, told) = request.getfixturevalue("failed"), WHEN_RUN[mistake]
+        own = [line for line in output.splitlines() if f"variants: {mistake}: " in line]
+        assert len(own) == 1 and own[0].startswith(f"fairweight: {told}") and own[0].endswith("."), output[-3000:]
+        assert "Traceback" not in output
