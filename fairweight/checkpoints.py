@@ -56,7 +56,10 @@ def take(
             for source in stated["sources"]:
                 refuse_pickle(source)
             path = Path(scratch) / name
-            fetch(str(path), sources=stated["sources"], sha256=stated["sha256"], cache=cache, name=f"files: {name}")
+            try:
+                fetch(str(path), sources=stated["sources"], sha256=stated["sha256"], cache=cache, name=f"files: {name}")
+            except InputError as error:
+                raise InputError(f"{str(error).rstrip('.')}; or {BY_HAND}") from None
         return _read(Path(scratch))
 
 
@@ -98,10 +101,16 @@ def _read(folder: Path) -> Checkpoint:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError:
-        raise InputError("config.json is not JSON") from None
+        config = None
+    if not isinstance(config, dict):
+        raise InputError("config.json is not a JSON object")
+    try:
+        tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("tokenizer.json is not UTF-8") from None
     return Checkpoint(
         config=config,
         weights=read_tensors(folder / "model.safetensors"),
-        tokenizer=(folder / "tokenizer.json").read_text(encoding="utf-8"),
+        tokenizer=tokenizer,
         stored=stored_types(folder / "model.safetensors"),
     )

@@ -1,9 +1,10 @@
 """Training and finetuning in plain PyTorch: tensors in memory, deterministic, the best epoch restored."""
 
+import contextlib
 import copy
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,9 +123,7 @@ def train(
     if parameters < 1:
         description["architecture"] = narrowed(description, parameters)
         torch.manual_seed(integer("initialise", seed, replicate))
-    built = Model(description)
-    if begun is not None:
-        begun.load(built.body)
+    built = Model(description) if begun is None else _begun(description, begun)
     built.encoder.fit(data.training)
     history = fit(built, data, recipe, order=integer("order", seed, replicate))
     built.save(
@@ -141,13 +140,29 @@ def train(
 
 def _start(texts: np.ndarray, architecture: dict[str, Any], cache: str | None) -> Start:
     """What the training of an architecture for texts starts from."""
-    name = architecture["architecture"]
     options = components.chosen(architecture, name="architecture")
-    try:
-        begun: Start = components.load("architectures", name, "start")(texts, cache=cache, **options)
-    except InputError as error:
-        raise InputError(f"models: architecture {name}: {str(error).rstrip('.')}.") from None
+    with _placed(architecture):
+        begun: Start = components.load("architectures", architecture["architecture"], "start")(
+            texts, cache=cache, **options
+        )
     return begun
+
+
+def _begun(description: dict[str, Any], begun: Start) -> Model:
+    """A model with the weights that its training starts from."""
+    with _placed(description["architecture"]):
+        built = Model(description)
+        begun.load(built.body)
+    return built
+
+
+@contextlib.contextmanager
+def _placed(architecture: dict[str, Any]) -> Iterator[None]:
+    """What is refused of published files is told with its place in the study file."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"models: architecture {architecture['architecture']}: {str(error).rstrip('.')}.") from None
 
 
 def _texts(data: Data, signature: Signature) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """Texts: tokens, batches by length, the TF-IDF baseline, pretrained transformers and what is cut from them."""
 
 import dataclasses
+import hashlib
 import json
+import pickle
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +32,7 @@ from fairweight.tokenizing import fit_terms, padded, tokens
 
 TFIDF = {"architecture": "tfidf_logistic", "words": [1, 2], "characters": [2, 4], "fewest_texts": 2, "most_terms": 5000}
 EXTRA = components.missing_extra("architectures", "pretrained") is None
-needs_extra = pytest.mark.skipif(not EXTRA, reason="the extra 'text' is not installed")
+NNCF = components.missing_extra("quantization", "openvino") is None
 
 
 # ---- rows
@@ -273,52 +277,106 @@ def test_quantized_transformers_say_what_stays_in_float(finetuned, recipe):
         assert any("word_embeddings" in name for name in report["float_matrices"])
 
 
+@pytest.mark.skipif(not NNCF, reason="the extra 'openvino' is not installed")
+@pytest.mark.parametrize("preset", ["performance", "mixed"])
+def test_nncf_s_file_of_a_transformer_is_integer_and_both_engines_say_the_same(finetuned, preset):
+    _, report = finetuned.quantize("nncf", method="openvino", calibration_rows=128, preset=preset)
+    assert report["integer_operators"] >= 4 * 6 and report["integer_weights_share"] > 0.9
+    assert all(isinstance(size, int) for size in report["float_matrices"].values())
+    assert accuracy(finetuned, "nncf") > 0.85
+    path = finetuned.path("nncf.onnx")
+    fed = Fed.of(read_signature(path), finetuned.table)
+    found = check(path, components.load("engines", "openvino")(path, threads=1), fed, engine="openvino", batch_size=16)
+    assert found["integer_share"] > 0.9 and found["engine_agreement"] > 0.98
+
+
 # ---- bad input
 
 
-def told(folder, study=None, **changes):
+def with_more_words(folder):
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary |= {f"more{n}": len(vocabulary) + n for n in range(50)}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def pickled(folder, name):
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    (folder / name).write_bytes(pickle.dumps(Bomb(str(folder / "went off"))))
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (Path(self.path),)
+
+
+def sources(folder, sha256=None, **others):
+    """The three files by checksum, those in `others` from elsewhere."""
+    stated = {
+        path.name: {"sources": [f"file:{path}"], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in (folder / name for name in ("config.json", "model.safetensors", "tokenizer.json"))
+    }
+    stated["model.safetensors"] |= others | ({"sha256": sha256} if sha256 else {})
+    return {"folder": None, "files": stated}
+
+
+# mistake -> (what is done to a copy of the model's folder, and the options that follow; words of the sentence)
+BAD_FILES = {
+    "a tokenizer with more words": (with_more_words, ["the tokenizer has", "they do not belong together"]),
+    "a tokenizer of a larger model": (lambda f: {"config": {"vocab_size": 30_000}}, ["30,000 embeddings"]),
+    "a tokenizer that is none": (lambda f: (f / "tokenizer.json").write_text("{}"), ["is not a tokenizer"]),
+    "a tokenizer that is not UTF-8": (lambda f: (f / "tokenizer.json").write_bytes(b"\xff"), ["is not UTF-8"]),
+    "a config that is none": (lambda f: (f / "config.json").write_text("[]"), ["config.json is not a JSON object"]),
+    "a config of another width": (lambda f: {"config": {"intermediate_size": 128}}, ["(64, 32)", "do not belong together"]),
+    "a config of more layers": (lambda f: {"config": {"num_hidden_layers": 6}}, ["the weights have no", "layer.4"]),
+    "texts longer than the model": (lambda f: {"length": 64}, ["64 tokens are more than the 48"]),
+    "weights cut short": (
+        lambda f: (f / "model.safetensors").write_bytes((f / "model.safetensors").read_bytes()[:-9]),
+        ["model.safetensors is not safetensors"],
+    ),
+    "weights with a wrong checksum": (
+        lambda f: sources(f, sha256="0" * 64), ["files: model.safetensors", f"the checksum differs (expected {'0' * 64}"],
+    ),
+    "a pickle by name": (lambda f: pickled(f, "pytorch_model.bin"), ["'pytorch_model.bin' may be a pickle", "safetensors"]),
+    "a pickle of torch's": (lambda f: pickled(f, "weights.pt"), ["'weights.pt' may be a pickle"]),
+    "a pickle under another name": (lambda f: pickled(f, "model.safetensors"), ["model.safetensors is not safetensors"]),
+    "a pickle among sources": (
+        lambda f: sources(f, sources=["https://localhost/weights.pt"]), ["'weights.pt' may be a pickle"],
+    ),
+    "a source that cannot be reached": (
+        lambda f: sources(f, sha256="0" * 64, sources=["https://127.0.0.1:9/model.safetensors"]),
+        ["https://127.0.0.1:9/model.safetensors: no connection", "by hand", "'folder'"],
+    ),
+    "a hub that cannot be reached": (
+        lambda f: {"folder": None, "hub": "nobody/nothing@main"},
+        ["hub: 'nobody/nothing' could not be had", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
+    ),
+    "a hub's name that is none": (lambda f: {"folder": None, "hub": "no slash"}, ["OWNER/NAME"]),
+    "two places": (lambda f: {"hub": "a/b"}, ["exactly one of", "folder and hub"]),
+    "no place": (lambda f: {"folder": None}, ["exactly one of", "has none"]),
+    "nothing in the folder": (lambda f: {"folder": str(f / "nowhere")}, ["config.json is missing in"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BAD_FILES)
+def test_files_that_do_not_fit_or_may_run_code_end_training_in_one_sentence(checkpoint, tmp_path, monkeypatch, mistake):
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("fairweight.fetching.BACK_OFF_S", 0.01)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    folder = shutil.copytree(checkpoint, tmp_path / "bert")
+    change, words = BAD_FILES[mistake]
+    changes = change(folder)
+    study = Study(tmp_path, comments(), options(folder) | (changes if isinstance(changes, dict) else {}))
     with pytest.raises(InputError) as caught:
-        components.load("architectures", "pretrained", "start")(
-            comments().texts, cache=None, **components.chosen(options(folder, **changes), name="architecture")
-        )
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-def test_files_that_do_not_belong_together_or_may_run_code_are_refused(checkpoint, tmp_path):
-    import shutil
-
-    assert "belong together" in told(checkpoint, config={"vocab_size": 30_000})
-    assert "48" in told(checkpoint, length=64)
-    assert "exactly one" in told(checkpoint, hub="a/b")
-    assert "exactly one" in told(None)
-    pickled = tmp_path / "pickled"
-    shutil.copytree(checkpoint, pickled)
-    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    assert "pickle" in told(pickled)
-    (pickled / "model.safetensors").write_bytes(b"\x80\x04junk and more junk")
-    assert "not safetensors" in told(pickled)
-    (pickled / "tokenizer.json").write_text("{}")
-    shutil.copy(checkpoint / "model.safetensors", pickled)
-    assert "tokenizer" in told(pickled)
-    file = {"sources": [f"file:{checkpoint}/config.json"], "sha256": "0" * 64}
-    assert "checksum" in told(None, files=dict.fromkeys(("config.json", "model.safetensors", "tokenizer.json"), file))
-    file = {"sources": ["https://localhost/weights.pt"], "sha256": "0" * 64}
-    assert "pickle" in told(None, files=dict.fromkeys(("config.json", "model.safetensors", "tokenizer.json"), file))
-
-
-@needs_extra
-def test_a_hub_that_cannot_be_reached_is_one_sentence_that_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    message = told(None, hub="nobody/nothing@main")
-    assert "by hand" in message and "tokenizer.json" in message
-
-
-def test_weights_of_another_shape_than_the_config_are_refused(checkpoint, tmp_path):
-    with pytest.raises(InputError, match="belong together"):
-        Study(tmp_path, comments(), options(checkpoint, config={"intermediate_size": 128})).train(epochs=1)
+        study.train(epochs=1)
+    sentence = str(caught.value)
+    assert sentence.startswith("models: architecture pretrained: ") and sentence.endswith(".") and "\n" not in sentence
+    for word in words:
+        assert word in sentence
+    assert not (folder / "went off").exists() and not Path(study.path("dense.st")).exists()
 
 
 def test_a_tokenizer_that_was_changed_after_training_is_refused(finetuned):
@@ -349,7 +407,12 @@ def test_a_text_study_says_what_does_not_fit():
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"a,b\n\xff\xfe,1\n", "not utf-8"), (b"a,b\n ,1\nx,0\n", "empty texts")]
+    ("content", "words"),
+    [
+        (b"a,b\n\xff\xfe,1\n", "not utf-8 .*set reader: encoding"),
+        ("a,b\nx,1\n".encode("utf-16"), "not utf-8"),
+        (b"a,b\n ,1\nx,0\n", "1 empty texts .first in data row 0.; drop the rows"),
+    ],
 )
 def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, content, words):
     from fairweight.reading import read
@@ -369,7 +432,9 @@ def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, con
             recipe=recipe,
             given=[],
         )
-    assert "'x'" not in str(caught.value)
+    sentence = str(caught.value)
+    assert sentence.startswith("datasets: d: ") and sentence.endswith(".") and "\n" not in sentence
+    assert "'x'" not in sentence and not (tmp_path / "t").exists()
 
 
 def test_no_step_that_runs_files_needs_transformers(finetuned):
