@@ -67,7 +67,7 @@ def test_a_mitigation_is_compared_with_the_plain_model(scratch):
         variants__fair_int8={"from": "fair", "quantize": "auto"},
         grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair_int8"]}],
     )  # fmt: skip
-    scratch.snakemake(study)
+    scratch.snakemake(study, "--", "results/tiny/summary/comparisons.parquet")
     compared = pd.read_parquet(scratch.folder / "results/tiny/summary/comparisons.parquet")
     assert dict(compared[["variant", "baseline"]].drop_duplicates().to_numpy().tolist()) == {
         "fair": "dense",
