@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from runs import Run
 from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.utils import validate_repo_id
 from markdown_it import MarkdownIt
+from runs import Run
 
 from fairweight.artifacts import checksum
 from fairweight.cli import main
