@@ -13,7 +13,6 @@ from harness import PACKAGE, Workflow, eventually
 
 pytestmark = [
     pytest.mark.workflow,
-    pytest.mark.xdist_group("slurm"),  # one SLURM at a time
     pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing()),
 ]
 ROOT = PACKAGE.parent

@@ -9,6 +9,8 @@ import yaml
 
 from fairweight.code_version import ROOT
 
+# for a few light steps, whatever runs them: a cluster with its warm process takes fifteen CPU-seconds to start
+LOCAL = ("--executor", "local")
 CONFIG = ROOT / "tests" / "config"
 
 

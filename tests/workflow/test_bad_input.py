@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from runs import Run
+from runs import LOCAL, Run
 
 pytestmark = pytest.mark.workflow
 
@@ -60,7 +60,7 @@ def mistaken(tmp_path_factory):
     run = Run(tmp_path_factory.mktemp("mistaken"))
     (run.folder / "people.csv").write_text("\n".join(ROWS) + "\n")
     datasets = {_name(m): dataset(run, _name(m), rows, **changes) for m, (rows, changes, _) in MISTAKES.items()}
-    return run, run.snakemake(csv_study(run, **datasets), "--keep-going", ok=False)
+    return run, run.snakemake(csv_study(run, **datasets), *LOCAL, "--keep-going", ok=False)
 
 
 def _name(mistake):
@@ -116,7 +116,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(run):
     try:
         rows = [ROWS[0], *(row + str(i) for i, row in enumerate(ROWS[1:] * 1500))][:90_000]
         study = csv_study(run, people=dataset(run, "people", rows))
-        output = run.snakemake(study, ok=False)
+        output = run.snakemake(study, *LOCAL, ok=False)
         assert "the disk is full at" in output and "Traceback" not in output
         left = [p for p in small.rglob("*") if p.is_file() and "logs" not in p.parts]
         assert left == []

@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 import pytest
-from runs import Run
+from runs import LOCAL, Run
 
 pytestmark = pytest.mark.workflow
 
@@ -127,7 +127,7 @@ def test_a_function_of_the_users_own_module(tmp_path):
     variants = {"dense": {"train": "standard"}, "alternating": {"from": "dense", "prune": {"method": "mine:prune"}}}
     study = own_study(run, models={"narrow": {"architecture": "logistic_regression"}}, variants=variants)
     pruned = "results/own/seed-0/loans/none/narrow/alternating/model.safetensors"
-    run.snakemake(study, "--", pruned)
+    run.snakemake(study, *LOCAL, "--", pruned)
     assert json.loads((tmp_path / pruned).with_suffix(".json").read_text())["sparsity"]["all"] == 0.5
     assert run.jobs(study, "--", pruned) == {}
     (tmp_path / "helper.py").write_text("def half():\n    return 0.25 * 2\n")

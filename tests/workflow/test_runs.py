@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from runs import Run
+from runs import LOCAL, Run
 
 from fairweight.cells import SCHEMA
 from fairweight.code_version import ROOT
@@ -112,7 +112,7 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
 
 def test_beyond_the_profiled_seeds_the_profile_is_kept(scratch):
     study = scratch.study(profile={"rounds": 2, "seconds": 0.001, "seeds": 2})
-    scratch.snakemake(study, "--config", "seeds=2", "--", "results/tiny/profile/adult/mlp/onnxruntime.parquet")
+    scratch.snakemake(study, "--config", "seeds=2", *LOCAL, "--", "results/tiny/profile/adult/mlp/onnxruntime.parquet")
     assert "profile" not in scratch.jobs(study, "--config", "seeds=3")
 
 
@@ -160,10 +160,10 @@ def test_the_local_executor_makes_the_same_tables(finished, tmp_path):
     run = Run(tmp_path)
     # all rules but the page's own, which `verify-archive` runs with this executor
     page = "results/tiny/report/notebooks/answer.ipynb"
-    output = run.snakemake(run.study(), "--executor", "local", "--", page)
+    output = run.snakemake(run.study(), *LOCAL, "--", page)
     assert "Dask" not in output
     assert_equal(tables(run), tables(finished))
-    assert run.jobs("study.yaml", "--", page) == run.jobs("study.yaml", "--executor", "local", "--", page) == {}
+    assert run.jobs("study.yaml", "--", page) == run.jobs("study.yaml", *LOCAL, "--", page) == {}
 
 
 def test_every_step_runs_warm(finished):
