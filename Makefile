@@ -96,7 +96,7 @@ energy: .venv/installed ## Tell what a study used: ledger, energy, carbon, break
 
 .PHONY: test
 test: .venv/installed .venv/installed-text .venv/installed-llm ## Run all tests.
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: bench
 bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine).

@@ -6,7 +6,7 @@ import json
 import pytest
 from harness import LOCAL, files_of
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("semantics")]  # one pair of runs for all of them
+pytestmark = pytest.mark.workflow
 
 PRELOAD = ["--dask-preload", "numpy.random,torch"]
 COLD = {

@@ -13,7 +13,6 @@ from harness import PACKAGE, Workflow, eventually
 
 pytestmark = [
     pytest.mark.workflow,
-    pytest.mark.xdist_group("slurm"),  # one SLURM at a time
     pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing()),
 ]
 ROOT = PACKAGE.parent
@@ -30,6 +29,7 @@ def study(folder, environment, *arguments):
     """The tiny study with the real Snakefile."""
     shutil.copy(ROOT / "tests/config/tiny.yaml", folder / "study.yaml")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
+    command += ["--config", "seeds=1"]
     done = subprocess.run(
         [*command, *arguments], cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False,
         timeout=300,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from runs import LOCAL
 
 from fairweight.code_version import ROOT
 from fairweight.electricity_maps import KEY
@@ -30,7 +31,7 @@ def hours(folder):
 def test_steps_emit_by_the_hour_and_other_hours_are_imagined(scratch):
     hours(scratch.folder)
     study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 5})
-    scratch.snakemake(study, "--", f"{SUMMARY}/what_if.parquet")
+    scratch.snakemake(study, *LOCAL, "--", f"{SUMMARY}/what_if.parquet")
     costs = pd.read_parquet(scratch.folder / SUMMARY / "costs.parquet")
     met = costs["emissions_g"] / costs["energy_j_central"] * 3.6e6
     assert met.between(100 - 1e-6, 200 + 1e-6).all()

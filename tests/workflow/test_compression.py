@@ -6,6 +6,7 @@ import importlib.util
 import pandas as pd
 import pytest
 import yaml
+from runs import Run
 
 from fairweight.artifacts import read_frame, read_json
 from fairweight.code_version import ROOT
@@ -32,8 +33,8 @@ VARIANTS = {
 }
 
 
-def test_every_operation_ships_and_is_checked(finished, tmp_path):
-    run = type(finished)(tmp_path)
+def test_every_operation_ships_and_is_checked(tmp_path):
+    run = Run(tmp_path)
     grid = [{"dataset": "adult", "models": ["mlp"], "variants": list(VARIANTS)}]
     study = run.study(variants=VARIANTS, grid=grid, seeds=1, engines=["onnxruntime", "torch_eager"])
     run.snakemake(study)

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from runs import LOCAL
 
 pytestmark = pytest.mark.workflow
 
@@ -40,17 +41,17 @@ def test_summaries_and_comparisons_say_the_same(finished):
 
 
 def test_the_gate_fails_without_a_proof_and_names_the_reason(scratch):
-    told = scratch.snakemake("study.yaml", "gate", ok=False)
+    told = scratch.snakemake("study.yaml", *LOCAL, "gate", ok=False)
     assert "gate: adult, mlp: no variant is proven" in told and "cannot reach significance" in told
 
 
 def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch):
     """The same models, held against criteria that they keep and against one that they break."""
-    scratch.snakemake(scratch.study(criteria=LENIENT), "gate")
+    scratch.snakemake(scratch.study(criteria=LENIENT), *LOCAL, "gate")
     verdict = json.loads((scratch.folder / "results/tiny/summary/gate.json").read_text())
     assert {p["variant"] for p in verdict["passed"]} == {"int8"}  # the cheapest of those proven
     broken = LENIENT | {"variant": "int8", "ceilings": {"size_bytes": {"at_most": 100}}}
-    told = scratch.snakemake(scratch.study(criteria=broken), "gate", ok=False)
+    told = scratch.snakemake(scratch.study(criteria=broken), *LOCAL, "gate", ok=False)
     assert "int8 is refuted (size bytes is refuted)" in told
     assert not (scratch.folder / "results/tiny/summary/gate.json").exists()
 
@@ -67,7 +68,7 @@ def test_a_mitigation_is_compared_with_the_plain_model(scratch):
         variants__fair_int8={"from": "fair", "quantize": "auto"},
         grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair_int8"]}],
     )  # fmt: skip
-    scratch.snakemake(study)
+    scratch.snakemake(study, "--", "results/tiny/summary/comparisons.parquet")
     compared = pd.read_parquet(scratch.folder / "results/tiny/summary/comparisons.parquet")
     assert dict(compared[["variant", "baseline"]].drop_duplicates().to_numpy().tolist()) == {
         "fair": "dense",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import Run
+from runs import Run
 
 from fairweight import components
 from fairweight.code_version import ROOT

@@ -1,10 +1,12 @@
 """A new architecture, pruning method and dataset are one file each (and config); edits rerun what they change."""
 
+import json
 import textwrap
 
 import numpy as np
 import pandas as pd
 import pytest
+from runs import LOCAL, Run
 
 pytestmark = pytest.mark.workflow
 
@@ -74,12 +76,12 @@ def own_study(run, **changes):
     return run.study(datasets={"loans": dataset}, **(CHANGES | {"grid": grid} | changes))
 
 
-def test_one_file_each_and_they_are_in_the_report(checkout, finished, tmp_path):
+def test_one_file_each_and_they_are_in_the_report(checkout, tmp_path):
     (checkout / "fairweight/architectures/bottleneck.py").write_text(ARCHITECTURE)
     (checkout / "fairweight/pruning/every_other.py").write_text(PRUNING)
     folder = tmp_path / "run"
     folder.mkdir()
-    run = type(finished)(folder, checkout)
+    run = Run(folder, checkout)
     study = own_study(run)
     run.snakemake(study)
     page = (folder / "results/own/report/report.html").read_text()
@@ -110,11 +112,9 @@ def _a_touched_file_of_the_user_is_read_again(run, study):
     assert run.jobs(study)["fetch"] == 1
 
 
-def test_a_function_of_the_users_own_module(checkout, finished, tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    run = type(finished)(folder)
-    (folder / "mine.py").write_text(
+def test_a_function_of_the_users_own_module(tmp_path):
+    run = Run(tmp_path)
+    (tmp_path / "mine.py").write_text(
         textwrap.dedent("""
         from helper import half
 
@@ -123,9 +123,12 @@ def test_a_function_of_the_users_own_module(checkout, finished, tmp_path):
             return {n: torch.arange(w.numel()).view(w.shape) >= share * w.numel() for n, w in weights.items()}
         """)
     )
-    (folder / "helper.py").write_text("def half():\n    return 0.5\n")
+    (tmp_path / "helper.py").write_text("def half():\n    return 0.5\n")
     variants = {"dense": {"train": "standard"}, "alternating": {"from": "dense", "prune": {"method": "mine:prune"}}}
     study = own_study(run, models={"narrow": {"architecture": "logistic_regression"}}, variants=variants)
-    run.snakemake(study)
-    (folder / "helper.py").write_text("def half():\n    return 0.25 * 2\n")
-    assert run.jobs(study)["prune"] == 1
+    pruned = "results/own/seed-0/loans/none/narrow/alternating/model.safetensors"
+    run.snakemake(study, *LOCAL, "--", pruned)
+    assert json.loads((tmp_path / pruned).with_suffix(".json").read_text())["sparsity"]["all"] == 0.5
+    assert run.jobs(study, "--", pruned) == {}
+    (tmp_path / "helper.py").write_text("def half():\n    return 0.25 * 2\n")
+    assert run.jobs(study, "--", pruned) == {"prune": 1}

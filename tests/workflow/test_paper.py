@@ -15,6 +15,7 @@ import yaml
 from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.utils import validate_repo_id
 from markdown_it import MarkdownIt
+from runs import Run
 
 from fairweight.artifacts import checksum
 from fairweight.cli import main
@@ -225,7 +226,7 @@ def test_it_is_reproduced_to_the_byte_in_a_clean_folder(made, tmp_path, capfd):
 
 
 @pytest.fixture(scope="module")
-def hostile(finished, tmp_path_factory):
+def hostile(tmp_path_factory):
     """A study of a table whose columns, groups, classes and titles hold what data may hold; begun by `init`."""
     folder = tmp_path_factory.mktemp("hostile") / "run"
     folder.mkdir()
@@ -249,7 +250,7 @@ def hostile(finished, tmp_path_factory):
     study["training"]["standard"]["epochs"] = 1
     study["grid"] = [{"dataset": "données", "models": ["mlp"], "variants": ["dense", "int8"]}]
     path.write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
-    run = type(finished)(folder)
+    run = Run(folder)
     run.snakemake("study.yaml", "--", "article" if LATEX else "paper", "cards", "archive")
     return run
 

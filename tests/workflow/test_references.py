@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 import torch
+from runs import Run
 
 from fairweight.objectives.reweighing import independence_weights
 
@@ -12,9 +13,9 @@ pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")
-def references(tmp_path_factory, finished):
-    run = type(finished)(tmp_path_factory.mktemp("references"))
-    run.snakemake(run.study(base="references.yaml"))
+def references(tmp_path_factory):
+    run = Run(tmp_path_factory.mktemp("references"))
+    run.snakemake(run.study(base="references.yaml"), "--", "results/references/summary/slices.parquet")
     table = pd.read_parquet(run.folder / "results/references/summary/assessments.parquet")
     return run, table[table["part"] == "test"].set_index(["dataset", "variant", "metric", "attribute", "group"])[
         "value"

@@ -15,7 +15,7 @@ from fairweight.report.render import assemble, execute
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 " + "x" * 200
-pytestmark = [pytest.mark.xdist_group("study"), pytest.mark.skipif(not CHROMIUM, reason="no chromium")]
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium")
 
 
 class Reader:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CONFIG, Run
+from runs import CONFIG, Run
 
 from fairweight import components
 from fairweight.code_version import ROOT
