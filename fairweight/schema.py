@@ -179,8 +179,8 @@ def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
         case "enum":
             return f"{where}: {instance!r} is not one of {', '.join(map(repr, rule))}."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            legal = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
-            return f"{where}: {instance!r} is out of range; it is {legal}."
+            sizes = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
+            return f"{where}: {instance!r} is out of range; it is {sizes}."
         case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
             return sentence(bounded[0], place)  # a number that one of the forms takes, but for its size
         case "oneOf":

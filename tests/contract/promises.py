@@ -2,13 +2,11 @@
 to them, and test_cheats.py shows that methods which break a promise do not pass."""
 
 import functools
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+import elsewhere
 import numpy as np
 import onnx
 import pytest
@@ -139,38 +137,13 @@ def _in_pairs(graph, layers):
 
 # ---- storage coding
 
-# decodes in a process of its own, in which nothing is left of the coding, and no file is opened but modules
-DECODER = """
-import sys
-from pathlib import Path
 
-import numpy as np
-
-from fairweight import components
-from fairweight.coded import Coded
-from fairweight.encoding import decode
-
-path, target = sys.argv[1:]
-components.module("encodings", Coded.from_bytes(Path(path).read_bytes()).header["encoding"])
-opened = []
-sys.addaudithook(lambda event, told: opened.append(str(told[0])) if event == "open" else None)
-found = decode(path)
-others = [name for name in opened if name != path and not name.endswith((".py", ".pyc", ".so"))]
-if others:
-    sys.exit(f"the decoder opened {others}")
-np.savez(target, **{name: tensor.numpy() for name, tensor in found.state_dict().items()})
-"""
-
-
-def decoded_elsewhere(path, target):
+def decoded_elsewhere(path):
     """Tensors that a coded file holds, by name, as another process finds them."""
-    searched = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", DECODER, str(path), str(target)], cwd=Path(path).parent, capture_output=True, text=True,
-        check=False, env=os.environ | {"PYTHONPATH": searched},
-    )  # fmt: skip
-    assert done.returncode == 0, f"the file alone is not decoded: {done.stderr[-500:]}"
-    return dict(np.load(target))
+    try:
+        return elsewhere.decoded(str(path))
+    except Exception as error:
+        raise AssertionError(f"the file alone is not decoded: {error}") from error
 
 
 def encoding(study, name, options, parent, epochs=0):
@@ -192,7 +165,7 @@ def encoding(study, name, options, parent, epochs=0):
     assert size < report["weights_bytes"] and (name == "zstd" or size < report["zstd_bytes"]), "the file is not smaller"
     (study.folder / "elsewhere").mkdir()
     moved = shutil.copy(paths["coded"], study.folder / "elsewhere" / "moved")
-    found = decoded_elsewhere(moved, study.folder / "decoded.npz")
+    found = decoded_elsewhere(moved)
     assert set(found) == set(written.state_dict())
     for key, tensor in written.state_dict().items():
         assert np.array_equal(tensor.numpy(), found[key]), f"{key} is another one where the file alone is decoded"

@@ -12,9 +12,10 @@ from fairweight.code_version import ROOT
 ASK = """
 import sys; sys.path.insert(0, sys.argv[1])
 from fairweight.code_version import code_version, ROOT
-def of(script, **c): print(code_version(ROOT/'scripts'/f'{script}.py', components=list(c.items())))
-of('prune', pruning='global_magnitude', architectures='mlp', objectives='standard')
-of('prune', pruning='other', architectures='mlp', objectives='standard')
+def of(script, *files, **c): print(code_version(ROOT/'scripts'/f'{script}.py', *files, components=list(c.items())))
+pruned = ROOT/'fairweight/pruned.py'  # as rules/common.smk names it for rule prune
+of('compress', pruned, pruning='global_magnitude', architectures='mlp', objectives='standard')
+of('compress', pruned, pruning='other', architectures='mlp', objectives='standard')
 of('train', architectures='mlp', objectives='standard')
 of('assess', metrics='quality')
 """
