@@ -48,8 +48,25 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
             f" It takes {number(row['cost'], digits, scale)} {unit} instead of {number(base.iloc[0]['cost'], digits, scale)} "
             f"{unit} ({_words(by)})."
         )
+        text += _of_use(results, row, base.iloc[0])
     said = [f"{escape(name_of(e))} {_with_interval(e)}" for _, e in proven.iterrows() if e["criterion"] not in SHOWN]
     return f'{text}<small class="evidence">Change against {escape(baseline)}: {"; ".join(said)}.</small>'
+
+
+def _of_use(results: Results, row: pd.Series, base: pd.Series) -> str:
+    """Latency and energy of a prediction at the first batch size, also where they are worse than the baseline's."""
+    size, cell = results.study["profile"]["batch_sizes"][0], ["dataset", "augmentation", "model", "engine"]
+    latency = where(results.measured("latency_p50_ms", None, size), row[cell])
+    own, its = (where(latency, {"variant": one["variant"]}) for one in (row, base))
+    told = []
+    if len(own) and len(its) and not missing(own.iloc[0]["mean"]):
+        now, then = (number(found.iloc[0]["mean"], 1, 1e3) for found in (own, its))
+        told.append(f"has a latency of {now} µs instead of {then} µs (p50)")
+    ratio = where(results.ratios, {**row[[*cell, "variant"]], "batch_size": size})
+    if len(ratio) and not missing(ratio.iloc[0]["low"]):
+        times, low, high = (number(ratio.iloc[0][name], 2) for name in ("ratio", "low", "high"))
+        told.append(f"takes {times} times the energy (95\N{NO-BREAK SPACE}% interval {low} to {high})")
+    return f" A prediction at batch {size} {' and '.join(told)}." if told else ""
 
 
 def _words(measure: str) -> str:

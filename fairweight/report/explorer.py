@@ -36,7 +36,7 @@ PRICES = {
     "size_bytes": ("File", "kB", 1e-3, 1),
     "latency_p50_ms": ("Latency p50, batch {}", "µs", 1e3, 1),
     "energy_j_per_1000": ("Energy per 1,000 predictions, batch {}, modelled", "J", 1.0, 4),
-    "making_energy_j": ("Energy to make it, modelled", "kJ", 1e-3, 2),
+    "making_energy_j": ("Energy to make it, modelled", "J", 1.0, 1),
 }
 EMBEDDED = {"renderer": "svg", "actions": False, "mode": "vega-lite", "defaultStyle": False}
 STYLE = (
