@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.deciding import FAMILY, name_of
-from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table
+from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, tied
 from fairweight.report.results import Results, where
 
 # how a criterion is shown: scale, unit, digits
@@ -17,7 +17,9 @@ SHOWN = {"size_bytes": (1e-3, "kB", 1), "transfer_bytes": (1e-3, "kB", 1), "late
 def recommendation(results: Results) -> HTML | None:
     """For each dataset and model: which variant to ship, or none, and why."""
     decided = results.decisions[results.decisions["verdict"].notna()]
-    items = [_recommended(results, dataset, model, family) for (dataset, model), family in decided.groupby(FAMILY)]
+    items = [
+        tied(_recommended(results, dataset, model, family)) for (dataset, model), family in decided.groupby(FAMILY)
+    ]
     if not items:
         return HTML("<p>Nothing was decided: no variant is compared with a baseline under augmentation none.</p>")
     return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")

@@ -41,7 +41,7 @@ PRICES = {
 EMBEDDED = {"renderer": "svg", "actions": False, "mode": "vega-lite", "defaultStyle": False}
 STYLE = (
     "<style>#explorer { display: flex; flex-direction: column-reverse; width: 100%; }"
-    "#explorer .vega-bindings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .3rem 1.2rem;"
+    "#explorer .vega-bindings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: .3rem 1.2rem;"
     " margin-bottom: .8rem; font-size: .9rem; }"
     "#explorer .vega-bind label { display: flex; gap: .5rem; align-items: baseline; justify-content: space-between; min-width: 0; overflow-wrap: normal; }"
     "#explorer .vega-bind select { max-width: 14rem; min-width: 0; flex: 0 1 14rem; font: inherit; }"

@@ -10,10 +10,8 @@ from fairweight.report import palette
 from fairweight.report.figures import panels, plain_log_scale
 from fairweight.report.labels import number_points
 from fairweight.report.page import DASH, missing, number, picture, table
-from fairweight.report.results import Results
+from fairweight.report.results import ENCODING, Results
 from fairweight.summaries import CELL
-
-ENCODING = ("encoder.mean", "encoder.scale")  # the standardisation inside a file, which nothing is pruned of
 
 
 def method(results: Results, variant: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 from collections.abc import Collection
 from html import escape
 from typing import Any
@@ -47,6 +48,11 @@ def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed:
         return NOT_ESTIMABLE
     text = number(mean, digits, scale, signed)
     return text if missing(sd) else f"{text} ± {number(sd, digits, scale)}"
+
+
+def tied(text: str) -> str:
+    """Text in which no line breaks between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=%|kB|µs)", "\N{NO-BREAK SPACE}", text)
 
 
 def table(

@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 from fairweight.energy import watts_per_core
 from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
-from fairweight.report.results import Results, by_cell
+from fairweight.report.results import ENCODING, Results, by_cell
 from fairweight.summaries import CELL
 
 
@@ -161,7 +161,7 @@ def compression(results: Results) -> HTML | None:
 
 def _kept_in_float(checks: pd.DataFrame) -> str:
     """Number and bytes of the matrices that quantized files keep in float, and the name of the largest."""
-    found = checks[checks["float_matrices"].notna()]
+    found = checks[checks["float_matrices"].notna() & ~checks["float_matrix"].isin(ENCODING)]
     if found.empty:
         return DASH
     size = number(found["float_matrix_bytes"].max(), 1, 1e-3)
