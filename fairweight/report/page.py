@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
 DASH = "\N{EN DASH}"  # does not apply
+LONG_TEXT = 28  # letters of a cell that wraps on a phone, too
 
 
 def show(*pieces: HTML | None) -> None:
@@ -51,8 +52,8 @@ def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed:
 
 
 def tied(text: str) -> str:
-    """Text in which no line breaks between a number and its unit."""
-    return re.sub(r"(?<=\d) (?=%|kB|µs)", "\N{NO-BREAK SPACE}", text)
+    """Text in which no line breaks between a number and its unit or its letter."""
+    return re.sub(r"(?<=\d) (?=%|kB|µs)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def table(
@@ -89,7 +90,7 @@ def table(
 def _cell(text: str, kind: str, first: bool) -> str:
     main, _, small = text.partition("\n")
     inner = escape(main) + (f"<small>{escape(small)}</small>" if small else "")
-    style = f"{kind} faint" if text == NOT_ESTIMABLE else kind
+    style = f"{kind} faint" if text == NOT_ESTIMABLE else f"{kind} long" if len(text) > LONG_TEXT else kind
     return f'<th scope="row" class="{style}">{inner}</th>' if first else f'<td class="{style}">{inner}</td>'
 
 
