@@ -233,7 +233,7 @@ def _warnings(rows: Table, cells: dict[str, Cells]) -> list[str]:
             kinds = {"rows": sum(by_label)}
             if len(rows.classes) == 2:
                 kinds |= {f"rows of class {c}": by_label[y] for y, c in enumerate(rows.classes)}
-            few = [f"{n} {kind}" for kind, n in kinds.items() if n < FEW]
+            few = [f"{n} {kind if n != 1 else kind.replace('rows', 'row', 1)}" for kind, n in kinds.items() if n < FEW]
             if few:
                 found.append(f"{level} ({attribute}) has only {few[0]}: its rates are uncertain.")
     return found

@@ -64,12 +64,12 @@ def variants(results: Results, dataset: str) -> Exhibit:
 
 def _bounded(row: Any, scale: float, digits: int) -> str:
     low, central, high = (latex.figure_text(row[f"energy_j_{b}"], digits, scale) for b in ("low", "central", "high"))
-    return rf"{central}\newline{{\scriptsize\mbox{{[{low}, {high}]}}}}"
+    return rf"{central}\linebreak{{\scriptsize\mbox{{[{low}, {high}]}}}}"
 
 
 def _ratio(row: Any) -> str:
     ratio, low, high = (latex.figure_text(row[name], 2) for name in ("ratio", "low", "high"))
-    return rf"{ratio}\newline{{\scriptsize\mbox{{[{low}, {high}]}}}}"
+    return rf"{ratio}\linebreak{{\scriptsize\mbox{{[{low}, {high}]}}}}"
 
 
 def estimators(results: Results) -> Exhibit:

@@ -14,6 +14,7 @@ SPECIAL = {
 }  # fmt: skip
 PAGE = 36  # rows of a table that fits on a page
 LONG = 7  # letters of a word after which a table cell may break it
+WHOLE = 10  # letters of a part of a name that is not broken
 ENDLESS = 40  # letters of a word that running text may break, too
 
 
@@ -29,7 +30,11 @@ def cell(text: Any) -> str:
 
 
 def _breakable(word: str) -> str:
-    return r"\allowbreak{}".join(_escaped(word[i : i + LONG]) for i in range(0, len(word), LONG))
+    parts = []
+    for part in re.findall(r"[^_/.-]*[_/.-]|[^_/.-]+", word):  # names break where their parts meet, if these are short
+        step = LONG if len(part) > WHOLE else WHOLE
+        parts += [_escaped(part[i : i + step]) for i in range(0, len(part), step)]
+    return r"\allowbreak{}".join(parts)
 
 
 def _escaped(text: str) -> str:
@@ -64,7 +69,7 @@ def with_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1
 
 def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0) -> str:
     """The same for a narrow column: the interval stands small below the value."""
-    return with_interval(value, low, high, digits, scale).replace(" [", r"\newline{\scriptsize\mbox{[", 1) + (
+    return with_interval(value, low, high, digits, scale).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
         "" if missing(value) or missing(low) else "}}"
     )
 

@@ -150,7 +150,7 @@ def _finding(results: Results, family: pd.DataFrame) -> str:
         rf"{escape(name_of(e))} {latex.with_interval(e['value'], e['low'], e['high'], 2, 100)} points (margin {figure_text(e['margin'], 1, 100)})"
         for _, e in entries.iterrows() if e["criterion"] in results.study["criteria"]["margins"]
     ]  # fmt: skip
-    p = "below 0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.2g}"
+    p = "below 0.001" if row["p_value"] < 0.001 else f"= {row['p_value']:.2g}"
     smaller = _smaller(results, row)
     return (
         f"{place}\\textbf{{{escape(row['variant'])}}} is the cheapest variant that is proven non-inferior (p {escape(p)} after Holm's correction "

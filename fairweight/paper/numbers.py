@@ -86,6 +86,9 @@ def _of_study(results: Results) -> Iterator[Number]:
         yield Number(
             key, f"{count:,}", count, "", source if key in ("cells", "cores") else "summary/assessments.parquet"
         )
+    for key in ("datasets", "variants", "seeds"):
+        noun = key.removesuffix("s") if counts[key] == 1 else key
+        yield Number(f"{key}/counted", f"{counts[key]:,} {noun}", counts[key], "", "summary/assessments.parquet")
     stated = {"error-rate": criteria["error_rate"], **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()}}
     for key, value in stated.items():
         yield Number(key, latex.figure_text(value, 1, 100), value, "%", source)

@@ -139,7 +139,10 @@ def _range(row: Any) -> str:
 def what_if(results: Results) -> HTML:
     """The same run elsewhere and at other hours."""
     rows = []
-    for row in results.what_if.sort_values("carbon_g").to_dict("records"):
+    places = results.what_if.sort_values("carbon_g")
+    told = places.round({"intensity_g_per_kwh": 6})  # where the study ran stands there once
+    places = places[~((told["kind"] == "country") & told.duplicated(["place", "intensity_g_per_kwh"], keep=False))]
+    for row in places.to_dict("records"):
         source = " ".join(str(row[key]) for key in ("source", "year") if not missing(row[key]))
         low, grams, high = (number(row[name], 3) for name in ("carbon_low_g", "carbon_g", "carbon_high_g"))
         rows.append(
@@ -160,26 +163,28 @@ def sci(results: Results) -> HTML:
     of_study = results.sci[results.sci["variant"].isna()]
     used = where(results.sci[results.sci["variant"].notna()], {"batch_size": size})
     units = pd.concat([of_study, *(_first(results, used, dataset) for dataset in results.datasets)])
+    parts = {"operational_g": "Operational, mgCO2e (modelled)"}
+    if units["embodied_g"].notna().any():
+        parts |= {"embodied_g": "Embodied, mgCO2e (stated)", "sci_g": "Together, mgCO2e"}
     rows = [
         [
-            "the study" if missing(row["variant"]) else f"1,000 of {row['variant']}\n{row['dataset']}, {_place(row)}",
-            *(_of_unit(row, part) for part in ("operational_g", "embodied_g", "sci_g")),
-            row["boundary"],
+            *(["the study", ""] if missing(row["variant"]) else [f"1,000 of {row['variant']}", results.title(row["dataset"])]),
+            *(_of_unit(row, part) for part in parts),
         ]
         for row in units.to_dict("records")
-    ]
-    caption = (
-        f"Software Carbon Intensity (ISO/IEC 21031), for the study and for 1,000 predictions at batch {size}, with the bounds of the model "
-        "below. What making the machine emitted is in it where the study states it."
+    ]  # fmt: skip
+    shown = units[units["variant"].notna()].drop_duplicates("dataset")
+    places = "; ".join(f"{results.title(row['dataset'])}: {_place(row)}" for row in shown.to_dict("records"))
+    embodied = (
+        "What making the machine emitted is in it as the study states it."
+        if len(parts) > 1
+        else "It is operational only: what making the machine emitted is not known (`energy: embodied`)."
     )
-    header = [
-        "Functional unit",
-        "Operational, mgCO2e (modelled)",
-        "Embodied, mgCO2e (stated)",
-        "Together, mgCO2e",
-        "Boundary",
-    ]
-    return table(header, rows, caption)
+    caption = (
+        f"Software Carbon Intensity (ISO/IEC 21031), for the study and for 1,000 predictions at batch {size}{f' ({places})' if places else ''}, "
+        f"with the bounds of the model below. {embodied}"
+    )
+    return table(["Functional unit", "Dataset", *parts.values()], rows, caption, text_columns=2)
 
 
 def _of_unit(row: Any, part: str) -> str:
@@ -422,7 +427,8 @@ def repayments(results: Results, dataset: str) -> HTML | None:
 def said(row: Any) -> str:
     """A break-even in words; what follows a line break is its interval."""
     if row["status"] == "after":
-        return f"{_three(row['predictions'])}\n{_three(row['low'])} to {_three(row['high'])}"
+        repaid = _three(row["predictions"]) if row["predictions"] else "at once"
+        return f"{repaid}\n{_three(row['low'])} to {_three(row['high'])}"
     return (
         f"undecided\nfrom {_three(row['low'])}" if row["status"] == "undecided" and row["low"] else str(row["status"])
     )

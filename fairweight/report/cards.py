@@ -18,7 +18,7 @@ def data_cards(results: Results) -> HTML:
             f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
         )  # fmt: skip
         shape = "texts" if card["text"] else shape
-        label = ", ".join(f"{c} {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items()) or DASH
+        label = ", ".join(f"{c}: {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items()) or DASH
         rows.append(
             [
                 card["title"],

@@ -43,7 +43,7 @@ def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
         text.append(
             f"Of single groups the study {escape(notes.iloc[0])}."
             if len(notes)
-            else "No group's change is more than chance."
+            else "No group's change is shown to be more than chance."
         )
     text += _harm(results, dataset, rows)
     return text

@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.deciding import FAMILY, name_of
-from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table
+from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, tied
 from fairweight.report.results import Results, where
 
 # how a criterion is shown: scale, unit, digits
@@ -17,7 +17,9 @@ SHOWN = {"size_bytes": (1e-3, "kB", 1), "transfer_bytes": (1e-3, "kB", 1), "late
 def recommendation(results: Results) -> HTML | None:
     """For each dataset and model: which variant to ship, or none, and why."""
     decided = results.decisions[results.decisions["verdict"].notna()]
-    items = [_recommended(results, dataset, model, family) for (dataset, model), family in decided.groupby(FAMILY)]
+    items = [
+        tied(_recommended(results, dataset, model, family)) for (dataset, model), family in decided.groupby(FAMILY)
+    ]
     if not items:
         return HTML("<p>Nothing was decided: no variant is compared with a baseline under augmentation none.</p>")
     return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")
@@ -48,8 +50,25 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
             f" It takes {number(row['cost'], digits, scale)} {unit} instead of {number(base.iloc[0]['cost'], digits, scale)} "
             f"{unit} ({_words(by)})."
         )
+        text += _of_use(results, row, base.iloc[0])
     said = [f"{escape(name_of(e))} {_with_interval(e)}" for _, e in proven.iterrows() if e["criterion"] not in SHOWN]
     return f'{text}<small class="evidence">Change against {escape(baseline)}: {"; ".join(said)}.</small>'
+
+
+def _of_use(results: Results, row: pd.Series, base: pd.Series) -> str:
+    """Latency and energy of a prediction at the first batch size, also where they are worse than the baseline's."""
+    size, cell = results.study["profile"]["batch_sizes"][0], ["dataset", "augmentation", "model", "engine"]
+    latency = where(results.measured("latency_p50_ms", None, size), row[cell])
+    own, its = (where(latency, {"variant": one["variant"]}) for one in (row, base))
+    told = []
+    if len(own) and len(its) and not missing(own.iloc[0]["mean"]):
+        now, then = (number(found.iloc[0]["mean"], 1, 1e3) for found in (own, its))
+        told.append(f"has a latency of {now} µs instead of {then} µs (p50)")
+    ratio = where(results.ratios, {**row[[*cell, "variant"]], "batch_size": size})
+    if len(ratio) and not missing(ratio.iloc[0]["low"]):
+        times, low, high = (number(ratio.iloc[0][name], 2) for name in ("ratio", "low", "high"))
+        told.append(f"takes {times} times the energy (95\N{NO-BREAK SPACE}% interval {low} to {high})")
+    return f" A prediction at batch {size} {' and '.join(told)}." if told else ""
 
 
 def _words(measure: str) -> str:

@@ -36,12 +36,12 @@ PRICES = {
     "size_bytes": ("File", "kB", 1e-3, 1),
     "latency_p50_ms": ("Latency p50, batch {}", "µs", 1e3, 1),
     "energy_j_per_1000": ("Energy per 1,000 predictions, batch {}, modelled", "J", 1.0, 4),
-    "making_energy_j": ("Energy to make it, modelled", "kJ", 1e-3, 2),
+    "making_energy_j": ("Energy to make it, modelled", "J", 1.0, 1),
 }
 EMBEDDED = {"renderer": "svg", "actions": False, "mode": "vega-lite", "defaultStyle": False}
 STYLE = (
     "<style>#explorer { display: flex; flex-direction: column-reverse; width: 100%; }"
-    "#explorer .vega-bindings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)); gap: .3rem 1.2rem;"
+    "#explorer .vega-bindings { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: .3rem 1.2rem;"
     " margin-bottom: .8rem; font-size: .9rem; }"
     "#explorer .vega-bind label { display: flex; gap: .5rem; align-items: baseline; justify-content: space-between; min-width: 0; overflow-wrap: normal; }"
     "#explorer .vega-bind select { max-width: 14rem; min-width: 0; flex: 0 1 14rem; font: inherit; }"

@@ -43,7 +43,6 @@ def limits(results: Results) -> HTML:
     """What cannot be concluded from this study."""
     items: list[str] = []
     rate = results.study["criteria"]["error_rate"]
-    seeds = int(results.assessments["seed"].nunique())
     few = results.assessments[
         (results.assessments["part"] == "test") & (results.assessments["status"] == "insufficient")
     ]
@@ -60,10 +59,12 @@ def limits(results: Results) -> HTML:
         )
     notes = results.comparisons["seeds_note"].dropna() if len(results.comparisons) else pd.Series(dtype=object)
     if len(notes):
-        listed = "; ".join(escape(n) for n in dict.fromkeys(notes))
-        items.append(
-            f"Changes of single groups, tested over {seeds} seed{'' if seeds == 1 else 's'}: alone in its family a change {listed}."
-        )
+        why: dict[str, list[str]] = {}
+        for note in dict.fromkeys(notes):
+            fails, _, because = note.partition(": ")
+            why.setdefault(fails, []).append(because)
+        listed = "; ".join(f"{escape(fails)}: {escape('; '.join(because))}" for fails, because in why.items())
+        items.append(f"A change of a single group that is alone among those tested with it {listed}.")
     open_ = results.decisions[results.decisions["verdict"] == "undecided"]
     for _, row in results.ordered(open_).iterrows() if len(open_) else []:
         items.append(

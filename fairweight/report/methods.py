@@ -10,7 +10,7 @@ from fairweight.report import palette
 from fairweight.report.figures import panels, plain_log_scale
 from fairweight.report.labels import number_points
 from fairweight.report.page import DASH, missing, number, picture, table
-from fairweight.report.results import Results
+from fairweight.report.results import ENCODING, Results
 from fairweight.summaries import CELL
 
 
@@ -113,13 +113,17 @@ def files(results: Results) -> HTML | None:
 
 def layers(results: Results) -> HTML | None:
     """Share of zeros layer by layer of the variants that have any; None where none has."""
-    sparse = results.layers.groupby(["dataset", "model", "variant"])["sparsity"].transform("max") > 0.01
+    weights = results.layers[~results.layers["layer"].isin(ENCODING)]
+    sparse = weights.groupby(["dataset", "model", "variant"])["sparsity"].transform("max") > 0.01
     if not sparse.any():
         return None
     keys, rows = ["dataset", "model", "variant"], []
-    for (dataset, model, variant), found in results.ordered(results.layers[sparse]).groupby(keys, sort=False):
+    for (dataset, model, variant), found in results.ordered(weights[sparse]).groupby(keys, sort=False):
         shares = found.groupby(["position", "layer"], sort=True)["sparsity"].mean()
-        said = ", ".join(f"{layer} {number(share, 1, 100.0)}" for (_, layer), share in shares.items())
+        said = ", ".join(
+            f"{layer.removesuffix('_quantized').removesuffix('_Transposed')} {number(share, 1, 100.0)}"
+            for (_, layer), share in shares.items()
+        )
         rows.append([variant, dataset, model, said])
     return table(
         ["Variant", "Dataset", "Model", "Zeros by layer, %"], rows,

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import re
 from collections.abc import Collection
 from html import escape
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
 DASH = "\N{EN DASH}"  # does not apply
+LONG_TEXT = 28  # letters of a cell that wraps on a phone, too
 
 
 def show(*pieces: HTML | None) -> None:
@@ -49,6 +51,11 @@ def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed:
     return text if missing(sd) else f"{text} ± {number(sd, digits, scale)}"
 
 
+def tied(text: str) -> str:
+    """Text in which no line breaks between a number and its unit or its letter."""
+    return re.sub(r"(?<=\d) (?=%|kB|µs)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
+
+
 def table(
     header: list[str],
     rows: list[list[str]],
@@ -83,7 +90,7 @@ def table(
 def _cell(text: str, kind: str, first: bool) -> str:
     main, _, small = text.partition("\n")
     inner = escape(main) + (f"<small>{escape(small)}</small>" if small else "")
-    style = f"{kind} faint" if text == NOT_ESTIMABLE else kind
+    style = f"{kind} faint" if text == NOT_ESTIMABLE else f"{kind} long" if len(text) > LONG_TEXT else kind
     return f'<th scope="row" class="{style}">{inner}</th>' if first else f'<td class="{style}">{inner}</td>'
 
 

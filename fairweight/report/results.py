@@ -29,6 +29,8 @@ TABLES = (
     *("break_even", "estimators", "life_cycle", "ratios", "rules", "sci", "what_if"),
 )
 
+ENCODING = ("encoder.mean", "encoder.scale")  # the standardisation inside a file; no weights
+
 
 def where(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
     """Rows that have these values in these columns."""

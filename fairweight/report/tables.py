@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 from fairweight.energy import watts_per_core
 from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
-from fairweight.report.results import Results, by_cell
+from fairweight.report.results import ENCODING, Results, by_cell
 from fairweight.summaries import CELL
 
 
@@ -69,7 +69,7 @@ def resources(results: Results, dataset: str) -> HTML | None:
         columns.append(
             (f"Energy per 1,000, batch {size}, J (modelled)", results.measured("energy_j_per_1000", None, size), 4, 1.0)
         )
-    columns.append(("Energy to make it, kJ (modelled)", results.measured("making_energy_j"), 2, 1e-3))
+    columns.append(("Energy to make it, J (modelled)", results.measured("making_energy_j"), 1, 1.0))
     profile = results.study["profile"]
     note = (
         f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first "
@@ -161,11 +161,11 @@ def compression(results: Results) -> HTML | None:
 
 def _kept_in_float(checks: pd.DataFrame) -> str:
     """Number and bytes of the matrices that quantized files keep in float, and the name of the largest."""
-    found = checks[checks["float_matrices"].notna()]
+    found = checks[checks["float_matrices"].notna() & ~checks["float_matrix"].isin(ENCODING)]
     if found.empty:
         return DASH
-    size = number(found["float_matrix_bytes"].max(), 1, 1e-6)
-    return f"{_range(found['float_matrices'], 0)}: {size} MB\n{found['float_matrix'].iloc[0]}"
+    size = number(found["float_matrix_bytes"].max(), 1, 1e-3)
+    return f"{_range(found['float_matrices'], 0)} of {size} kB\nlargest: {found['float_matrix'].iloc[0]}"
 
 
 def _range(values: pd.Series, digits: int, scale: float = 1.0) -> str:

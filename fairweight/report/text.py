@@ -5,7 +5,7 @@ from html import escape
 import yaml
 from IPython.display import HTML
 
-from fairweight.report.page import number, with_spread
+from fairweight.report.page import number, tied, with_spread
 from fairweight.report.results import Results, where
 
 
@@ -27,7 +27,7 @@ def title(results: Results) -> HTML:
 def headline(results: Results) -> HTML | None:
     """For each dataset the smallest file, what it saves and what it changes, beside the noise floor."""
     sentences = [_smallest(results, dataset) for dataset in results.datasets]
-    items = "".join(f"<li>{sentence}</li>" for sentence in sentences if sentence)
+    items = "".join(f"<li>{tied(sentence)}</li>" for sentence in sentences if sentence)
     return HTML(f"<ul>{items}</ul>") if items else None
 
 
