@@ -131,7 +131,9 @@ def check(parent: str, content: bytes) -> dict[str, Any]:
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
         "float_matrices": {
-            n: w.nbytes for n, w in weights.items() if w.ndim > 1 and w.dtype == np.float32 and n not in scales
+            n: w.nbytes
+            for n, w in weights.items()
+            if sum(size > 1 for size in w.shape) > 1 and w.dtype == np.float32 and n not in scales
         },
         "size_ratio": ratio,
         "verdict": verdict,

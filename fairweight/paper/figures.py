@@ -79,11 +79,6 @@ def short(name: str, most: int = LONGEST) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def look(results: Results) -> dict[str, tuple[str, str]]:
-    """Variant -> (colour, marker); they are told apart by both together where there are many."""
-    return {variant: palette.look(i) for i, variant in enumerate(results.variant_order)}
-
-
 def first_cell(results: Results, dataset: str) -> pd.Series:
     """Model, engine and augmentation that the figures of a dataset show: the first, which is `none` where there is one."""
     cells = results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates()
@@ -109,7 +104,7 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
         _points(axis, results, table.merge(size, on=CELL, suffixes=("", "_x")))
         axis.set_ylabel(f"accuracy, %\n{title}")
     _kilobytes(axes[-1], size["mean"])
-    looks = look(results)
+    looks = palette.looks(results)
     variants = [v for v in results.variant_order if v in set(size["variant"])]
     handles = [Line2D([], [], linestyle="", marker=looks[v][1], color=looks[v][0], label=short(v)) for v in variants]
     columns = 2 if max(len(v) for v in variants) > 12 else 3
@@ -122,7 +117,7 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
 
 
 def _points(axis: Axes, results: Results, table: pd.DataFrame) -> None:
-    looks = look(results)
+    looks = palette.looks(results)
     for _, point in table.iterrows():
         colour, marker = looks[point["variant"]]
         spread = np.nan_to_num(point["sd"]) * 100
@@ -166,7 +161,7 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
         if groups[y][0] != groups[y - 1][0]:
             axis.axhline(y - 0.5, color="#999", linewidth=0.5)
     axis.set_xlabel("change of accuracy, points")
-    looks = look(results)
+    looks = palette.looks(results)
     handles: list[Any] = [Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v)) for v in variants]
     floor = bool(rows["floor_value"].notna().any())
     handles += [Patch(color=FLOOR, label="retraining alone")] if floor else []
@@ -181,7 +176,7 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
 
 
 def _intervals(axis: Axes, results: Results, y: int, rows: pd.DataFrame, variants: list[str]) -> None:
-    looks, first = look(results), rows.iloc[0]
+    looks, first = palette.looks(results), rows.iloc[0]
     if not missing(first["floor_value"]):
         axis.fill_betweenx([y - 0.44, y + 0.44], first["floor_low"] * 100, first["floor_high"] * 100, color=FLOOR, linewidth=0)  # fmt: skip
     for _, row in rows.iterrows():

@@ -9,7 +9,7 @@ from fairweight.energy import watts_per_core
 from fairweight.footprint import of_study
 from fairweight.paper import latex
 from fairweight.paper.latex import escape, figure_text
-from fairweight.report.page import missing
+from fairweight.report.page import count, missing
 from fairweight.report.results import Results, where
 from fairweight.study import OPERATIONS
 
@@ -26,11 +26,6 @@ def methods(results: Results) -> str:
 def listed(items: list[str]) -> str:
     """Items as an enumeration in a sentence."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _data(results: Results) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 import nncf
 import onnx
+from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
+from fairweight.feeding import TOKENS
 from fairweight.staticint8 import check_rows
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
@@ -38,6 +40,12 @@ def quantize(
         nncf.Dataset(feeds),
         preset=nncf.QuantizationPreset(preset),
         subset_size=len(feeds),
+        # what reads tokens is a transformer: its ranges are found as those need it, and attention's sums stay in float
+        model_type=nncf.ModelType.TRANSFORMER if TOKENS in feeds[0] else None,
+        # SmoothQuant's factors stand between a product and its integers, so that onnxruntime runs the product in float
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            smooth_quant_alphas=AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
+        ),
     )
     onnx.save(quantized, str(destination))
     return "openvino"

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.figures import panels
-from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, picture, table
+from fairweight.report.page import DASH, NOT_ESTIMABLE, count, missing, number, picture, table
 from fairweight.report.palette import COLOURS
 from fairweight.report.results import Results, where
 
@@ -236,7 +236,7 @@ def inference(results: Results, dataset: str) -> HTML | None:
     caption = (
         f"{results.title(dataset)}: energy of 1,000 predictions, modelled from the CPU-seconds that were measured, memory left "
         "out; below it the bounds of the watts. The ratio to the baseline does not depend on the watts: geometric mean of "
-        f"{profile['rounds']} rounds and {results.profiles['seed'].nunique()} seeds, each of {profile['seconds']:g} CPU-seconds or more, in which "
+        f"{count(profile['rounds'], 'round')} and {count(results.profiles['seed'].nunique(), 'seed')}, each of {profile['seconds']:g} CPU-seconds or more, in which "
         "variants that are compared took turns of 10 ms; below it its 95 % interval. A round is not clean if other processes "
         "kept the machine busy, also when it was measured again."
     )

@@ -167,8 +167,12 @@ def _chart(results: Results, points: pd.DataFrame, names: list[str], horizontal:
             across="horizontal + ': ' + datum[horizontal + ' text']", up="vertical + ': ' + datum[vertical + ' text']",
         )
     )  # fmt: skip
-    x = alt.X("x:Q", title=None, scale=alt.Scale(zero=False, padding=20))
-    y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False, padding=20))
+    # no measure is below 0, where the padding may reach
+    ends = {
+        "scale": alt.Scale(zero=False, padding=20),
+        "axis": alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label"),
+    }
+    x, y = alt.X("x:Q", title=None, **ends), alt.Y("y:Q", title=None, **ends)
     operations = [o for o in OPERATIONS if o in set(points["made by"])]
     colour = alt.Color("made by:N", scale=alt.Scale(domain=operations, range=COLOURS[: len(operations)]))
     shape = alt.Shape("augmentation:N", sort=augmentations)

@@ -1,5 +1,7 @@
 """The report's figures.  They draw what the summaries hold, and compute nothing."""
 
+import textwrap
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.page import picture
-from fairweight.report.palette import COLOURS, MARKERS
+from fairweight.report.palette import MARKERS, looks
 from fairweight.report.results import Results
 from fairweight.summaries import CELL
 
@@ -41,7 +43,7 @@ def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure,
 
 def style(results: Results) -> dict[str, str]:
     """Variant -> colour."""
-    return {variant: COLOURS[i % len(COLOURS)] for i, variant in enumerate(results.variant_order)}
+    return {variant: colour for variant, (colour, _) in looks(results).items()}
 
 
 def _legend(figure: Figure, results: Results, cells: pd.DataFrame) -> None:
@@ -72,7 +74,8 @@ def curves(results: Results) -> HTML | None:
             axis.plot(line["epoch"], line["validation_loss"], color=colours[variant], linewidth=0.9, alpha=0.7)
             best = line[line["best"]]
             axis.plot(best["epoch"], best["validation_loss"], "o", color=colours[variant], markersize=3)
-        axis.set_title(f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}", fontsize=9)
+        title = f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}"
+        axis.set_title(textwrap.fill(title, 48), fontsize=9)
         axis.set_xlabel("epoch")
         axis.set_ylabel("validation loss, nats")
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))

@@ -6,8 +6,9 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.lines import Line2D
 
-from fairweight.report.figures import panels, style
+from fairweight.report.figures import panels
 from fairweight.report.page import DASH, missing, number, picture, plain, table
+from fairweight.report.palette import looks
 from fairweight.report.results import Results, where
 
 
@@ -102,19 +103,20 @@ def trade_off(results: Results) -> HTML | None:
     cells = results.language[results.language["perplexity"].notna() & results.language["size_bytes"].notna()]
     if cells.empty:
         return None
-    cells, colours = results.ordered(cells), style(results)
+    cells, look = results.ordered(cells), looks(results)
     figure, axes = panels(2)
     sides = (("size_bytes", 1e-6, "file, MB"), ("decode_tokens_per_cpu_s", 1.0, "written tokens per CPU-second"))
     for axis, (column, scale, title) in zip(axes, sides, strict=True):
         for _, entry in cells.iterrows():
+            colour, marker = look[entry["variant"]]
             error = [[entry["perplexity"] - entry["perplexity_low"]], [entry["perplexity_high"] - entry["perplexity"]]]
             # the interval is that of the texts, which all variants share: shown thin
-            axis.errorbar(entry[column] * scale, entry["perplexity"], yerr=error, fmt="o", markersize=7, color=colours[entry["variant"]], elinewidth=0.6, alpha=0.9)  # fmt: skip
+            axis.errorbar(entry[column] * scale, entry["perplexity"], yerr=error, fmt=marker, markersize=7, color=colour, elinewidth=0.6, alpha=0.9)  # fmt: skip
         axis.set_xlabel(title)
         axis.set_ylabel("perplexity")
         axis.set_xlim(0, 1.08 * scale * float(cells[column].max()))
     shown = list(dict.fromkeys(cells["variant"]))
-    handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
+    handles = [Line2D([], [], linestyle="", color=look[v][0], marker=look[v][1], label=v) for v in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)
     caption = (
         "What a better model costs: perplexity (lower is better) against the file's size and against the speed of writing. Bars are "

@@ -34,6 +34,11 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def number(value: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:
     """A number for people, with a true minus sign; what cannot be computed is said to be so."""
     if missing(value):

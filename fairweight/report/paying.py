@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from fairweight.report.figures import panels, style
-from fairweight.report.page import missing, number, picture
+from fairweight.report.figures import panels
+from fairweight.report.page import count, missing, number, picture
+from fairweight.report.palette import looks
 from fairweight.report.results import Results, where
 
 FLOOR = "#c9ced3"
+MOST_VARIANTS = 12  # that the picture of intervals shows
 
 
 def _groups(results: Results, dataset: str, metric: str = "accuracy") -> pd.DataFrame:
@@ -40,14 +42,15 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     if rows.empty:
         return None
     attributes = attributes_of(results, dataset, rows)
-    rows = rows[rows["attribute"].isin(attributes)]
+    rows, left_out = _costliest(rows[rows["attribute"].isin(attributes)])
     shown = list(dict.fromkeys(rows["variant"]))
     most = int(rows.groupby("attribute")["group"].nunique().max())
     figure, axes = panels(len(attributes), width=5.4, height=1.1 + (0.18 + 0.13 * len(shown)) * most)
     for axis, attribute in zip(axes, attributes, strict=True):
         _intervals(axis, results, rows[rows["attribute"] == attribute], shown)
         axis.set_title(f"by {attribute}", fontsize=9)
-    handles: list[Any] = [Line2D([], [], marker="o", linestyle="-", color=style(results)[v], label=v) for v in shown]
+    look = looks(results)
+    handles: list[Any] = [Line2D([], [], color=look[v][0], marker=look[v][1], label=v) for v in shown]
     if rows["floor_value"].notna().any():
         handles.append(Patch(color=FLOOR, label="noise floor (95 % interval)"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
@@ -60,15 +63,25 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     )
     caption = (
         f"{results.title(dataset)}, test rows; {place(first)}: change of each group's accuracy against the baseline of the "
-        f"same seed. A dot is the mean over {int(first['seeds'])} seeds, a bar its 95 % interval over seeds and test rows. "
-        f"{band}A hollow dot is a group with too few rows to be ranked; n is its number of test rows."
+        f"same seed. A marker is the mean over {count(int(first['seeds']), 'seed')}, a bar its 95 % interval over seeds and test rows. "
+        f"{band}A hollow marker is a group with too few rows to be ranked; n is its number of test rows.{left_out}"
     )
     alternative = f"Dots with intervals: change in accuracy by group and variant for {results.title(dataset)}, over a band of the noise floor."
     return picture(figure, caption, alternative)
 
 
+def _costliest(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Rows of as many variants as a group has room for, those with the largest losses, and what is said of the others."""
+    variants = rows["variant"].nunique()
+    if variants <= MOST_VARIANTS:
+        return rows, ""
+    ranked = rows[rows["status"] == "ok"].groupby("variant", sort=False)["value"].min().nsmallest(MOST_VARIANTS)
+    said = f" Of {variants} variants the {MOST_VARIANTS} with the largest loss of a ranked group are drawn; the heat map has all."
+    return rows[rows["variant"].isin(ranked.index)], said
+
+
 def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str]) -> None:
-    colours = style(results)
+    look = looks(results)
     levels = list(dict.fromkeys(rows["group"]))
     for y, level in enumerate(levels):
         of = rows[rows["group"] == level]
@@ -81,10 +94,10 @@ def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str
             if missing(row["value"]):
                 continue
             offset = (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
-            colour = colours[row["variant"]]
+            colour, marker = look[row["variant"]]
             axis.plot([row["low"] * 100, row["high"] * 100], [y + offset] * 2, color=colour, linewidth=1.2)
             face = colour if row["status"] == "ok" else "white"
-            axis.plot(row["value"] * 100, y + offset, "o", color=colour, markerfacecolor=face, markersize=4)
+            axis.plot(row["value"] * 100, y + offset, marker, color=colour, markerfacecolor=face, markersize=4)
     sizes = rows.drop_duplicates("group").set_index("group")["n"]
     axis.axvline(0, color="#444", linewidth=0.8)
     axis.set_yticks(range(len(levels)), [f"{_short(level)} (n = {int(sizes[level]):,})" for level in levels])
@@ -145,7 +158,7 @@ def slopes(results: Results, dataset: str) -> HTML | None:
     if not drawn:
         return None
     figure, axes = panels(len(drawn), width=4.2, height=3.2)
-    colours = style(results)
+    look = looks(results)
     shown = [v for v in results.variant_order if v in set(average["variant"])]
     for axis, (attribute, worst) in zip(axes, drawn.items(), strict=True):
         for variant in shown:
@@ -155,8 +168,8 @@ def slopes(results: Results, dataset: str) -> HTML | None:
                 axis.plot(
                     [0, 1],
                     [e.iloc[0]["mean"] * 100 for e in ends],
-                    marker="o",
-                    color=colours[variant],
+                    color=look[variant][0],
+                    marker=look[variant][1],
                     markersize=4,
                     linestyle=line,
                 )
@@ -164,7 +177,9 @@ def slopes(results: Results, dataset: str) -> HTML | None:
         axis.set_xlim(-0.25, 1.25)
         axis.set_ylabel("accuracy, %")
     handles = [
-        Line2D([], [], marker="o", color=colours[v], linestyle="--" if v in results.noise_floors else "-", label=v)
+        Line2D(
+            [], [], color=look[v][0], marker=look[v][1], linestyle="--" if v in results.noise_floors else "-", label=v
+        )
         for v in shown
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)

@@ -98,6 +98,12 @@ class Results:
         """Variants in the order of the study file."""
         return list(self.study["variants"])
 
+    @property
+    def measured_variants(self) -> list[str]:
+        """Those that something was measured of, in the order of the study file."""
+        found = {name for table in (self.variants, self.curves, self.language) for name in table.get("variant", ())}
+        return [variant for variant in self.variant_order if variant in found]
+
     def operation(self, variant: str) -> str:
         """The operation that makes a variant."""
         return next(name for name in OPERATIONS if name in self.study["variants"][variant])

@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.energy import watts_per_core
-from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, with_spread
+from fairweight.report.page import DASH, NOT_ESTIMABLE, count, missing, number, table, with_spread
 from fairweight.report.results import ENCODING, Results, by_cell
 from fairweight.summaries import CELL
 
@@ -73,7 +73,7 @@ def resources(results: Results, dataset: str) -> HTML | None:
     profile = results.study["profile"]
     note = (
         f"Size, latency and energy on {results.title(dataset)}: mean ± standard deviation over the first "
-        f"{results.profiles['seed'].nunique()} seeds (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
+        f"{count(results.profiles['seed'].nunique(), 'seed')} (the energy to make a variant: over all seeds); below it, small, the change against the baseline. Transfer "
         f"size is that of the file under zstd at level 19 (of more than 16 MB, level 9). Latency is measured on {profile['threads']} thread, all "
         "variants in turn; energy is modelled from CPU-seconds."
     )

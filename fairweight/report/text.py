@@ -5,7 +5,7 @@ from html import escape
 import yaml
 from IPython.display import HTML
 
-from fairweight.report.page import number, tied, with_spread
+from fairweight.report.page import count, number, tied, with_spread
 from fairweight.report.results import Results, where
 
 
@@ -13,13 +13,12 @@ def title(results: Results) -> HTML:
     """Question, scope, and what was assessed."""
     about = results.provenance
     datasets = ", ".join(results.title(card["dataset"]) for card in results.cards)
-    count = results.assessments["seed"].nunique()
-    seeds = "1 seed" if count == 1 else f"{count} seeds"
-    variants = results.assessments["variant"].nunique()
+    seeds = count(results.assessments["seed"].nunique(), "seed")
+    variants = count(results.assessments["variant"].nunique(), "variant")
     return HTML(
         f"<h1>{escape(results.study['name'])}: which compressed model can ship?</h1>"
         "<p>Which compressed version of the model can be shipped without losing accuracy or fairness for anyone, and "
-        f"what does it save? This study compares <b>{variants} variant{'' if variants == 1 else 's'}</b> on {escape(datasets)}, "
+        f"what does it save? This study compares <b>{variants}</b> on {escape(datasets)}, "
         f"with <b>{seeds}</b>: {about['cells']} combinations of dataset, augmentation, model, variant and engine.</p>"
     )
 

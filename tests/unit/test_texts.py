@@ -282,7 +282,7 @@ def test_quantized_transformers_say_what_stays_in_float(finetuned, recipe):
 def test_nncf_s_file_of_a_transformer_is_integer_and_both_engines_say_the_same(finetuned, preset):
     _, report = finetuned.quantize("nncf", method="openvino", calibration_rows=128, preset=preset)
     assert report["integer_operators"] >= 4 * 6 and report["integer_weights_share"] > 0.9
-    assert all(isinstance(size, int) for size in report["float_matrices"].values())
+    assert report["float_matrices"] == {}  # the embeddings are narrow, too
     assert accuracy(finetuned, "nncf") > 0.85
     path = finetuned.path("nncf.onnx")
     fed = Fed.of(read_signature(path), finetuned.table)
