@@ -168,7 +168,7 @@ def _chart(results: Results, points: pd.DataFrame, names: list[str], horizontal:
         )
     )  # fmt: skip
     # no measure is below 0, where the padding may reach
-    ends = {
+    ends: dict[str, Any] = {
         "scale": alt.Scale(zero=False, padding=20),
         "axis": alt.Axis(labelExpr="datum.value < 0 ? '' : datum.label"),
     }
