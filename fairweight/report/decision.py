@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.deciding import FAMILY, name_of
-from fairweight.report.page import DASH, NOT_ESTIMABLE, missing, number, table, tied
+from fairweight.report.page import DASH, NOT_ESTIMABLE, listing, missing, number, table, tied
 from fairweight.report.results import Results, where
 
 # how a criterion is shown: scale, unit, digits
@@ -22,7 +22,7 @@ def recommendation(results: Results) -> HTML | None:
     ]
     if not items:
         return HTML("<p>Nothing was decided: no variant is compared with a baseline under augmentation none.</p>")
-    return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")
+    return listing(items)
 
 
 def _recommended(results: Results, dataset: str, model: str, family: pd.DataFrame) -> str:
@@ -30,9 +30,8 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
     chosen = family[family["recommended"]]
     rate = results.study["criteria"]["error_rate"]
     if chosen.empty:
-        listed = "; ".join(
-            f"{escape(r['variant'])}: {escape(r['reason'])}" for _, r in results.ordered(family).iterrows()
-        )
+        reasons = results.ordered(family).groupby("reason", sort=False)["variant"]
+        listed = "; ".join(f"{escape(', '.join(variants))}: {escape(reason)}" for reason, variants in reasons)
         return f"{place}ship <b>none</b> of the compressed variants, because none is proven to keep the criteria. {listed}."
     row = chosen.iloc[0]
     proven = where(results.criteria, row[["dataset", "augmentation", "model", "engine", "variant"]])

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
 DASH = "\N{EN DASH}"  # does not apply
+MOST_ITEMS = 6  # of a list that stand there unfolded
 LONG_TEXT = 28  # letters of a cell that wraps on a phone, too
 
 
@@ -59,6 +60,15 @@ def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed:
 def tied(text: str) -> str:
     """Text in which no line breaks between a number and its unit or its letter."""
     return re.sub(r"(?<=\d) (?=%|kB|µs)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
+
+
+def listing(items: list[str]) -> HTML:
+    """A list of sentences that are HTML already; more than a screen of them is folded."""
+    first, more = ("".join(f"<li>{item}</li>" for item in part) for part in (items[:MOST_ITEMS], items[MOST_ITEMS:]))
+    folded = (
+        f"<details><summary>and {len(items) - MOST_ITEMS:,} more</summary><ul>{more}</ul></details>" if more else ""
+    )
+    return HTML(f"<ul>{first}</ul>{folded}")
 
 
 def table(

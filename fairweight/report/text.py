@@ -5,14 +5,15 @@ from html import escape
 import yaml
 from IPython.display import HTML
 
-from fairweight.report.page import count, number, tied, with_spread
+from fairweight.report.page import MOST_ITEMS, count, listing, number, tied, with_spread
 from fairweight.report.results import Results, where
 
 
 def title(results: Results) -> HTML:
     """Question, scope, and what was assessed."""
     about = results.provenance
-    datasets = ", ".join(results.title(card["dataset"]) for card in results.cards)
+    titles = [results.title(card["dataset"]) for card in results.cards]
+    datasets = ", ".join(titles) if len(titles) <= MOST_ITEMS else count(len(titles), "dataset")
     seeds = count(results.assessments["seed"].nunique(), "seed")
     variants = count(results.assessments["variant"].nunique(), "variant")
     return HTML(
@@ -26,8 +27,8 @@ def title(results: Results) -> HTML:
 def headline(results: Results) -> HTML | None:
     """For each dataset the smallest file, what it saves and what it changes, beside the noise floor."""
     sentences = [_smallest(results, dataset) for dataset in results.datasets]
-    items = "".join(f"<li>{tied(sentence)}</li>" for sentence in sentences if sentence)
-    return HTML(f"<ul>{items}</ul>") if items else None
+    items = [tied(sentence) for sentence in sentences if sentence]
+    return listing(items) if items else None
 
 
 def _smallest(results: Results, dataset: str) -> str | None:
@@ -39,10 +40,13 @@ def _smallest(results: Results, dataset: str) -> str | None:
     first = sizes.iloc[0]
     same = {key: first[key] for key in ("dataset", "augmentation", "model", "engine")}
     sizes = where(sizes, same)
-    smallest = sizes.loc[sizes["mean"].idxmin()]
-    if smallest["variant"] == smallest["baseline"]:
+    compressed = sizes[(sizes["variant"] != sizes["baseline"]) & ~sizes["variant"].isin(results.noise_floors)]
+    if compressed.empty:
         return None
+    smallest = compressed.loc[compressed["mean"].idxmin()]
     base = where(sizes, {"variant": smallest["baseline"]}).iloc[0]
+    if smallest["mean"] >= base["mean"]:
+        return f"{escape(results.title(dataset))}: no variant is smaller to transfer than {escape(base['variant'])}."
     accuracy = where(results.measured("accuracy"), same)
     flips = where(results.measured("flips"), same)
 
