@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.report.page import missing, number, table
+from fairweight.report.page import listing, missing, number, table
 from fairweight.report.paying import attributes_of, place
 from fairweight.report.results import Results, where
 
@@ -18,7 +18,7 @@ def sentences(results: Results, dataset: str) -> HTML | None:
     items = []
     for variant, of in rows.groupby("variant", sort=False):
         items.append(f"<b>{escape(str(variant))}</b>: {' '.join(_said(results, dataset, of))}")
-    return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")
+    return listing(items, most=16)
 
 
 def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:

@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.report.page import number, plain, table
+from fairweight.report.page import listing, number, plain, table
 from fairweight.report.results import Results
 
 
@@ -66,9 +66,11 @@ def limits(results: Results) -> HTML:
         listed = "; ".join(f"{escape(fails)}: {escape('; '.join(because))}" for fails, because in why.items())
         items.append(f"A change of a single group that is alone among those tested with it {listed}.")
     open_ = results.decisions[results.decisions["verdict"] == "undecided"]
-    for _, row in results.ordered(open_).iterrows() if len(open_) else []:
+    keys = ["dataset", "model", "reason"]
+    for (dataset, model, reason), of in results.ordered(open_).groupby(keys, sort=False) if len(open_) else []:
+        whether = f"whether {escape(', '.join(of['variant']))} {'keeps' if len(of) == 1 else 'keep'} the criteria is undecided"
         items.append(
-            f"{escape(results.title(row['dataset']))}, {escape(row['model'])}: whether {escape(row['variant'])} keeps the criteria is undecided: {escape(row['reason'])}. This is no proof that it does not."
+            f"{escape(results.title(dataset))}, {escape(model)}: {whether}: {escape(reason)}. This is no proof that {'it does' if len(of) == 1 else 'they do'} not."
         )
     if not results.noise_floors:
         items.append(
@@ -79,7 +81,7 @@ def limits(results: Results) -> HTML:
         "The tests speak of people like those of the test rows. Whether the labels themselves are fair, or the people are those that the model will meet, no test here can say.",
         "A gap that is not shown is not shown to be absent; the power statement below says how large it may be.",
     ]
-    return HTML(f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>")
+    return listing(items, most=30)
 
 
 def power(results: Results) -> HTML:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 NOT_ESTIMABLE = "not estimable"
 DASH = "\N{EN DASH}"  # does not apply
-MOST_ITEMS = 6  # of a list that stand there unfolded
+MOST_ITEMS = 6  # of a list on the first screen that are not folded
 LONG_TEXT = 28  # letters of a cell that wraps on a phone, too
 
 
@@ -62,12 +62,10 @@ def tied(text: str) -> str:
     return re.sub(r"(?<=\d) (?=%|kB|µs)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
-def listing(items: list[str]) -> HTML:
-    """A list of sentences that are HTML already; more than a screen of them is folded."""
-    first, more = ("".join(f"<li>{item}</li>" for item in part) for part in (items[:MOST_ITEMS], items[MOST_ITEMS:]))
-    folded = (
-        f"<details><summary>and {len(items) - MOST_ITEMS:,} more</summary><ul>{more}</ul></details>" if more else ""
-    )
+def listing(items: list[str], most: int = MOST_ITEMS) -> HTML:
+    """A list of sentences that are HTML already; those after the first so many are folded."""
+    first, more = ("".join(f"<li>{item}</li>" for item in part) for part in (items[:most], items[most:]))
+    folded = f"<details><summary>and {len(items) - most:,} more</summary><ul>{more}</ul></details>" if more else ""
     return HTML(f"<ul>{first}</ul>{folded}")
 
 

@@ -157,9 +157,10 @@ def slopes(results: Results, dataset: str) -> HTML | None:
     drawn = {a: rows for a, rows in drawn.items() if len(rows)}
     if not drawn:
         return None
-    figure, axes = panels(len(drawn), width=4.2, height=3.2)
     look = looks(results)
     shown = [v for v in results.variant_order if v in set(average["variant"])]
+    # the legend of many variants takes room of its own
+    figure, axes = panels(len(drawn), width=4.2, height=3.0 + 0.2 * -(-len(shown) // 4) / -(-len(drawn) // 2))
     for axis, (attribute, worst) in zip(axes, drawn.items(), strict=True):
         for variant in shown:
             ends = [where(t, {"variant": variant}) for t in (average, worst)]
