@@ -13,7 +13,7 @@ import pandas as pd
 from fairweight.footprint import of_study
 from fairweight.paper import latex
 from fairweight.paper.latex import slug
-from fairweight.report.page import missing
+from fairweight.report.page import count, missing
 from fairweight.report.results import Results
 
 # how a measure is shown: digits, scale, unit
@@ -82,13 +82,13 @@ def _of_study(results: Results) -> Iterator[Number]:
     counts = {"datasets": len(results.datasets), "variants": results.assessments["variant"].nunique(),
               "compared": len(compared), "seeds": results.assessments["seed"].nunique(), "cells": about["cells"],
               "cores": about["host"]["cores"]}  # fmt: skip
-    for key, count in counts.items():
+    for key, found in counts.items():
         yield Number(
-            key, f"{count:,}", count, "", source if key in ("cells", "cores") else "summary/assessments.parquet"
+            key, f"{found:,}", found, "", source if key in ("cells", "cores") else "summary/assessments.parquet"
         )
     for key in ("datasets", "variants", "seeds"):
-        noun = key.removesuffix("s") if counts[key] == 1 else key
-        yield Number(f"{key}/counted", f"{counts[key]:,} {noun}", counts[key], "", "summary/assessments.parquet")
+        said = count(counts[key], key.removesuffix("s"))
+        yield Number(f"{key}/counted", said, counts[key], "", "summary/assessments.parquet")
     stated = {"error-rate": criteria["error_rate"], **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()}}
     for key, value in stated.items():
         yield Number(key, latex.figure_text(value, 1, 100), value, "%", source)

@@ -46,6 +46,12 @@ def draws_anew_each_time(weights, *, sparsity):
 # ---- quantization
 
 
+def _matrices(proto):
+    """(initializer, array) of everything that a quantizer would narrow."""
+    arrays = [(tensor, numpy_helper.to_array(tensor)) for tensor in proto.graph.initializer]
+    return [(tensor, array) for tensor, array in arrays if array.ndim >= 2 and array.dtype == np.float32]
+
+
 def leaves_the_last_layer_in_float(source, destination, calibration):
     last = weighted_nodes(onnx.load(str(source)))[-1]
     quantize_file(source, destination, calibration(64), in_float=[last])
@@ -63,26 +69,20 @@ def leaves_all_but_the_largest_layer_in_float(source, destination, calibration):
 
 def rounds_weights_and_keeps_them_as_float32(source, destination, calibration):
     proto = onnx.load(str(source))
-    for tensor in proto.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.ndim >= 2 and array.dtype == np.float32:
-            scale = np.abs(array).max() / 127
-            tensor.CopyFrom(numpy_helper.from_array(np.round(array / scale).astype(np.float32) * scale, tensor.name))
+    for tensor, array in _matrices(proto):
+        scale = np.abs(array).max() / 127
+        tensor.CopyFrom(numpy_helper.from_array(np.round(array / scale).astype(np.float32) * scale, tensor.name))
     onnx.save(proto, str(destination))
     return "static"
 
 
 def stores_integers_and_multiplies_floats(source, destination, calibration):
     proto = onnx.load(str(source))
-    for tensor in list(proto.graph.initializer):
-        array = numpy_helper.to_array(tensor)
-        if array.ndim >= 2 and array.dtype == np.float32:
-            name, scale = tensor.name, np.float32(np.abs(array).max() / 127)
-            tensor.CopyFrom(numpy_helper.from_array(np.round(array / scale).astype(np.int8), f"{name}.int8"))
-            proto.graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
-            proto.graph.node.insert(
-                0, onnx.helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name])
-            )
+    for tensor, array in _matrices(proto):
+        name, scale = tensor.name, np.float32(np.abs(array).max() / 127)
+        tensor.CopyFrom(numpy_helper.from_array(np.round(array / scale).astype(np.int8), f"{name}.int8"))
+        proto.graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        proto.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", [f"{name}.int8", f"{name}.scale"], [name]))
     onnx.save(proto, str(destination))
     return "static"
 
@@ -111,10 +111,8 @@ def halves_the_last_layer_only(source, destination, calibration):
 
 def forgets_what_was_learned(source, destination, calibration):
     proto = onnx.load(str(source))
-    for tensor in proto.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.ndim >= 2 and array.dtype == np.float32:
-            tensor.CopyFrom(numpy_helper.from_array(-array, tensor.name))
+    for tensor, array in _matrices(proto):
+        tensor.CopyFrom(numpy_helper.from_array(-array, tensor.name))
     other = destination.with_name("other.onnx")
     onnx.save(proto, str(other))
     quantize_file(other, destination, calibration(64))
