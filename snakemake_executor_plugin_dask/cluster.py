@@ -57,7 +57,7 @@ class Cluster:
         else:
             self.owned = _local(settings, cores) if self.local else _started(settings)
             self.client = _client(self.owned)
-        self.plugin = WorkerPlugin(session, _modules(settings.preload), detach=self.local)
+        self.plugin = WorkerPlugin(session, _modules(settings.preload), local=self.local)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:

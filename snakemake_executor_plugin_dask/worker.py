@@ -34,18 +34,20 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
     Args:
         session: name of the run.
         preload: modules for the fork server.
-        detach: leave the process group, so that Ctrl-C in Snakemake's terminal does not reach the worker.
+        local: the worker is the run's own, on its machine, and ends with it: it leaves the process group, so that Ctrl-C
+            in Snakemake's terminal does not reach it, and does not complain of a scheduler that has just ended.
     """
 
-    def __init__(self, session: str, preload: list[str], *, detach: bool) -> None:
+    def __init__(self, session: str, preload: list[str], *, local: bool) -> None:
         self.session = session
         self.name = f"snakemake-{session}"
         self.preload = preload
-        self.detach = detach
+        self.local = local
 
     async def setup(self, worker: Worker) -> None:
         """Say what the worker has, start its fork server, and begin to watch."""
-        if self.detach:
+        if self.local:
+            logger.addFilter(_not_of_the_end)
             with contextlib.suppress(PermissionError):
                 os.setpgid(0, 0)
         self.closing = False
@@ -95,6 +97,14 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         """Give GPUs back."""
         with self.lock:
             self.free_devices = [device for device in self.devices if device in {*self.free_devices, *taken}]
+
+
+def _not_of_the_end(record: logging.LogRecord) -> bool:
+    """Whether a line of the worker's log is something else than a heartbeat that was under way as the scheduler closed.
+
+    Dask prints a traceback for it, at the end of a run in which everything went well.
+    """
+    return not (record.exc_info and "scheduler during heartbeat" in record.msg)
 
 
 def _of_dask() -> list[str]:
