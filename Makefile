@@ -95,7 +95,7 @@ energy: .venv/installed ## Tell what a study used: ledger, energy, carbon, break
 	@$(BIN)/fairweight energy '$(STUDY)'
 
 .PHONY: test
-test: .venv/installed .venv/installed-text .venv/installed-llm ## Run all tests.
+test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: bench

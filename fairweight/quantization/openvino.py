@@ -1,16 +1,21 @@
 """int8 weights and activations by NNCF, written as a QDQ file that every engine reads (extra `openvino`)."""
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nncf
 import onnx
-from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
 from fairweight.feeding import TOKENS
 from fairweight.staticint8 import check_rows
+
+# NNCF tells Intel of its use unless it is asked not to, with a number kept in the home directory; a study tells nobody
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if it were not installed
+
+import nncf  # noqa: E402
+from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters  # noqa: E402
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
 OPTIONS = {

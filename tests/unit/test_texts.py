@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -286,8 +287,19 @@ def test_nncf_s_file_of_a_transformer_is_integer_and_both_engines_say_the_same(f
     assert accuracy(finetuned, "nncf") > 0.85
     path = finetuned.path("nncf.onnx")
     fed = Fed.of(read_signature(path), finetuned.table)
-    found = check(path, components.load("engines", "openvino")(path, threads=1), fed, engine="openvino", batch_size=16)
+    run = components.load("engines", "openvino")(path, threads=1)
+    found = check(path, run, fed, fed.outputs(run, 16), engine="openvino", batch_size=16)
     assert found["integer_share"] > 0.9 and found["engine_agreement"] > 0.98
+
+
+@pytest.mark.skipif(not NNCF, reason="the extra 'openvino' is not installed")
+def test_nncf_tells_nobody_of_its_use(tmp_path):
+    program = (
+        "import fairweight.quantization.openvino, nncf.telemetry.wrapper as wrapper\n"
+        "assert isinstance(wrapper.telemetry, wrapper.NNCFTelemetryStub)"
+    )
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    assert not (tmp_path / "intel").exists()  # its number of the user
 
 
 # ---- bad input
