@@ -20,7 +20,13 @@ VECTOR_EXTENSIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx51
 
 
 def write_provenance(
-    destination: str, *, study: dict[str, Any], hours: str | Path | list[str] | None, cells: int, seeds: int
+    destination: str,
+    *,
+    study: dict[str, Any],
+    hours: str | Path | list[str] | None,
+    cells: int,
+    seeds: int,
+    left_out: list[dict[str, str]],
 ) -> None:
     """Write the provenance of a study as JSON.
 
@@ -29,6 +35,7 @@ def write_provenance(
         study: the resolved study file.
         hours: its file of hourly intensities, if it has one.
         cells, seeds: size of the grid.
+        left_out: what engines of the study cannot run: engine, variant, reason.
     """
     charged = asdict(intensity_of(with_hours(study["energy"], hours)))
     del charged["hours"]  # the file itself is among the results
@@ -38,6 +45,7 @@ def write_provenance(
             "study": study,
             "cells": cells,
             "seeds": seeds,
+            "left_out": left_out,
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "fairweight": metadata.version("fairweight"),
             "commit": _commit(),

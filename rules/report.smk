@@ -134,6 +134,7 @@ rule provenance:
         study=lambda w: dict(config),
         cells=len(STUDY.cells),
         seeds=len(STUDY.seeds),
+        left_out=STUDY.left_out,
         code=code("provenance"),
     message:
         "Record what {STUDY.name} was made with"

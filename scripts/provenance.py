@@ -8,4 +8,5 @@ with job(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         hours=snakemake.input.hours,
         cells=snakemake.params.cells,
         seeds=snakemake.params.seeds,
+        left_out=snakemake.params.left_out,
     )

@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from fairweight.artifacts import atomic
 from fairweight.report import palette
+from fairweight.report.labels import short
 from fairweight.report.page import missing
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
@@ -24,7 +25,7 @@ WIDTH = 3.35  # inches: a column of the common two-column layouts
 FLOOR = "#d5d9dd"
 # for letters that DejaVu lacks, where they are installed
 FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
-LONGEST = 30  # characters of a name before it is cut; the tables have it whole
+LONGEST = 30  # characters of a name before it is cut
 
 
 def style() -> Any:
@@ -74,11 +75,6 @@ def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]
                 yield name, *drawn
 
 
-def short(name: str, most: int = LONGEST) -> str:
-    """A name that leaves room for the figure."""
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
 def first_cell(results: Results, dataset: str) -> pd.Series:
     """Model, engine and augmentation that the figures of a dataset show: the first, which is `none` where there is one."""
     cells = results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates()
@@ -95,7 +91,7 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
     for attribute in attributes:
         worst = where(results.measured("worst_group_accuracy", attribute), key).dropna(subset="mean")
         if len(worst):
-            shown[f"worst group by {short(attribute)}"] = worst
+            shown[f"worst group by {short(attribute, LONGEST)}"] = worst
             break
     size = where(results.measured("transfer_bytes"), key)
     figure = Figure(figsize=(WIDTH, 1.65 * len(shown) + 0.55), layout="constrained")
@@ -106,7 +102,9 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
     _kilobytes(axes[-1], size["mean"])
     looks = palette.looks(results)
     variants = [v for v in results.variant_order if v in set(size["variant"])]
-    handles = [Line2D([], [], linestyle="", marker=looks[v][1], color=looks[v][0], label=short(v)) for v in variants]
+    handles = [
+        Line2D([], [], linestyle="", marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
+    ]
     columns = 2 if max(len(v) for v in variants) > 12 else 3
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns), frameon=False)
     seeds = int(next(iter(shown.values()))["n"].max())
@@ -162,7 +160,9 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
             axis.axhline(y - 0.5, color="#999", linewidth=0.5)
     axis.set_xlabel("change of accuracy, points")
     looks = palette.looks(results)
-    handles: list[Any] = [Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v)) for v in variants]
+    handles: list[Any] = [
+        Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
+    ]
     floor = bool(rows["floor_value"].notna().any())
     handles += [Patch(color=FLOOR, label="retraining alone")] if floor else []
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)

@@ -1,4 +1,7 @@
-"""Numbers beside points of a picture, none on top of another; a line leads from a number to a point that is not near."""
+"""What is written into a picture: names that leave room; numbers beside points, none on top of another.
+
+A line leads from a number to a point that is not near.
+"""
 
 from itertools import product
 from math import cos, hypot, pi, sin
@@ -14,6 +17,11 @@ MARKER = 4.0  # half of a marker's size
 NEAR = 9.0  # distance of a number whose point is plain without a line
 RADII = (NEAR, 13.0, 18.0, 24.0, 31.0, 39.0, 48.0)
 ANGLES = tuple(pi * step / 8 for step in (2, 6, 10, 14, 0, 4, 8, 12, 1, 3, 5, 7, 9, 11, 13, 15))  # corners first
+
+
+def short(name: str, most: int) -> str:
+    """A name that leaves room for the picture; tables have it whole."""
+    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def number_points(figure: Figure, points: dict[Axes, list[tuple[str, float, float]]]) -> None:

@@ -57,6 +57,7 @@ def limits(results: Results) -> HTML:
         items.append(
             f"{escape(results.title(dataset))}: of these groups fewer than {smallest} rows count, so that nothing is said of them, in gaps or as the worst: {'; '.join(named)}."
         )
+    items += _left_out(results)
     notes = results.comparisons["seeds_note"].dropna() if len(results.comparisons) else pd.Series(dtype=object)
     if len(notes):
         why: dict[str, list[str]] = {}
@@ -82,6 +83,17 @@ def limits(results: Results) -> HTML:
         "A gap that is not shown is not shown to be absent; the power statement below says how large it may be.",
     ]
     return listing(items, most=30)
+
+
+def _left_out(results: Results) -> list[str]:
+    """What engines of the study cannot run, and why."""
+    without: dict[tuple[str, str], list[str]] = {}
+    for entry in results.provenance["left_out"]:
+        without.setdefault((entry["engine"], entry["reason"]), []).append(entry["variant"])
+    return [
+        f"In {escape(engine)} nothing is measured of {escape(', '.join(variants))}: {escape(reason)}."
+        for (engine, reason), variants in without.items()
+    ]
 
 
 def power(results: Results) -> HTML:

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fairweight.report.figures import panels
+from fairweight.report.labels import short
 from fairweight.report.page import count, missing, number, picture
 from fairweight.report.palette import looks
 from fairweight.report.results import Results, where
@@ -100,14 +101,10 @@ def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str
             axis.plot(row["value"] * 100, y + offset, marker, color=colour, markerfacecolor=face, markersize=4)
     sizes = rows.drop_duplicates("group").set_index("group")["n"]
     axis.axvline(0, color="#444", linewidth=0.8)
-    axis.set_yticks(range(len(levels)), [f"{_short(level)} (n = {int(sizes[level]):,})" for level in levels])
+    axis.set_yticks(range(len(levels)), [f"{short(level, 26)} (n = {int(sizes[level]):,})" for level in levels])
     axis.set_ylim(len(levels) - 0.45, -0.55)
     axis.grid(axis="y", visible=False)
     axis.set_xlabel("change of accuracy, points")
-
-
-def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def heat_map(results: Results, dataset: str) -> HTML | None:
@@ -131,7 +128,7 @@ def heat_map(results: Results, dataset: str) -> HTML | None:
     y, x = np.nonzero(sure.T)
     axis.scatter(x, y, s=14, facecolor="white", edgecolor="black", linewidth=0.8)
     axis.set_xticks(range(len(shown)), shown, rotation=40, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(columns)), [f"{_short(g, 34)}" for _, g in columns], fontsize=7)
+    axis.set_yticks(range(len(columns)), [f"{short(g, 34)}" for _, g in columns], fontsize=7)
     axis.grid(visible=False)
     edges = [i for i in range(1, len(columns)) if columns[i][0] != columns[i - 1][0]]
     for edge in edges:
