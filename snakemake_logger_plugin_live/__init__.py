@@ -5,6 +5,7 @@ pipe, CI) the same figures stand in plain lines.  What each job is and what it s
 """
 
 import logging
+import math
 import sys
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 __all__ = ["LogHandler"]
 
-SPEED_OVER_S = 300  # the rest is estimated from the steps of the last five minutes
+SPEED_OVER_S = math.inf  # the rest is estimated from the last thousand steps, however long each of them takes
 NOISE = ("Select jobs to execute...",)
 
 

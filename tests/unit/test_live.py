@@ -54,6 +54,16 @@ def test_a_file_gets_plain_lines_with_all_figures(handler):
     assert "\x1b" not in handler.stream.getvalue() and len(lines) == 7
 
 
+def test_the_rest_of_long_steps_is_estimated_from_all_steps(handler, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(handler.progress, "get_time", lambda: now)
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"train": 10, "total": 10})
+    for done in (1, 2, 3, 4, 5):
+        now += 600  # seconds: a step of ten minutes
+        send(handler, LogEvent.PROGRESS, None, done=done, total=10)
+    assert "5 of 10 steps (50%) done, 0 under way, 0 failed, 0:50:00 elapsed, about 0:50:00 left" in handler.figures()
+
+
 @pytest.mark.parametrize("handler", [Terminal], indirect=True)
 def test_a_terminal_gets_one_line_and_what_went_wrong(handler):
     play(handler)
