@@ -248,5 +248,5 @@ def reason_for_seeds(seeds: int, tests: int, error_rate: float, sides: int = 2) 
     needed = significance.seeds_needed(error_rate, tests, sides)
     return (
         f"cannot reach significance with {seeds} seed{'' if seeds == 1 else 's'}: "
-        f"{tests} test{'' if tests == 1 else 's'} at {error_rate:g} need {needed}"
+        f"{tests} test{'' if tests == 1 else 's'} at {error_rate:g} need{'s' if tests == 1 else ''} {needed}"
     )
