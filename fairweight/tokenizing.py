@@ -25,11 +25,14 @@ ANALYZERS = {"words": "word", "characters": "char_wb"}
 def subwords(definition: str, length: int) -> dict[str, Any]:
     """A tokenizer from the text of a tokenizer.json, which cuts at so many tokens, special ones counted.
 
+    Published ones fill up with a token of their own and cut at another length.  What ships does neither: whoever loads
+    its file gets the tokens that the model was trained on.
+
     Raises:
         InputError: the text is not a tokenizer.json.
     """
     loaded = _loaded(definition, length)
-    return _described(SUBWORDS, definition, vocabulary=loaded.get_vocab_size(), length=length)
+    return _described(SUBWORDS, loaded.to_str(), vocabulary=loaded.get_vocab_size(), length=length)
 
 
 def _described(kind: str, definition: str, **sizes: int) -> dict[str, Any]:

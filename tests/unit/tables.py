@@ -88,6 +88,10 @@ def small_bert(folder: Path, texts: list[str]) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
+    tokenizer.enable_padding(
+        length=40
+    )  # as published ones do: filled up with a token, and cut, at lengths of their own
+    tokenizer.enable_truncation(max_length=40)
     tokenizer.save(str(folder / "tokenizer.json"))
     torch.manual_seed(0)
     config = BertConfig(

@@ -10,6 +10,7 @@ import pytest
 from runs import CONFIG, Run
 
 from fairweight import components
+from fairweight.artifacts import read_predictions, read_table
 from fairweight.code_version import ROOT
 
 pytestmark = [
@@ -61,6 +62,7 @@ def test_it_ends_in_a_report_with_flips_of_both_kinds_and_what_stays_in_float(te
     rate = measures[
         (measures["metric"] == "counterfactual_flips") & measures["group"].isna() & (measures["part"] == "test")
     ]
+    # whose thresholds the changed text would have is open for `fair`
     assert set(rate["variant"]) == {"linear", "dense", "int8", "static", "layers2"} and (rate["n"] > 80).all()
 
 
@@ -79,19 +81,26 @@ def test_no_text_is_shown_by_anything_but_the_data(texts):
     assert SECRET not in texts.output
 
 
-def test_a_file_runs_in_a_folder_without_the_project(texts, tmp_path):
-    made = texts.folder / "results" / "texts" / "hub" / "models" / "comments" / "none" / "bert" / "int8"
+def test_a_file_runs_in_a_folder_without_the_project_and_says_the_same(texts, tmp_path):
+    results = texts.folder / "results" / "texts"
     for name in ("model.onnx", "tokenizer.json"):
-        (tmp_path / name).write_bytes((made / name).read_bytes())
+        made = results / "hub" / "models" / "comments" / "none" / "bert" / "dense" / name
+        (tmp_path / name).write_bytes(made.read_bytes())
+    predicted, _ = read_predictions(results / "seed-0/comments/none/bert/dense/onnxruntime/predictions.parquet")
+    table = read_table(results / "data/comments/table.parquet")
+    texts_of = dict(zip(table.row, table.texts, strict=True))
+    (tmp_path / "texts.json").write_text(json.dumps([str(texts_of[row]) for row in predicted["row"][:20]]))
     script = (
-        "import sys, numpy, onnxruntime, tokenizers; assert not any('fair' in m for m in sys.modules);"
-        "ids = tokenizers.Tokenizer.from_file('tokenizer.json').encode('a kind dog').ids;"
-        "print(onnxruntime.InferenceSession('model.onnx').run(['probabilities'], {'tokens': numpy.array([ids])})[0].tolist())"
+        "import json, sys, numpy, onnxruntime, tokenizers; assert not any('fair' in m for m in sys.modules);"
+        "reader = tokenizers.Tokenizer.from_file('tokenizer.json');"
+        "session = onnxruntime.InferenceSession('model.onnx');"
+        "given = [{'tokens': numpy.array([reader.encode(text).ids])} for text in json.load(open('texts.json'))];"
+        "print([float(session.run(['probabilities'], of)[0][0, 1]) for of in given])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert sum(json.loads(done.stdout)[0]) == pytest.approx(1, abs=1e-4)
+    assert json.loads(done.stdout) == pytest.approx(list(predicted["score"][:20]), abs=1e-4)
 
 
 def test_another_list_of_terms_predicts_again_and_trains_nothing(texts):
@@ -102,4 +111,4 @@ def test_another_list_of_terms_predicts_again_and_trains_nothing(texts):
     )
     (texts.folder / "other.yaml").write_text(study)
     jobs = texts.jobs("other.yaml")
-    assert jobs["predict"] == 12 and not {"train", "prune", "quantize", "read", "augment"} & set(jobs)
+    assert jobs["predict"] == 14 and not {"train", "prune", "quantize", "read", "augment"} & set(jobs)
