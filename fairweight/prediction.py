@@ -35,7 +35,8 @@ def predict(
         engine: name of the engine.
         batch_size: rows a call; recorded, because dynamic int8 results can depend on it.
         threads: threads of the engine.
-        counterfactuals: list of terms by which texts are said of another group and predicted again.
+        counterfactuals: list of terms by which texts are said of another group and predicted again; not by a file with
+            thresholds by group, for which it is open whose thresholds the changed text would have.
 
     Raises:
         InputError: the list cannot be read.
@@ -59,7 +60,7 @@ def predict(
     adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)
     if adjusted is not None:
         columns["prediction"] = adjusted
-    if counterfactuals is not None:
+    elif counterfactuals is not None:
         columns["swapped"] = _swapped(rows, Terms.read(counterfactuals), signature, run, batch_size)
     write_predictions(destination, columns, {"engine": engine, "batch_size": batch_size, "threads": threads})
 

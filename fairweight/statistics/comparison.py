@@ -101,7 +101,7 @@ def _tests(per_seed: Array, found: crossed.Estimate) -> Row:
         return {"test": "none: one seed"}
     flipped = significance.sign_flip(per_seed)
     return {
-        "p_value": max(flipped, 2 * min(found.p_above(0), found.p_below(0))),
+        "p_value": max(flipped, min(1.0, 2 * min(found.p_above(0), found.p_below(0)))),
         "sign_flip_p": flipped,
         "wilcoxon_p": significance.wilcoxon(per_seed),
         "effect_size": significance.effect_size(per_seed),

@@ -111,6 +111,12 @@ def test_churn_counts_rows_that_change_though_the_accuracy_does_not():
     assert pick(rows, "churn")["value"] == pytest.approx(0.2)
 
 
+def test_what_does_not_change_at_all_has_a_p_value_of_one():
+    # a score that thresholds leave as it is: neither seeds nor rows vary, and no other row could have differed
+    row = comparison.change(np.zeros(8), np.full(8, 0.4), 0.0, 100, metric="log_loss", unseen=0)
+    assert row["p_value"] == 1 and row["value"] == row["low"] == row["high"] == 0
+
+
 def test_no_row_that_differs_is_no_proof_that_none_does():
     """One hundred rows without a difference: the rule of three allows three in a hundred, and the interval knows."""
     row = comparison.change(np.zeros(8), np.full(8, 0.9), 0.0, 100, metric="accuracy")

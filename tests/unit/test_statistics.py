@@ -69,7 +69,9 @@ def test_seeds_that_a_family_needs(tests, needed):
     assert significance.seeds_needed(0.05, tests) == needed
     assert reason_for_seeds(needed, tests, 0.05) is None
     told = reason_for_seeds(needed - 1, tests, 0.05)
-    assert f"cannot reach significance with {needed - 1} seeds" in told and told.endswith(f"need {needed}")
+    assert f"cannot reach significance with {needed - 1} seeds" in told and told.endswith(
+        f"need{'s' if tests == 1 else ''} {needed}"
+    )
 
 
 @pytest.mark.parametrize("pairs", range(1, 9))
