@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+LONGEST_NAME = 60  # characters of a group or category; what is longer is a text
+
 
 class InputError(Exception):
     """A mistake in the study file or in its data, told in one sentence with the place and the remedy.
@@ -13,6 +15,12 @@ class InputError(Exception):
 def first_line(error: Exception) -> str:
     """First line of another library's message, and no more of it than a sentence takes."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def shown(value: object) -> str:
+    """A value of the data in a message; a long one is a text, of which only its length is told, for it may offend."""
+    text = str(value)
+    return repr(text) if len(text) <= LONGEST_NAME else f"a text of {len(text):,} characters"
 
 
 def known(name: str, legal: Iterable[str], place: str, kind: str) -> None:

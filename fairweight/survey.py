@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairweight.coding import Coding
-from fairweight.errors import InputError
+from fairweight.errors import LONGEST_NAME, InputError, shown
 from fairweight.rawrows import RawRows, bin_names, rows_by_file
 
 MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or wants bins
@@ -64,7 +64,7 @@ class Numbers:
         if self.unread.count:
             bad = self.unread
             raise InputError(
-                f"{where}: {bad.value!r} in data row {bad.row} is not a number; list it under 'categorical'?"
+                f"{where}: {shown(bad.value)} in data row {bad.row} is not a number; list it under 'categorical'?"
             )
         if self.infinite.count:
             bad = self.infinite
@@ -241,7 +241,10 @@ def _levels(survey: Survey, name: str, stated: dict[str, Any], bins: tuple[str, 
     if "values" in stated:
         wanted = [str(value) for value in stated["values"]]
         if absent := [value for value in wanted if value not in order]:
-            raise InputError(f"{place}: values: {absent[0]!r} does not occur; the groups are {', '.join(order[:40])}")
+            names = dict.fromkeys(level if len(level) <= LONGEST_NAME else shown(level) for level in order)
+            raise InputError(
+                f"{place}: values: {absent[0]!r} does not occur; the groups are {', '.join([*names][:40])}"
+            )
         order = wanted
     levels = [level for level in order if level in occurring]
     if len(levels) < 2:

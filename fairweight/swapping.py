@@ -90,7 +90,7 @@ class Terms:
                 return found.group()
             changed = True
             word = self.words[kind][group][0]
-            return word.capitalize() if found.group()[0].isupper() else word
+            return word[0].upper() + word[1:] if found.group()[0].isupper() else word
 
         swapped = self._pattern.sub(put, text)
         return swapped if changed else None

@@ -93,6 +93,11 @@ MISTAKES = {
     "many classes": ({}, {"paid": None}, []),
     "constant group": ({}, {"sex": "f"}, ["groups: sex", "only the group f"]),
     "no number": ({}, {"age": ["20", "old", "40", "50"]}, ["'old'", "data row 1", "not a number"]),
+    "text for a number": (
+        {},
+        {"age": ["20", "words that may offend " * 5, "40", "50"]},
+        ["a text of 110 characters", "data row 1", "not a number"],
+    ),
     "missing number": ({}, {"age": ["20", None, "40", "50"]}, ["1 of 4 values are missing", "missing_numeric: mean"]),
     "NaN": ({}, {"age": ["20", "nan", "40", "50"]}, ["1 of 4 values are missing"]),
     "infinity": ({}, {"age": ["20", "inf", "-inf", "50"]}, ["2 values are infinite", "data row 1"]),
@@ -101,6 +106,11 @@ MISTAKES = {
         dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
         {},
         ["groups: sex: values", "'x'", "f, m"],
+    ),
+    "text for a group": (
+        dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
+        {"sex": ["f", "m", "words that may offend " * 5, "f"]},
+        ["'x' does not occur", "f, m, a text of 110 characters"],
     ),
     "unknown drop": (dict(drop=["surname"]), {}, ["drop", "'surname'"]),
 }
