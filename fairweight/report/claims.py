@@ -39,7 +39,7 @@ def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
             f"Benjamini-Hochberg over the groups of {escape(row['attribute'])})."
         )
     notes = groups["seeds_note"].dropna()
-    if sure.empty:
+    if sure.empty and len(groups):
         text.append(
             f"Of single groups the study {escape(notes.iloc[0])}."
             if len(notes)
