@@ -13,11 +13,10 @@ from matplotlib.patches import Patch
 
 from fairweight.report.figures import panels
 from fairweight.report.labels import short
-from fairweight.report.page import count, missing, number, picture
-from fairweight.report.palette import looks
+from fairweight.report.page import as_stated, count, missing, picture
+from fairweight.report.palette import FLOOR, looks
 from fairweight.report.results import Results, where
 
-FLOOR = "#c9ced3"
 MOST_VARIANTS = 12  # that the picture of intervals shows
 
 
@@ -168,7 +167,7 @@ def heat_map(results: Results, dataset: str) -> HTML | None:
     for edge in edges:
         axis.axhline(edge - 0.5, color="#222", linewidth=0.8)
     figure.colorbar(mesh, ax=axis, label="change of accuracy, points", shrink=min(1.0, 8 / len(columns) + 0.3))
-    rate = number(results.study["criteria"]["error_rate"], 0, 100)
+    rate = as_stated(results.study["criteria"]["error_rate"], 100)
     caption = (
         f"{results.title(dataset)}; {place(rows.iloc[0])}: change of accuracy of every group with enough rows, and of every "
         f"pair of groups; red is a loss. A dot: more than chance at a false discovery rate of {rate} % within the variant and attribute."

@@ -55,7 +55,10 @@ def test_groups_of_which_no_row_is_tested_are_told():
 
 def test_without_groups_classes_of_a_label_with_several_are_drawn():
     results = of(OF_CLASSES, classes=("a", "b", "c"))
-    assert "<img" in paying.who_pays(results, "d").data and "<img" in paying.heat_map(results, "d").data
+    results.study["criteria"]["error_rate"] = 0.025
+    assert "<img" in paying.who_pays(results, "d").data
+    drawn = paying.heat_map(results, "d").data
+    assert "<img" in drawn and "rate of 2.5 %" in drawn
 
 
 def test_groups_that_are_all_too_small_are_drawn_hollow_and_not_in_the_heat_map():
