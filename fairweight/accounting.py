@@ -70,10 +70,12 @@ def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
 def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
     lines = [f"{'rule':<18}{'attempts':>9}{'not ok':>8}{'CPU-s':>10}   energy, J (modelled, low to high)   gCO2e"]
     for row in rules.itertuples():
+        about = f"{row.rule:<18}{row.attempts:>9}{row.failed:>8}"
+        if pd.isna(row.cpu_s):
+            lines.append(f"{about}          not attributable")
+            continue
         power = f"{row.energy_j_central:.0f} ({row.energy_j_low:.0f} to {row.energy_j_high:.0f})"
-        lines.append(
-            f"{row.rule:<18}{row.attempts:>9}{row.failed:>8}{row.cpu_s:>10.1f}   {power:<34}{row.emissions_g:>7.3f}"
-        )
+        lines.append(f"{about}{row.cpu_s:>10.1f}   {power:<34}{row.emissions_g:>7.3f}")
     total = rules[["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()
     power = f"{total['energy_j_central']:.0f} ({total['energy_j_low']:.0f} to {total['energy_j_high']:.0f})"
     lines.append(f"{'together':<35}{total['cpu_s']:>10.1f}   {power:<34}{total['emissions_g']:>7.3f}")

@@ -38,7 +38,7 @@ def bars(results: Results) -> HTML:
 
 def stack(figure: Figure, results: Results) -> str:
     """Draw the bars of `bars`, and return the caption."""
-    rules = results.rules.head(MOST_RULES).iloc[::-1]
+    rules = results.rules.dropna(subset="energy_j_central").head(MOST_RULES).iloc[::-1]
     parts = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum")
     parts = parts.reindex(rules["rule"]).fillna(0.0)
     left, axis, names = np.zeros(len(rules)), figure.subplots(), [*rules["rule"]]
@@ -67,18 +67,15 @@ def rules(results: Results) -> HTML:
             row["rule"],
             f"{row['attempts']:,}",
             f"{row['failed']:,}",
-            number(row["cpu_s"], 1),
-            _within(row),
-            significant(row["emissions_g"], 1e3),
+            *_used(row),
             DASH if missing(row["metered_j"]) else number(row["metered_j"], 1),
             row["status"],
         ]
         for row in results.rules.to_dict("records")
     ]
-    summed = results.rules[["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()  # fmt: skip
+    summed = results.rules[["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum(min_count=1)  # fmt: skip
     rows.append(
-        ["the study", f"{int(summed['attempts']):,}", f"{int(summed['failed']):,}", number(summed["cpu_s"], 1),
-         _within(summed), significant(summed["emissions_g"], 1e3), _metered(results.rules), _status(results.rules)]
+        ["the study", f"{int(summed['attempts']):,}", f"{int(summed['failed']):,}", *_used(summed), _metered(results.rules), _status(results.rules)]
     )  # fmt: skip
     unknown = int(results.rules["unknown"].sum())
     caption = (
@@ -100,6 +97,13 @@ def rules(results: Results) -> HTML:
         "Status",
     ]
     return table(header, rows, caption, breaks={len(rows) - 1})
+
+
+def _used(row: Any) -> list[str]:
+    """CPU-seconds, energy and emissions; none are told of attempts that were all lost."""
+    if missing(row["cpu_s"]):
+        return [DASH] * 3
+    return [number(row["cpu_s"], 1), _within(row), significant(row["emissions_g"], 1e3)]
 
 
 def _metered(rules: pd.DataFrame) -> str:
