@@ -44,7 +44,7 @@ def stack(figure: Figure, results: Results) -> str:
     left, axis, names = np.zeros(len(rules)), figure.subplots(), [*rules["rule"]]
     for i, dataset in enumerate(parts.columns):
         axis.barh(
-            names, parts[dataset] / 1000, left=left, color=COLOURS[i % len(COLOURS)], label=results.title(dataset)
+            names, parts[dataset] / 1000, left=left, color=COLOURS[i % len(COLOURS)], label=results.label(dataset)
         )
         left += parts[dataset].to_numpy() / 1000
     rest = np.maximum(rules["energy_j_central"].to_numpy() / 1000 - left, 0.0)

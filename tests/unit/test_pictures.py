@@ -1,9 +1,9 @@
-"""Pictures of who pays, and what is said where there is nothing to draw."""
+"""Pictures of the report: what tells variants apart, and what is said where there is nothing to draw."""
 
 import pandas as pd
 import pytest
 
-from fairweight.report import cards, claims, paying
+from fairweight.report import cards, claims, explorer, figures, palette, paying
 from fairweight.report.results import TABLES, Results
 
 CELL = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "e"}
@@ -79,3 +79,76 @@ def test_many_variants_without_a_ranked_group_are_drawn(value):
 def test_the_words_do_not_speak_of_groups_that_there_are_not():
     overall = [row("int8", None, None), row("int8", None, None, metric="churn")]
     assert "group" not in claims.sentences(of([*overall, *OF_CLASSES]), "d").data
+
+
+# ---- what tells variants and datasets apart
+
+MANY = [f"v{i}" for i in range(17)]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that a function draws."""
+    found = []
+    monkeypatch.setattr(figures, "picture", lambda figure, *_: found.append(figure))
+    return found
+
+
+def looks_of(handles):
+    return {h.get_label(): (h.get_color(), h.get_marker()) for h in handles}
+
+
+def measured(variant, augmentation, measure, value):
+    cell = CELL | {"augmentation": augmentation, "variant": variant, "baseline": "dense", "measure": measure}
+    return cell | {"attribute": None, "group": None, "batch_size": 1, "mean": value, "sd": 0.0, "n": 1}
+
+
+def test_many_trained_variants_are_told_apart_by_colour_and_marker(drawn):
+    epochs = [
+        CELL | {"variant": v, "seed": 0, "epoch": e, "validation_loss": 1.0, "best": e == 1}
+        for v in MANY
+        for e in (0, 1)
+    ]
+    results = of(OF_CLASSES, variants=MANY)
+    results.study["variants"].update({v: {"train": "standard"} for v in MANY})
+    object.__setattr__(results, "curves", pd.DataFrame(epochs))
+    figures.curves(results)
+    shown = looks_of(drawn[0].legends[0].get_lines())
+    assert len(set(shown.values())) == len(shown) == len(MANY)
+    kept = [line for line in drawn[0].axes[0].lines if line.get_linestyle() == "None"]
+    assert {(line.get_color(), line.get_marker()) for line in kept} == set(shown.values())
+
+
+def test_a_trade_off_tells_variants_by_colour_and_marker_and_augmentations_by_filling(drawn):
+    rows = [
+        measured(v, a, name, i + 1.0)
+        for i, v in enumerate(MANY)
+        for a in ("none", "jitter")
+        for name in ("accuracy", "transfer_bytes", "latency_p50_ms")
+    ]
+    results = of(OF_CLASSES, variants=MANY)
+    results.study["profile"] = {"batch_sizes": [1]}
+    object.__setattr__(results, "variants", pd.DataFrame(rows))
+    object.__setattr__(results, "profiles", pd.DataFrame({"dataset": ["d"]}))
+    figures.trade_off(results, "d")
+    shown = looks_of(drawn[0].legends[0].get_lines())
+    assert len({looks for name, looks in shown.items() if name in MANY}) == len(MANY)
+    points = {
+        (line.get_color(), line.get_marker(), line.get_fillstyle())
+        for line in drawn[0].axes[0].lines
+        if line.get_marker() in palette.MARKERS
+    }
+    assert len(points) == 2 * len(MANY) and {fill for *_, fill in points} == {"full", "none"}
+
+
+def test_data_sets_of_one_title_are_told_apart_by_their_names():
+    results = of(OF_CLASSES)
+    assert results.label("d") == "Data & co"
+    results.cards.append(results.cards[0] | {"dataset": "other"})
+    assert (results.label("d"), results.label("other")) == ("Data & co (d)", "Data & co (other)")
+    cells = [measured("int8", "none", "accuracy", 0.5) | {"dataset": d, "change_mean": None} for d in ("d", "other")]
+    object.__setattr__(results, "variants", pd.DataFrame(cells))
+    object.__setattr__(results, "decisions", pd.DataFrame(columns=[*CELL, "variant", "verdict"]))
+    results.study["datasets"]["other"] = {"groups": {}}
+    points = explorer._points(results)[1]
+    assert points["dataset"].tolist() == ["Data & co (d)", "Data & co (other)"]
