@@ -71,6 +71,8 @@ def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_ze
     prune = rules.set_index("rule").loc["prune"]
     assert prune[["cpu_s", "energy_j_central", "emissions_g"]].isna().all() and prune["attempts"] == 1
     assert re.search(r"prune +1 +1 +not attributable\n", _text_of_rules(table, rules, RECIPE))
+    grams = rules["emissions_g"].sum()
+    assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
     shown = SimpleNamespace(rules=rules, costs=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
     page = re.sub(r"<[^>]+>", " ", carbon.rules(shown).data)
     assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
