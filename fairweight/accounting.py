@@ -14,6 +14,7 @@ from fairweight.gathering import hours_of
 from fairweight.intensity import intensity_of, with_hours
 from fairweight.ledger import by_rule, read_ledger
 from fairweight.metering import differing_clocks, meter
+from fairweight.report.page import significant
 from fairweight.wall_meter import read_wall_meter
 from fairweight.what_if import elsewhere, span
 
@@ -68,15 +69,17 @@ def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
-    lines = [f"{'rule':<18}{'attempts':>9}{'not ok':>8}{'CPU-s':>10}   energy, J (modelled, low to high)   gCO2e"]
+    lines = [f"{'rule':<18}{'attempts':>9}{'not ok':>8}{'CPU-s':>10}   energy, J (modelled, low to high)     gCO2e"]
     for row in rules.itertuples():
+        about = f"{row.rule:<18}{row.attempts:>9}{row.failed:>8}"
+        if pd.isna(row.cpu_s):
+            lines.append(f"{about}          not attributable")
+            continue
         power = f"{row.energy_j_central:.0f} ({row.energy_j_low:.0f} to {row.energy_j_high:.0f})"
-        lines.append(
-            f"{row.rule:<18}{row.attempts:>9}{row.failed:>8}{row.cpu_s:>10.1f}   {power:<34}{row.emissions_g:>7.3f}"
-        )
+        lines.append(f"{about}{row.cpu_s:>10.1f}   {power:<34}{significant(row.emissions_g):>9}")
     total = rules[["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()
     power = f"{total['energy_j_central']:.0f} ({total['energy_j_low']:.0f} to {total['energy_j_high']:.0f})"
-    lines.append(f"{'together':<35}{total['cpu_s']:>10.1f}   {power:<34}{total['emissions_g']:>7.3f}")
+    lines.append(f"{'together':<35}{total['cpu_s']:>10.1f}   {power:<34}{significant(total['emissions_g']):>9}")
     if unknown := int(rules["unknown"].sum()):
         lines.append(f"{unknown} attempts ended without telling what they used; they are not in the sums.")
     lines += _unknown(table)
@@ -144,5 +147,7 @@ def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, 
     for row in pd.concat([found[found["kind"].isin(["country", "region"])], hours[:1], hours[1:][-1:]]).itertuples():
         year = f", {row.year}" if pd.notna(row.year) else ""
         place = f"here, from {row.place}" if row.kind == "hour" else row.place
-        lines.append(f"  {place:<44}{row.carbon_g:>9.3f} gCO2e  ({row.intensity_g_per_kwh:.4g} gCO2e/kWh{year})")
+        lines.append(
+            f"  {place:<44}{significant(row.carbon_g):>9} gCO2e  ({row.intensity_g_per_kwh:.4g} gCO2e/kWh{year})"
+        )
     return "\n".join(lines)

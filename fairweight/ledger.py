@@ -111,6 +111,8 @@ def _overhead(path: Path, attempts: list[dict[str, Any]]) -> dict[str, Any]:
 def by_rule(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     """Attempts, CPU-seconds, and modelled energy in J and emissions in g of each rule; `unknown`: attempts without them.
 
+    A rule of which no attempt told what it used has no amounts: they are missing, not 0.
+
     Args:
         table: a ledger.
         recipe: `energy` of the study file.
@@ -121,5 +123,7 @@ def by_rule(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     full = table.assign(**energy.modelled(table["cpu_s"], recipe, memory, when), failed=table["status"] != "ok")
     full["unknown"] = full["cpu_s"].isna()
     grouped = full.groupby(["kind", "rule"], sort=False)
-    sums = grouped[["failed", "unknown", "cpu_s", *(f"energy_j_{b}" for b in energy.BOUNDS), "emissions_g"]].sum()
+    sums = grouped[["failed", "unknown", "cpu_s", *(f"energy_j_{b}" for b in energy.BOUNDS), "emissions_g"]].sum(
+        min_count=1
+    )
     return sums.assign(attempts=grouped.size()).sort_values("energy_j_central", ascending=False).reset_index()

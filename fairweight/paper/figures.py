@@ -22,7 +22,6 @@ from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
 
 WIDTH = 3.35  # inches: a column of the common two-column layouts
-FLOOR = "#d5d9dd"
 # for letters that DejaVu lacks, where they are installed
 FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
 LONGEST = 30  # characters of a name before it is cut
@@ -164,7 +163,7 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
         Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
     ]
     floor = bool(rows["floor_value"].notna().any())
-    handles += [Patch(color=FLOOR, label="retraining alone")] if floor else []
+    handles += [Patch(color=palette.FLOOR, label="retraining alone")] if floor else []
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     seeds = int(rows["seeds"].max())
     band = " The grey band is the interval of a model that is only trained again." if floor else ""
@@ -178,7 +177,7 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
 def _intervals(axis: Axes, results: Results, y: int, rows: pd.DataFrame, variants: list[str]) -> None:
     looks, first = palette.looks(results), rows.iloc[0]
     if not missing(first["floor_value"]):
-        axis.fill_betweenx([y - 0.44, y + 0.44], first["floor_low"] * 100, first["floor_high"] * 100, color=FLOOR, linewidth=0)  # fmt: skip
+        axis.fill_betweenx([y - 0.44, y + 0.44], first["floor_low"] * 100, first["floor_high"] * 100, color=palette.FLOOR, linewidth=0)  # fmt: skip
     for _, row in rows.iterrows():
         if missing(row["value"]):
             continue

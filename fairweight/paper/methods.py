@@ -9,7 +9,7 @@ from fairweight.energy import watts_per_core
 from fairweight.footprint import of_study
 from fairweight.paper import latex
 from fairweight.paper.latex import escape, figure_text
-from fairweight.report.page import count, missing
+from fairweight.report.page import as_stated, count, missing, p_value, points, significant
 from fairweight.report.results import Results, where
 from fairweight.study import OPERATIONS
 
@@ -31,16 +31,16 @@ def listed(items: list[str]) -> str:
 def _data(results: Results) -> str:
     sentences = []
     for card in results.cards:
-        stated = results.study["datasets"][card["dataset"]]
-        test = stated["split"]["test"]
+        recipe = results.study["datasets"][card["dataset"]]
+        test = recipe["split"]["test"]
         split = {"official": "the official test part", "all": "all rows are audited"}.get(test) if isinstance(test, str) else (
-            rf"a share of {figure_text(test, 0, 100)}\,\% drawn once")  # fmt: skip
+            rf"a share of {escape(as_stated(test, 100))}\,\% drawn once")  # fmt: skip
         groups = f", compared by {listed([escape(a) for a in card['groups']])}" if card["groups"] else ""
         licence = f", licence {escape(card['licence'])}" if card["licence"] else ""
         text = rf"{escape(card['title'])} has {card['rows']:,} rows and {len(card['classes'])} classes{groups}{licence}; test rows: {split}"
         if test != "all":
-            text += rf"; of the others {figure_text(stated['split']['validation'], 0, 100)}\,\% validate, drawn anew by each seed"
-        dropped = stated["drop"]
+            text += rf"; of the others {escape(as_stated(recipe['split']['validation'], 100))}\,\% validate, drawn anew by each seed"
+        dropped = recipe["drop"]
         text += f". Columns that may identify someone were dropped when reading ({len(dropped)})." if dropped else "."
         sentences.append(text)
     return " ".join(sentences)
@@ -85,7 +85,7 @@ def _variant(name: str, stated: dict[str, Any]) -> str:
 
 def _statistics(results: Results) -> str:
     criteria, seeds = results.study["criteria"], int(results.assessments["seed"].nunique())
-    margins = [rf"{escape(k.replace('_', ' '))} {figure_text(v, 1, 100)} points" for k, v in criteria["margins"].items() if v is not None]  # fmt: skip
+    margins = [rf"{escape(k.replace('_', ' '))} {escape(points(v))}" for k, v in criteria["margins"].items() if v is not None]  # fmt: skip
     return (
         f"Every variant was assessed on the test rows from the file that ships, with {count(seeds, 'seed')}; a seed varies the "
         "split into training and validation rows, augmentation and initialisation, and all seeds predict the same test rows. "
@@ -106,7 +106,7 @@ def _energy(results: Results) -> str:
         rf"Energy is modelled, not metered: CPU-seconds times {watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}) "
         rf"times a PUE of {energy['pue']:g}, {latex.modelled(f.energy_j, 1e-3)}\,kJ ({latex.modelled(f.energy_j_low, 1e-3)} to "
         rf"{latex.modelled(f.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:.4g}\,gCO\textsubscript{{2}}e/kWh ({escape(intensity['name'])}, {year}, "
-        rf"{escape(intensity['source'])}) that is {latex.modelled(f.emissions_g)}\,gCO\textsubscript{{2}}e. Embodied carbon is not in it."
+        rf"{escape(intensity['source'])}) that is {escape(significant(f.emissions_g))}\,gCO\textsubscript{{2}}e. Embodied carbon is not in it."
     )
 
 
@@ -142,10 +142,11 @@ def _finding(results: Results, family: pd.DataFrame) -> str:
     cell = row[["dataset", "augmentation", "model", "engine"]]
     entries = where(results.criteria, {**cell, "variant": row["variant"]})
     said = [
-        rf"{escape(name_of(e))} {latex.with_interval(e['value'], e['low'], e['high'], 2, 100)} points (margin {figure_text(e['margin'], 1, 100)})"
+        rf"{escape(name_of(e))} {latex.with_interval(e['value'], e['low'], e['high'], 2, 100)} points (margin {escape(as_stated(e['margin'], 100))})"
         for _, e in entries.iterrows() if e["criterion"] in results.study["criteria"]["margins"]
     ]  # fmt: skip
-    p = "below 0.001" if row["p_value"] < 0.001 else f"= {row['p_value']:.2g}"
+    p = p_value(row["p_value"])
+    p = p if p.startswith("below") else f"= {p}"
     smaller = _smaller(results, row)
     return (
         f"{place}\\textbf{{{escape(row['variant'])}}} is the cheapest variant that is proven non-inferior (p {escape(p)} after Holm's correction "

@@ -13,7 +13,7 @@ import pandas as pd
 from fairweight.footprint import of_study
 from fairweight.paper import latex
 from fairweight.paper.latex import slug
-from fairweight.report.page import count, missing
+from fairweight.report.page import as_stated, count, missing, p_value, significant
 from fairweight.report.results import Results
 
 # how a measure is shown: digits, scale, unit
@@ -89,13 +89,17 @@ def _of_study(results: Results) -> Iterator[Number]:
     for key in ("datasets", "variants", "seeds"):
         said = count(counts[key], key.removesuffix("s"))
         yield Number(f"{key}/counted", said, counts[key], "", "summary/assessments.parquet")
-    stated = {"error-rate": criteria["error_rate"], **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()}}
-    for key, value in stated.items():
-        yield Number(key, latex.figure_text(value, 1, 100), value, "%", source)
+    criteria_of = {
+        "error-rate": criteria["error_rate"],
+        **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()},
+    }
+    for key, value in criteria_of.items():
+        yield Number(key, latex.escape(as_stated(value, 100)), value, "%", source)
     energies = {"energy": costs.energy_j, "energy/low": costs.energy_j_low, "energy/high": costs.energy_j_high}
-    modelled = {key: (value, 1e-3, "kJ") for key, value in energies.items()}
-    for key, (value, scale, unit) in (modelled | {"emissions": (costs.emissions_g, 1.0, "gCO2e")}).items():
-        yield Number(key, latex.modelled(value, scale), value, unit, "summary/costs.parquet")
+    for key, value in energies.items():
+        yield Number(key, latex.modelled(value, 1e-3), value, "kJ", "summary/costs.parquet")
+    grams = costs.emissions_g
+    yield Number("emissions", latex.escape(significant(grams)), grams, "gCO2e", "summary/costs.parquet")
     for key, value, unit in (("cpu-seconds", costs.cpu_s, "CPU-s"), ("steps", costs.jobs, "")):
         yield Number(key, latex.figure_text(value, 0), value, unit, "summary/costs.parquet")
     intensity = about["intensity"]["g_per_kwh"]
@@ -191,8 +195,7 @@ def _of_decisions(results: Results) -> Iterator[Number]:
     for _, row in results.decisions[results.decisions["verdict"].notna()].iterrows():
         key = keys.of_cell(row)
         yield Number(f"{key}/verdict", latex.escape(row["verdict"]), row["verdict"], "", source)
-        p = "below 0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.2g}"
-        yield Number(f"{key}/p-value", latex.escape(p), row["p_value"], "", source)
+        yield Number(f"{key}/p-value", latex.escape(p_value(row["p_value"])), row["p_value"], "", source)
     for (dataset, model), family in results.decisions.groupby(["dataset", "model"]):
         chosen = family[family["recommended"]]["variant"]
         name = chosen.iloc[0] if len(chosen) else "none"

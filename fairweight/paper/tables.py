@@ -8,7 +8,7 @@ import pandas as pd
 
 from fairweight.footprint import of_study
 from fairweight.paper import latex
-from fairweight.report.page import DASH
+from fairweight.report.page import DASH, significant
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
 
@@ -138,7 +138,7 @@ def costs(results: Results) -> Exhibit:
     rows = []
     for rule, f in [*ordered, ("all", of_study(results.costs))]:
         energy = latex.with_interval(f.energy_j, f.energy_j_low, f.energy_j_high, 2, 1e-3, signed=False)
-        rows.append([latex.cell(rule), f"{f.jobs:,}", latex.figure_text(f.cpu_s, 1), energy, latex.figure_text(f.emissions_g, 3)])  # fmt: skip
+        rows.append([latex.cell(rule), f"{f.jobs:,}", latex.figure_text(f.cpu_s, 1), energy, latex.escape(significant(f.emissions_g))])  # fmt: skip
     frame = pd.DataFrame([{"step": rule, **vars(f)} for rule, f in ordered])
     header = ["Step", "Jobs", "CPU-seconds", "Energy, kJ [low, high]", r"gCO\textsubscript{2}e"]
     caption = "What the successful attempt of each step used: CPU-seconds are measured, energy and emissions modelled from them."  # fmt: skip

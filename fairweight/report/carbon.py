@@ -1,6 +1,5 @@
 """Energy and carbon in the report: of rules, of variants over their lives, of the study. Draws and tells what summaries hold."""
 
-import math
 from html import escape
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.figures import panels
-from fairweight.report.page import DASH, NOT_ESTIMABLE, count, missing, number, picture, table
+from fairweight.report.page import DASH, NOT_ESTIMABLE, count, missing, number, picture, significant, table
 from fairweight.report.palette import COLOURS
 from fairweight.report.results import Results, where
 
@@ -39,13 +38,13 @@ def bars(results: Results) -> HTML:
 
 def stack(figure: Figure, results: Results) -> str:
     """Draw the bars of `bars`, and return the caption."""
-    rules = results.rules.head(MOST_RULES).iloc[::-1]
+    rules = results.rules.dropna(subset="energy_j_central").head(MOST_RULES).iloc[::-1]
     parts = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum")
     parts = parts.reindex(rules["rule"]).fillna(0.0)
     left, axis, names = np.zeros(len(rules)), figure.subplots(), [*rules["rule"]]
     for i, dataset in enumerate(parts.columns):
         axis.barh(
-            names, parts[dataset] / 1000, left=left, color=COLOURS[i % len(COLOURS)], label=results.title(dataset)
+            names, parts[dataset] / 1000, left=left, color=COLOURS[i % len(COLOURS)], label=results.label(dataset)
         )
         left += parts[dataset].to_numpy() / 1000
     rest = np.maximum(rules["energy_j_central"].to_numpy() / 1000 - left, 0.0)
@@ -68,18 +67,15 @@ def rules(results: Results) -> HTML:
             row["rule"],
             f"{row['attempts']:,}",
             f"{row['failed']:,}",
-            number(row["cpu_s"], 1),
-            _within(row),
-            number(row["emissions_g"], 1, 1e3),
+            *_used(row),
             DASH if missing(row["metered_j"]) else number(row["metered_j"], 1),
             row["status"],
         ]
         for row in results.rules.to_dict("records")
     ]
-    summed = results.rules[["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()  # fmt: skip
+    summed = results.rules[["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum(min_count=1)  # fmt: skip
     rows.append(
-        ["the study", f"{int(summed['attempts']):,}", f"{int(summed['failed']):,}", number(summed["cpu_s"], 1),
-         _within(summed), number(summed["emissions_g"], 1, 1e3), _metered(results.rules), _status(results.rules)]
+        ["the study", f"{int(summed['attempts']):,}", f"{int(summed['failed']):,}", *_used(summed), _metered(results.rules), _status(results.rules)]
     )  # fmt: skip
     unknown = int(results.rules["unknown"].sum())
     caption = (
@@ -101,6 +97,13 @@ def rules(results: Results) -> HTML:
         "Status",
     ]
     return table(header, rows, caption, breaks={len(rows) - 1})
+
+
+def _used(row: Any) -> list[str]:
+    """CPU-seconds, energy and emissions; none are told of attempts that were all lost."""
+    if missing(row["cpu_s"]):
+        return [DASH] * 3
+    return [number(row["cpu_s"], 1), _within(row), significant(row["emissions_g"], 1e3)]
 
 
 def _metered(rules: pd.DataFrame) -> str:
@@ -144,7 +147,7 @@ def what_if(results: Results) -> HTML:
     places = places[~((told["kind"] == "country") & told.duplicated(["place", "intensity_g_per_kwh"], keep=False))]
     for row in places.to_dict("records"):
         source = " ".join(str(row[key]) for key in ("source", "year") if not missing(row[key]))
-        low, grams, high = (number(row[name], 3) for name in ("carbon_low_g", "carbon_g", "carbon_high_g"))
+        low, grams, high = (significant(row[name]) for name in ("carbon_low_g", "carbon_g", "carbon_high_g"))
         rows.append(
             [
                 f"{row['place']}\n{source}",
@@ -190,7 +193,7 @@ def sci(results: Results) -> HTML:
 def _of_unit(row: Any, part: str) -> str:
     if missing(row[part]):
         return "not known"
-    central, low, high = (_three(row[f"{part}{suffix}"] * 1e3) for suffix in ("", "_low", "_high"))
+    central, low, high = (significant(row[f"{part}{suffix}"], 1e3) for suffix in ("", "_low", "_high"))
     return f"{central}\n{low} to {high}"
 
 
@@ -326,7 +329,7 @@ def lives(results: Results, dataset: str) -> HTML | None:
         others = [_within(stages.loc[name], 1.0, 2) for name in ("storage", "transfer")]
         failed = stages.loc["failed attempts"]
         rows.append(
-            [*key, _within(making, 1.0, 1), number(making["emissions_g"], 4, 1e3),
+            [*key, _within(making, 1.0, 1), significant(making["emissions_g"], 1e3),
              failed["status"] if failed["status"] != "modelled" else _within(failed) if failed["energy_j_central"] else "0",
              _within(stages.loc["search"], 1e-3, 2), *others]
         )  # fmt: skip
@@ -427,14 +430,10 @@ def repayments(results: Results, dataset: str) -> HTML | None:
 def said(row: Any) -> str:
     """A break-even in words; what follows a line break is its interval."""
     if row["status"] == "after":
-        repaid = _three(row["predictions"]) if row["predictions"] else "at once"
-        return f"{repaid}\n{_three(row['low'])} to {_three(row['high'])}"
+        repaid = significant(row["predictions"]) if row["predictions"] else "at once"
+        return f"{repaid}\n{significant(row['low'])} to {significant(row['high'])}"
     return (
-        f"undecided\nfrom {_three(row['low'])}" if row["status"] == "undecided" and row["low"] else str(row["status"])
+        f"undecided\nfrom {significant(row['low'])}"
+        if row["status"] == "undecided" and row["low"]
+        else str(row["status"])
     )
-
-
-def _three(value: float) -> str:
-    """Three significant digits; more would promise too much."""
-    rounded = float(f"{value:.3g}")
-    return number(rounded, max(0, 2 - math.floor(math.log10(rounded))) if rounded > 0 else 0)

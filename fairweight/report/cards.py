@@ -34,7 +34,7 @@ def data_cards(results: Results) -> HTML:
 
 
 def group_cards(results: Results) -> HTML:
-    """One row a group of each dataset."""
+    """One row a group of each dataset, or that there are none."""
     rows: list[list[str]] = []
     breaks: set[int] = set()
     for card in results.cards:
@@ -54,6 +54,8 @@ def group_cards(results: Results) -> HTML:
                         _most_missing(card, attribute, group["group"]),
                     ]
                 )
+    if not rows:
+        return HTML("<p>Who is in the data is not told: the study file names no groups (<code>groups</code>).</p>")
     header = ["Dataset", "Attribute", "Group", "Rows", "Share of rows", "Reference", "Base rate", "Most missing"]
     caption = (
         "Who is in the data. The reference is the share in the population that the study file states. The base rate is the "

@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.report.page import listing, missing, number, table
+from fairweight.report.page import listing, missing, number, p_value, table
 from fairweight.report.paying import attributes_of, place
 from fairweight.report.results import Results, where
 
@@ -39,7 +39,7 @@ def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
             f"Benjamini-Hochberg over the groups of {escape(row['attribute'])})."
         )
     notes = groups["seeds_note"].dropna()
-    if sure.empty:
+    if sure.empty and len(groups):
         text.append(
             f"Of single groups the study {escape(notes.iloc[0])}."
             if len(notes)
@@ -92,7 +92,7 @@ def slices(results: Results, dataset: str) -> HTML | None:
         rows.append(
             [row["variant"] if row["variant"] != previous else "", row["conditions"], f"{int(row['n']):,}",
              number(row["value"], 4, 1, signed=True), f"{number(row['low'], 4, 1, signed=True)} to {number(row['high'], 4, 1, signed=True)}",
-             "below 0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.2g}"]
+             p_value(row["p_value"])]
         )  # fmt: skip
         previous = row["variant"]
     caption = (

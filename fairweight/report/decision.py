@@ -7,7 +7,18 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.deciding import FAMILY, name_of
-from fairweight.report.page import DASH, NOT_ESTIMABLE, listing, missing, number, table, tied
+from fairweight.report.page import (
+    DASH,
+    NOT_ESTIMABLE,
+    as_stated,
+    listing,
+    missing,
+    number,
+    p_value,
+    points,
+    table,
+    tied,
+)
 from fairweight.report.results import Results, where
 
 # how a criterion is shown: scale, unit, digits
@@ -41,7 +52,7 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
     base = base[base["variant"] == baseline]
     text = (
         f"{place}ship <b>{escape(row['variant'])}</b>, the cheapest variant that is proven non-inferior "
-        f"(p = {_p(row['p_value'])} after Holm's correction over {int(row['tests'])} variants; error rate {number(rate, 0, 100)} %)."
+        f"(p = {p_value(row['p_value'])} after Holm's correction over {int(row['tests'])} variants; error rate {as_stated(rate, 100)} %)."
     )
     if len(base) and not missing(base.iloc[0]["cost"]):
         scale, unit, digits = SHOWN[by]
@@ -75,15 +86,11 @@ def _words(measure: str) -> str:
             "energy_j_per_1000": "energy per 1,000 predictions, modelled"}[measure]  # fmt: skip
 
 
-def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.2g}"
-
-
 def _with_interval(entry: Any) -> str:
     if missing(entry["value"]):
         return NOT_ESTIMABLE
     change, low, high = (number(entry[k], 2, 100, signed=True) for k in ("value", "low", "high"))
-    return f"{change} points (95\N{NO-BREAK SPACE}% interval {low} to {high}; margin {number(entry['margin'], 1, 100)})"
+    return f"{change} points (95\N{NO-BREAK SPACE}% interval {low} to {high}; margin {as_stated(entry['margin'], 100)})"
 
 
 def criteria(results: Results, dataset: str) -> HTML | None:
@@ -114,14 +121,12 @@ def criteria(results: Results, dataset: str) -> HTML | None:
                     _verdict(entry),
                     number(entry["value"], digits, scale, signed),
                     DASH if missing(entry["low"]) else f"{low} to {high}",
-                    f"{DASH if not signed else ''}{number(entry['margin'], 1 if signed else digits, scale)} {unit}".lstrip(
-                        DASH
-                    ),
-                    _p(entry["p_proven"]),
+                    points(entry["margin"]) if signed else f"{as_stated(entry['margin'], scale)} {unit}",
+                    p_value(entry["p_proven"]),
                 ]
             )
     header = ["Variant", *(k.capitalize() for k in several), "Criterion", "Alone", "Change or value", "95 % interval", "Margin or ceiling", "p"]  # fmt: skip
-    rate = number(results.study["criteria"]["error_rate"], 0, 100)
+    rate = as_stated(results.study["criteria"]["error_rate"], 100)
     caption = (
         f"{results.title(dataset)}: the criteria of the study, each variant against its baseline on test rows, augmentation "
         "none. Accuracy may fall by the margin, a gap may grow by it. p is against the null that the criterion is violated: "

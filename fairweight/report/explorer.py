@@ -127,7 +127,7 @@ def _about(results: Results, row: dict[str, Any]) -> dict[str, Any]:
     verdict = decided.iloc[0]["verdict"] if len(decided) else None
     baseline = where(results.variants, {key: row[key] for key in CELL}).iloc[0]["baseline"] == row["variant"]
     told = verdict if isinstance(verdict, str) else "baseline" if baseline else "not tested"
-    return {"dataset": results.title(row["dataset"]), "made by": results.operation(row["variant"]), "verdict": told,
+    return {"dataset": results.label(row["dataset"]), "made by": results.operation(row["variant"]), "verdict": told,
             "label": "" if row["variant"] in results.noise_floors else row["variant"],  # it lies on its twin
             "kept": told in ("proven", "baseline")}  # fmt: skip
 

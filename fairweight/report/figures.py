@@ -1,6 +1,8 @@
 """The report's figures.  They draw what the summaries hold, and compute nothing."""
 
+import itertools
 import textwrap
+from typing import Literal, get_args
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.report.page import picture
-from fairweight.report.palette import MARKERS, looks
+from fairweight.report.palette import looks
 from fairweight.report.results import Results
 from fairweight.summaries import CELL
 
@@ -29,6 +31,9 @@ mpl.rcParams.update(
     }
 )
 
+Filling = Literal["full", "none", "left", "bottom", "right", "top"]
+FILLINGS: tuple[Filling, ...] = get_args(Filling)
+
 
 def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
     """A figure with so many axes, two beside each other; sizes in inches."""
@@ -41,20 +46,21 @@ def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure,
     return figure, axes[:count]
 
 
-def style(results: Results) -> dict[str, str]:
-    """Variant -> colour."""
-    return {variant: colour for variant, (colour, _) in looks(results).items()}
+def _fillings(results: Results, dataset: str) -> dict[str, Filling]:
+    """Augmentation -> how markers are filled; colour and marker tell variants apart."""
+    found = results.variants.loc[results.variants["dataset"] == dataset, "augmentation"].unique()
+    return dict(zip(sorted(found, key=lambda a: (a != "none", a)), itertools.cycle(FILLINGS), strict=False))
 
 
-def _legend(figure: Figure, results: Results, cells: pd.DataFrame) -> None:
-    colours = style(results)
+def _legend(figure: Figure, results: Results, dataset: str, cells: pd.DataFrame) -> None:
+    look = looks(results)
     shown = [v for v in results.variant_order if v in set(cells["variant"])]
-    handles = [Line2D([], [], marker="o", linestyle="", color=colours[v], label=v) for v in shown]
-    augmentations = sorted(cells["augmentation"].unique(), key=lambda a: (a != "none", a))
-    if len(augmentations) > 1:
+    handles = [Line2D([], [], marker=look[v][1], linestyle="", color=look[v][0], label=v) for v in shown]
+    fillings = _fillings(results, dataset)
+    if len(fillings) > 1:
         handles += [
-            Line2D([], [], marker=MARKERS[i % len(MARKERS)], linestyle="", color="#555", markerfacecolor="none", label=f"augmentation {a}")
-            for i, a in enumerate(augmentations)
+            Line2D([], [], marker="o", linestyle="", color="#555", markerfacecoloralt="white", fillstyle=fill, label=f"augmentation {a}")
+            for a, fill in fillings.items()
         ]  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
 
@@ -65,15 +71,18 @@ def curves(results: Results) -> HTML | None:
         return None
     trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
     table = results.curves[results.curves["variant"].isin(trained)]
+    if table.empty:
+        return None
     combinations = results.ordered(table)[["dataset", "augmentation", "model"]].drop_duplicates()
     figure, axes = panels(len(combinations), height=2.9)
-    colours = style(results)
+    look = looks(results)
     for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):
         same = table[(table[list(keys.index)] == keys).all(axis=1)]
         for (variant, _), line in same.groupby(["variant", "seed"], sort=False):
-            axis.plot(line["epoch"], line["validation_loss"], color=colours[variant], linewidth=0.9, alpha=0.7)
+            colour, marker = look[variant]
+            axis.plot(line["epoch"], line["validation_loss"], color=colour, linewidth=0.9, alpha=0.7)
             best = line[line["best"]]
-            axis.plot(best["epoch"], best["validation_loss"], "o", color=colours[variant], markersize=3)
+            axis.plot(best["epoch"], best["validation_loss"], marker, color=colour, markersize=4)
         title = f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}"
         axis.set_title(textwrap.fill(title, 48), fontsize=9)
         axis.set_xlabel("epoch")
@@ -81,10 +90,10 @@ def curves(results: Results) -> HTML | None:
         axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     shown = [v for v in trained if v in set(table["variant"])]
     figure.legend(
-        handles=[Line2D([], [], color=colours[v], label=v) for v in shown],
-        loc="outside lower center", ncols=max(1, len(shown)), frameon=False,
+        handles=[Line2D([], [], color=look[v][0], marker=look[v][1], markersize=4, label=v) for v in shown],
+        loc="outside lower center", ncols=min(len(shown), 5), frameon=False,
     )  # fmt: skip
-    caption = "Training: validation loss over the epochs, one line a seed; the dot is the epoch that was kept."
+    caption = "Training: validation loss over the epochs, one line a seed; the marker is the epoch that was kept."
     return picture(figure, caption, "Lines of validation loss over epochs for each dataset and augmentation.")
 
 
@@ -107,7 +116,7 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
     cells = pd.DataFrame()
     for axis, (quality, price) in zip(axes, [(q, p) for q in qualities for p in prices], strict=True):
         cells = _scatter(axis, results, dataset, quality, price)
-    _legend(figure, results, cells)
+    _legend(figure, results, dataset, cells)
     caption = (
         f"{results.title(dataset)}: what each variant costs and how good it is; up and to the left is better. Points are means "
         "over seeds, bars one standard deviation."
@@ -118,17 +127,18 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
 def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: tuple) -> pd.DataFrame:
     (label_y, above), (label_x, below, scale, logarithmic) = quality, price
     joined = above[above["dataset"] == dataset].merge(below, on=CELL, suffixes=("_y", "_x"))
-    colours = style(results)
-    augmentations = sorted(joined["augmentation"].unique(), key=lambda a: (a != "none", a))
+    look, fillings = looks(results), _fillings(results, dataset)
     for _, point in joined.iterrows():
+        colour, marker = look[point["variant"]]
         axis.errorbar(
             point["mean_x"] * scale,
             point["mean_y"] * 100,
             xerr=np.nan_to_num(point["sd_x"]) * scale,
             yerr=np.nan_to_num(point["sd_y"]) * 100,
-            fmt=MARKERS[augmentations.index(point["augmentation"]) % len(MARKERS)],
-            color=colours[point["variant"]],
-            markerfacecolor="white" if point["augmentation"] != "none" else colours[point["variant"]],
+            fmt=marker,
+            color=colour,
+            markerfacecoloralt="white",
+            fillstyle=fillings[point["augmentation"]],
             markersize=6,
             elinewidth=0.8,
             alpha=0.9,

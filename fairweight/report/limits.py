@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.report.page import listing, number, plain, table
+from fairweight.report.page import as_stated, listing, number, p_value, plain, table
 from fairweight.report.results import Results
 
 
@@ -23,7 +23,7 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
     seed = test["seed"].min()
     rows = [
         [_title(row["metric"]), row["attribute"], row["variant"], row["model"], f"{int(row['groups'])}", number(row["value"], 2, 100),
-         number(row["by_chance"], 2, 100), "below 0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.2g}", plain(row["reason"])]
+         number(row["by_chance"], 2, 100), p_value(row["p_value"]), plain(row["reason"])]
         for _, row in test[test["seed"] == seed].iterrows()
     ]  # fmt: skip
     caption = (
@@ -78,7 +78,7 @@ def limits(results: Results) -> HTML:
             "There is no noise floor: no variant is a replicate of its baseline (`replicate: 1`), so what retraining alone would change is unknown."
         )
     items += [
-        f"A variant is called proven with at most {number(rate, 0, 100)} % chance of error for each dataset and model, not for all of them together; changes of single groups are exploratory, and a false discovery rate is not an error rate of one claim.",
+        f"A variant is called proven with at most {as_stated(rate, 100)} % chance of error for each dataset and model, not for all of them together; changes of single groups are exploratory, and a false discovery rate is not an error rate of one claim.",
         "The tests speak of people like those of the test rows. Whether the labels themselves are fair, or the people are those that the model will meet, no test here can say.",
         "A gap that is not shown is not shown to be absent; the power statement below says how large it may be.",
     ]
@@ -118,8 +118,8 @@ def power(results: Results) -> HTML:
         )
     caption = (
         f"The power statement: the smallest loss in points that a one-sided test finds with probability {assumed['probability']:g}, "
-        f"with the seeds and test rows of this study, at the first step of Holm's correction. It assumes that {number(assumed['churn'], 1, 100)} % of rows are predicted otherwise and "
-        f"that changes differ between seeds by {number(assumed['seed_sd'], 2, 100)} points (standard deviation); an estimate, made before the run. "
+        f"with the seeds and test rows of this study, at the first step of Holm's correction. It assumes that {as_stated(assumed['churn'], 100)} % of rows are predicted otherwise and "
+        f"that changes differ between seeds by {as_stated(assumed['seed_sd'], 100)} points (standard deviation); an estimate, made before the run. "
         "For the worst group and the fairness gap it is the smallest margin that can be proven, even if not one prediction changes: it depends on the rows of the smallest group that is ranked."
     )
     header = ["Dataset", "By", "Group", "Rate", "Detectable loss or provable margin, points", "Rows"]

@@ -49,6 +49,30 @@ def number(value: Any, digits: int = 1, scale: float = 1.0, signed: bool = False
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def as_stated(value: Any, scale: float = 1.0) -> str:
+    """A number of the study file as it stands there, never rounded: what is claimed depends on it."""
+    return NOT_ESTIMABLE if missing(value) else f"{float(value) * scale:,.10g}".replace("-", "\N{MINUS SIGN}")
+
+
+def points(value: Any) -> str:
+    """A stated margin in points."""
+    text = as_stated(value, 100)
+    return f"{text} point{'' if text == '1' else 's'}"
+
+
+def significant(value: Any, scale: float = 1.0, digits: int = 3) -> str:
+    """A number with so many significant digits: a small one is told from nothing, and a large one promises no more."""
+    if missing(value):
+        return NOT_ESTIMABLE
+    rounded = float(f"{float(value) * scale:.{digits}g}")
+    return number(rounded, max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0)
+
+
+def p_value(value: float) -> str:
+    """A p-value in words."""
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+
+
 def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:
     """Mean and standard deviation over seeds; of one seed there is no spread."""
     if missing(mean):

@@ -4,6 +4,7 @@ from fairweight.report.results import Results
 
 # Okabe & Ito 2008: told apart with every kind of colour vision
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#8B6F00"]
+FLOOR = "#c9ced3"  # the band of what retraining alone does
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 

@@ -1,5 +1,6 @@
 """Who pays for compression: figures of the comparisons.  They draw what the summaries hold, and compute nothing."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from matplotlib.patches import Patch
 
 from fairweight.report.figures import panels
 from fairweight.report.labels import short
-from fairweight.report.page import count, missing, number, picture
-from fairweight.report.palette import looks
+from fairweight.report.page import as_stated, count, missing, picture
+from fairweight.report.palette import FLOOR, looks
 from fairweight.report.results import Results, where
 
-FLOOR = "#c9ced3"
 MOST_VARIANTS = 12  # that the picture of intervals shows
 
 
@@ -28,8 +28,12 @@ def _groups(results: Results, dataset: str, metric: str = "accuracy") -> pd.Data
 def attributes_of(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     """Declared attributes, and the classes of a label with more than two."""
     declared = list(results.study["datasets"][dataset]["groups"])
-    classes = next(len(card["classes"]) for card in results.cards if card["dataset"] == dataset)
+    classes = len(_card(results, dataset)["classes"])
     return [a for a in [*declared, *(["class"] if classes > 2 else [])] if a in set(rows["attribute"])]
+
+
+def _card(results: Results, dataset: str) -> dict[str, Any]:
+    return next(card for card in results.cards if card["dataset"] == dataset)
 
 
 def place(first: pd.Series) -> str:
@@ -38,11 +42,16 @@ def place(first: pd.Series) -> str:
 
 
 def who_pays(results: Results, dataset: str) -> HTML | None:
-    """Change of each group's accuracy with its interval, over the noise floor; None where nothing is compared."""
+    """Change of each group's accuracy with its interval, over the noise floor, or why there is no such picture.
+
+    None where nothing is compared.
+    """
     rows = _groups(results, dataset)
     if rows.empty:
         return None
     attributes = attributes_of(results, dataset, rows)
+    if not attributes:
+        return _no_groups(results, dataset)
     rows, left_out = _costliest(rows[rows["attribute"].isin(attributes)])
     shown = list(dict.fromkeys(rows["variant"]))
     most = int(rows.groupby("attribute")["group"].nunique().max())
@@ -71,14 +80,32 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     return picture(figure, caption, alternative)
 
 
+def _no_groups(results: Results, dataset: str) -> HTML:
+    """Why nothing is said of groups."""
+    why = (
+        "no test row belongs to one of its groups"
+        if results.study["datasets"][dataset]["groups"]
+        else "the study file names none (`groups`)"
+    )
+    text = f"There is no picture of who pays: groups of {results.title(dataset)} cannot be compared, because {why}."
+    return HTML(f"<p>{escape(text)}</p>")
+
+
 def _costliest(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Rows of as many variants as a group has room for, those with the largest losses, and what is said of the others."""
     variants = rows["variant"].nunique()
     if variants <= MOST_VARIANTS:
         return rows, ""
-    ranked = rows[rows["status"] == "ok"].groupby("variant", sort=False)["value"].min().nsmallest(MOST_VARIANTS)
-    said = f" Of {variants} variants the {MOST_VARIANTS} with the largest loss of a ranked group are drawn; the heat map has all."
-    return rows[rows["variant"].isin(ranked.index)], said
+    ranked = rows[rows["status"] == "ok"]
+    # without a ranked group those that may be seen; a loss that cannot be computed comes last, and is not left out
+    losses = (rows if ranked.empty else ranked).groupby("variant", sort=False)["value"].min().sort_values(kind="stable")
+    whose = (
+        "group, none of which is ranked, are drawn."
+        if ranked.empty
+        else "ranked group are drawn; the heat map has all."
+    )
+    said = f" Of {variants} variants the {MOST_VARIANTS} with the largest loss of a {whose}"
+    return rows[rows["variant"].isin(losses.index[:MOST_VARIANTS])], said
 
 
 def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str]) -> None:
@@ -108,13 +135,19 @@ def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str
 
 
 def heat_map(results: Results, dataset: str) -> HTML | None:
-    """Change of accuracy, variant by group, intersections too; a dot marks what is more than chance."""
+    """Change of accuracy, variant by group, intersections too, or why no group is in it; a dot marks what is more than chance.
+
+    None where no groups are compared.
+    """
     rows = _groups(results, dataset)
-    if rows.empty:
+    if rows.empty or not attributes_of(results, dataset, rows):
         return None
-    classes = next(len(card["classes"]) for card in results.cards if card["dataset"] == dataset)
-    rows = rows[(rows["attribute"] != "class") | (classes > 2)]
+    rows = rows[(rows["attribute"] != "class") | (len(_card(results, dataset)["classes"]) > 2)]
     rows = rows[rows["status"] == "ok"]
+    if rows.empty:
+        least = results.study["fairness"]["smallest_group"]
+        text = f"There is no heat map of groups: each group of {results.title(dataset)} has fewer than {least:,} test rows (`smallest_group`)."
+        return HTML(f"<p>{escape(text)}</p>")
     shown = list(dict.fromkeys(rows["variant"]))
     columns = list(dict.fromkeys(zip(rows["attribute"], rows["group"], strict=True)))
     values = rows.set_index(["variant", "attribute", "group"])
@@ -134,7 +167,7 @@ def heat_map(results: Results, dataset: str) -> HTML | None:
     for edge in edges:
         axis.axhline(edge - 0.5, color="#222", linewidth=0.8)
     figure.colorbar(mesh, ax=axis, label="change of accuracy, points", shrink=min(1.0, 8 / len(columns) + 0.3))
-    rate = number(results.study["criteria"]["error_rate"], 0, 100)
+    rate = as_stated(results.study["criteria"]["error_rate"], 100)
     caption = (
         f"{results.title(dataset)}; {place(rows.iloc[0])}: change of accuracy of every group with enough rows, and of every "
         f"pair of groups; red is a loss. A dot: more than chance at a false discovery rate of {rate} % within the variant and attribute."

@@ -130,6 +130,12 @@ class Results:
         """A dataset's name for people."""
         return str(next(card["title"] for card in self.cards if card["dataset"] == dataset))
 
+    def label(self, dataset: str) -> str:
+        """The title, with the name where another dataset has the same title: what tells datasets apart."""
+        title = self.title(dataset)
+        alike = sum(card["title"] == title for card in self.cards) > 1
+        return f"{title} ({dataset})" if alike else title
+
     def ordered(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Rows by dataset, model and engine, augmentation `none` first, variants in the order of the study file."""
         keys = pd.DataFrame(

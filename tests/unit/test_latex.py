@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 from hostile import NAMES
@@ -12,6 +13,7 @@ from fairweight.errors import InputError
 from fairweight.paper import latex
 from fairweight.paper.compiling import compile_article
 from fairweight.paper.latex import escape
+from fairweight.paper.methods import _data
 from fairweight.paper.numbers import MACRO, _told_apart
 
 LATEX = pytest.mark.skipif(not shutil.which("latexmk") or not shutil.which("pdftotext"), reason="no LaTeX here")
@@ -50,6 +52,13 @@ def test_what_cannot_be_computed_is_said_to_be_so():
 
 def test_a_small_amount_is_told_from_nothing():
     assert (latex.modelled(0.0123), latex.modelled(12.345), latex.modelled(12.3, 1e-3)) == ("0.0123", "12.35", "0.0123")
+
+
+def test_shares_are_told_as_the_study_states_them():
+    card = {"dataset": "d", "title": "D", "rows": 10, "classes": ["a", "b"], "groups": {}, "licence": None}
+    recipe = {"split": {"test": 0.125, "validation": 0.005}, "drop": []}
+    said = _data(SimpleNamespace(cards=[card], study={"datasets": {"d": recipe}}))
+    assert r"a share of 12.5\,\% drawn once" in said and r"0.5\,\% validate" in said
 
 
 def test_groups_that_look_alike_have_different_keys():

@@ -1,12 +1,19 @@
 """The ledger keeps every attempt, adds what only cost files tell, and marks what is not known."""
 
 import json
+import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from fairweight.accounting import _text_of_rules
 from fairweight.errors import InputError
 from fairweight.ledger import by_rule, read_ledger
+from fairweight.lifecycle import rules_table
+from fairweight.metering import meter
+from fairweight.report import carbon
 
 RECIPE = {
     "watts_per_core": {"low": 5, "central": 10, "high": 20}, "watts_per_gb": {"low": 0, "central": 0, "high": 0},
@@ -54,6 +61,24 @@ def test_every_attempt_counts_and_a_cost_file_only_where_no_attempt_made_it(resu
         6,
         60,
     ]
+
+
+def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_zeros(results):
+    line = attempt("lost", "results/mine/a/prune.cost.json", rule="prune")
+    (results / "ledger" / "two.jsonl").write_text(json.dumps(line) + "\n")
+    table = meter(read_ledger(results), results / "meter", None)[0]
+    rules = rules_table(table, RECIPE)
+    prune = rules.set_index("rule").loc["prune"]
+    assert prune[["cpu_s", "energy_j_central", "emissions_g"]].isna().all() and prune["attempts"] == 1
+    assert re.search(r"prune +1 +1 +not attributable\n", _text_of_rules(table, rules, RECIPE))
+    grams = rules["emissions_g"].sum()
+    assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
+    shown = SimpleNamespace(rules=rules, costs=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
+    page = re.sub(r"<[^>]+>", " ", carbon.rules(shown).data)
+    assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
+    figure = Figure()
+    carbon.stack(figure, shown)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["(the run itself)", "train"]
 
 
 def test_a_clock_that_jumps_is_marked_and_changes_no_figure(results):

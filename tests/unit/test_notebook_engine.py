@@ -1,12 +1,16 @@
 """The engine that runs notebooks in the step's own process: what cells show, and how they fail."""
 
+import json
+import re
 import sys
+from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
 from nbformat import v4
 
+from fairweight.code_version import ROOT
 from fairweight.report.render import execute
 
 
@@ -41,3 +45,16 @@ def test_a_cell_that_fails_ends_the_step_and_is_told(tmp_path, cell):
     with pytest.raises(papermill.PapermillExecutionError, match=name):
         execute(written(tmp_path, cell), results="x", executed=str(tmp_path / "executed.ipynb"))
     assert not (tmp_path / "executed.ipynb").exists()
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_find_results_from_the_workflow_and_from_their_own_folder(notebook, tmp_path, monkeypatch):
+    first = "".join(json.loads(notebook.read_text())["cells"][0]["source"])
+    name = re.search(r'results = "(results/\w+)"', first)[1]
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "notebooks").mkdir()
+    for place in (tmp_path, tmp_path / "notebooks"):
+        monkeypatch.chdir(place)
+        told = {}
+        exec(first, told)
+        assert Path(told["results"]).resolve() == tmp_path / name

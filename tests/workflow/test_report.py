@@ -93,6 +93,15 @@ def test_print_hides_what_cannot_be_used(browser, page_file):
     assert page.is_visible("#explorer svg")
 
 
+def test_what_is_folded_is_printed_and_folded_again(browser, page_file):
+    page = Reader(browser, 1280).open(page_file)
+    folded = "document.querySelectorAll('details:not([open])').length"
+    before = page.evaluate(folded)
+    page.evaluate(f"addEventListener('beforeprint', () => window.printed = {folded})")
+    page.pdf()
+    assert before and page.evaluate("window.printed") == 0 and page.evaluate(folded) == before
+
+
 def test_names_are_text(browser, finished, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(finished.folder / "results/tiny", results)
