@@ -7,11 +7,12 @@ import zipfile
 import pandas as pd
 import pytest
 
+from fairweight import code_version
 from fairweight.artifacts import checksum, write_frame, write_json
 from fairweight.code_version import ROOT
 from fairweight.crate import packing, rerunning
 from fairweight.crate.differences import compare, told, verdict
-from fairweight.crate.layout import MANIFEST, kept, result_files, workflow_files
+from fairweight.crate.layout import MANIFEST, kept, own_files, result_files, workflow_files
 from fairweight.crate.unpacking import check, unpack
 from fairweight.errors import InputError
 
@@ -117,6 +118,30 @@ def test_the_workflow_is_whole_and_nothing_else(tmp_path):
     for name in ("logs/x.log", ".hidden", "kept.json"):
         (tmp_path / name).write_text("")
     assert [name for name, _ in result_files(tmp_path)] == ["kept.json"]
+
+
+@pytest.mark.parametrize("place", ["checkout", "elsewhere"])
+def test_the_users_own_modules_are_kept_wherever_the_study_is_run(tmp_path, monkeypatch, place):
+    root = tmp_path / "checkout"
+    here = tmp_path / place
+    installed = here / ".venv" / "lib" / "site-packages"
+    (root / "fairweight").mkdir(parents=True)
+    (root / "fairweight" / "cli.py").write_text("")
+    installed.mkdir(parents=True)
+    (installed / "bought.py").write_text("def f(): pass")
+    (here / "my_models.py").write_text("import my_layers\ndef tower(): pass")
+    (here / "my_layers.py").write_text("")
+    (here / "words.yaml").write_text("words: {}")
+    monkeypatch.chdir(here)
+    monkeypatch.syspath_prepend(str(installed))
+    study = {
+        "models": {"mine": {"architecture": "my_models:tower"}, "other": {"architecture": "bought:f"}, "mlp": {"architecture": "mlp"}},
+        "datasets": {"d": {"counterfactuals": "words.yaml"}, "e": {"counterfactuals": "identities"}},
+        "engines": ["onnxruntime"],
+    }  # fmt: skip
+    monkeypatch.setattr(code_version, "ROOT", root)  # here the folder of the run is that of the workflow
+    code_version.imported_files.cache_clear()
+    assert [name for name, _ in own_files(study, root)] == ["run/my_layers.py", "run/my_models.py", "run/words.yaml"]
 
 
 # ---- what differs
