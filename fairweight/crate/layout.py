@@ -22,19 +22,29 @@ LOCK = "workflow/requirements.lock"
 # folders of what is installed
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 # the workflow: what another machine needs to run it again
-WORKFLOW = ("Snakefile", "pyproject.toml", "requirements.lock", "LICENSE", "CITATION.cff", "README.md", "CHANGELOG.md", "config/study.schema.yaml")  # fmt: skip
-FOLDERS = ("rules", "scripts", "notebooks", "paper", "profiles", "fairweight", "snakemake_executor_plugin_dask", "snakemake_logger_plugin_live")  # fmt: skip
+WORKFLOW = ("Snakefile", "pyproject.toml", "requirements*.lock", "LICENSE", "CITATION.cff", "README.md", "CHANGELOG.md",
+            "config/study.schema.yaml", "config/processors.json", "config/config.yaml")  # fmt: skip
+FOLDERS = ("rules", "scripts", "notebooks", "paper", "profiles", "config/terms", "fairweight", "snakemake_executor_plugin_dask", "snakemake_logger_plugin_live")  # fmt: skip
 # results that people read and ship.  Raw files, tables and predictions speak of single people and stay where they are
-KEPT = ("summary/*", "report/*", "paper/*", "hub/*.md", "data/*/card.json", "seed-*/model.onnx", "ledger/*")
+KEPT = (
+    "summary/*",
+    "report/*",
+    "paper/*",
+    "hub/*.md",
+    "data/*/card.json",
+    "seed-*/model.onnx",
+    "seed-*/tokenizer.json",
+    "ledger/*",
+)
 # neither results nor worth a checksum; the article is compiled beside the archive, from sources that are in it
 PASSING = ("logs/*", "archive/*", "paper/article.*", "*/.*", ".*")
 
 
 def workflow_files(root: Path) -> Iterator[tuple[str, Path]]:
     """(name in the archive, file) of the workflow."""
-    for name in WORKFLOW:
-        if (root / name).is_file():
-            yield f"workflow/{name}", root / name
+    for pattern in WORKFLOW:
+        for path in sorted(root.glob(pattern)):
+            yield f"workflow/{path.relative_to(root).as_posix()}", path
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             parts = path.relative_to(root).parts

@@ -11,10 +11,11 @@ from typing import Any
 import yaml
 
 from fairweight.artifacts import checksum
-from fairweight.crate.layout import SNAKEFILE, STUDY
+from fairweight.crate.layout import SNAKEFILE, STUDY, lists_of_terms
 from fairweight.crate.unpacking import check, unpack
 from fairweight.errors import InputError
 from fairweight.study import local_path
+from fairweight.swapping import FOLDER as SHIPPED_TERMS
 
 ALONE = ["--executor", "local", "--cores", "1", "--workflow-profile", "none", "--rerun-triggers", "input", "--nolock"]
 
@@ -93,29 +94,65 @@ def rerun(folder: Path, place: Path, data: Path, snakefile: Path | None) -> Path
     ignored = shutil.ignore_patterns("results", "checksums.json")
     shutil.copytree(folder / "run", place, dirs_exist_ok=True, ignore=ignored)
     study = yaml.safe_load((place / "study.yaml").read_text(encoding="utf-8"))
-    _found_in(study, data.resolve())
+    _found_in(study, data.resolve(), place)
     (place / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _snakemake((snakefile or folder / SNAKEFILE).resolve(), place, Path("study.yaml"), [], quiet=False)
     return place / "results" / str(study["name"])
 
 
-def _found_in(study: dict[str, Any], data: Path) -> None:
-    """Make the paths of local sources absolute, and that of hourly carbon intensities."""
+def _found_in(study: dict[str, Any], data: Path, archived: Path) -> None:
+    """Make the paths of what is not in the archive absolute: local sources, folders of weights, hours, lists of terms.
+
+    Args:
+        study: the study; it is changed.
+        data: folder from which they are read.
+        archived: folder of the run in the archive, which may hold lists of terms.
+    """
     if hourly := study.get("energy", {}).get("hourly"):
-        if not (data / hourly).is_file():
-            raise InputError(f"energy: hourly: there is no file {data / hourly}; name its folder with --data.")
-        study["energy"]["hourly"] = str(data / hourly)
+        study["energy"]["hourly"] = _there("energy: hourly", data, [hourly])
     for name, dataset in study["datasets"].items():
         for file, stated in dataset["files"].items():
-            paths = [local_path(s.removeprefix("file:")) for s in stated["sources"] if s.startswith("file:")]
-            if paths and len(paths) == len(stated["sources"]) and not any((data / path).exists() for path in paths):
-                raise InputError(
-                    f"datasets: {name}: files: {file}: there is no file {data / paths[0]}; data are not in an archive, name their folder with --data."
-                )
-            stated["sources"] = [
-                f"file:{data / Path(s.removeprefix('file:')).expanduser()}" if s.startswith("file:") else s
-                for s in stated["sources"]
-            ]
+            _sources_in(f"datasets: {name}: files: {file}", stated, data)
+    students = {
+        name: (variant.get("distill") or {}).get("student") for name, variant in study.get("variants", {}).items()
+    }
+    models = [(f"models: {name}", model) for name, model in study.get("models", {}).items()]
+    for place, model in [*models, *((f"variants: {n}: distill: student", s) for n, s in students.items() if s)]:
+        if model.get("folder"):
+            model["folder"] = _there(f"{place}: folder", data, [model["folder"]])
+        for file, stated in (model.get("files") or {}).items():
+            _sources_in(f"{place}: files: {file}", stated, data)
+        _sources_in(place, model, data)
+    for holder, key in lists_of_terms(study):
+        named = (SHIPPED_TERMS / f"{holder[key]}.yaml").is_file()
+        if not named and not (archived / holder[key]).is_file():
+            holder[key] = _there(key, data, [holder[key]])
+
+
+def _sources_in(place: str, stated: dict[str, Any], data: Path) -> None:
+    """The same for the `file:` sources of one file."""
+    sources = stated.get("sources") or []
+    paths = [str(local_path(s.removeprefix("file:"))) for s in sources if s.startswith("file:")]
+    if paths and len(paths) == len(sources):
+        _there(place, data, paths)
+    if paths:
+        stated["sources"] = [
+            f"file:{data / Path(s.removeprefix('file:')).expanduser()}" if s.startswith("file:") else s for s in sources
+        ]
+
+
+def _there(place: str, data: Path, paths: list[str]) -> str:
+    """The first of these paths below the folder of the data.
+
+    Raises:
+        InputError: none of them leads to anything.
+    """
+    found = [data / Path(path).expanduser() for path in paths]
+    if not any(path.exists() for path in found):
+        raise InputError(
+            f"{place}: there is no file {found[0]}; data are not in an archive, name their folder with --data."
+        )
+    return str(found[0])
 
 
 def _snakemake(snakefile: Path, folder: Path, study: Path, arguments: list[str], *, quiet: bool) -> None:

@@ -1,6 +1,7 @@
 """Archives: checksums that notice every change, names that stay inside, and what differs between two runs."""
 
 import os
+import re
 import shutil
 import zipfile
 
@@ -82,13 +83,54 @@ def test_mistakes_are_told(tmp_path, folder):
         unpack(tmp_path / "d.zip", tmp_path / "new")
 
 
-def test_hourly_intensities_are_looked_for_where_the_data_are(tmp_path):
-    (tmp_path / "hours.csv").write_text("hour,g_per_kwh\n")
-    study = {"datasets": {}, "energy": {"hourly": "hours.csv"}}
-    rerunning._found_in(study, tmp_path)
-    assert study["energy"]["hourly"] == str(tmp_path / "hours.csv")
-    with pytest.raises(InputError, match=r"energy: hourly: there is no file .*gone.csv; name its folder with --data"):
-        rerunning._found_in({"datasets": {}, "energy": {"hourly": "gone.csv"}}, tmp_path)
+def test_what_is_not_in_an_archive_is_looked_for_where_the_data_are(tmp_path):
+    data, run = tmp_path / "data", tmp_path / "run"
+    for path in ("hours.csv", "rows.csv", "bert/config.json", "weights.bin", "far.yaml"):
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        (data / path).write_text("")
+    run.mkdir()
+    (run / "own.yaml").write_text("")
+    study = {
+        "energy": {"hourly": "hours.csv"},
+        "datasets": {
+            "d": {"files": {"all": {"sources": ["file:rows.csv#x"]}}, "counterfactuals": "far.yaml"},
+            "e": {"files": {}, "counterfactuals": "own.yaml"},
+            "f": {"files": {}, "counterfactuals": "identities"},
+        },
+        "models": {
+            "bert": {"folder": "bert"},
+            "files": {"files": {"model.safetensors": {"sources": ["file:weights.bin", "https://x/y"]}}},
+            "lm": {"sources": ["file:weights.bin"]},
+        },
+        "variants": {"dense": {}, "small": {"distill": {"student": {"folder": "bert"}}}},
+    }
+    rerunning._found_in(study, data, run)
+    assert study["energy"]["hourly"] == str(data / "hours.csv")
+    assert study["datasets"]["d"]["files"]["all"]["sources"] == [f"file:{data}/rows.csv#x"]
+    stated = [d["counterfactuals"] for d in study["datasets"].values()]
+    assert stated == [str(data / "far.yaml"), "own.yaml", "identities"]
+    assert (
+        study["models"]["bert"]["folder"]
+        == study["variants"]["small"]["distill"]["student"]["folder"]
+        == f"{data}/bert"
+    )
+    files = study["models"]["files"]["files"]
+    assert files["model.safetensors"]["sources"] == [f"file:{data}/weights.bin", "https://x/y"]
+    assert study["models"]["lm"]["sources"] == [f"file:{data}/weights.bin"]
+
+
+@pytest.mark.parametrize(
+    ("study", "place"),
+    [
+        ({"energy": {"hourly": "gone"}}, "energy: hourly"),
+        ({"datasets": {"d": {"files": {"all": {"sources": ["file:gone"]}}}}}, "datasets: d: files: all"),
+        ({"datasets": {"d": {"files": {}, "counterfactuals": "gone"}}}, "counterfactuals"),
+        ({"models": {"m": {"folder": "gone"}}}, "models: m: folder"),
+    ],
+)
+def test_what_is_not_there_is_told(tmp_path, study, place):
+    with pytest.raises(InputError, match=f"{place}: there is no file .*gone; .* name their folder with --data"):
+        rerunning._found_in({"datasets": {}} | study, tmp_path, tmp_path)
 
 
 def test_equal_content_makes_equal_bytes(tmp_path):
@@ -105,7 +147,7 @@ def test_what_speaks_of_single_rows_is_left_out():
                  "seed-0/d/none/augmented.parquet", "seed-0/d/split.parquet"):  # fmt: skip
         assert not kept(name)
     for name in ("summary/costs.parquet", "report/report.html", "data/d/card.json", "seed-0/d/none/m/v/model.onnx",
-                 "ledger/1.jsonl", "paper/tables/x.tex", "hub/models/d/none/m/v/README.md"):  # fmt: skip
+                 "seed-0/d/none/m/v/tokenizer.json", "ledger/1.jsonl", "paper/tables/x.tex", "hub/models/d/none/m/v/README.md"):  # fmt: skip
         assert kept(name)
 
 
@@ -118,6 +160,22 @@ def test_the_workflow_is_whole_and_nothing_else(tmp_path):
     for name in ("logs/x.log", ".hidden", "kept.json"):
         (tmp_path / name).write_text("")
     assert [name for name, _ in result_files(tmp_path)] == ["kept.json"]
+
+
+def test_all_of_config_that_the_code_reads_is_in_the_workflow():
+    names = [name for name, _ in workflow_files(ROOT)]
+    code = [path for name, path in workflow_files(ROOT) if path.suffix in (".py", ".smk") or name.endswith("Snakefile")]
+    read = set()
+    for path in code:
+        text = path.read_text(encoding="utf-8")
+        for found in re.findall(r'"config"((?: / "[^"]+")+)', text):
+            read.add("/".join(["config", *re.findall(r'"([^"]+)"', found)]))
+        read.update(re.findall(r'(?:configfile: |files=\[)"(config/[^"]+)"', text))
+    assert read >= {"config/study.schema.yaml", "config/processors.json", "config/terms", "config/config.yaml"}
+    for place in read:
+        files = [path for path in [ROOT / place, *(ROOT / place).rglob("*")] if path.is_file()]
+        assert files and {f"workflow/{path.relative_to(ROOT).as_posix()}" for path in files} <= set(names), place
+    assert {f"workflow/{path.name}" for path in ROOT.glob("*.lock")} <= set(names)
 
 
 @pytest.mark.parametrize("place", ["checkout", "elsewhere"])
