@@ -78,6 +78,8 @@ def begin(data: Path, *, target: str, groups: list[str], positive: str | None, o
             file.write(text)
     except FileExistsError:
         raise InputError(f"init: {output} exists and is left as it is; name another file with --output.") from None
+    except OSError as error:
+        raise InputError(f"init: --output: {output} cannot be written ({error.strerror}); name another file.") from None
     return output
 
 

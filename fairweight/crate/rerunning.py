@@ -12,7 +12,7 @@ import yaml
 
 from fairweight.artifacts import checksum
 from fairweight.crate.layout import SNAKEFILE, STUDY, lists_of_terms
-from fairweight.crate.unpacking import check, unpack
+from fairweight.crate.unpacking import check, expect_clean, unpack
 from fairweight.errors import InputError
 from fairweight.study import local_path
 from fairweight.swapping import FOLDER as SHIPPED_TERMS
@@ -89,10 +89,12 @@ def rerun(folder: Path, place: Path, data: Path, snakefile: Path | None) -> Path
     Returns:
         The folder of the new results.
     """
-    if place.exists() and any(place.iterdir()):
-        raise InputError(f"{place} is not empty; a study is reproduced in a clean folder.")
+    expect_clean(place, "a study is reproduced in a clean folder")
     ignored = shutil.ignore_patterns("results", "checksums.json")
-    shutil.copytree(folder / "run", place, dirs_exist_ok=True, ignore=ignored)
+    try:
+        shutil.copytree(folder / "run", place, dirs_exist_ok=True, ignore=ignored)
+    except OSError as error:
+        raise InputError(f"{place} cannot be written ({error.strerror or error}).") from None
     study = yaml.safe_load((place / "study.yaml").read_text(encoding="utf-8"))
     _found_in(study, data.resolve(), place)
     (place / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")

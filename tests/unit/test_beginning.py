@@ -130,3 +130,8 @@ def test_a_mistake_is_told_in_one_sentence(mistake, folder):
         init("people.csv", *arguments)
     assert told in str(caught.value) and "\n" not in str(caught.value)
     assert not (folder / "people.yaml").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told():
+    with pytest.raises(SystemExit, match=r"init: --output: no/x.yaml cannot be written \(No such file or directory\)"):
+        begun(people(), "--target", "repaid", "--output", "no/x.yaml")

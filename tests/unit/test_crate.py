@@ -1,5 +1,6 @@
 """Archives: checksums that notice every change, names that stay inside, and what differs between two runs."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -22,8 +23,13 @@ CELL = {"dataset": "d", "augmentation": "none", "model": "m", "variant": "v", "e
 
 @pytest.fixture
 def folder(tmp_path):
-    """An unpacked archive of three files."""
-    files = {"run/study.yaml": "name: s", "run/checksums.json": "{}", "run/北京 $x 😀.txt": "text"}
+    """An unpacked archive of four files."""
+    files = {
+        "run/study.yaml": "name: s",
+        "run/checksums.json": "{}",
+        "workflow/Snakefile": "",
+        "run/北京 $x 😀.txt": "text",
+    }
     contents = {name: text.encode() for name, text in files.items()}
     entries = [packing._entry(name, data) for name, data in contents.items()]
     contents[MANIFEST] = "".join(f"{e.sha256}  {e.name}\n" for e in entries).encode()
@@ -33,7 +39,7 @@ def folder(tmp_path):
 
 
 def test_an_unpacked_archive_is_sound(folder):
-    assert check(folder).sound and check(folder).whole == 3
+    assert check(folder).sound and check(folder).whole == 4
 
 
 @pytest.mark.parametrize("change", ["a byte", "a file less", "a file more"])
@@ -81,6 +87,35 @@ def test_mistakes_are_told(tmp_path, folder):
         archive.writestr("x", "")
     with pytest.raises(InputError, match="is no archive of a study"):
         unpack(tmp_path / "d.zip", tmp_path / "new")
+
+
+def test_places_that_cannot_be_written_are_told(tmp_path, folder):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is no folder; name a folder that is new"):
+        unpack(tmp_path / "a.zip", tmp_path / "file")
+    with pytest.raises(InputError, match=r"cannot be unpacked into .*file/below \(Not a directory\)"):
+        unpack(tmp_path / "a.zip", tmp_path / "file" / "below")
+    with pytest.raises(InputError, match="file is no folder; a study is reproduced in a clean folder"):
+        rerunning.rerun(folder, tmp_path / "file", tmp_path, None)
+    with pytest.raises(InputError, match="below cannot be written"):
+        rerunning.rerun(folder, tmp_path / "file" / "below", tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["x", "x/y"], "has both 'x' and 'x/y'"),
+        (["x"], "has no run/study.yaml, run/checksums.json, workflow/Snakefile"),
+    ],
+)
+def test_a_manifest_of_no_study_is_told(tmp_path, names, told):
+    empty = hashlib.sha256(b"").hexdigest()
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(MANIFEST, "".join(f"{empty}  {name}\n" for name in names))
+        for name in names:
+            archive.writestr(name, "")
+    with pytest.raises(InputError, match=told):
+        rerunning.verify(tmp_path / "x.zip", None)
 
 
 def test_what_is_not_in_an_archive_is_looked_for_where_the_data_are(tmp_path):
