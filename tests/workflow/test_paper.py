@@ -202,6 +202,8 @@ def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, tm
     main(["verify-archive", "moved.zip", "--into", "unpacked"])
     told = capfd.readouterr().out
     assert "files are as their checksums say" in told and "without training: the same bytes" in told
+    for path in Path("unpacked").rglob("*"):
+        assert path.is_dir() or str(made.folder).encode() not in path.read_bytes(), path
     subprocess.run(["sha256sum", "--check", "--quiet", "manifest-sha256.txt"], cwd="unpacked", check=True)
     summary = Path("unpacked/run/results/tiny/summary/variants.parquet")
     summary.write_bytes(summary.read_bytes()[:-1] + b"x")
