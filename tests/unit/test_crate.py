@@ -1,6 +1,7 @@
 """Archives: checksums that notice every change, names that stay inside, and what differs between two runs."""
 
 import hashlib
+import mimetypes
 import os
 import re
 import shutil
@@ -10,11 +11,12 @@ import pandas as pd
 import pytest
 
 from fairweight import code_version
-from fairweight.artifacts import checksum, write_frame, write_json
+from fairweight.artifacts import checksum, read_json, write_frame, write_json
 from fairweight.code_version import ROOT
 from fairweight.crate import packing, rerunning
 from fairweight.crate.differences import compare, told, verdict
 from fairweight.crate.layout import MANIFEST, kept, own_files, result_files, workflow_files
+from fairweight.crate.metadata import Entry
 from fairweight.crate.unpacking import check, unpack
 from fairweight.errors import InputError
 
@@ -33,7 +35,7 @@ def folder(tmp_path):
     contents = {name: text.encode() for name, text in files.items()}
     entries = [packing._entry(name, data) for name, data in contents.items()]
     contents[MANIFEST] = "".join(f"{e.sha256}  {e.name}\n" for e in entries).encode()
-    packing._write_zip(tmp_path / "a.zip", contents)
+    packing._write_zip(tmp_path / "a.zip", contents, {})
     unpack(tmp_path / "a.zip", tmp_path / "unpacked")
     return tmp_path / "unpacked"
 
@@ -173,8 +175,48 @@ def test_equal_content_makes_equal_bytes(tmp_path):
         path = tmp_path / name
         path.write_text("content")
         os.utime(path, (time, time))
-        packing._write_zip(tmp_path / f"{name}.zip", {"b": path, "a": b"bytes"})
+        packing._write_zip(tmp_path / f"{name}.zip", {"b": path, "a": b"bytes"}, {"b": checksum(path)})
     assert checksum(tmp_path / "one.zip") == checksum(tmp_path / "two.zip")
+
+
+def test_a_file_that_changes_while_it_is_archived_is_told(tmp_path):
+    (tmp_path / "b").write_text("content")
+    digests = {"b": checksum(tmp_path / "b")}
+    (tmp_path / "b").write_text("more content")
+    with pytest.raises(InputError, match="b has changed while it was archived"):
+        packing._write_zip(tmp_path / "a.zip", {"b": tmp_path / "b"}, digests)
+
+
+def test_a_ledger_that_grows_while_the_archive_is_written_is_one_file_in_it(tmp_path, monkeypatch):
+    results = run(tmp_path)
+    ledger = results / "ledger" / "1.jsonl"
+    ledger.parent.mkdir()
+    ledger.write_text("{}\n")
+    write_json(results / "summary" / "provenance.json", {"study": {"name": "s", "models": {}}, "fairweight": "0.1.0"})
+
+    def meanwhile(*arguments):
+        ledger.write_text("{}\n{}\n")
+        return {}
+
+    monkeypatch.setattr(packing, "metadata", meanwhile)
+    packing.write_archive(str(tmp_path / "a.zip"), results=str(results), root=str(ROOT))
+    unpack(tmp_path / "a.zip", tmp_path / "unpacked")
+    stated = read_json(tmp_path / "unpacked" / "run" / "checksums.json")
+    kept_ledger = tmp_path / "unpacked" / "run" / "results" / "s" / "ledger" / "1.jsonl"
+    assert check(tmp_path / "unpacked").sound
+    assert stated["ledger/1.jsonl"] == checksum(kept_ledger) and kept_ledger.read_text() == "{}\n"
+
+
+def test_kinds_of_files_do_not_depend_on_the_machine(monkeypatch):
+    machine = mimetypes.MimeTypes()
+    machine.add_type("text/odd", ".odd")
+    machine.add_type("text/odd", ".css")
+    monkeypatch.setattr(mimetypes, "_db", machine)
+    assert [Entry(name, 0, "").kind for name in ("x.odd", "x.css", "x.onnx")] == [
+        "text/plain",
+        "text/css",
+        "application/octet-stream",
+    ]
 
 
 def test_what_speaks_of_single_rows_is_left_out():
