@@ -1,19 +1,23 @@
 """The workflow of an archive, started again: for its report alone, or for the whole study in a clean folder."""
 
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from fairweight.artifacts import checksum
-from fairweight.crate.layout import SNAKEFILE, STUDY, lists_of_terms
+from fairweight.artifacts import checksum, read_json
+from fairweight.crate.layout import LOCK, SNAKEFILE, STUDY, lists_of_terms
 from fairweight.crate.unpacking import check, expect_clean, unpack
 from fairweight.errors import InputError
+from fairweight.provenance import isa
 from fairweight.study import local_path
 from fairweight.swapping import FOLDER as SHIPPED_TERMS
 
@@ -28,7 +32,7 @@ def verify(archive: Path, into: Path | None) -> None:
         into: new folder to unpack to, in which the new report stays; None leaves nothing behind.
 
     Raises:
-        InputError: a file is not as it was, or the report does not render.
+        InputError: a file is not as it was, or the report does not render, or it differs though versions do not.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = archive
@@ -41,12 +45,41 @@ def verify(archive: Path, into: Path | None) -> None:
         print(checked.sentence())
         place = Path(scratch) / "again"
         reports = rerender(folder, place)
+        others = other_versions(folder)
         for name, same in reports.items():
             print(f"{name} was rendered again from the summaries, without training: {'the same bytes' if same else 'it differs'}.")  # fmt: skip
+        if not reports:
+            print(
+                "The report was rendered from the summaries, without training; the archive has no page to hold it against."
+            )
         if into is not None:
             kept = into.parent / f"{into.name}-rendered"
             shutil.copytree(place / "run", kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".snakemake"))
             print(f"The new report is in {kept}.")
+    differing = [name for name, same in reports.items() if not same]
+    if differing and not others:
+        raise InputError(f"{archive}: rendered again with the same versions, {', '.join(differing)} differs.")
+    if differing:
+        print(f"Versions are not those of the archive, which may be why: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}.")  # fmt: skip
+
+
+def other_versions(folder: Path) -> list[str]:
+    """What of this environment, and of its instruction set, is not as an unpacked archive states it."""
+    study = yaml.safe_load((folder / STUDY).read_text(encoding="utf-8"))
+    about = read_json(folder / "run" / "results" / study["name"] / "summary" / "provenance.json")
+    lock = (folder / LOCK).read_text(encoding="utf-8") if (folder / LOCK).is_file() else ""
+    stated = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE)) | about["packages"]
+    found = [
+        ("Python", about["python"], platform.python_version()),
+        ("instruction set", about["host"].get("isa"), isa()),
+    ]
+    for name, version in stated.items():
+        try:
+            found.append((name, version, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue  # what renders the report is installed, or it would not render
+    # `+cpu` and the like: a build of the same version, which locks leave out
+    return [f"{name} {here}, not {then}" for name, then, here in found if str(then).split("+")[0] != here.split("+")[0]]
 
 
 def rerender(folder: Path, place: Path) -> dict[str, bool]:

@@ -3,9 +3,11 @@
 import hashlib
 import mimetypes
 import os
+import platform
 import re
 import shutil
 import zipfile
+from importlib import metadata
 
 import pandas as pd
 import pytest
@@ -17,8 +19,9 @@ from fairweight.crate import packing, rerunning
 from fairweight.crate.differences import compare, told, verdict
 from fairweight.crate.layout import MANIFEST, kept, own_files, result_files, workflow_files
 from fairweight.crate.metadata import Entry
-from fairweight.crate.unpacking import check, unpack
+from fairweight.crate.unpacking import Checked, check, unpack
 from fairweight.errors import InputError
+from fairweight.provenance import isa
 
 CELL = {"dataset": "d", "augmentation": "none", "model": "m", "variant": "v", "engine": "onnxruntime"}
 
@@ -282,13 +285,30 @@ def test_the_users_own_modules_are_kept_wherever_the_study_is_run(tmp_path, monk
 # ---- what differs
 
 
-def run(folder, *, accuracy=0.8, data=b"weights", torch="2.13.0", isa="x86_64 avx2", size=1000.0, recommended="v"):
+def run(
+    folder,
+    *,
+    accuracy=0.8,
+    data=b"weights",
+    torch="2.13.0",
+    isa="x86_64 avx2",
+    size=1000.0,
+    recommended="v",
+    criteria=None,
+):
     """A study's folder with what a comparison reads."""
     results = folder / "results" / "s"
-    about = {"python": "3.11", "fairweight": "0.1.0", "packages": {"torch": torch}, "host": {"isa": isa}, "study": {}}
+    about = {
+        "python": "3.11",
+        "fairweight": "0.1.0",
+        "packages": {"torch": torch},
+        "host": {"isa": isa},
+        "study": {"criteria": criteria or {}},
+    }
     write_json(results / "summary" / "provenance.json", about)
     write_frame(results / "summary" / "costs.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
-    rows = [("accuracy", accuracy, None), ("accuracy", accuracy, 1), ("size_bytes", size, None), ("latency_p50_ms", len(data), None)]  # fmt: skip
+    rows = [("accuracy", accuracy, None), ("accuracy", accuracy, 1), ("size_bytes", size, None), ("latency_p50_ms", len(data), None),
+            ("prefill_tokens_per_cpu_s", len(data), None), ("decode_tokens_per_cpu_s", len(data), None)]  # fmt: skip
     measures = [CELL | {"seed": seed or 0, "measure": m, "attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured", "value": v} for m, v, seed in rows]  # fmt: skip
     write_frame(results / "summary" / "measures.parquet", pd.DataFrame(measures))
     write_frame(results / "summary" / "decisions.parquet", pd.DataFrame([CELL | {"recommended": recommended == "v"}]))
@@ -299,7 +319,7 @@ def run(folder, *, accuracy=0.8, data=b"weights", torch="2.13.0", isa="x86_64 av
 
 
 def compared(tmp_path, **changes):
-    old = run(tmp_path / "archive" / "run")
+    old = run(tmp_path / "archive" / "run", criteria=changes.get("criteria"))
     write_json(
         tmp_path / "archive" / "run" / "checksums.json", {name: checksum(path) for name, path in result_files(old)}
     )
@@ -333,9 +353,49 @@ def test_outside_the_tuple_beyond_the_tolerance_is_not_reproduced(tmp_path, chan
     assert "1 of 2 means over seeds are off" in verdict(found)  # latency is not among them
 
 
-def test_a_missing_file_and_another_recommendation_are_told(tmp_path):
-    found = compared(tmp_path, torch="2.14.0", recommended="none")
+def test_another_recommendation_is_not_reproduced(tmp_path):
+    found = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other")
     assert [(c.archived, c.here) for c in found.choices] == [("v", "none")]
-    shutil.rmtree(tmp_path / "new" / "results" / "s" / "seed-0")
-    again = compare(tmp_path / "archive", tmp_path / "new" / "results" / "s")
-    assert again.files["model.onnx"]["missing"] == 1 and not again.identical
+    assert not found.reproduced and "1 of 1 recommendations differ" in verdict(found)
+
+
+@pytest.mark.parametrize(
+    "criteria", [{"cheapest_by": "latency_p50_ms"}, {"ceilings": {"energy_j_per_1000": {"at_most": 1}}}]
+)
+def test_a_recommendation_that_hangs_on_time_may_differ(tmp_path, criteria):
+    found = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other", criteria=criteria)
+    assert found.reproduced and [(c.archived, c.here) for c in found.choices] == [("v", "none")]
+
+
+def test_missing_files_are_not_reproduced_in_or_outside_the_tuple(tmp_path):
+    for torch in ("2.13.0", "2.14.0"):
+        folder = tmp_path / torch
+        compared(folder, torch=torch)
+        shutil.rmtree(folder / "new" / "results" / "s" / "seed-0")
+        again = compare(folder / "archive", folder / "new" / "results" / "s")
+        assert again.files["model.onnx"]["missing"] == 1 and not again.identical and not again.reproduced
+        assert "NOT reproduced" in verdict(again) and again.same_tuple == (torch == "2.13.0")
+    assert "1 of 1 files missing here" in verdict(again)
+
+
+def test_measures_of_time_are_not_compared(tmp_path):
+    found = compared(tmp_path, torch="2.14.0", data=b"longer than before")
+    assert found.reproduced and found.compared == 2 and not found.values
+
+
+@pytest.mark.parametrize(("pinned", "fails"), [({}, True), ({"torch": "0.0.1"}, False)])
+def test_another_page_with_the_same_versions_is_a_failure(tmp_path, folder, monkeypatch, capsys, pinned, fails):
+    packages = {name: metadata.version(name) for name in ("torch", "pandas")} | pinned
+    about = {"python": platform.python_version(), "packages": packages, "host": {"isa": isa()}}
+    write_json(folder / "run" / "results" / "s" / "summary" / "provenance.json", about)
+    monkeypatch.setattr(rerunning, "check", lambda _: Checked(1, [], [], []))
+    monkeypatch.setattr(rerunning, "rerender", lambda *_: {"report.html": False})
+    if fails:
+        with pytest.raises(InputError, match=r"rendered again with the same versions, report.html differs"):
+            rerunning.verify(folder, None)
+    else:
+        rerunning.verify(folder, None)
+        assert f"may be why: torch {metadata.version('torch')}, not 0.0.1." in capsys.readouterr().out
+    monkeypatch.setattr(rerunning, "rerender", lambda *_: {})
+    rerunning.verify(folder, None)
+    assert "the archive has no page to hold it against" in capsys.readouterr().out
