@@ -78,6 +78,8 @@ def begin(data: Path, *, target: str, groups: list[str], positive: str | None, o
             file.write(text)
     except FileExistsError:
         raise InputError(f"init: {output} exists and is left as it is; name another file with --output.") from None
+    except OSError as error:
+        raise InputError(f"init: --output: {output} cannot be written ({error.strerror}); name another file.") from None
     return output
 
 
@@ -85,6 +87,8 @@ def _read(data: Path) -> tuple[str, str, pd.DataFrame]:
     """(separator, encoding, table of strings) of a delimited file."""
     if not data.is_file():
         raise InputError(f"init: there is no file {data}.")
+    if "#" in str(data):  # as the source `file:archive.zip#member` is read
+        raise InputError(f"init: {data} has a '#', after which a study file names a member of an archive; rename it.")
     encoding = "utf-8"
     try:
         text = data.read_text(encoding="utf-8-sig")
@@ -169,7 +173,7 @@ def _explain_identifiers(frame: pd.DataFrame, columns: list[Column]) -> None:
 
 def _text(data: Path, frame: pd.DataFrame, columns: list[Column], about: dict[str, Any]) -> str:
     target, classes, groups = about["target"], about["classes"], about["groups"]
-    name = _name(data.stem)
+    name = _key(_name(data.stem))
     used = [c for c in columns if c.kind != "dropped" or c.name in groups]
     inputs = [c for c in used if c.kind != "dropped"]
     if not inputs:
@@ -244,7 +248,7 @@ def _groups(frame: pd.DataFrame, columns: list[Column], groups: list[str]) -> li
         numbers = pd.to_numeric(frame[group], errors="coerce")
         if column.kind == "numeric" and column.distinct > FEW_VALUES:
             bins = [25, 60] if YEARS.search(group) else _thirds(numbers)
-            lines.append(f"      {name}: {{{stated}, bins: {bins}}}  # CHECK: where to cut")
+            lines.append(f"      {_key(name)}: {{{stated}, bins: {bins}}}  # CHECK: where to cut")
             continue
         counts = frame[group].value_counts()
         if len(counts) < 2:
@@ -255,7 +259,7 @@ def _groups(frame: pd.DataFrame, columns: list[Column], groups: list[str]) -> li
             )
         shown = ", ".join(f"{k} {n:,}" for k, n in list(counts.items())[:8])
         small = " CHECK: groups below 50 rows say little;" if counts.min() < 50 else ""
-        lines.append(f"      {name}: {{{stated}}}  #{small} {_comment(shown)}")
+        lines.append(f"      {_key(name)}: {{{stated}}}  #{small} {_comment(shown)}")
     return lines
 
 
@@ -293,6 +297,12 @@ def _scalar(value: str) -> str:
     """A string as YAML on one line, quoted whatever it holds."""
     text = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10**9)
     return text.removesuffix("\n").removesuffix("...").rstrip("\n")
+
+
+def _key(name: str) -> str:
+    """A legal name, quoted only where YAML would read it as something else: `2020`, `null` and `on` are no strings."""
+    plain = yaml.safe_dump(name, allow_unicode=True).splitlines()[0]
+    return name if plain == name else _scalar(name)
 
 
 def _list(values: list[str]) -> str:

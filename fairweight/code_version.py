@@ -82,23 +82,26 @@ def imported_files(path: Path) -> tuple[Path, ...]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found.update(_files_of(alias.name, _bases(path)))
+                found.update(_files_of(alias.name, _bases(path, alias.name)))
         elif isinstance(node, ast.ImportFrom):
             # `from ..x import y` starts so many folders above the file
-            bases = [path.parents[node.level - 1]] if node.level else _bases(path)
+            bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")
             modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
             for module in modules:
                 found.update(_files_of(module, bases))
     return tuple(sorted(found - {path}))
 
 
-def _bases(importer: Path) -> list[Path]:
-    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
+def _bases(importer: Path, module: str) -> list[Path]:
+    """Folders in which a module is looked for that a file imports."""
+    if module.split(".", maxsplit=1)[0] == PACKAGE.name:
         return [ROOT]
+    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
+        return []  # beside the package stand tests and the like
     top = importer.parent
     while (top / "__init__.py").is_file():
         top = top.parent
-    return [ROOT, top, Path.cwd()]
+    return [top, Path.cwd()]
 
 
 def _files_of(module: str, bases: list[Path]) -> list[Path]:
@@ -106,8 +109,6 @@ def _files_of(module: str, bases: list[Path]) -> list[Path]:
     parts = module.split(".") if module else []
     for base in bases:
         place = base.joinpath(*parts)
-        if base == ROOT and parts[:1] != ["fairweight"]:
-            continue  # beside the package stand tests and the like
         for candidate in (place.with_suffix(".py"), place / "__init__.py"):
             if parts and candidate.is_file():
                 packages = [base.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]

@@ -21,7 +21,7 @@ DETERMINED = ("*/table.parquet", "*/card.json", "*/split.parquet", "*/augmented.
               "seed-*/model.onnx", "*/predictions.parquet", "*/assessment.parquet", "*/comparisons.parquet", "*/replicates.parquet",
               "*/slices.parquet", "summary/assessments.parquet", "summary/comparisons.parquet", "summary/slices.parquet")  # fmt: skip
 # measures of time and energy differ with the machine and its load; what is made from CPU-seconds, too
-TIMED = ("latency_", "cpu_s", "energy_", "making_", "emissions_")
+TIMED = ("latency_", "cpu_s", "energy_", "making_", "emissions_", "prefill_", "decode_")
 TOLERANCE = 0.01  # of a mean over seeds: a share or a nat; of bytes, relative
 
 
@@ -60,6 +60,7 @@ class Comparison:
     values: list[Value]
     compared: int
     choices: list[Part]  # recommended variants
+    timed_choices: bool = False  # measures of time or energy decide on them
 
     @property
     def same_tuple(self) -> bool:
@@ -72,9 +73,24 @@ class Comparison:
         return not self.different
 
     @property
+    def missing(self) -> int:
+        """How many determined files are not there."""
+        return sum(states["missing"] for states in self.files.values())
+
+    @property
+    def beyond(self) -> int:
+        """How many means over seeds differ by more than the tolerance."""
+        return sum(not value.within for value in self.values)
+
+    @property
+    def changed(self) -> int:
+        """How many recommendations differ that do not hang on time or energy."""
+        return 0 if self.timed_choices else sum(not choice.same for choice in self.choices)
+
+    @property
     def reproduced(self) -> bool:
-        """The same bytes within the tuple; outside of it, every mean within the tolerance."""
-        return self.identical or (not self.same_tuple and all(value.within for value in self.values))
+        """The same bytes within the tuple; outside of it, every file, mean and recommendation, within the tolerance."""
+        return self.identical or not (self.same_tuple or self.missing or self.beyond or self.changed)
 
 
 def compare(archive: Path, results: Path, tolerance: float = TOLERANCE) -> Comparison:
@@ -89,7 +105,8 @@ def compare(archive: Path, results: Path, tolerance: float = TOLERANCE) -> Compa
     files, different = _files(stated, results)
     old = archive / "run" / "results" / results.name
     values, compared = _values(old, results, tolerance)
-    return Comparison(_tuple(old, results), files, different, values, compared, _choices(old, results))
+    choices = _choices(old, results)
+    return Comparison(_tuple(old, results), files, different, values, compared, choices, _chosen_by_time(old))
 
 
 def _files(stated: dict[str, str], results: Path) -> tuple[dict[str, dict[str, int]], list[str]]:
@@ -161,6 +178,12 @@ def _choices(old: Path, new: Path) -> list[Part]:
     return [Part(f"recommended for {key}", value, found[1].get(key, "absent")) for key, value in found[0].items()]
 
 
+def _chosen_by_time(old: Path) -> bool:
+    """Whether a study recommends by measures that differ with the machine."""
+    criteria = read_json(old / "summary" / "provenance.json")["study"].get("criteria", {})
+    return any(name.startswith(TIMED) for name in [criteria.get("cheapest_by", ""), *criteria.get("ceilings", {})])
+
+
 # ---- what is told
 
 
@@ -170,13 +193,18 @@ def verdict(comparison: Comparison, tolerance: float = TOLERANCE) -> str:
     if comparison.identical:
         return f"Reproduced: all {files} files that follow from data and recipe have the same bytes."
     outside = [part.name for part in comparison.parts if not part.same]
-    beyond = sum(not value.within for value in comparison.values)
     if not outside:
         return f"NOT reproduced: threads, instruction set and versions are those of the archive, yet {len(comparison.different)} of {files} files differ."
     where = f"{', '.join(outside)} differ{'s' if len(outside) == 1 else ''} from the archive, so bytes may differ ({len(comparison.different)} of {files} files do)"
-    if beyond:
-        return f"NOT reproduced: {where}, and {beyond} of {comparison.compared} means over seeds are off by more than {tolerance:g}."
-    return f"Reproduced within the tolerance: {where}; all {comparison.compared} means over seeds agree within {tolerance:g}."  # fmt: skip
+    means = f"{comparison.compared} means over seeds"
+    if comparison.reproduced:
+        return f"Reproduced within the tolerance: {where}; all {means} agree within {tolerance:g}."
+    told = [
+        (comparison.missing, f"{comparison.missing} of {files} files missing here"),
+        (comparison.beyond, f"{comparison.beyond} of {means} are off by more than {tolerance:g}"),
+        (comparison.changed, f"{comparison.changed} of {len(comparison.choices)} recommendations differ"),
+    ]
+    return f"NOT reproduced: {where}; {'; '.join(text for count, text in told if count)}."
 
 
 def told(comparison: Comparison, tolerance: float = TOLERANCE, most: int = 40) -> str:

@@ -24,9 +24,11 @@ PROFILES = {
 SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 ENGINE = "https://snakemake.github.io"
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
-KINDS = {".smk": "text/x-python", ".yaml": "application/yaml", ".yml": "application/yaml", ".md": "text/markdown", ".tex": "application/x-tex",
+KINDS = {".yaml": "application/yaml", ".yml": "application/yaml", ".md": "text/markdown", ".tex": "application/x-tex",
          ".parquet": "application/vnd.apache.parquet", ".onnx": "application/octet-stream", ".ipynb": "application/x-ipynb+json",
-         ".lock": "text/plain", ".toml": "application/toml", ".j2": "text/plain", ".cff": "application/yaml", ".jsonl": "application/jsonl", ".py": "text/x-python"}  # fmt: skip
+         ".lock": "text/plain", ".toml": "application/toml", ".j2": "text/plain", ".cff": "application/yaml", ".jsonl": "application/jsonl", ".py": "text/x-python",
+         ".rst": "text/x-rst", ".smk": "text/x-python", ".sh": "application/x-sh"}  # fmt: skip
+TYPES = mimetypes.MimeTypes(filenames=())  # without the lists of this machine, on which no byte may depend
 
 Node = dict[str, Any]
 
@@ -48,7 +50,7 @@ class Entry:
     def kind(self) -> str:
         """Its media type."""
         suffix = Path(self.name).suffix
-        return KINDS.get(suffix) or mimetypes.guess_type(self.name)[0] or "text/plain"
+        return KINDS.get(suffix) or TYPES.guess_type(self.name)[0] or "text/plain"
 
 
 def metadata(entries: list[Entry], provenance: Node, results: Path) -> Node:

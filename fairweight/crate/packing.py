@@ -22,6 +22,7 @@ from fairweight.crate.layout import (
     workflow_files,
 )
 from fairweight.crate.metadata import Entry, metadata
+from fairweight.errors import InputError
 from fairweight.hub.markdown import escape
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip files know; a file's own time is no content
@@ -38,13 +39,17 @@ def write_archive(destination: str, *, results: str, root: str) -> None:
     """
     provenance = read_json(Path(results) / "summary" / "provenance.json")
     name = provenance["study"]["name"]
-    checksums = {path: checksum(file) for path, file in result_files(Path(results))}
+    # steps that run at the same time add to the ledger, which is therefore read once
+    made: dict[str, Path | bytes] = {
+        path: file.read_bytes() if path.startswith("ledger/") else file for path, file in result_files(Path(results))
+    }
+    checksums = {path: _entry(path, content).sha256 for path, content in made.items()}
     contents: dict[str, Path | bytes] = {
         README: readme(provenance).encode(),
         STUDY: study_text(provenance["study"]).encode(),
         CHECKSUMS: (json.dumps(checksums, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(),
     }
-    contents |= {f"run/results/{name}/{p}": file for p, file in result_files(Path(results)) if kept(p)}
+    contents |= {f"run/results/{name}/{p}": content for p, content in made.items() if kept(p)}
     contents |= dict(own_files(provenance["study"], Path(root)))
     contents |= dict(workflow_files(Path(root)))
     entries = [_entry(name, content) for name, content in sorted(contents.items())]
@@ -53,7 +58,7 @@ def write_archive(destination: str, *, results: str, root: str) -> None:
     entries.append(_entry(METADATA, contents[METADATA]))
     contents[MANIFEST] = "".join(f"{e.sha256}  {e.name}\n" for e in sorted(entries, key=lambda e: e.name)).encode()
     with atomic(destination) as temporary:
-        _write_zip(temporary, contents)
+        _write_zip(temporary, contents, {entry.name: entry.sha256 for entry in entries})
 
 
 def readme(provenance: Mapping[str, Any]) -> str:
@@ -85,7 +90,12 @@ def _entry(name: str, content: Path | bytes) -> Entry:
     return Entry(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def _write_zip(path: Path, contents: Mapping[str, Path | bytes]) -> None:
+def _write_zip(path: Path, contents: Mapping[str, Path | bytes], digests: Mapping[str, str]) -> None:
+    """Write the zip file.
+
+    Raises:
+        InputError: a file is no longer as its SHA-256 among the digests says.
+    """
     with zipfile.ZipFile(path, "w") as archive:
         # the metadata come first, so that they are found without reading all
         for name in sorted(contents, key=lambda n: (n != METADATA, n)):
@@ -93,4 +103,8 @@ def _write_zip(path: Path, contents: Mapping[str, Path | bytes]) -> None:
             entry = zipfile.ZipInfo(name, date_time=EPOCH)
             entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o100644 << 16
             data = content.read_bytes() if isinstance(content, Path) else content
+            if isinstance(content, Path) and hashlib.sha256(data).hexdigest() != digests[name]:
+                raise InputError(
+                    f"{content} has changed while it was archived; archive again when nothing writes to it."
+                )
             archive.writestr(entry, data, compresslevel=LEVEL)

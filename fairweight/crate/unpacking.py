@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fairweight.artifacts import checksum
-from fairweight.crate.layout import MANIFEST
+from fairweight.crate.layout import CHECKSUMS, MANIFEST, SNAKEFILE, STUDY
 from fairweight.errors import InputError
 
 
@@ -42,8 +42,7 @@ def unpack(archive: Path, folder: Path) -> None:
     Raises:
         InputError: it is no archive of a study, it is broken, or the folder holds something.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty; name a folder that is new.")
+    expect_clean(folder, "name a folder that is new")
     try:
         with zipfile.ZipFile(archive) as opened:
             try:
@@ -62,13 +61,27 @@ def unpack(archive: Path, folder: Path) -> None:
         raise InputError(f"there is no archive {archive}.") from None
     except (zipfile.BadZipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(f"the archive {archive} is broken ({error}).") from None
+    except OSError as error:
+        raise InputError(f"{archive} cannot be unpacked into {folder} ({error.strerror}).") from None
+
+
+def expect_clean(folder: Path, remedy: str) -> None:
+    """Check that a folder is new or empty.
+
+    Raises:
+        InputError: it holds something, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is no folder; {remedy}.")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; {remedy}.")
 
 
 def parsed(manifest: str) -> dict[str, str]:
     """Name -> SHA-256 of a manifest.
 
     Raises:
-        InputError: a name leads out of the archive, or a line is none.
+        InputError: a name leads out of the archive or is that of a file and of a folder, or a line is none.
     """
     found: dict[str, str] = {}
     for line in manifest.splitlines():
@@ -77,6 +90,11 @@ def parsed(manifest: str) -> dict[str, str]:
         if not separator or len(digest) != 64 or path.is_absolute() or ".." in path.parts or "\\" in name:
             raise InputError(f"{MANIFEST} has an illegal line: {line[:100]!r}.")
         found[name] = digest
+    for name in found:
+        if above := [str(p) for p in PurePosixPath(name).parents if str(p) in found]:
+            raise InputError(
+                f"{MANIFEST} has both {above[0][:100]!r} and {name[:100]!r}; one cannot be file and folder."
+            )
     return found
 
 
@@ -84,11 +102,13 @@ def check(folder: Path) -> Checked:
     """Recompute the checksums of an unpacked archive.
 
     Raises:
-        InputError: the folder holds none.
+        InputError: the folder holds none, or none of a study.
     """
     if not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} holds no unpacked archive: there is no {MANIFEST}.")
     stated = parsed((folder / MANIFEST).read_text(encoding="utf-8"))
+    if absent := [name for name in (STUDY, CHECKSUMS, SNAKEFILE) if name not in stated]:
+        raise InputError(f"{folder} holds no archive of a study: its {MANIFEST} has no {', '.join(absent)}.")
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {MANIFEST}
     same = {name for name in stated if name in present and checksum(folder / name) == stated[name]}
     return Checked(

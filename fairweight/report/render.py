@@ -1,5 +1,6 @@
 """From notebooks to executed notebooks and one HTML page that needs nothing else."""
 
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -35,10 +36,24 @@ def execute(notebook: str, *, results: str, executed: str) -> None:
             progress_bar=False,
         )
         run = nbformat.read(output, as_version=4)
-    for position, cell in enumerate(run.cells):
-        cell["id"] = f"cell-{position}"  # papermill's own are random; a page rendered again has the same bytes
+    _forget(run, os.path.relpath(results, Path(executed).parent))
     with atomic(executed) as temporary:
         nbformat.write(run, temporary)
+
+
+def _forget(run: nbformat.NotebookNode, results: str) -> None:
+    """Take this machine's paths and times out of an executed notebook, which archives keep.
+
+    Args:
+        run: the notebook; it is changed.
+        results: the study's folder from that of the notebook, where Jupyter runs it by hand.
+    """
+    run.metadata.pop("papermill", None)
+    for position, cell in enumerate(run.cells):
+        cell["id"] = f"cell-{position}"  # papermill's own are random; a page rendered again has the same bytes
+        cell.metadata.pop("papermill", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = f"# Parameters\nresults = {results!r}\n"
 
 
 def assemble(notebooks: list[str], *, results: str, page: str) -> None:

@@ -130,3 +130,27 @@ def test_a_mistake_is_told_in_one_sentence(mistake, folder):
         init("people.csv", *arguments)
     assert told in str(caught.value) and "\n" not in str(caught.value)
     assert not (folder / "people.yaml").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told():
+    with pytest.raises(SystemExit, match=r"init: --output: no/x.yaml cannot be written \(No such file or directory\)"):
+        begun(people(), "--target", "repaid", "--output", "no/x.yaml")
+
+
+@pytest.mark.parametrize("name", ["2020", "null", "on", "1_000", "y", "1e3", "2020-01-01", "été"])
+def test_names_that_yaml_reads_as_no_string_are_strings(name):
+    people().assign(**{name: ["a", "b"] * 150}).to_csv(f"{name}.csv", index=False)
+    init(f"{name}.csv", "--target", "repaid", "--groups", name, "sex", "--output", "study.yaml")
+    with open("study.yaml", encoding="utf-8") as file:
+        study = yaml.safe_load(file)
+    legal = name.replace("-", "_")
+    assert study["name"] == study["grid"][0]["dataset"] == legal and list(study["datasets"]) == [legal]
+    assert study["datasets"][legal]["groups"] == {legal: {"column": name}, "sex": {"column": "sex"}}
+
+
+def test_a_file_whose_path_reads_as_a_member_of_an_archive_is_refused():
+    people().to_csv("a#b.csv", index=False)
+    with pytest.raises(
+        SystemExit, match=r"init: a#b\.csv has a '#', after which a study file names a member of an archive"
+    ):
+        init("a#b.csv", "--target", "repaid")

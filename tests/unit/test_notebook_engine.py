@@ -39,6 +39,22 @@ def test_cells_see_the_parameters_and_what_they_show_is_kept(tmp_path):
     execute(written(tmp_path, "assert 'HTML' not in globals()"), results="x", executed=str(tmp_path / "again.ipynb"))
 
 
+def test_an_executed_notebook_has_no_path_of_this_machine_and_runs_by_hand(tmp_path, monkeypatch):
+    results = tmp_path / "results" / "it's"
+    (results / "report" / "notebooks").mkdir(parents=True)
+    (results / "here").write_text("found")
+    executed = results / "report" / "notebooks" / "n.ipynb"
+    given = written(tmp_path, "from pathlib import Path\nPath(results, 'here').read_text()")
+    monkeypatch.chdir(tmp_path)
+    execute(given, results="results/it's", executed=str(executed.relative_to(tmp_path)))
+    assert str(tmp_path) not in executed.read_text(encoding="utf-8")
+    monkeypatch.chdir(executed.parent)
+    sources = [cell.source for cell in nbformat.read(executed, 4).cells]
+    names = {}
+    exec("\n".join(sources[:-1]), names)
+    assert sources[-1].startswith("from pathlib") and (Path(names["results"]) / "here").read_text() == "found"
+
+
 @pytest.mark.parametrize("cell", ["1 / 0", "def broken(:"])
 def test_a_cell_that_fails_ends_the_step_and_is_told(tmp_path, cell):
     name = "ZeroDivisionError" if cell == "1 / 0" else "SyntaxError"

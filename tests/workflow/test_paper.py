@@ -196,12 +196,15 @@ def test_packed_again_it_has_the_same_bytes(made, tmp_path, monkeypatch):
     assert checksum(tmp_path / "again.zip") == checksum(archive_of(made))
 
 
-def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, tmp_path, monkeypatch, capfd):
+def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, finished, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     shutil.copy(archive_of(made), "moved.zip")
     main(["verify-archive", "moved.zip", "--into", "unpacked"])
     told = capfd.readouterr().out
     assert "files are as their checksums say" in told and "without training: the same bytes" in told
+    places = [str(place).encode() for place in (made.folder, finished.folder, ROOT)]
+    files = [path for path in Path("unpacked").rglob("*") if path.is_file()]
+    assert not [path for path in files if any(place in path.read_bytes() for place in places)]
     subprocess.run(["sha256sum", "--check", "--quiet", "manifest-sha256.txt"], cwd="unpacked", check=True)
     summary = Path("unpacked/run/results/tiny/summary/variants.parquet")
     summary.write_bytes(summary.read_bytes()[:-1] + b"x")
