@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.footprint import of_variant
+from fairweight.footprint import of_model, of_variant
 from fairweight.hub import markdown
 from fairweight.hub.evidence import Measured, measured
 from fairweight.hub.markdown import escape
@@ -76,12 +76,12 @@ def _metadata(
 
 def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> dict[str, Any] | None:
     """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
-    footprint = of_variant(results.costs, cell, lineage)
+    footprint = of_model(results.costs, cell, lineage)
     if not footprint.jobs:
         return None
     about = results.provenance
     return {
-        "emissions": footprint.emissions_g / results.assessments["seed"].nunique(),
+        "emissions": footprint.emissions_g,
         "source": "modelled by fairweight from CPU-seconds; not metered",
         "training_type": "pre-training" if len(lineage) == 1 else "fine-tuning",
         "geographical_location": about["intensity"]["name"],
@@ -198,7 +198,7 @@ def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str
     if stated is None:
         return text
     return text + (
-        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all seeds of the study "
+        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all its seeds "
         f"{number(made.emissions_g, 3)} gCO2e and {number(made.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, emissions are modelled."
     )
 
