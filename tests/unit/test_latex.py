@@ -69,17 +69,24 @@ def test_names_are_text_in_the_pdf(tmp_path):
     made.mkdir()
     article = (ROOT / "paper" / "article.tex").read_text()
     preamble = article[: article.index(r"\input{numbers}")]
-    rows = [[latex.cell(kind), latex.cell(name)] for kind, name in NAMES.items()]
+    # names stand first, below all that can stand above a row: a title, other rows, space
+    rows = [[latex.cell(name), latex.cell(kind)] for kind, name in NAMES.items()]
     (made / "numbers.tex").write_text(MACRO + r"\fwset{a/b_c/50}{12.3}")
-    body = latex.tabular(["Kind", "Name"], rows, [0.2, 0.6])
+    tables = [
+        latex.tabular([latex.cell(first), "Kind"], rows, [0.6, 0.2], breaks)
+        for first, breaks in (("[first]", {*range(99)}), ("* second", ()))
+    ]
+    body = r"\par ".join([*tables, latex.tabular(["[0,1)", "Kind"], rows[5:] + rows * 3, [0.6, 0.2])])
     text = rf"{preamble}\input{{numbers}}\begin{{document}}{body} number \fw{{a/b_c/50}}.\end{{document}}"
     (tmp_path / "article.tex").write_text(text)
     compile_article(str(tmp_path / "article.tex"), made=str(made), pdf=str(tmp_path / "a.pdf"))
     found = subprocess.run(["pdftotext", "-raw", tmp_path / "a.pdf", "-"], capture_output=True, text=True, check=True)
     shown = re.sub(r"\s", "", found.stdout)
     assert "number12.3" in shown
-    for name in NAMES.values():
+    for name in [*NAMES.values(), "[first]Kind", "* secondKind", "[0,1)Kind"]:
         assert re.sub(r"\s", "", name) in shown
+    kinds = [re.sub(r"\s", "", name) + kind for kind, name in NAMES.items()]
+    assert [kind for kind in kinds if shown.count(kind) < 5] == []
 
 
 @LATEX
