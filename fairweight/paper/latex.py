@@ -67,9 +67,9 @@ def with_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1
     return f"{text} [{figure_text(low, digits, scale, signed)}, {figure_text(high, digits, scale, signed)}]"
 
 
-def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0) -> str:
+def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0, signed: bool = True) -> str:
     """The same for a narrow column: the interval stands small below the value."""
-    return with_interval(value, low, high, digits, scale).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
+    return with_interval(value, low, high, digits, scale, signed).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
         "" if missing(value) or missing(low) else "}}"
     )
 
