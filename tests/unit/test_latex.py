@@ -9,10 +9,12 @@ from hostile import NAMES
 from told import told
 
 from fairweight.code_version import ROOT
+from fairweight.energy import modelled
 from fairweight.errors import InputError
 from fairweight.paper import latex
 from fairweight.paper.compiling import compile_article
 from fairweight.paper.latex import escape
+from fairweight.paper.methods import _energy
 from fairweight.paper.numbers import MACRO, SHOWN, _told_apart, numbers
 from fairweight.paper.tables import tables
 from fairweight.summaries import OVERALL, PROFILED, STORED, UNITS
@@ -140,6 +142,21 @@ def test_a_language_model_has_a_table_of_its_own():
         r"25.30\linebreak{\scriptsize\mbox{[20.10, 30.20]}}", r"1.012\linebreak{\scriptsize\mbox{[1.010, 1.020]}}",
         r"60.0\linebreak{\scriptsize\mbox{[55.0, 65.0]}}", "1,234", "56.8", r"150.0 \\",
     ]  # fmt: skip
+
+
+def test_the_formula_of_the_methods_gives_its_own_number():
+    recipe = {
+        "watts_per_core": {"low": 5, "central": 10, "high": 20},
+        "watts_per_gb": {"low": 0.1, "central": 0.4, "high": 1},
+        "pue": 1.5,
+    }
+    steps = [{"rule": "train", "cpu_s": 1000.0, "peak_memory_bytes": 2e9, "wall_s": 4000.0}] * 2
+    used = [step | modelled(step["cpu_s"], recipe | {"g_per_kwh": 360, "country": "DEU"}, 8000) for step in steps]
+    text = _energy(told(study={"energy": recipe}, costs=used)).replace(",", "")
+    cpu_s, held = (float(re.search(rf"([\d.]+) {unit}", text).group(1)) for unit in ("CPU-seconds", "GB-seconds"))
+    core, gb = (float(re.search(rf"times ([\d.]+)\\W for a {of}", text).group(1)) for of in ("busy", "GB"))
+    kj = float(re.search(r"PUE of 1.5: ([\d.]+)\\kJ", text).group(1))
+    assert kj == pytest.approx((cpu_s * core + held * gb) * 1.5 / 1000, rel=1e-3)
 
 
 def test_a_table_of_many_rows_breaks_over_pages():

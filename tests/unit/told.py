@@ -14,7 +14,7 @@ COLUMNS = {
     "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value"],
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"], "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
     "decisions": [*CELL, "verdict", "recommended"], "language": ["seed", *CELL, *LANGUAGE], "checks": [*CELL, "verdict"],
-    "costs": ["rule", "seed", *CELL, *AMOUNTS], "profiles": [*CELL],
+    "costs": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
 }  # fmt: skip
 PROVENANCE = {
     "fairweight": "1", "commit": "c", "python": "3", "packages": {}, "cells": 1,
