@@ -161,9 +161,10 @@ def data(results: Results) -> Exhibit:
     rows, raw = [], []
     for card in results.cards:
         inputs = len(card["columns"]["numeric"]) + len(card["columns"]["categorical"])
-        shape = " × ".join(map(str, card["image"])) + " pixels" if card["image"] else f"{inputs} columns"
+        shape = "texts" if card["text"] else f"{inputs} columns"
+        shape = " × ".join(map(str, card["image"])) + " pixels" if card["image"] else shape
         shares = [f"{c} {n / card['rows']:.1%}" for c, n in card["label"].items()]
-        label = ", ".join(shares) if len(shares) <= 4 else f"{len(shares)} classes"
+        label = (", ".join(shares) or "none") if len(shares) <= 4 else f"{len(shares)} classes"
         rows.append([latex.cell(t) for t in (card["title"], shape, label, ", ".join(card["groups"]) or "none", card["licence"] or "not stated")] + [f"{card['rows']:,}"])  # fmt: skip
         raw.append({"dataset": card["dataset"], "title": card["title"], "rows": card["rows"], "inputs": shape, "licence": card["licence"], "duplicates": card["duplicates"].get("rows")})  # fmt: skip
     header = ["Dataset", "Inputs", "Label", "Groups", "Licence", "Rows"]

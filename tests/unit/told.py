@@ -11,7 +11,7 @@ from fairweight.report.results import Results
 from fairweight.summaries import CELL, MEASURE
 
 COLUMNS = {
-    "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value"],
+    "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value", "low", "high", "n", "status", "by_chance", "denominator"],
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"], "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
     "decisions": [*CELL, "verdict", "recommended"], "language": ["seed", *CELL, *LANGUAGE], "checks": [*CELL, "verdict"],
     "costs": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
