@@ -9,6 +9,7 @@ import pandas as pd
 
 from fairweight import cost, energy, estimators
 from fairweight.artifacts import read_frame, write_frame
+from fairweight.footprint import AMOUNTS, making, per_model, seeds_of
 from fairweight.intensity import intensity_of
 from fairweight.ledger import by_rule, read_ledger
 from fairweight.metering import meter
@@ -18,14 +19,13 @@ from fairweight.wall_meter import read_wall_meter
 
 # rule -> stage of a life
 STAGES = {
-    "fetch": "data", "read": "data", "split": "data", "augment": "augmentation", "train": "training", "distill": "distillation",
+    "fetch": "data", "read": "data", "split": "data", "augment": "augmentation", "train": "training",
+    "pretrained": "published weights", "distill": "distillation",
     "prune": "pruning and finetuning", "factorize": "factorization and finetuning", "encode": "coding", "quantize": "quantization",
     "adjust": "thresholds", "export": "export",
 }  # fmt: skip
 FAILED, SEARCH, USE, STORAGE, TRANSFER = "failed attempts", "search", "use", "storage", "transfer"
-ENERGY = [f"energy_j_{bound}" for bound in energy.BOUNDS]
-SUMS = ["cpu_s", *ENERGY, "emissions_g"]
-LIFE = [*CELL, "stage", "per", "batch_size", *SUMS, "seeds", "status"]
+LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
 J_PER_KWH = energy.J_PER_KWH
 
@@ -111,36 +111,24 @@ def _lineage(output: Any, results: Path) -> dict[str, Any]:
     return lineage_of(str(results.joinpath(*below)), str(results)) if known else {}
 
 
-def _own(cell: Any, steps: pd.DataFrame, lineage: list[str]) -> pd.DataFrame:
-    """Attempts that making this variant takes: of its lineage, its augmentation, its split and its data."""
-    of = (steps["dataset"] == cell["dataset"]) & steps["rule"].isin(STAGES)
-    for key in ("augmentation", "model"):
-        of &= steps[key].isna() | (steps[key] == cell[key])
-    of &= steps["variant"].isna() | steps["variant"].isin(lineage)
-    return steps[of]
-
-
 def _life(
     cell: Any, steps: pd.DataFrame, profiles: pd.DataFrame, recipe: dict[str, Any], factors: dict[str, Any], lineages: dict[str, list[str]]
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     about = {**cell, "batch_size": None, "per": "once", "status": "modelled"}
-    own = _own(cell, steps, lineages[cell["variant"]])
-    seeds = max(1, own.loc[own["rule"] == "split", "seed"].nunique())
-    making = dict.fromkeys(SUMS, 0.0)
-    done = own[own["status"] == "ok"].drop_duplicates("output", keep="last")
+    lineage, done = lineages[cell["variant"]], steps[steps["status"] == "ok"]
+    seeds = seeds_of(done, cell, lineage)
+    one = {"seeds": len(seeds)}
+    made = making(done, cell, lineage, seeds).drop_duplicates("output", keep="last")
     for stage in dict.fromkeys(STAGES.values()):
-        of = done[done["rule"].map(STAGES) == stage]
+        of = made[made["rule"].map(STAGES) == stage]
         if len(of):
-            # the raw files and the table are the same for all seeds, the rest is of each
-            each = _per_seed(of, seeds)
-            making = {name: making[name] + each[name] for name in SUMS}
-            yield {**about, "stage": stage, **each, "seeds": seeds}
-    failed = own[own["status"] != "ok"]
-    lost = _per_seed(failed, seeds)
+            yield {**about, "stage": stage, **per_model(of, len(seeds)), **one}
+    failed = making(steps[steps["status"] != "ok"], cell, lineage, seeds)
+    lost = per_model(failed, len(seeds))
     unknown = failed["cpu_s"].isna().any()
-    yield {**about, "stage": FAILED, **lost, "seeds": seeds, "status": "not attributable" if unknown else "modelled"}
-    total = _study_of(cell["dataset"], steps)
-    yield {**about, "stage": SEARCH, **{name: total[name] - making[name] - lost[name] for name in SUMS}, "seeds": seeds}
+    yield {**about, "stage": FAILED, **lost, **one, "status": "not attributable" if unknown else "modelled"}
+    total, took = _study_of(cell["dataset"], steps), per_model(made, len(seeds))
+    yield {**about, "stage": SEARCH, **{name: total[name] - took[name] - lost[name] for name in AMOUNTS}, **one}
     mine = profiles[(profiles[CELL] == [cell[name] for name in CELL]).all(axis=1)]
     for size, of in mine.groupby("batch_size"):
         used = energy.modelled(of["cpu_s_per_1000"].mean(), recipe)
@@ -151,16 +139,11 @@ def _life(
         yield {**about, "stage": stage, "per": per, "cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}  # fmt: skip
 
 
-def _per_seed(steps: pd.DataFrame, seeds: int) -> dict[str, float]:
-    shared, used = steps["seed"].isna(), steps[SUMS]
-    return dict(used[shared].sum() + used[~shared].sum() / seeds)
-
-
 def _study_of(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
     """All that the study used for a dataset; what belongs to none is shared out equally."""
     datasets = max(1, steps["dataset"].nunique())
     mine, nobodys = steps[steps["dataset"] == dataset], steps[steps["dataset"].isna()]
-    return dict(mine[SUMS].sum() + nobodys[SUMS].sum() / datasets)
+    return dict(mine[AMOUNTS].sum() + nobodys[AMOUNTS].sum() / datasets)
 
 
 def searched(steps: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:

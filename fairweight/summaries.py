@@ -7,6 +7,7 @@ import pandas as pd
 
 from fairweight import energy
 from fairweight.artifacts import read_frame, read_json, write_frame
+from fairweight.footprint import making, of_study
 from fairweight.languages import language_table
 from fairweight.statistics.ratios import paired_ratio
 from fairweight.statistics.spread import paired_changes, spread
@@ -272,40 +273,17 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
 
 
 def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
-    """Energy that making a variant took: its steps and those of its ancestors, its seed's augmentation and split."""
-    made = costs[
-        costs["rule"].isin(
-            ["train", "pretrained", "prune", "factorize", "distill", "encode", "export", "quantize", "adjust"]
-        )
-    ]
-    shared = costs[costs["rule"].isin(["split", "augment"])]
+    """CPU-seconds and energy of making each model, one of a seed."""
     rows = []
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():
         if cell["engine"] == "given":
             continue
-        same = (made["seed"] == cell["seed"]) & (made["dataset"] == cell["dataset"])
-        same &= (made["augmentation"] == cell["augmentation"]) & (made["model"] == cell["model"])
-        own = made[same & made["variant"].isin(lineages[cell["variant"]])]
-        of_seed = shared[(shared["seed"] == cell["seed"]) & (shared["dataset"] == cell["dataset"])]
-        of_seed = of_seed[of_seed["augmentation"].isna() | (of_seed["augmentation"] == cell["augmentation"])]
-        columns = ("cpu_s", "energy_j_low", "energy_j_central", "energy_j_high")
-        total = {c: own[c].sum() + of_seed[c].sum() for c in columns}
-        for name, column, unit in (("making_cpu_s", "cpu_s", "CPU-s"), ("making_energy_j", "energy_j", "J")):
-            central = column if column == "cpu_s" else "energy_j_central"
-            rows.append(
-                {
-                    **cell,
-                    "measure": name,
-                    "unit": unit,
-                    "value": total[central],
-                    "low": total["energy_j_low"] if column == "energy_j" else float("nan"),
-                    "high": total["energy_j_high"] if column == "energy_j" else float("nan"),
-                    "status": "modelled" if column == "energy_j" else "measured",
-                    "attribute": None,
-                    "group": None,
-                    "batch_size": pd.NA,
-                }
-            )
+        took = of_study(making(costs, cell, lineages[cell["variant"]], [cell["seed"]]))
+        about = {**cell, "attribute": None, "group": None, "batch_size": pd.NA}
+        measured = {"measure": "making_cpu_s", "unit": "CPU-s", "status": "measured", "value": took.cpu_s}
+        modelled = {"measure": "making_energy_j", "unit": "J", "status": "modelled", "value": took.energy_j}
+        rows.append({**about, **measured, "low": float("nan"), "high": float("nan")})
+        rows.append({**about, **modelled, "low": took.energy_j_low, "high": took.energy_j_high})
     return pd.DataFrame(rows)
 
 

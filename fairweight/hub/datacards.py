@@ -19,9 +19,8 @@ LICENCES = {
 }
 
 
-def data_card(card: dict[str, Any]) -> str:
-    """The card of a dataset, as Markdown with metadata, from its `card.json`."""
-    task = "image-classification" if card["image"] else "tabular-classification"
+def data_card(card: dict[str, Any], task: str) -> str:
+    """The card of a dataset, as Markdown with metadata, from its `card.json` and what the hub calls its task."""
     licence = card["licence"]
     identifier = licence_identifier(licence)
     metadata = {
@@ -61,6 +60,8 @@ def repository_name(licence: str) -> str:
 def _about(card: dict[str, Any]) -> str:
     if card["image"]:
         inputs = f"images of {' × '.join(map(str, card['image']))} pixels"
+    elif card["text"]:
+        inputs = "texts"
     else:
         numeric, categorical = card["columns"]["numeric"], card["columns"]["categorical"]
         levels = [f"{escape(name)} ({n} levels)" for name, n in categorical.items()]
@@ -81,6 +82,8 @@ def _sources(card: dict[str, Any]) -> str:
 
 def _labels(card: dict[str, Any]) -> str:
     rows = [[escape(c), f"{n:,}", f"{number(n / card['rows'], 1, 100)} %"] for c, n in card["label"].items()]
+    if not rows:
+        return "There are none: of every text each token is foretold from those before it."
     return markdown.table(["Class", "Rows", "Share"], rows)
 
 

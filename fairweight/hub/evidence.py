@@ -10,6 +10,7 @@ from fairweight.report.results import Results, where
 from fairweight.statistics.crossed import estimate
 
 GAPS = ("worst_group_accuracy", "accuracy_difference", "equalized_odds_difference", "demographic_parity_difference")
+LANGUAGE = ("perplexity", "perplexity_ratio", "bits_per_byte", "stereotype_score", "stereotype_flips")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Measured:
 
 
 def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
-    """Accuracy of all rows and of each declared group, with intervals; then gaps.
+    """Accuracy of all rows and of each declared group, with intervals; then gaps.  Of language models, likelihoods.
 
     The interval of a gap itself would mislead: it leaves out 0 even where all groups are equal.  What stands beside it is
     what chance makes of equal groups, and the change from the baseline with its interval.
@@ -38,6 +39,7 @@ def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
     table = where(results.assessments, cell)
     table = table[(table["part"] == "test") & table["class"].isna() & table["value"].notna()]
     declared = list(results.study["datasets"][cell["dataset"]]["groups"])
+    yield from _likelihoods(table[table["metric"].isin(LANGUAGE)])
     accuracy = table[table["metric"] == "accuracy"]
     yield from _shares(accuracy[accuracy["attribute"].isna()])
     for attribute in declared:
@@ -46,6 +48,14 @@ def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
             of = table[(table["metric"] == metric) & (table["attribute"] == attribute)]
             if len(of):
                 yield _gap(of, _change(results, cell, metric, attribute))
+
+
+def _likelihoods(rows: pd.DataFrame) -> Iterator[Measured]:
+    """Of published weights, which no seed changes: their intervals are over texts or pairs."""
+    for _, row in rows.drop_duplicates(["metric", "attribute", "group"]).iterrows():
+        attribute, group = (row[k] if isinstance(row[k], str) else None for k in ("attribute", "group"))
+        low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
+        yield Measured(row["metric"], float(row["value"]), attribute, group, low, high, None, 1, int(row["n"]))
 
 
 def _shares(rows: pd.DataFrame) -> Iterator[Measured]:

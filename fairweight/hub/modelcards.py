@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.footprint import of_variant
+from fairweight.footprint import of_model, of_variant
 from fairweight.hub import markdown
-from fairweight.hub.evidence import Measured, measured
+from fairweight.hub.evidence import LANGUAGE, Measured, measured
 from fairweight.hub.markdown import escape
 from fairweight.hub.names import repository
+from fairweight.hub.tasks import GENERATION, is_published, published_name, task_of
 from fairweight.report.page import DASH, missing, number
 from fairweight.report.results import Results, where
 from fairweight.study import OPERATIONS
@@ -22,6 +23,13 @@ session = onnxruntime.InferenceSession("model.onnx")
 signature = json.loads(session.get_modelmeta().custom_metadata_map["fairweight.signature"])  # columns, categories, classes
 probabilities = session.run(["probabilities"], {item.name: ... for item in session.get_inputs()})
 '''  # fmt: skip
+SCORE = """import numpy as np, onnxruntime, tokenizers
+
+session = onnxruntime.InferenceSession("model.onnx")
+tokens = np.array([tokenizers.Tokenizer.from_file("tokenizer.json").encode("A text.").ids])
+past = {i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32) for i in session.get_inputs() if i.name.startswith("past")}
+logits = session.run(["logits"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens), **past})[0]
+"""
 
 
 def model_card(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
@@ -36,18 +44,19 @@ def model_card(results: Results, cell: Mapping[str, str], lineage: list[str]) ->
     found = {engine: list(measured(results, {**cell, "engine": engine})) for engine in engines}
     stated = results.study["variants"][cell["variant"]]
     operation = next(o for o in OPERATIONS if o in stated)
+    task = task_of(results.study["datasets"][cell["dataset"]])
     title = f"{cell['variant']} of {cell['model']} on {results.title(cell['dataset'])}"
     sections = {
-        "What it is": _about(results, cell, operation, stated),
+        "What it is": _about(results, cell, operation, stated, task),
         "Verdict": _verdict(results, cell),
-        "How to run it": markdown.fenced(RUN, "python"),
+        "How to run it": markdown.fenced(SCORE if task == GENERATION else RUN, "python"),
         "Who it is right for": "\n".join(_groups(engine, rows, len(found) > 1) for engine, rows in found.items()),
         "What it costs": _costs(results, cell, lineage),
         "Data": _data(results, cell["dataset"]),
         "Limits": _limits(results),
         "Provenance": _provenance(results, cell),
     }
-    return markdown.page(_metadata(results, cell, lineage, found, operation), sections, title)
+    return markdown.page(_metadata(results, cell, lineage, found, operation, task), sections, title)
 
 
 def name_of(results: Results, cell: Mapping[str, str], variant: str | None = None) -> str:
@@ -57,18 +66,26 @@ def name_of(results: Results, cell: Mapping[str, str], variant: str | None = Non
 
 
 def _metadata(
-    results: Results, cell: Mapping[str, str], lineage: list[str], found: dict[str, list[Measured]], operation: str
+    results: Results,
+    cell: Mapping[str, str],
+    lineage: list[str],
+    found: dict[str, list[Measured]],
+    operation: str,
+    task: str,
 ) -> dict[str, Any]:
-    card = next(c for c in results.cards if c["dataset"] == cell["dataset"])
-    task = "image-classification" if card["image"] else "tabular-classification"
-    parent = lineage[1] if len(lineage) > 1 else None
+    base = (
+        name_of(results, cell, lineage[1])
+        if len(lineage) > 1
+        else published_name(results.study["models"][cell["model"]])
+    )
     entries = [_result(results, cell, task, engine, rows) for engine, rows in found.items()]
     return {
         "library_name": "onnx",
         "pipeline_tag": task,
         "tags": ["fairweight", "fairness", "model-compression", {"train": "baseline"}.get(operation, operation)],
-        "base_model": name_of(results, cell, parent) if parent else None,
-        "base_model_relation": RELATION.get(operation, "finetune") if parent else None,
+        "base_model": base,
+        # published weights that are taken as they are stand in no relation that the hub has a word for
+        "base_model_relation": RELATION.get(operation, "finetune") if base and operation != "pretrained" else None,
         "co2_eq_emissions": emissions(results, cell, lineage),
         "model-index": [{"name": name_of(results, cell), "results": entries}],
     }
@@ -76,14 +93,15 @@ def _metadata(
 
 def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> dict[str, Any] | None:
     """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
-    footprint = of_variant(results.costs, cell, lineage)
+    footprint = of_model(results.costs, cell, lineage)
     if not footprint.jobs:
         return None
     about = results.provenance
+    fresh = len(lineage) == 1 and not is_published(results.study["models"][cell["model"]])
     return {
-        "emissions": footprint.emissions_g / results.assessments["seed"].nunique(),
+        "emissions": footprint.emissions_g,
         "source": "modelled by fairweight from CPU-seconds; not metered",
-        "training_type": "pre-training" if len(lineage) == 1 else "fine-tuning",
+        "training_type": "pre-training" if fresh else "fine-tuning",
         "geographical_location": about["intensity"]["name"],
         "hardware_used": about["host"]["processor"],
     }
@@ -117,10 +135,14 @@ def _metric(row: Measured) -> dict[str, Any]:
     return {"type": row.metric, "value": row.value, "name": f"{words}{of}{by}", "args": args}
 
 
-def _about(results: Results, cell: Mapping[str, str], operation: str, stated: dict[str, Any]) -> str:
-    recipe = stated[operation]
+def _about(results: Results, cell: Mapping[str, str], operation: str, stated: dict[str, Any], task: str) -> str:
+    recipe, model = stated[operation], results.study["models"][cell["model"]]
+    home = published_name(model)
+    weights = f"published weights{f' of {escape(home)}' if home else ''}"
     if operation == "train":
-        made = f"trained with the recipe {escape(recipe)}"
+        made = f"trained with the recipe {escape(recipe)}" + (f" from {weights}" if is_published(model) else "")
+    elif operation == "pretrained":
+        made = f"with {weights} as they are"
     else:
         method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
         made = f"made from {escape(stated['from'])} (operation {escape(operation)}{method})"
@@ -137,8 +159,8 @@ def _about(results: Results, cell: Mapping[str, str], operation: str, stated: di
         else "raw rows: the encoding of the inputs is inside the file"
     )
     return (
-        f"A classifier of {escape(results.title(cell['dataset']))}, architecture "
-        f"{escape(results.study['models'][cell['model']]['architecture'])}, {made}.{augmentation}{checked} The file "
+        f"{'A language model, tested on' if task == GENERATION else 'A classifier of'} {escape(results.title(cell['dataset']))}, "
+        f"architecture {escape(model['architecture'])}, {made}.{augmentation}{checked} The file "
         "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes "
         f"{takes}."
     )
@@ -148,7 +170,7 @@ def _verdict(results: Results, cell: Mapping[str, str]) -> str:
     found = where(results.decisions, cell)
     found = found[found["verdict"].notna()]
     if found.empty:
-        return "Not tested against the study's criteria: it is a baseline, a replicate, or made with an augmentation."
+        return "Not tested against the study's criteria: it is a baseline, a replicate, a language model, or made with an augmentation."
     lines = []
     for _, row in found.iterrows():
         reason = f": {escape(row['reason'])}" if isinstance(row["reason"], str) else ""
@@ -160,9 +182,12 @@ def _verdict(results: Results, cell: Mapping[str, str]) -> str:
 
 
 def _groups(engine: str, rows: list[Measured], several: bool) -> str:
-    """Two tables: accuracies with their intervals; gaps with what chance makes, and their change from the baseline."""
-    shares, gaps = [], []
-    for row in rows:
+    """Two tables: accuracies with their intervals; gaps with what chance makes, and their change from the baseline.
+
+    Of language models one: likelihoods and preferences with their intervals.
+    """
+    shares, gaps, spoken = [], [], [row for row in rows if row.metric in LANGUAGE]
+    for row in (row for row in rows if row.metric not in LANGUAGE):
         value, sd = number(row.value, 2, 100), DASH if row.sd is None else number(row.sd, 2, 100)
         words = [escape(row.metric.replace("_", " ")), escape(row.attribute or DASH)]
         if row.metric == "accuracy":
@@ -175,12 +200,38 @@ def _groups(engine: str, rows: list[Measured], several: bool) -> str:
             changed = f"{change[0]} ({change[1]} to {change[2]})" if change else DASH
             gaps.append([*words, value, sd, by_chance, changed, f"{row.rows:,}"])
     text = f"Engine {escape(engine)}.\n\n" if several else ""
+    if spoken:
+        text += _likelihoods(spoken)
+    if not shares:
+        return text
     text += "Test rows, in percent; intervals over seeds and test rows.\n\n"
     text += markdown.table(["Measure", "By", "Group", "Value", "95 % interval", "SD over seeds", "Rows"], shares, 3)
     if gaps:
         heads = ["Measure", "By", "Value", "SD over seeds", "Expected of equal groups", "Change from the baseline (95 %)", "Rows"]  # fmt: skip
         text += "\n" + markdown.table(heads, gaps, 2)
     return text
+
+
+def _likelihoods(rows: list[Measured]) -> str:
+    lines = []
+    for row in rows:
+        share = row.metric.startswith("stereotype")
+        words = f"{row.metric.replace('_', ' ')}{', %' if share else ''}"
+        digits, scale = (1, 100.0) if share else (3, 1.0)
+        low, high = number(row.low, digits, scale), number(row.high, digits, scale)
+        interval = DASH if row.low is None else f"{low} to {high}"
+        lines.append(
+            [
+                escape(words),
+                escape(row.attribute or DASH),
+                escape(row.group or "all"),
+                number(row.value, digits, scale),
+                interval,
+                f"{row.rows:,}",
+            ]
+        )
+    header = ["Measure", "By", "Group", "Value", "95 % interval", "Texts or pairs"]
+    return "Test texts; intervals over passages, or over pairs of sentences.\n\n" + markdown.table(header, lines, 3)
 
 
 def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
@@ -198,7 +249,7 @@ def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str
     if stated is None:
         return text
     return text + (
-        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all seeds of the study "
+        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all its seeds "
         f"{number(made.emissions_g, 3)} gCO2e and {number(made.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, emissions are modelled."
     )
 

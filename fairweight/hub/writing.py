@@ -6,6 +6,7 @@ from pathlib import Path
 from fairweight.artifacts import link_or_copy, write_text
 from fairweight.hub.datacards import data_card
 from fairweight.hub.modelcards import KEYS, model_card, shipped
+from fairweight.hub.tasks import task_of
 from fairweight.report.results import Results
 from fairweight.shipped import TOKENIZER
 
@@ -28,4 +29,7 @@ def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) ->
             if file.exists():  # of texts only, a tokenizer
                 link_or_copy(file, target / name)
     for card in study.cards:
-        write_text(place / "datasets" / card["dataset"] / "README.md", data_card(card))
+        write_text(
+            place / "datasets" / card["dataset"] / "README.md",
+            data_card(card, task_of(study.study["datasets"][card["dataset"]])),
+        )

@@ -67,9 +67,9 @@ def with_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1
     return f"{text} [{figure_text(low, digits, scale, signed)}, {figure_text(high, digits, scale, signed)}]"
 
 
-def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0) -> str:
+def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0, signed: bool = True) -> str:
     """The same for a narrow column: the interval stands small below the value."""
-    return with_interval(value, low, high, digits, scale).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
+    return with_interval(value, low, high, digits, scale, signed).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
         "" if missing(value) or missing(low) else "}}"
     )
 
@@ -90,15 +90,21 @@ def tabular(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequen
     lines = [
         rf"\begin{{{kind}}}{{@{{}}{columns}@{{}}}}",
         r"\toprule",
-        " & ".join(header) + r" \\",
+        _row(header),
         r"\midrule",
         *repeated,
     ]
     for position, row in enumerate(rows):
         if position and position in breaks:
             lines.append(r"\addlinespace")
-        lines.append(" & ".join(row) + r" \\")
+        lines.append(_row(row))
     return "\n".join([*lines, r"\bottomrule", rf"\end{{{kind}}}"]) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    r"""A row; what stands above it, such as `\\`, would take a bracket or an asterisk at its start for its own argument."""
+    line = " & ".join(cells) + r" \\"
+    return "{}" + line if line.lstrip().startswith(("[", "*")) else line
 
 
 def _column(width: float | None) -> str:

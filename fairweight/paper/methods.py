@@ -100,11 +100,14 @@ def _statistics(results: Results) -> str:
 
 def _energy(results: Results) -> str:
     f, energy, intensity = of_study(results.costs), results.study["energy"], results.provenance["intensity"]
-    watts, year = watts_per_core(energy), intensity["year"] or "no year told"
+    watts, memory, year = watts_per_core(energy), energy["watts_per_gb"], intensity["year"] or "no year told"
+    held = float((results.costs["peak_memory_bytes"] / 1e9 * results.costs["wall_s"]).sum())
     return (
-        rf"The {count(f.jobs, 'step')} of the study used {figure_text(f.cpu_s, 0)} CPU-seconds (measured, successful attempts). "
-        rf"Energy is modelled, not metered: CPU-seconds times {watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}) "
-        rf"times a PUE of {energy['pue']:g}, {latex.modelled(f.energy_j, 1e-3)}\,kJ ({latex.modelled(f.energy_j_low, 1e-3)} to "
+        rf"The {count(f.jobs, 'step')} of the study used {figure_text(f.cpu_s, 0)} CPU-seconds and held {figure_text(held, 0)} GB-seconds of memory, "
+        "each its peak for as long as it took (measured, successful attempts). Energy is modelled, not metered: "
+        rf"CPU-seconds times {watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}), plus GB-seconds times "
+        rf"{memory['central']:.3g}\,W for a GB ({memory['low']:.3g} to {memory['high']:.3g}), together "
+        rf"times a PUE of {energy['pue']:g}: {latex.modelled(f.energy_j, 1e-3)}\,kJ ({latex.modelled(f.energy_j_low, 1e-3)} to "
         rf"{latex.modelled(f.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:.4g}\,gCO\textsubscript{{2}}e/kWh ({escape(intensity['name'])}, {year}, "
         rf"{escape(intensity['source'])}) that is {escape(significant(f.emissions_g))}\,gCO\textsubscript{{2}}e. Embodied carbon is not in it."
     )

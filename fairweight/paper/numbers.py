@@ -4,7 +4,7 @@ A key is a lineage, as paths are: dataset, model, variant, measure, then attribu
 augmentation stands before the model where it is not `none`, an engine after the variant where a study has several.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from fairweight.paper import latex
 from fairweight.paper.latex import slug
 from fairweight.report.page import as_stated, count, missing, p_value, significant
 from fairweight.report.results import Results
+from fairweight.summaries import CELL
 
 # how a measure is shown: digits, scale, unit
 SHARE = (2, 100.0, "%")
@@ -29,7 +30,14 @@ SHOWN = {
     "making_energy_j": (1, 1.0, "J"),
     "log_loss": (3, 1.0, "nats"),
     "auc": (3, 1.0, ""),
+    "perplexity": (2, 1.0, ""),
+    "perplexity_ratio": (3, 1.0, ""),
+    "bits_per_byte": (3, 1.0, "bits"),
+    "prefill_tokens_per_cpu_s": (0, 1.0, "tokens/CPU-s"),
+    "decode_tokens_per_cpu_s": (1, 1.0, "tokens/CPU-s"),
 }
+# measures of language models that have an interval in the summary -> what its bounds are called there
+LANGUAGE = {"perplexity": "perplexity", "perplexity_ratio": "perplexity_ratio", "stereotype_score": "stereotype"}
 # \fw{key} is an error where there is no such number, not a gap in the text
 MACRO = r"""\providecommand{\fw}[1]{\ifcsname fw@\detokenize{#1}\endcsname\csname fw@\detokenize{#1}\endcsname
   \else\errmessage{fairweight: there is no number of this key: \detokenize{#1}}\fi}
@@ -51,7 +59,9 @@ class Number:
 def numbers(results: Results) -> list[Number]:
     """Every number, keys told apart."""
     found: dict[str, Number] = {}
-    for number in [*_of_study(results), *_of_data(results), *_of_variants(results), *_of_changes(results), *_of_decisions(results)]:  # fmt: skip
+    keys = Keys(results)
+    parts = (_of_data, _of_variants, _of_language, _of_changes, _of_decisions)
+    for number in [*_of_study(results), *(number for part in parts for number in part(results, keys))]:
         if number.key in found:
             raise ValueError(f"two numbers have the key {number.key!r}")
         found[number.key] = number
@@ -106,41 +116,45 @@ def _of_study(results: Results) -> Iterator[Number]:
     yield Number("carbon-intensity", latex.figure_text(intensity, 0), intensity, "gCO2e/kWh", source)
 
 
-def _of_data(results: Results) -> Iterator[Number]:
+def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:
     for card in results.cards:
         source = f"data/{card['dataset']}/card.json"
         yield Number(f"{card['dataset']}/rows", f"{card['rows']:,}", card["rows"], "", source)
         yield Number(f"{card['dataset']}/title", latex.escape(card["title"]), card["title"], "", source)
         for attribute, groups in card["groups"].items():
-            names = _told_apart([str(g["group"]) for g in groups])
-            for name, group in zip(names, groups, strict=True):
+            for group in groups:
+                name = keys.groups[card["dataset"], attribute][str(group["group"])]
                 key = f"{card['dataset']}/share/{slug(attribute)}/{name}"
                 yield Number(key, latex.figure_text(group["share"], 1, 100), group["share"], "%", source)
 
 
-def _told_apart(names: list[str]) -> list[str]:
-    """Parts of keys for groups, which may hold anything: a number follows where two would be alike."""
-    found: list[str] = []
-    for name in names:
+def _told_apart(names: Iterable[str]) -> dict[str, str]:
+    """Parts of keys for groups, which may hold anything: a number follows where two would be alike, whatever their order."""
+    found: dict[str, str] = {}
+    for name in sorted(set(names), key=lambda n: (slug(n) != n, n)):  # a name that is a key already keeps it
         part, count = slug(name), 1
-        while part in found:
+        while part in found.values():
             count += 1
             part = f"{slug(name)}-{count}"
-        found.append(part)
+        found[name] = part
     return found
 
 
 class Keys:
-    """Keys of the rows of one summary table."""
+    """Keys of rows, the same in all tables of a study."""
 
-    def __init__(self, results: Results, table: pd.DataFrame) -> None:
-        self.engines = table["engine"].nunique() > 1
-        declared = table[["attribute", "group"]].dropna().drop_duplicates()
-        self.groups: dict[tuple[str, str], str] = {}
-        for attribute, of in declared.groupby("attribute", sort=False):
-            told = _told_apart(list(of["group"]))
-            self.groups |= {(str(attribute), g): part for g, part in zip(of["group"], told, strict=True)}
+    def __init__(self, results: Results) -> None:
+        self.engines = results.variants["engine"].nunique() > 1
         self.smallest = results.study["profile"]["batch_sizes"][0]
+        names: dict[tuple[str, str], set[str]] = {}
+        for card in results.cards:
+            for attribute, groups in card["groups"].items():
+                names.setdefault((card["dataset"], attribute), set()).update(str(g["group"]) for g in groups)
+        columns = ["dataset", "attribute", "group"]
+        for table in (results.variants, results.comparisons):
+            for dataset, attribute, group in table.reindex(columns=columns).dropna().drop_duplicates().to_numpy():
+                names.setdefault((dataset, attribute), set()).add(group)
+        self.groups = {place: _told_apart(found) for place, found in names.items()}
 
     def of_cell(self, row: Any) -> str:
         """Dataset, augmentation, model, variant, engine."""
@@ -151,18 +165,18 @@ class Keys:
     def of(self, row: Any, measure: str) -> str:
         """The same, with measure, attribute and group."""
         parts = [self.of_cell(row), measure]
-        if isinstance(row["attribute"], str):
+        if isinstance(row.get("attribute"), str):
             parts.append(slug(row["attribute"]))
-            if isinstance(row["group"], str):
-                parts.append(self.groups[row["attribute"], row["group"]])
+            if isinstance(row.get("group"), str):
+                parts.append(self.groups[row["dataset"], row["attribute"]][row["group"]])
         batch = row.get("batch_size")
         if batch is not None and not missing(batch) and int(batch) != self.smallest:
             parts.append(f"batch-{int(batch)}")
         return "/".join(parts)
 
 
-def _of_variants(results: Results) -> Iterator[Number]:
-    keys, source = Keys(results, results.variants), "summary/variants.parquet"
+def _of_variants(results: Results, keys: Keys) -> Iterator[Number]:
+    source = "summary/variants.parquet"
     for _, row in results.variants.iterrows():
         digits, scale, unit = SHOWN.get(row["measure"], SHARE)
         key = keys.of(row, row["measure"])
@@ -177,12 +191,23 @@ def _of_variants(results: Results) -> Iterator[Number]:
             yield Number(f"{keys.of_cell(row)}/times-smaller", latex.figure_text(times, 1), times, "", source)
 
 
-def _of_changes(results: Results) -> Iterator[Number]:
+def _of_language(results: Results, keys: Keys) -> Iterator[Number]:
+    """Intervals of what is measured of language models, which depend on no seed."""
+    for _, row in results.language.drop_duplicates(CELL).iterrows():
+        for measure, bounds in LANGUAGE.items():
+            digits, scale, unit = SHOWN.get(measure, SHARE)
+            for end in ("low", "high"):
+                value = row[f"{bounds}_{end}"]
+                if not missing(value):
+                    yield Number(f"{keys.of(row, measure)}/{end}", latex.figure_text(value, digits, scale), value, unit, "summary/language.parquet")  # fmt: skip
+
+
+def _of_changes(results: Results, keys: Keys) -> Iterator[Number]:
     rows = results.comparisons
     if rows.empty:
         return
     rows = rows[rows["metric"].isin(["accuracy", "worst_group_accuracy", "churn"]) & rows["attribute"].ne("class")]
-    keys, source = Keys(results, rows), "summary/comparisons.parquet"
+    source = "summary/comparisons.parquet"
     for _, row in rows.iterrows():
         key = keys.of(row, f"change-{row['metric']}" if row["metric"] != "churn" else "churn")
         for suffix, column in (("", "value"), ("/low", "low"), ("/high", "high")):
@@ -190,8 +215,8 @@ def _of_changes(results: Results) -> Iterator[Number]:
             yield Number(key + suffix, latex.figure_text(row[column], 2, 100, signed), row[column], "points", source)
 
 
-def _of_decisions(results: Results) -> Iterator[Number]:
-    keys, source = Keys(results, results.decisions.assign(attribute=None, group=None)), "summary/decisions.parquet"
+def _of_decisions(results: Results, keys: Keys) -> Iterator[Number]:
+    source = "summary/decisions.parquet"
     for _, row in results.decisions[results.decisions["verdict"].notna()].iterrows():
         key = keys.of_cell(row)
         yield Number(f"{key}/verdict", latex.escape(row["verdict"]), row["verdict"], "", source)

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from fairweight.footprint import of_study
+from fairweight.languages import LANGUAGE as MEASURED
 from fairweight.paper import latex
-from fairweight.report.page import DASH, significant
+from fairweight.report.page import DASH, missing, significant
 from fairweight.report.results import Results, where
 from fairweight.summaries import CELL
 
@@ -26,7 +27,7 @@ class Exhibit:
 def tables(results: Results) -> Iterator[Exhibit]:
     """Every table of the study."""
     for dataset in results.datasets:
-        yield variants(results, dataset)
+        yield language(results, dataset) if dataset in set(results.language["dataset"]) else variants(results, dataset)
         if len(results.compared(dataset)) and results.study["datasets"][dataset]["groups"]:
             yield groups(results, dataset)
     yield data(results)
@@ -87,6 +88,45 @@ def variants(results: Results, dataset: str) -> Exhibit:
     return Exhibit(f"{dataset}-variants", latex.tabular(header, rows, widths, breaks), pd.DataFrame(raw), caption)
 
 
+# column of the language table -> title, the name of its bounds if it has an interval, digits, scale
+LANGUAGE: dict[str, tuple[str, str | None, int, float]] = {
+    "perplexity": ("Perplexity", "perplexity", 2, 1.0),
+    "perplexity_ratio": ("Ratio to the baseline", "perplexity_ratio", 3, 1.0),
+    "stereotype_score": (r"Stereotype score, \%", "stereotype", 1, 100.0),
+    "prefill_tokens_per_cpu_s": (latex.head("Reads,", "tokens/", "CPU-s"), None, 0, 1.0),
+    "decode_tokens_per_cpu_s": (latex.head("Writes,", "tokens/", "CPU-s"), None, 1, 1.0),
+    "size_bytes": (latex.head("File,", "MB"), None, 1, 1e-6),
+}
+
+
+def language(results: Results, dataset: str) -> Exhibit:
+    """Quality, stereotypes, speed and size of each language model on a dataset."""
+    found = results.ordered(where(results.language, {"dataset": dataset}))
+    several = [key for key in ("model", "engine") if found[key].nunique() > 1]
+    rows = []
+    for _, entry in found.iterrows():
+        row = [latex.cell(entry["variant"]), *(latex.cell(entry[key]) for key in several)]
+        for name, (_, bounds, digits, scale) in LANGUAGE.items():
+            if missing(entry[name]):  # a baseline has no ratio to itself, a study without pairs no score
+                row.append(latex.escape(DASH))
+            elif bounds is None:
+                row.append(latex.figure_text(entry[name], digits, scale))
+            else:
+                low, high = entry[f"{bounds}_low"], entry[f"{bounds}_high"]
+                row.append(latex.above_interval(entry[name], low, high, digits, scale, signed=False))
+        rows.append(row)
+    header = ["Variant", *(key.capitalize() for key in several), *(title for title, *_ in LANGUAGE.values())]
+    widths = [0.17, *[0.11] * len(several), *[None if entry[1] is None else -0.13 for entry in LANGUAGE.values()]]
+    caption = (
+        f"{results.title(dataset)}: language models. Perplexity, and its ratio to the baseline's on the same passages, with 95 % intervals "
+        "over passages; the stereotype score is the share of sentence pairs of which the more stereotyping one has the higher likelihood "
+        "(50 % is no preference), with 95 % intervals over pairs. Speed is measured on one thread."
+    )
+    return Exhibit(
+        f"{dataset}-language", latex.tabular(header, rows, widths), found[["seed", *CELL, *MEASURED]], caption
+    )
+
+
 def groups(results: Results, dataset: str) -> Exhibit:
     """Change of accuracy of each group, a column a variant."""
     table = results.compared(dataset)
@@ -121,9 +161,10 @@ def data(results: Results) -> Exhibit:
     rows, raw = [], []
     for card in results.cards:
         inputs = len(card["columns"]["numeric"]) + len(card["columns"]["categorical"])
-        shape = " × ".join(map(str, card["image"])) + " pixels" if card["image"] else f"{inputs} columns"
+        shape = "texts" if card["text"] else f"{inputs} columns"
+        shape = " × ".join(map(str, card["image"])) + " pixels" if card["image"] else shape
         shares = [f"{c} {n / card['rows']:.1%}" for c, n in card["label"].items()]
-        label = ", ".join(shares) if len(shares) <= 4 else f"{len(shares)} classes"
+        label = (", ".join(shares) or "none") if len(shares) <= 4 else f"{len(shares)} classes"
         rows.append([latex.cell(t) for t in (card["title"], shape, label, ", ".join(card["groups"]) or "none", card["licence"] or "not stated")] + [f"{card['rows']:,}"])  # fmt: skip
         raw.append({"dataset": card["dataset"], "title": card["title"], "rows": card["rows"], "inputs": shape, "licence": card["licence"], "duplicates": card["duplicates"].get("rows")})  # fmt: skip
     header = ["Dataset", "Inputs", "Label", "Groups", "Licence", "Rows"]

@@ -1,0 +1,43 @@
+"""Results of a study that papers and cards are made from, of a few rows."""
+
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from fairweight.footprint import AMOUNTS
+from fairweight.languages import LANGUAGE
+from fairweight.report.results import Results
+from fairweight.summaries import CELL, MEASURE
+
+COLUMNS = {
+    "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value", "low", "high", "n", "status", "by_chance", "denominator"],
+    "variants": [*MEASURE, "mean", "sd", "n", "baseline"], "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
+    "decisions": [*CELL, "verdict", "recommended"], "language": ["seed", *CELL, *LANGUAGE], "checks": [*CELL, "verdict"],
+    "costs": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
+}  # fmt: skip
+PROVENANCE = {
+    "fairweight": "1", "commit": "c", "python": "3", "packages": {}, "cells": 1,
+    "host": {"processor": "a processor", "cores": 2}, "intensity": {"name": "Germany", "g_per_kwh": 360, "year": 2024, "source": "Ember"},
+}  # fmt: skip
+CARD = {
+    "dataset": "d", "title": "Data", "licence": None, "homepage": None, "rows": 200, "classes": ["no", "yes"], "label": {"no": 100, "yes": 100},
+    "columns": {"numeric": ["x"], "categorical": {}}, "image": None, "text": False, "dropped": [], "groups": {}, "files": {}, "sha256": {},
+    "rows_by_file": {}, "missing": {}, "duplicates": {}, "k_anonymity": None, "identifying": [], "warnings": [],
+}  # fmt: skip
+STUDY = {
+    "name": "study", "engines": ["onnxruntime"], "profile": {"batch_sizes": [1]}, "fairness": {"smallest_group": 50}, "models": {}, "variants": {},
+    "criteria": {"error_rate": 0.05, "margins": {"accuracy": 0.01}}, "datasets": {"d": {"groups": {}, "inputs": {}}}, "energy": {},
+}  # fmt: skip
+
+
+def told(
+    *, card: dict[str, Any] | None = None, study: dict[str, Any] | None = None, **tables: list[dict[str, Any]]
+) -> Results:
+    """Results with these rows; what is not stated is empty."""
+    frames = {
+        field.name: pd.DataFrame(tables.get(field.name, []), columns=COLUMNS.get(field.name))
+        for field in fields(Results) if field.name not in ("cards", "provenance")
+    }  # fmt: skip
+    cards = [CARD | (card or {})]
+    return Results(**frames, cards=cards, provenance=PROVENANCE | {"study": STUDY | (study or {})})
