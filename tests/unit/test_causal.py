@@ -135,6 +135,23 @@ def test_tied_embeddings_are_quantized_with_the_last_layer(model, tmp_path, bits
     assert not np.allclose(narrow[:, 0], whole[:, 0], rtol=1e-7)
 
 
+def test_a_file_is_checked_by_its_weights_and_not_by_classes(model, published, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    from fairweight.checking import check
+    from fairweight.feeding import Fed
+    from fairweight.shipped import read_signature
+    from fairweight.tokenizing import tokens
+
+    weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, bits=4, block=16)
+    fed = Fed({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
+    expected = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(published).parameters())
+    for path in (model / "model.onnx", tmp_path / "q.onnx"):
+        run = components.load("engines", "onnxruntime")(path, threads=1)
+        found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2)
+        assert found["parameters"] == expected and found["batch_invariant_share"] is None
+
+
 def scored_like(path, model):
     from fairweight.shipped import read_signature
     from fairweight.tokenizing import tokens
