@@ -143,11 +143,14 @@ def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: s
     try:
         model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=path.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=path.name)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(f"transformers cannot read the GGUF file ({first_line(error)})") from None
+        stored = _types(path)
+    except Exception as error:  # of a file that is cut short, whatever its readers trip over
+        raise InputError(
+            f"transformers cannot read the GGUF file ({first_line(error)}); is it whole, and of a class that it knows?"
+        ) from None
     config = _config(model.config.to_dict(), type(model).__name__)
     state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
-    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), _types(path)
+    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), stored
 
 
 def _types(path: Path) -> dict[str, int]:

@@ -19,6 +19,7 @@ OPTIONS = {
     "passages": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only so many passages of each file, spread evenly over it, for a quick trial."},
     "pairs_a_kind": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only the first so many pairs of each kind, for a quick trial."},
 }  # fmt: skip
+HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -76,6 +77,11 @@ def _passages(text: str, name: str, characters: int, wanted: int | None) -> list
     found = [passage for whole in lists for passage in _cut(whole, characters)]
     if not found:
         raise InputError(f"file {name!r} holds no text")
+    for number, passage in enumerate(found, start=1):
+        if half := HALF.search(passage):  # which JSON can state and no text can hold
+            raise InputError(
+                f"file {name!r} has half a character, \\u{ord(half[0]):x}, in passage {number:,}; state both halves or none"
+            )
     if wanted is None or wanted >= len(found):
         return found
     return [found[position * len(found) // wanted] for position in range(wanted)]

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -223,6 +224,28 @@ class Bomb:
 
     def __reduce__(self):
         return Path.touch, (Path(self.path),)
+
+
+def test_what_a_config_leaves_out_is_what_transformers_takes(tmp_path):
+    from llamas import llama
+
+    from fairweight.decoding import Decoder
+    from fairweight.sessions import session
+
+    folder = llama(tmp_path / "llama", key_value_heads=2)
+    config = json.loads((folder / "config.json").read_text())
+    for name in ("num_key_value_heads", "head_dim"):
+        config.pop(name)
+    (folder / "config.json").write_text(json.dumps(config))
+    decoder = Decoder(session(shipped(taken(folder, tmp_path)), threads=1))
+    assert {tuple(shape[1::2]) for shape in decoder.past.values()} == {(2, 16)}
+
+
+@pytest.mark.parametrize("content", [b"", b"\3", struct.pack("<IQQ", 3, 2, 5), struct.pack("<IQQQ", 3, 2, 5, 2**60)])
+def test_a_gguf_file_that_is_cut_short(tmp_path, content):
+    file = tmp_path / "weights.gguf"
+    file.write_bytes(b"GGUF" + content)
+    assert "cannot read the GGUF file" in refused(None, tmp_path, folder=None, sources=[f"file:{file}"])
 
 
 def test_sources_that_are_not_what_they_should_be(published, tmp_path):
