@@ -18,7 +18,7 @@ FORMS = ("text",)  # rows that it takes
 OPTIONS = {
     "files": {"type": ["object", "null"], "additionalProperties": {"type": "object", "additionalProperties": False, "required": ["sources", "sha256"], "properties": {"sources": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"}}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}}, "default": None, "description": "config.json, model.safetensors and tokenizer.json, each with `sources`, tried in order as of a dataset's files, and `sha256`."},
     "folder": {"type": ["string", "null"], "default": None, "description": "A local folder with those three files instead."},
-    "hub": {"type": ["string", "null"], "default": None, "description": "A model on the Hugging Face hub instead: OWNER/NAME@REVISION; only those three files are taken."},
+    "hub": {"type": ["string", "null"], "default": None, "description": "A model on the Hugging Face hub instead: OWNER/NAME@COMMIT, all 40 digits; only those three files are taken."},
     "length": {"type": "integer", "minimum": 4, "default": 64, "description": "Most tokens of one text; longer ones are cut and counted."},
     "pooling": {"enum": ["mean", "first"], "default": "mean", "description": "What the head sees of a text: the mean of its tokens, or the first one."},
     "config": {"type": "object", "default": {}, "description": "Changes of the model's configuration, such as `hidden_dropout_prob: 0.2`."},

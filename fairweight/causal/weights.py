@@ -52,6 +52,8 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
         tokenizer = subwords(definition, length)
         check_fit(tokenizer["vocabulary"], state)
         start = _start(definition, recipe["start"], config)
+        if start is not None:
+            tokenizer["length"] -= 1  # the start takes one place
     except InputError as error:
         raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
     signature = Signature((), {}, None, (), {**tokenizer, "start": start}, "language_modelling")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,11 +116,18 @@ def _cut(text: str, characters: int) -> Iterator[str]:
 
 def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[Any, ...]]:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of surplus values, which would be cut
+            # without it a first value too many would be the index, and each column the one beside it
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except UnicodeDecodeError as error:
         raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"file {name!r} is empty") from None
+    except pd.errors.ParserWarning:
+        raise InputError(
+            f"file {name!r} has rows with more values than columns; take commas at their ends out"
+        ) from None
     except pd.errors.ParserError as error:
         raise InputError(f"file {name!r} is not CSV: {' '.join(str(error).split())}") from None
     for column in columns:

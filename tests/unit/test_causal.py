@@ -267,12 +267,14 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
     code = (
         "from fairweight.checkpoints import take\n"
         "from fairweight.errors import InputError\n"
-        f"try:\n    take(files=None, folder=None, hub='someone/model@main', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
+        f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'someone/model' could not be had" in done.stdout
     assert "place config.json, model.safetensors, tokenizer.json in a folder by hand" in done.stdout
     assert "is not of the form OWNER/NAME" in refused(None, tmp_path, folder=None, hub="no slash")
+    for moving in ("someone/model", "someone/model@main"):
+        assert "names no commit" in refused(None, tmp_path, folder=None, hub=moving)
 
 
 def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path):
@@ -287,12 +289,21 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path)
     write_table(tmp_path / "table.parquet", rows)
     write_split(tmp_path / "split.parquet", rows.row, np.full(2, 2))
     with pytest.raises(
-        InputError, match=r"^1 texts are longer than the 48 tokens that the model reads; .*'characters' fewer.$"
+        InputError, match=r"^1 texts are longer than the 47 tokens that the model reads; .*'characters' fewer.$"
     ):
         predict(
             model=str(model / "model.onnx"), table=str(tmp_path / "table.parquet"), split=str(tmp_path / "split.parquet"),
             destination="", checks="", engine="onnxruntime", batch_size=2, threads=1,
         )  # fmt: skip
+
+
+def test_the_start_is_one_of_the_tokens_that_a_model_holds(published, tmp_path):
+    from fairweight.tokenizing import cut, tokens
+
+    taken(published, tmp_path, context=64)  # all that it can hold
+    text = json.loads((tmp_path / "model.json").read_text())["signature"]["text"]
+    texts = ["a" * 63, "a" * 64]
+    assert cut(text, texts) == 1 and tokens(text, texts).shape == (2, 64)
 
 
 def test_quantized_weights_in_a_folder_are_refused(published, tmp_path):

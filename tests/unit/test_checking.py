@@ -64,6 +64,15 @@ def test_packed_weights_are_counted_one_by_one(tmp_path, bits):
     assert report["integer_weights_share"] == pytest.approx(matrices / before["parameters"])
 
 
+def test_the_last_layer_of_a_classifier_has_bits_of_its_own(tmp_path):
+    study = Study(tmp_path, tabular(100))
+    study.train(epochs=1)
+    study.export()
+    path, report = study.quantize(method="weight_only", bits=4, head_bits=8, block=16)
+    bits = [a.i for node in onnx.load(path).graph.node for a in node.attribute if a.name == "bits"]
+    assert bits == [4, 4, 8] and "last layer int8" in report["method"]
+
+
 def test_packed_weights_with_a_stated_zero():
     weights, points = np.arange(32, dtype=np.uint8) % 16, np.array([3, 5], np.uint8)
     packed = (weights[::2] | weights[1::2] << 4).reshape(1, 2, 8)

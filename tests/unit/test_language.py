@@ -66,6 +66,11 @@ def test_pairs_are_two_rows_that_know_each_other(tmp_path):
         ({"a": "[[]]"}, {}, "file 'a' holds no text"),
         ({"a": '["One.", "\\ud83d gone."]'}, {}, r"file 'a' has half a character, \\ud83d, in passage 1; state both"),
         ({"a": "x,y\n1,2\n"}, {"pairs": ["a"]}, "file 'a' has no column 'sent_more'; it has x, y"),
+        (
+            {"a": PAIRS.replace(",age", ",age,").replace(",race", ",race,")},
+            {"pairs": ["a"]},
+            "'a' has rows with more values",
+        ),
         ({"a": ""}, {"pairs": ["a"]}, "file 'a' is empty"),
         ({"a": b"\xff\xfe,b\n"}, {"pairs": ["a"]}, "file 'a' is not UTF-8"),
         ({"a": "A text."}, {"pairs": ["b"]}, "there is no file 'b'; there are a"),

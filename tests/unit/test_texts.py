@@ -364,9 +364,10 @@ BAD_FILES = {
         ["https://127.0.0.1:9/model.safetensors: no connection", "by hand", "'folder'"],
     ),
     "a hub that cannot be reached": (
-        lambda f: {"folder": None, "hub": "nobody/nothing@main"},
+        lambda f: {"folder": None, "hub": f"nobody/nothing@{'0' * 40}"},
         ["hub: 'nobody/nothing' could not be had", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
     ),
+    "a model on a hub without its commit": (lambda f: {"folder": None, "hub": "nobody/nothing@main"}, ["names no commit"]),
     "a hub's name that is none": (lambda f: {"folder": None, "hub": "no slash"}, ["OWNER/NAME"]),
     "two places": (lambda f: {"hub": "a/b"}, ["exactly one of", "folder and hub"]),
     "no place": (lambda f: {"folder": None}, ["exactly one of", "has none"]),
