@@ -45,7 +45,7 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
             )
         with tempfile.TemporaryDirectory() as scratch:
             if stated == ["sources"]:
-                state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache, name)
+                state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache)
             else:
                 state, config, definition, stored = _from_checkpoint(recipe, cache)
         length = _length(config, recipe["context"])
@@ -130,14 +130,17 @@ def _from_checkpoint(recipe: dict[str, Any], cache: str | None) -> Taken:
 # ---- one GGUF file
 
 
-def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: str) -> Taken:
+def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None) -> Taken:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - the extra `llm`
     from transformers.utils import logging  # noqa: PLC0415
 
     for source in recipe["sources"]:
         checkpoints.refuse_pickle(source)
     path = scratch / "model.gguf"
-    fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name=f"models: {name}")
+    try:
+        fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name="the GGUF file")
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; or fetch it by hand and state 'file:PATH' among them") from None
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise InputError("the file of 'sources' is not GGUF; safetensors are taken by 'folder' or 'hub'")

@@ -248,6 +248,15 @@ def test_a_gguf_file_that_is_cut_short(tmp_path, content):
     assert "cannot read the GGUF file" in refused(None, tmp_path, folder=None, sources=[f"file:{file}"])
 
 
+def test_a_gguf_file_that_cannot_be_had_says_how_to_place_it_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr("fairweight.fetching.BACK_OFF_S", 0.01)
+    sentence = refused(None, tmp_path, folder=None, sources=["https://127.0.0.1:9/a.gguf"], sha256="0" * 64)
+    assert sentence == (
+        "models: tiny: the GGUF file could not be had from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
+        "or fetch it by hand and state 'file:PATH' among them."
+    )
+
+
 def test_sources_that_are_not_what_they_should_be(published, tmp_path):
     file = tmp_path / "weights.gguf"
     file.write_bytes(b"not GGUF at all")
