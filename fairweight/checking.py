@@ -9,6 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from fairweight import components
+from fairweight.decoding import PAST
 from fairweight.errors import InputError
 from fairweight.feeding import Fed, Feeds
 from fairweight.shipped import FLOAT_OPERATORS, INTEGER_OPERATORS, operators
@@ -18,6 +19,8 @@ ROWS = 256
 TOLERANCE = 1e-3  # largest difference of a probability between engines, for float32 files
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
 NARROW = (np.int8, np.uint8, np.float16)
+INT8_LEVEL = 4  # MatMulNBits's accuracy_level at which it rounds its inputs, too
+POSITIONS = {"GroupQueryAttention": slice(7, 9), "RotaryEmbedding": slice(2, 4)}  # inputs that are made of positions
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Feeds], Array]
@@ -45,14 +48,16 @@ def check(
     some = Fed(fed.at(slice(0, min(ROWS, rows or ROWS))))
     whole = output[: len(some)] if _in_the_same_calls(some, fed, batch_size) else some.outputs(run, batch_size)
     single = some.outputs(run, 1)
-    integer, floating = (
-        sum(counts[name] for name in of) for of in (INTEGER_OPERATORS | {"MatMulNBits"}, FLOAT_OPERATORS)
-    )
+    foretells = any(value.name.startswith(PAST) for value in proto.graph.input)
+    rounding = rounding_products(proto)
+    integer = sum(counts[name] for name in INTEGER_OPERATORS) + rounding
+    floating = sum(counts[name] for name in FLOAT_OPERATORS) + counts["MatMulNBits"] - rounding
     return {
         **contents(proto),
         "macs": macs(proto),
         "integer_share": integer / (integer + floating) if integer + floating else None,
-        "batch_invariant_share": float((whole.argmax(1) == single.argmax(1)).mean()),
+        # likelihoods have no largest class
+        "batch_invariant_share": None if foretells else float((whole.argmax(1) == single.argmax(1)).mean()),
         "batch_difference": float(np.abs(whole - single).max()),
         "checked_rows": len(some),
         **(_agreement(path, proto, whole, some, engine, batch_size) if engine != REFERENCE else {}),
@@ -81,7 +86,7 @@ def _agreement(
 
 def contents(proto: onnx.ModelProto) -> dict[str, Any]:
     """Parameters of a file, and the share of zeros of each weight tensor and of all of them together."""
-    arrays = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+    arrays = stored(proto)
     weights = {name: a for name, a in arrays.items() if a.ndim >= 2}
     total = sum(a.size for a in weights.values())
     zeros = {name: int(np.count_nonzero(a == 0)) for name, a in weights.items()}
@@ -90,6 +95,51 @@ def contents(proto: onnx.ModelProto) -> dict[str, Any]:
         "nonzero_weights": total - sum(zeros.values()),
         "layer_sparsity": {name: zeros[name] / a.size for name, a in weights.items()},
     }
+
+
+def rounding_products(proto: onnx.ModelProto) -> int:
+    """Products of packed weights that round their inputs to int8, and so multiply integers; the others multiply in float."""
+    return sum(
+        node.op_type == "MatMulNBits" and _attributes(node).get("accuracy_level") == INT8_LEVEL
+        for node in proto.graph.node
+    )
+
+
+def stored(proto: onnx.ModelProto) -> dict[str, Array]:
+    """What a file holds of its network, by name: packed weights are unpacked, so that each is one number.
+
+    Scales of packed weights, sines and cosines of positions, and int64, which are shapes, are none of it.
+    """
+    arrays = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+    arrays = {name: array for name, array in arrays.items() if array.dtype != np.int64}
+    for node in proto.graph.node:
+        if node.op_type == "MatMulNBits" and node.input[1] in arrays:
+            packed, *about = [arrays.pop(name, None) for name in node.input[1:4]]
+            arrays[node.input[1]] = _unpacked(packed, about[1] if len(about) > 1 else None, _attributes(node))
+        for name in node.input[POSITIONS.get(node.op_type, slice(0))]:
+            arrays.pop(name, None)
+    return arrays
+
+
+def _unpacked(packed: Array, points: Array | None, stated: dict[str, Any]) -> Array:
+    """Weights int8 (N, K) from blocks of their codes, as whole numbers around zero modulo 256; `points` are the codes of zero."""
+    bits, rows, width = stated["bits"], stated["N"], stated["K"]
+    codes = _codes(packed.reshape(rows, -1), bits)
+    if points is None:
+        zero = np.full(codes.shape, 2 ** (bits - 1), np.uint8)
+    else:
+        zero = np.repeat(_codes(points.reshape(rows, -1), bits), stated["block_size"], axis=1)[:, : codes.shape[1]]
+    return (codes - zero)[:, :width].view(np.int8)
+
+
+def _codes(packed: Array, bits: int) -> Array:
+    """Codes uint8 (n, many) from bytes (n, few), the lowest bits of each first."""
+    parts = [(packed >> shift) & (2**bits - 1) for shift in range(0, 8, bits)]
+    return np.stack(parts, axis=2).reshape(len(packed), -1)
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def macs(proto: onnx.ModelProto) -> int | None:
@@ -112,7 +162,7 @@ def macs(proto: onnx.ModelProto) -> int | None:
         if node.op_type not in ("Conv", "Gemm", "MatMul", "MatMulInteger", "ConvInteger", "MatMulNBits"):
             continue
         if node.op_type == "MatMulNBits":
-            about = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            about = _attributes(node)
             total += about["K"] * about["N"]
             continue
         weight, output = weights.get(node.input[1]), shapes.get(node.output[0])

@@ -14,6 +14,7 @@ from fairweight.fetching import cache_folder, fetch
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+COMMIT = re.compile("[0-9a-f]{40}")
 BY_HAND = f"place {', '.join(FILES)} in a folder by hand and name that as 'folder'"
 
 
@@ -35,7 +36,7 @@ def take(
     Args:
         files: name, one of FILES -> `sources` and `sha256`, as of a dataset's files.
         folder: a local folder that holds them instead.
-        hub: OWNER/NAME@REVISION on the Hugging Face hub instead.
+        hub: OWNER/NAME@COMMIT on the Hugging Face hub instead.
         cache: the study's cache folder, if it sets one.
 
     Raises:
@@ -78,12 +79,18 @@ def refuse_pickle(name: str) -> None:
 def _from_hub(reference: str, cache: str | None) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - the extra `text`
 
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", reference):
-        raise InputError(f"hub: {reference!r} is not of the form OWNER/NAME or OWNER/NAME@REVISION")
-    name, _, revision = reference.partition("@")
+    stated = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", reference)
+    if not stated:
+        raise InputError(f"hub: {reference!r} is not of the form OWNER/NAME@COMMIT")
+    name, revision = stated.groups()
+    if not COMMIT.fullmatch(revision or ""):
+        raise InputError(
+            f"hub: {reference!r} names no commit, and what a branch or tag means may change; write {name}@COMMIT with the 40 "
+            "digits that the hub shows under 'History'"
+        )
     try:
         found = snapshot_download(
-            name, revision=revision or None, allow_patterns=[*FILES], cache_dir=cache_folder(cache) / "hub"
+            name, revision=revision, allow_patterns=[*FILES], cache_dir=cache_folder(cache) / "hub"
         )
     except Exception as error:
         raise InputError(f"hub: {name!r} could not be had ({first_line(error)}); {BY_HAND}") from None

@@ -11,6 +11,7 @@ import onnx
 
 from fairweight import components, running
 from fairweight.artifacts import atomic, read_split, read_table, write_json
+from fairweight.checking import rounding_products, stored
 from fairweight.errors import InputError
 from fairweight.export import exported
 from fairweight.feeding import Fed
@@ -110,18 +111,18 @@ def check(parent: str, content: bytes) -> dict[str, Any]:
 
     Matrices that stay in float, such as embeddings, are named with their bytes.
     """
-    counts, graph = operators(content), onnx.load_model_from_string(content).graph
+    counts, proto = operators(content), onnx.load_model_from_string(content)
     ratio = Path(parent).stat().st_size / len(content)
-    integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS)
+    rounding = rounding_products(proto)  # these multiply integers, other products of packed weights floats
+    integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS) + rounding
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
-    weights = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    packed = counts["MatMulNBits"]
-    scales = {name for node in graph.node if node.op_type == "MatMulNBits" for name in node.input[2:]}
+    packed = counts["MatMulNBits"] - rounding
+    weights = stored(proto)
     total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
     narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
     if ratio >= SMALLER and not floating:
-        verdict = "weights only" if packed and not integer else "quantized"
+        verdict = "weights only" if packed else "quantized"
     else:
         verdict = "partly quantized" if small else "half precision"
     return {
@@ -131,9 +132,7 @@ def check(parent: str, content: bytes) -> dict[str, Any]:
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
         "float_matrices": {
-            n: w.nbytes
-            for n, w in weights.items()
-            if sum(size > 1 for size in w.shape) > 1 and w.dtype == np.float32 and n not in scales
+            n: w.nbytes for n, w in weights.items() if sum(size > 1 for size in w.shape) > 1 and w.dtype == np.float32
         },
         "size_ratio": ratio,
         "verdict": verdict,

@@ -1,12 +1,14 @@
 # The study as objects, and what the rules ask of it.
 import os
 import sys
+from pathlib import Path
 
 # this checkout goes first, here and in the scripts, whatever is installed
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
 from fairweight import components, compressing, swapping
+from fairweight.checkpoints import FILES
 from fairweight.code_version import ROOT, code_version
 from fairweight.energy import MODEL
 from fairweight.errors import InputError
@@ -44,8 +46,10 @@ def raw_file(wildcards):
 
 
 def local_sources(file):
-    """Local files among the sources, which make the rule run again when they change."""
+    """Local files among the sources, or in a model's folder, which make the rule run again when they change."""
     paths = [local_path(s.removeprefix("file:")) for s in file.get("sources", []) if s.startswith("file:")]
+    if file.get("folder"):
+        paths += [Path(file["folder"]).expanduser() / name for name in FILES]
     return [str(path) for path in paths if path.exists()]
 
 

@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        lambda w: local_sources(config["models"][w.model]),
         table="<results>/data/{dataset}/table.parquet",
         split="<results>/seed-{seed}/{dataset}/split.parquet",
         augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",

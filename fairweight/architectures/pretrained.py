@@ -1,5 +1,6 @@
 """A published transformer encoder with a new head of one linear layer, through transformers (extra `text`): for texts."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.checkpoints import take
-from fairweight.errors import InputError
+from fairweight.errors import InputError, first_line
 from fairweight.feeding import PADDING
 from fairweight.first_weights import Start
 from fairweight.tokenizing import subwords
@@ -17,7 +18,7 @@ FORMS = ("text",)  # rows that it takes
 OPTIONS = {
     "files": {"type": ["object", "null"], "additionalProperties": {"type": "object", "additionalProperties": False, "required": ["sources", "sha256"], "properties": {"sources": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"}}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}}, "default": None, "description": "config.json, model.safetensors and tokenizer.json, each with `sources`, tried in order as of a dataset's files, and `sha256`."},
     "folder": {"type": ["string", "null"], "default": None, "description": "A local folder with those three files instead."},
-    "hub": {"type": ["string", "null"], "default": None, "description": "A model on the Hugging Face hub instead: OWNER/NAME@REVISION; only those three files are taken."},
+    "hub": {"type": ["string", "null"], "default": None, "description": "A model on the Hugging Face hub instead: OWNER/NAME@COMMIT, all 40 digits; only those three files are taken."},
     "length": {"type": "integer", "minimum": 4, "default": 64, "description": "Most tokens of one text; longer ones are cut and counted."},
     "pooling": {"enum": ["mean", "first"], "default": "mean", "description": "What the head sees of a text: the mean of its tokens, or the first one."},
     "config": {"type": "object", "default": {}, "description": "Changes of the model's configuration, such as `hidden_dropout_prob: 0.2`."},
@@ -60,14 +61,8 @@ def build(
     """
     if "model_type" not in config:
         raise InputError("architecture pretrained takes texts, and starts from published weights")
-    from transformers import AutoConfig, AutoModel  # noqa: PLC0415 - seconds
-
     del files, folder, hub, length
-    try:
-        encoder = AutoModel.from_config(AutoConfig.for_model(**config), add_pooling_layer=False)
-    except (ValueError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise InputError(f"transformers cannot build a {config['model_type']!r} as an encoder ({line})") from None
+    encoder = _encoder(config)
     embeddings = encoder.get_input_embeddings().weight
     if features[0] > len(embeddings):
         raise InputError(
@@ -76,6 +71,31 @@ def build(
     return Classifier(
         encoder, embeddings.shape[1] if "hidden_size" not in config else config["hidden_size"], classes, pooling
     )
+
+
+def _encoder(config: dict[str, Any], device: str = "cpu") -> Any:
+    """The encoder of a configuration, without the layer that some classes pool with."""
+    from transformers import AutoConfig, AutoModel  # noqa: PLC0415 - seconds
+
+    try:
+        stated = AutoConfig.for_model(**config)
+        with torch.device("meta"):  # no memory and no random numbers: only to find the class
+            takes = inspect.signature(type(AutoModel.from_config(stated)).__init__).parameters
+        pooling = {"add_pooling_layer": False} if "add_pooling_layer" in takes else {}
+        with torch.device(device):
+            return AutoModel.from_config(stated, dtype=torch.float32, **pooling)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"transformers cannot build a {config['model_type']!r} as an encoder ({first_line(error)})"
+        ) from None
+
+
+def _longest(encoder: nn.Module, stated: int | None) -> int | None:
+    """Most tokens that an encoder holds; some, as RoBERTa, count positions from behind the one of padding."""
+    for name, module in encoder.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            return module.num_embeddings - module.padding_idx - 1
+    return stated
 
 
 def start(
@@ -95,7 +115,10 @@ def start(
     """
     found = take(files=files, folder=folder, hub=hub, cache=cache)
     whole = found.config | config
-    longest = whole.get("max_position_embeddings")
+    if "model_type" not in whole:
+        raise InputError("config.json has no 'model_type', by which transformers knows a model")
+    encoder = _encoder(whole, "meta")
+    longest = _longest(encoder, whole.get("max_position_embeddings"))
     if longest and length > longest:
         raise InputError(f"length: {length} tokens are more than the {longest} that the model can hold")
     tokenizer = subwords(found.tokenizer, length)
@@ -105,5 +128,8 @@ def start(
             f"the tokenizer has {tokenizer['vocabulary']:,} tokens and the model {vocabulary:,} embeddings; they do not "
             "belong together"
         )
-    known = {f"encoder.{name.removeprefix(whole['model_type'] + '.')}": array for name, array in found.weights.items()}
+    # of a model with a head the encoder's weights have its name before them
+    known = {
+        f"encoder.{name.removeprefix(f'{encoder.base_model_prefix}.')}": array for name, array in found.weights.items()
+    }
     return Start(tokenizer, {"config": whole}, known, prefix="encoder.")

@@ -46,7 +46,7 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
         put_signature(proto, signature)
         with atomic(destination) as temporary:
             temporary.write_bytes(proto.SerializeToString())
-            difference = _difference(folder, temporary, described["config"])
+            difference = _difference(folder, temporary)
             if not difference <= TOLERANCE:
                 raise InputError(
                     f"{destination}: onnxruntime differs from transformers by {difference:.2g} nats, tolerance {TOLERANCE:g}."
@@ -81,7 +81,7 @@ def _built(folder: Path, target: Path, config: dict[str, Any]) -> onnx.ModelProt
             "the model is larger than one ONNX file can be (2 GB in float32, some 500 million parameters)."
         )
     proto = onnx.load(str(target / "model.onnx"))
-    heads, width = config["num_key_value_heads"], _width(config)
+    heads, width = _cache_shape(folder)
     for value in [*proto.graph.input, *proto.graph.output]:
         if value.name.startswith(("past_key_values", "present")):
             shape = value.type.tensor_type.shape.dim
@@ -89,16 +89,21 @@ def _built(folder: Path, target: Path, config: dict[str, Any]) -> onnx.ModelProt
     return proto
 
 
-def _width(config: dict[str, Any]) -> int:
-    return int(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
+def _cache_shape(folder: Path) -> tuple[int, int]:
+    """Heads whose keys are kept, and the width of each, as transformers completes what config.json leaves out."""
+    from transformers import AutoConfig  # noqa: PLC0415 - the extra `llm`
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    return heads, getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
-def _difference(folder: Path, path: Path, config: dict[str, Any]) -> float:
+def _difference(folder: Path, path: Path) -> float:
     """Largest difference of a logit, of some tokens at once and of the last few one by one."""
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - the extra `llm`
 
-    tokens = np.random.default_rng(0).integers(0, config["vocab_size"], (1, CHECKED_TOKENS))
     reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    tokens = np.random.default_rng(0).integers(0, reference.config.vocab_size, (1, CHECKED_TOKENS))
     with torch.no_grad():
         expected = reference(torch.from_numpy(tokens)).logits.numpy()
     decoder = Decoder(session(path, threads=1))

@@ -45,13 +45,15 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
             )
         with tempfile.TemporaryDirectory() as scratch:
             if stated == ["sources"]:
-                state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache, name)
+                state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache)
             else:
                 state, config, definition, stored = _from_checkpoint(recipe, cache)
         length = _length(config, recipe["context"])
         tokenizer = subwords(definition, length)
         check_fit(tokenizer["vocabulary"], state)
         start = _start(definition, recipe["start"], config)
+        if start is not None:
+            tokenizer["length"] -= 1  # the start takes one place
     except InputError as error:
         raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
     signature = Signature((), {}, None, (), {**tokenizer, "start": start}, "language_modelling")
@@ -128,14 +130,17 @@ def _from_checkpoint(recipe: dict[str, Any], cache: str | None) -> Taken:
 # ---- one GGUF file
 
 
-def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: str) -> Taken:
+def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None) -> Taken:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - the extra `llm`
     from transformers.utils import logging  # noqa: PLC0415
 
     for source in recipe["sources"]:
         checkpoints.refuse_pickle(source)
     path = scratch / "model.gguf"
-    fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name=f"models: {name}")
+    try:
+        fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name="the GGUF file")
+    except InputError as error:
+        raise InputError(f"{str(error).rstrip('.')}; or fetch it by hand and state 'file:PATH' among them") from None
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise InputError("the file of 'sources' is not GGUF; safetensors are taken by 'folder' or 'hub'")
@@ -143,11 +148,14 @@ def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None, name: s
     try:
         model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=path.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=path.name)
-    except (ValueError, KeyError, NotImplementedError) as error:
-        raise InputError(f"transformers cannot read the GGUF file ({first_line(error)})") from None
+        stored = _types(path)
+    except Exception as error:  # of a file that is cut short, whatever its readers trip over
+        raise InputError(
+            f"transformers cannot read the GGUF file ({first_line(error)}); is it whole, and of a class that it knows?"
+        ) from None
     config = _config(model.config.to_dict(), type(model).__name__)
     state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
-    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), _types(path)
+    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), stored
 
 
 def _types(path: Path) -> dict[str, int]:

@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
+from fairweight.decoding import PRESENT
 from fairweight.errors import InputError
 from fairweight.graphs import gemm_to_matmul
 
@@ -64,9 +65,22 @@ def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, 
 
 
 def _head(proto: onnx.ModelProto) -> list[str]:
-    """Names of the products whose result the file returns."""
-    outputs = {value.name for value in proto.graph.output}
-    return [node.name for node in proto.graph.node if node.op_type == "MatMul" and node.output[0] in outputs]
+    """Names of the last products with stored weights before what the file returns; what it keeps in a cache has no part in it."""
+    graph = proto.graph
+    stored = {tensor.name for tensor in graph.initializer}
+    makers = {name: node for node in graph.node for name in node.output}
+    waiting = [value.name for value in graph.output if not value.name.startswith(PRESENT)]
+    seen, found = set(waiting), []
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is None:
+            continue
+        if node.op_type == "MatMul" and node.input[1] in stored:
+            found.append(node.name)
+            continue
+        waiting += [name for name in node.input if name not in seen]
+        seen.update(node.input)
+    return found
 
 
 def _tie_embeddings(proto: onnx.ModelProto) -> None:

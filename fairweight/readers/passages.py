@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ OPTIONS = {
     "passages": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only so many passages of each file, spread evenly over it, for a quick trial."},
     "pairs_a_kind": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only the first so many pairs of each kind, for a quick trial."},
 }  # fmt: skip
+HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -76,6 +78,11 @@ def _passages(text: str, name: str, characters: int, wanted: int | None) -> list
     found = [passage for whole in lists for passage in _cut(whole, characters)]
     if not found:
         raise InputError(f"file {name!r} holds no text")
+    for number, passage in enumerate(found, start=1):
+        if half := HALF.search(passage):  # which JSON can state and no text can hold
+            raise InputError(
+                f"file {name!r} has half a character, \\u{ord(half[0]):x}, in passage {number:,}; state both halves or none"
+            )
     if wanted is None or wanted >= len(found):
         return found
     return [found[position * len(found) // wanted] for position in range(wanted)]
@@ -109,11 +116,18 @@ def _cut(text: str, characters: int) -> Iterator[str]:
 
 def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[Any, ...]]:
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # of surplus values, which would be cut
+            # without it a first value too many would be the index, and each column the one beside it
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except UnicodeDecodeError as error:
         raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
     except pd.errors.EmptyDataError:
         raise InputError(f"file {name!r} is empty") from None
+    except pd.errors.ParserWarning:
+        raise InputError(
+            f"file {name!r} has rows with more values than columns; take commas at their ends out"
+        ) from None
     except pd.errors.ParserError as error:
         raise InputError(f"file {name!r} is not CSV: {' '.join(str(error).split())}") from None
     for column in columns:

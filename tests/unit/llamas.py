@@ -9,7 +9,9 @@ from safetensors.torch import save_file
 CONTEXT = 64
 
 
-def llama(folder: Path, *, tied: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+def llama(
+    folder: Path, *, tied: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32, key_value_heads: int = 1
+) -> Path:
     """A random Llama with one token a byte; `<s>` starts a text."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -26,7 +28,7 @@ def llama(folder: Path, *, tied: bool = True, seed: int = 0, dtype: torch.dtype 
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-            num_key_value_heads=1, max_position_embeddings=CONTEXT, tie_word_embeddings=tied, bos_token_id=0,
+            num_key_value_heads=key_value_heads, max_position_embeddings=CONTEXT, tie_word_embeddings=tied, bos_token_id=0,
             eos_token_id=0, initializer_range=0.2,
         )
     )  # fmt: skip

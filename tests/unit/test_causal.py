@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,23 @@ def test_tied_embeddings_are_quantized_with_the_last_layer(model, tmp_path, bits
     assert not np.allclose(narrow[:, 0], whole[:, 0], rtol=1e-7)
 
 
+def test_a_file_is_checked_by_its_weights_and_not_by_classes(model, published, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    from fairweight.checking import check
+    from fairweight.feeding import Fed
+    from fairweight.shipped import read_signature
+    from fairweight.tokenizing import tokens
+
+    weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, bits=4, block=16)
+    fed = Fed({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
+    expected = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(published).parameters())
+    for path in (model / "model.onnx", tmp_path / "q.onnx"):
+        run = components.load("engines", "onnxruntime")(path, threads=1)
+        found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2)
+        assert found["parameters"] == expected and found["batch_invariant_share"] is None
+
+
 def scored_like(path, model):
     from fairweight.shipped import read_signature
     from fairweight.tokenizing import tokens
@@ -208,6 +226,37 @@ class Bomb:
         return Path.touch, (Path(self.path),)
 
 
+def test_what_a_config_leaves_out_is_what_transformers_takes(tmp_path):
+    from llamas import llama
+
+    from fairweight.decoding import Decoder
+    from fairweight.sessions import session
+
+    folder = llama(tmp_path / "llama", key_value_heads=2)
+    config = json.loads((folder / "config.json").read_text())
+    for name in ("num_key_value_heads", "head_dim"):
+        config.pop(name)
+    (folder / "config.json").write_text(json.dumps(config))
+    decoder = Decoder(session(shipped(taken(folder, tmp_path)), threads=1))
+    assert {tuple(shape[1::2]) for shape in decoder.past.values()} == {(2, 16)}
+
+
+@pytest.mark.parametrize("content", [b"", b"\3", struct.pack("<IQQ", 3, 2, 5), struct.pack("<IQQQ", 3, 2, 5, 2**60)])
+def test_a_gguf_file_that_is_cut_short(tmp_path, content):
+    file = tmp_path / "weights.gguf"
+    file.write_bytes(b"GGUF" + content)
+    assert "cannot read the GGUF file" in refused(None, tmp_path, folder=None, sources=[f"file:{file}"])
+
+
+def test_a_gguf_file_that_cannot_be_had_says_how_to_place_it_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setattr("fairweight.fetching.BACK_OFF_S", 0.01)
+    sentence = refused(None, tmp_path, folder=None, sources=["https://127.0.0.1:9/a.gguf"], sha256="0" * 64)
+    assert sentence == (
+        "models: tiny: the GGUF file could not be had from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
+        "or fetch it by hand and state 'file:PATH' among them."
+    )
+
+
 def test_sources_that_are_not_what_they_should_be(published, tmp_path):
     file = tmp_path / "weights.gguf"
     file.write_bytes(b"not GGUF at all")
@@ -227,12 +276,14 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
     code = (
         "from fairweight.checkpoints import take\n"
         "from fairweight.errors import InputError\n"
-        f"try:\n    take(files=None, folder=None, hub='someone/model@main', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
+        f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'someone/model' could not be had" in done.stdout
     assert "place config.json, model.safetensors, tokenizer.json in a folder by hand" in done.stdout
     assert "is not of the form OWNER/NAME" in refused(None, tmp_path, folder=None, hub="no slash")
+    for moving in ("someone/model", "someone/model@main"):
+        assert "names no commit" in refused(None, tmp_path, folder=None, hub=moving)
 
 
 def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path):
@@ -247,12 +298,21 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path)
     write_table(tmp_path / "table.parquet", rows)
     write_split(tmp_path / "split.parquet", rows.row, np.full(2, 2))
     with pytest.raises(
-        InputError, match=r"^1 texts are longer than the 48 tokens that the model reads; .*'characters' fewer.$"
+        InputError, match=r"^1 texts are longer than the 47 tokens that the model reads; .*'characters' fewer.$"
     ):
         predict(
             model=str(model / "model.onnx"), table=str(tmp_path / "table.parquet"), split=str(tmp_path / "split.parquet"),
             destination="", checks="", engine="onnxruntime", batch_size=2, threads=1,
         )  # fmt: skip
+
+
+def test_the_start_is_one_of_the_tokens_that_a_model_holds(published, tmp_path):
+    from fairweight.tokenizing import cut, tokens
+
+    taken(published, tmp_path, context=64)  # all that it can hold
+    text = json.loads((tmp_path / "model.json").read_text())["signature"]["text"]
+    texts = ["a" * 63, "a" * 64]
+    assert cut(text, texts) == 1 and tokens(text, texts).shape == (2, 64)
 
 
 def test_quantized_weights_in_a_folder_are_refused(published, tmp_path):

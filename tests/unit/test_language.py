@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -10,8 +11,12 @@ from fairweight import components
 from fairweight.cells import Assessed
 from fairweight.code_version import ROOT
 from fairweight.errors import InputError
+from fairweight.languages import LANGUAGE
 from fairweight.metrics import likelihood, stereotypes
 from fairweight.readers import passages
+from fairweight.report import language
+from fairweight.report.page import DASH
+from fairweight.report.results import TABLES, Results
 from fairweight.schema import resolve
 from fairweight.study import Study
 
@@ -59,7 +64,13 @@ def test_pairs_are_two_rows_that_know_each_other(tmp_path):
         ({"a": "Gr\xf6\xdfe".encode("latin-1")}, {}, r"file 'a' is not UTF-8 \(byte 2\); convert it"),
         ({"a": " \n"}, {}, "file 'a' holds no text"),
         ({"a": "[[]]"}, {}, "file 'a' holds no text"),
+        ({"a": '["One.", "\\ud83d gone."]'}, {}, r"file 'a' has half a character, \\ud83d, in passage 1; state both"),
         ({"a": "x,y\n1,2\n"}, {"pairs": ["a"]}, "file 'a' has no column 'sent_more'; it has x, y"),
+        (
+            {"a": PAIRS.replace(",age", ",age,").replace(",race", ",race,")},
+            {"pairs": ["a"]},
+            "'a' has rows with more values",
+        ),
         ({"a": ""}, {"pairs": ["a"]}, "file 'a' is empty"),
         ({"a": b"\xff\xfe,b\n"}, {"pairs": ["a"]}, "file 'a' is not UTF-8"),
         ({"a": "A text."}, {"pairs": ["b"]}, "there is no file 'b'; there are a"),
@@ -132,6 +143,42 @@ def test_stereotype_score_counts_pairs_whose_more_stereotyping_sentence_is_likel
     assert by_name(found, "age")["stereotype_score"]["value"] == 0.5
     assert by_name(found, "race")["stereotype_score"]["value"] == 0
     assert stereotypes.measure(texts([1, 2], [1, 1], pairs=[0, 0])) == []
+
+
+# ---- the report
+
+
+def reported(cells):
+    """Results of language models, {(model, variant): perplexity}; of each, the score of one kind of pairs of its own name."""
+    rows, scores = [], []
+    for (model, variant), perplexity in cells.items():
+        at = {"dataset": "d", "augmentation": "none", "model": model, "variant": variant, "engine": "onnxruntime"}
+        bounds = {"perplexity_low": perplexity - 1, "perplexity_high": perplexity + 1}
+        numbers = {name: 1.0 for name, kind in LANGUAGE.items() if kind is float} | {"tokens": 10 * perplexity}
+        rows.append({**at, "weights": "float32", "method": None, **numbers, "perplexity": perplexity, **bounds})
+        about = {"metric": "stereotype_score", "attribute": "bias", "part": "test", "n": 9, "status": "ok"}
+        for kind in ("age", f"only {variant}"):
+            scores.append({**at, **about, "group": kind, "value": perplexity / 100, "low": 0.0, "high": 1.0})
+    tables = {name: pd.DataFrame() for name in TABLES}
+    tables |= {"language": pd.DataFrame(rows), "assessments": pd.DataFrame(scores)}
+    variants = {variant: {"pretrained": {}} for _, variant in cells}
+    return Results(**tables, cards=[], provenance={"study": {"variants": variants, "models": {}}})
+
+
+def test_every_model_of_a_grid_is_shown_and_named():
+    found = reported({("one", "published"): 11.0, ("two", "published"): 22.0, ("two", "int8"): 33.0})
+    table = language.overview(found).data
+    assert ">one<" in table and ">two<" in table and ">Model<" in table
+    assert "110 tokens in 1 passages (one); 220 tokens" in table
+    shown = language.bias(found).data
+    assert {f">{value:.1f}<small>" in shown for value in (11, 22, 33)} == {True}
+    assert shown.count(">one<") == 2 and shown.count(">two<") == 3 and f">{DASH}<" in shown
+    assert language.trade_off(found) is not None
+
+
+def test_one_model_alone_needs_no_name():
+    found = reported({("one", "published"): 11.0, ("one", "int8"): 12.0})
+    assert ">one<" not in language.overview(found).data + language.bias(found).data
 
 
 # ---- study files

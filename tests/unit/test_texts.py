@@ -342,6 +342,7 @@ BAD_FILES = {
     "a tokenizer that is none": (lambda f: (f / "tokenizer.json").write_text("{}"), ["is not a tokenizer"]),
     "a tokenizer that is not UTF-8": (lambda f: (f / "tokenizer.json").write_bytes(b"\xff"), ["is not UTF-8"]),
     "a config that is none": (lambda f: (f / "config.json").write_text("[]"), ["config.json is not a JSON object"]),
+    "a config of no model": (lambda f: (f / "config.json").write_text("{}"), ["config.json has no 'model_type'"]),
     "a config of another width": (lambda f: {"config": {"intermediate_size": 128}}, ["(64, 32)", "do not belong together"]),
     "a config of more layers": (lambda f: {"config": {"num_hidden_layers": 6}}, ["the weights have no", "layer.4"]),
     "texts longer than the model": (lambda f: {"length": 64}, ["64 tokens are more than the 48"]),
@@ -363,9 +364,10 @@ BAD_FILES = {
         ["https://127.0.0.1:9/model.safetensors: no connection", "by hand", "'folder'"],
     ),
     "a hub that cannot be reached": (
-        lambda f: {"folder": None, "hub": "nobody/nothing@main"},
+        lambda f: {"folder": None, "hub": f"nobody/nothing@{'0' * 40}"},
         ["hub: 'nobody/nothing' could not be had", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
     ),
+    "a model on a hub without its commit": (lambda f: {"folder": None, "hub": "nobody/nothing@main"}, ["names no commit"]),
     "a hub's name that is none": (lambda f: {"folder": None, "hub": "no slash"}, ["OWNER/NAME"]),
     "two places": (lambda f: {"hub": "a/b"}, ["exactly one of", "folder and hub"]),
     "no place": (lambda f: {"folder": None}, ["exactly one of", "has none"]),
@@ -389,6 +391,58 @@ def test_files_that_do_not_fit_or_may_run_code_end_training_in_one_sentence(chec
     for word in words:
         assert word in sentence
     assert not (folder / "went off").exists() and not Path(study.path("dense.st")).exists()
+
+
+FAMILIES = {  # model_type -> options of a small one beside the usual names
+    "roberta": {"pad_token_id": 1},
+    "xlm-roberta": {"pad_token_id": 1},
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64},
+    "electra": {"embedding_size": 16},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
+    "modernbert": {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_encoders_of_many_kinds_are_finetuned_from_models_with_a_head(checkpoint, tmp_path, family):
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    folder = shutil.copytree(checkpoint, tmp_path / family)
+    vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
+    usual = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    usual = {} if family == "distilbert" else usual
+    config = AutoConfig.for_model(
+        family, vocab_size=vocabulary, max_position_embeddings=48, **usual, **FAMILIES[family]
+    )
+    torch.manual_seed(0)
+    AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    study = Study(tmp_path, comments(), options(folder))
+    study.train(epochs=1)
+    study.export()
+    path = study.path("dense.onnx")
+    fed, run = Fed.of(read_signature(path), study.table), components.load("engines", "onnxruntime")(path, threads=1)
+    body = Model.load(study.path("dense.st"), study.path("dense.json")).body.eval()
+    rows = [fed.feeds["tokens"][:8, :6], fed.feeds["tokens"][:2]]  # of other sizes than the file was exported with
+    for some in rows:
+        with torch.no_grad():
+            expected = body(torch.from_numpy(some)).softmax(dim=1).numpy()
+        assert np.abs(run({"tokens": some}) - expected).max() < 1e-4
+
+
+def test_positions_of_roberta_begin_behind_that_of_padding(checkpoint, tmp_path):
+    from transformers import RobertaConfig, RobertaModel
+
+    folder = shutil.copytree(checkpoint, tmp_path / "roberta")
+    vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
+    RobertaModel(
+        RobertaConfig(
+            vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
+            max_position_embeddings=12, pad_token_id=1,
+        )
+    ).save_pretrained(folder)  # fmt: skip
+    with pytest.raises(InputError, match="length: 11 tokens are more than the 10 that the model can hold"):
+        Study(tmp_path, comments(), options(folder, length=11)).train(epochs=1)
+    Study(tmp_path, comments(), options(folder, length=10)).train(epochs=1)
 
 
 def test_a_tokenizer_that_was_changed_after_training_is_refused(finetuned):

@@ -67,3 +67,7 @@ def test_a_language_model_goes_through_the_rules_of_every_model(tmp_path):
     told = [page, *(file.read_text() for file in (results / "logs").rglob("*.log"))]
     assert not [text for text in told if OFFENCE in text]
     assert run.jobs(path) == {}
+    from llamas import llama
+
+    llama(run.folder / "llama", seed=1)  # other weights in the folder
+    assert run.jobs(path)["pretrained"] == 1
