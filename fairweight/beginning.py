@@ -317,5 +317,4 @@ def _comment(text: str) -> str:
 
 def _name(text: str) -> str:
     """A legal name of a study file (`$defs: name` of the schema) made from any text."""
-    name = re.sub(r"[^\w]+", "_", text).strip("_")[:60] or "data"
-    return name if isinstance(yaml.safe_load(name), str) else f"n{name}"  # 2020, 0_25 and yes are no strings in YAML
+    return re.sub(r"[^\w]+", "_", text).strip("_")[:60] or "data"
