@@ -11,6 +11,7 @@ from fairweight.report.page import (
     DASH,
     NOT_ESTIMABLE,
     as_stated,
+    count,
     listing,
     missing,
     number,
@@ -52,7 +53,7 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
     base = base[base["variant"] == baseline]
     text = (
         f"{place}ship <b>{escape(row['variant'])}</b>, the cheapest variant that is proven non-inferior "
-        f"(p = {p_value(row['p_value'])} after Holm's correction over {int(row['tests'])} variants; error rate {as_stated(rate, 100)} %)."
+        f"(p = {p_value(row['p_value'])} after Holm's correction over {count(int(row['tests']), 'variant')}; error rate {as_stated(rate, 100)} %)."
     )
     if len(base) and not missing(base.iloc[0]["cost"]):
         scale, unit, digits = SHOWN[by]
