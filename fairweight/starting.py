@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from fairweight.runlock import LOCK, RUN
 from fairweight.schema import resolve
 
 ROOT = PACKAGE.parent
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary names of `artifacts.atomic`
 DRY = {"-n", "--dry-run", "--dryrun"}
 
 
@@ -62,6 +64,7 @@ def run_study(study: Path, options: Options) -> None:
     _wait_for(descriptor)
     gate = [] if dry else _budget(power, results, options)
     if not dry:
+        _remove_unfinished(results)
         _fetch(power, results)
         _start_sampler(results / "meter", power)
     os.environ[RUN] = uuid.uuid4().hex
@@ -76,6 +79,13 @@ def run_study(study: Path, options: Options) -> None:
     command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
     command += ["--dask-ledger", str(results / "ledger"), *gate]
     os.execv(sys.executable, [*command, *options.further])  # noqa: S606 - no shell, arguments as a list
+
+
+def _remove_unfinished(results: Path) -> None:
+    """Remove what killed jobs were writing (see `artifacts.atomic`): nobody writes while the lock is this run's alone."""
+    for path in results.rglob(".*"):
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _power(stated: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from runs import LOCAL, Run
 
+from fairweight.artifacts import atomic
 from fairweight.cells import SCHEMA
 from fairweight.code_version import ROOT
 
@@ -151,6 +152,10 @@ def test_a_killed_run_resumes_to_the_same_tables(finished, tmp_path):
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
     assert not (tmp_path / VARIANTS).exists()
+    with pytest.raises(OSError, match="killed"), atomic(tmp_path / "results/tiny/seed-0/half.onnx") as half:
+        half.write_bytes(b"half")
+        half.with_name(half.name[:-8] + "0123abcd").write_bytes(b"half")  # what a kill leaves behind
+        raise OSError("killed")
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=500)
     assert_equal(tables(run), tables(finished))
     assert not [p for p in tmp_path.rglob("results/**/.*") if p.is_file()]
