@@ -6,6 +6,8 @@ import numpy as np
 
 from fairweight.table import Table
 
+TFIDF = {"architecture": "tfidf_logistic", "words": [1, 2], "characters": [2, 4], "fewest_texts": 2, "most_terms": 5000}
+
 
 def tabular(rows: int = 400, seed: int = 0, classes: int = 2) -> Table:
     """Rows with two numeric and two categorical inputs, from which the label can be told more or less."""
