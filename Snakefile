@@ -38,9 +38,9 @@ rule all:
 
 
 include: "rules/data.smk"
-include: "rules/train.smk"
-include: "rules/compress.smk"
-include: "rules/measure.smk"
-include: "rules/carbon.smk"
-include: "rules/report.smk"
-include: "rules/paper.smk"
+include: "rules/training.smk"
+include: "rules/compression.smk"
+include: "rules/inference.smk"
+include: "rules/evaluation.smk"
+include: "rules/energy.smk"
+include: "rules/reporting.smk"

@@ -9,8 +9,8 @@ import numpy as np
 from fairlearn import metrics
 from sklearn.metrics import accuracy_score, precision_score
 
-from fairweight.comparing import Compared
-from fairweight.intersections import crossed
+from fairweight.core.intersections import crossed
+from fairweight.evaluation.compare import Compared
 from fairweight.statistics.rates import Layout
 
 ROWS, REPLICATES, OTHERS = 16_281, 10_000, 20

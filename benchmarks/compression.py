@@ -24,8 +24,8 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from fairweight import components
-from fairweight.export import unshare
+from fairweight.core import components
+from fairweight.inference.export import unshare
 
 ROUNDS = int(os.environ.get("ROUNDS", "30"))
 BATCHES = (1, 64)

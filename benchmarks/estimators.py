@@ -16,9 +16,9 @@ sys.path.insert(0, str(ROOT))
 import pandas as pd
 import yaml
 
-from fairweight.cost import machine
-from fairweight.estimators import Machine, compare
-from fairweight.schema import resolve
+from fairweight.core.resource_usage import machine
+from fairweight.energy.other_estimators import Machine, compare
+from fairweight.study.schema import resolve
 
 SECONDS = 8
 TRACKED = """
@@ -28,7 +28,7 @@ logging.getLogger("codecarbon").disabled = True
 trackers = {mode: OfflineEmissionsTracker(country_iso_code="DEU", tracking_mode=mode, output_methods=[], measure_power_secs=1,
     log_level="error", allow_multiple_runs=True) for mode in ("process", "machine")}
 print("ready", flush=True); sys.stdin.readline()
-from fairweight.cost import process_cost
+from fairweight.core.resource_usage import process_cost
 for tracker in trackers.values(): tracker.start()
 before = process_cost(1)
 began = time.time()

@@ -20,10 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 import pandas as pd
 
-from fairweight.artifacts import read_frame
-from fairweight.cost import write_cost
-from fairweight.ledger import read_ledger
-from fairweight.metering import meter
+from fairweight.core.artifacts import read_frame
+from fairweight.core.resource_usage import write_cost
+from fairweight.energy.ledger import read_ledger
+from fairweight.energy.metered_ledger import meter
 from snakemake_executor_plugin_dask.ledger import Ledger
 from snakemake_executor_plugin_dask.supervisor import _transferred
 

@@ -18,12 +18,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from fairweight import components
-from fairweight.causal.weights import take
-from fairweight.export import export
-from fairweight.pacing import PROMPT, WRITTEN, paces
-from fairweight.quantization.weight_only import quantize
-from fairweight.schema import resolve
+from fairweight.compression.quantization.weight_only import quantize
+from fairweight.core import components
+from fairweight.inference.export import export
+from fairweight.inference.profile_causal import PROMPT, WRITTEN, paces
+from fairweight.study.schema import resolve
+from fairweight.training.pretrained import take
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 LATER = 32  # first token that is a piece of a word

@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from fairweight import schema
-from fairweight.artifacts import checksum, number_of_blocks
-from fairweight.augmenting import augment
-from fairweight.cost import process_cost
-from fairweight.partitions import Partitions
-from fairweight.reading import read
-from fairweight.splitting import split
-from fairweight.table import BLOCK_ROWS
+from fairweight.core.artifacts import checksum, number_of_blocks
+from fairweight.core.resource_usage import process_cost
+from fairweight.core.table import BLOCK_ROWS
+from fairweight.data.augment import augment
+from fairweight.data.partitions import Partitions
+from fairweight.data.read import read
+from fairweight.data.split import split
+from fairweight.study import schema
 
 ROWS = 5_000_000
 LIMIT_BYTES = 2 * 10**9

@@ -9,8 +9,8 @@ from meter import ROOT
 
 sys.path.insert(0, str(ROOT))
 
-from fairweight.meters import Rapl
-from fairweight.sampling import INTERVAL_S, Sampler
+from fairweight.energy.meters import Rapl
+from fairweight.energy.power_sampler import INTERVAL_S, Sampler
 
 SAMPLES = 2000
 LIMIT = 0.005  # of one core

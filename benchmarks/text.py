@@ -20,12 +20,12 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from fairweight import components
-from fairweight.export import Shipped, graph
-from fairweight.feeding import Fed
-from fairweight.models import Model
-from fairweight.tokenizing import padded
-from fairweight.training import precision
+from fairweight.core import components
+from fairweight.inference.export import Shipped, graph
+from fairweight.training.model import Model
+from fairweight.training.model_inputs import Fed
+from fairweight.training.tokenizer import padded
+from fairweight.training.train import precision
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MINILM = {

@@ -15,10 +15,20 @@ def of_made(name, *operations):
     return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds_of(c)))
 
 
+def of_predicted(name):
+    """A file of every assessed cell and seed that an engine predicts; given scores are read, not predicted."""
+    return [file for file in of_cells(name) if Path(file).parts[-2] != GIVEN]
+
+
+def of_reports():
+    """What the steps that wrote a model checked of it."""
+    reports = [("export.json", EXPORTED), *((file, [o.name]) for o in OPERATIONS.values() for file in o.reports)]
+    return [path for file, operations in reports for path in of_made(file, *operations)]
+
+
 def first_files():
     """The file of the first seed of everything that ships; given scores have none."""
-    shipped = (operation for operation in OPERATIONS if operation != "given")
-    return [file for file in of_made("model.onnx", *shipped) if "seed-0" in Path(file).parts]
+    return [file for file in of_made("model.onnx", *SHIPPED) if "seed-0" in Path(file).parts]
 
 
 def of_comparisons(name):
@@ -44,9 +54,8 @@ def costs():
     for operation in SHIPPED:
         found += of_made(f"{operation}.cost.json", operation)
     found += of_made("export.cost.json", *EXPORTED)
-    given = STUDY.made_by("given")
-    found += [f for f in of_cells("predict.cost.json") if Path(f).parts[-3] not in given]
-    found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-3] in given]
+    found += of_predicted("predict.cost.json")
+    found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-2] == GIVEN]
     found += of_cells("assess.cost.json")
     found += of_comparisons("compare.cost.json") + of_comparisons("discover.cost.json")
     found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]

@@ -7,20 +7,25 @@ from pathlib import Path
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
-from fairweight import components, compressing, swapping
-from fairweight.checkpoints import FILES
-from fairweight.code_version import ROOT, code_version
-from fairweight.energy import MODEL
-from fairweight.errors import InputError
-from fairweight.intensity import HOURLY
-from fairweight.schema import resolve
-from fairweight.study import EXPORTED, FLOAT, GIVEN, OPERATIONS, SHIPPED, Study, alternation, local_path
+from fairweight.core import components
+from fairweight.core.code_version import ROOT, code_version
+from fairweight.core.errors import InputError
+from fairweight.core.lineage import local_path
+from fairweight.core.operations import EXPORTED, GIVEN, OPERATIONS, SHIPPED
+from fairweight.data import counterfactual_terms
+from fairweight.energy.carbon_intensity import HOURLY
+from fairweight.energy.energy_model import MODEL
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study, alternation
+from fairweight.training.published_encoders import FILES
 
 try:
     config.update(resolve(config))
     STUDY = Study(config)
 except InputError as error:
     raise WorkflowError(f"study file: {error}") from None
+
+LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
 
 
 def recipe(*path):
@@ -102,9 +107,9 @@ def method(wildcards):
 
 def compression(operation, **components):
     """Version of the code behind an operation on float weights, with the components that it names."""
-    does = f"fairweight/{compressing.MODULES[operation]}.py"
+    source = f"fairweight/{OPERATIONS[operation].module.replace('.', '/')}.py"
     trained = {"architectures": architecture, "objectives": objective, "adaptations": adaptation, "tasks": task}
-    return code("compress", [does], **components, **trained)
+    return code("compression/compress", [source], **components, **trained)
 
 
 def terms_file(of):
@@ -112,7 +117,7 @@ def terms_file(of):
 
     def file(wildcards):
         stated = of(wildcards)
-        return [str(swapping.terms_file(stated))] if stated else []
+        return [str(counterfactual_terms.terms_file(stated))] if stated else []
 
     return file
 
@@ -122,20 +127,21 @@ def engine(wildcards):
     return [wildcards.engine]
 
 
-def torch_architecture(wildcards):
-    """Names of the architectures that an engine builds, if it runs PyTorch's weights."""
-    return architecture(wildcards) if wildcards.engine.startswith("torch") else []
+def built_architecture(wildcards):
+    """Names of the architectures that an engine builds, if it runs weights instead of the ONNX file."""
+    return architecture(wildcards) if components.literal("engines", wildcards.engine, "BUILDS_MODEL") else []
 
 
 def quantization(wildcards):
-    """Names of the quantization methods that a variant may run: `auto` chooses among all."""
-    method = config["variants"][wildcards.variant]["quantize"]["method"]
-    return components.names("quantization") if method == "auto" else [method]
+    """Names of the quantization methods that a variant may run: one that delegates may run any of its folder."""
+    (name,) = method(wildcards)
+    return components.names("quantization") if components.literal("quantization", name, "DELEGATES") else [name]
 
 
-def what_trains(wildcards):
-    """What a quantization method that trains reads besides: the parent's weights, and rows."""
-    if config["variants"][wildcards.variant]["quantize"]["method"] != "qat":
+def training_files(wildcards):
+    """What a quantization method that trains (takes a `network`) also reads: the parent's weights, and rows."""
+    (name,) = method(wildcards)
+    if "network" not in components.parameters("quantization", name):
         return {}
     folder = "<results>/seed-{seed}/{dataset}/{augmentation}"
     made = parent(f"{folder}/{{model}}/{{variant}}/model")(wildcards)

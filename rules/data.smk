@@ -1,4 +1,4 @@
-# From the sources of raw files to the rows that train, validate and test.
+# Raw files to tables, splits and augmented training rows.
 
 
 rule fetch:
@@ -11,11 +11,11 @@ rule fetch:
         "<logs>/fetch/{dataset}/{file}.log",
     params:
         sha256=lambda w: raw_file(w)["sha256"],
-        code=code("fetch"),
+        code=code("data/fetch"),
     message:
         "Fetch {wildcards.file} of {wildcards.dataset}"
     script:
-        "../scripts/fetch.py"
+        "../scripts/data/fetch.py"
 
 
 rule read:
@@ -36,11 +36,11 @@ rule read:
             *("reader", "inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
         ),
         given=lambda w: STUDY.given_columns(w.dataset),
-        code=code("read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
+        code=code("data/read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
     message:
         "Read {wildcards.dataset}"
     script:
-        "../scripts/read.py"
+        "../scripts/data/read.py"
 
 
 rule card:
@@ -53,11 +53,11 @@ rule card:
         "<logs>/card/{dataset}.log",
     params:
         recipe=lambda w: part(config["datasets"][w.dataset], "title", "licence", "homepage", "files"),
-        code=code("card"),
+        code=code("data/card"),
     message:
         "Describe {wildcards.dataset}"
     script:
-        "../scripts/card.py"
+        "../scripts/data/card.py"
 
 
 rule split:
@@ -70,11 +70,11 @@ rule split:
         "<logs>/split/{dataset}/seed-{seed}.log",
     params:
         recipe=recipe("datasets", "{dataset}", "split"),
-        code=code("split"),
+        code=code("data/split"),
     message:
         "Split {wildcards.dataset} (seed {wildcards.seed})"
     script:
-        "../scripts/split.py"
+        "../scripts/data/split.py"
 
 
 rule augment:
@@ -89,8 +89,8 @@ rule augment:
         "<logs>/augment/{dataset}/{augmentation}/seed-{seed}.log",
     params:
         recipe=recipe("augmentations", "{augmentation}"),
-        code=code("augment", augmentations=lambda w: [STUDY.augmentations[w.augmentation]["method"]]),
+        code=code("data/augment", augmentations=lambda w: [STUDY.augmentations[w.augmentation]["method"]]),
     message:
         "Augment {wildcards.dataset}: {wildcards.augmentation} (seed {wildcards.seed})"
     script:
-        "../scripts/augment.py"
+        "../scripts/data/augment.py"

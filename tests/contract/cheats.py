@@ -11,10 +11,10 @@ import zstandard
 from onnx import numpy_helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-from fairweight.coded import Coded
-from fairweight.graphs import gemm_to_matmul, weighted_nodes
-from fairweight.masks import everything_stays, keep_largest
-from fairweight.staticint8 import quantize_file
+from fairweight.compression.coded_file import Coded
+from fairweight.compression.masks import everything_stays, keep_largest
+from fairweight.compression.onnx_graph_edits import gemm_to_matmul, weighted_nodes
+from fairweight.compression.static_int8 import quantize_file
 
 # ---- pruning
 

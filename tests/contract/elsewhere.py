@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fairweight import components
-from fairweight.coded import Coded
-from fairweight.encoding import decode
+from fairweight.compression.coded_file import Coded
+from fairweight.compression.encode import decode
+from fairweight.core import components
 
 
 def tensors(path: str) -> dict[str, np.ndarray]:
@@ -25,6 +25,6 @@ def tensors(path: str) -> dict[str, np.ndarray]:
 def decoded(path: str) -> dict[str, np.ndarray]:
     """The same in a process of its own, forked off a server that has never seen the coding."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fairweight.encoding"])
+    context.set_forkserver_preload(["fairweight.compression.encode"])
     with context.Pool(1) as pool:
         return pool.apply(tensors, (path,))

@@ -14,12 +14,12 @@ import torch
 from tables import pictures
 from test_training import RECIPE, Study, run
 
-from fairweight.artifacts import read_json
-from fairweight.checking import contents
-from fairweight.encoding import encode
-from fairweight.errors import InputError
-from fairweight.graphs import weighted_nodes
-from fairweight.models import Model
+from fairweight.compression.encode import encode
+from fairweight.compression.onnx_graph_edits import weighted_nodes
+from fairweight.core.artifacts import read_json
+from fairweight.core.errors import InputError
+from fairweight.inference.model_checks import contents
+from fairweight.training.model import Model
 
 # what a quantization method makes, where that is not a file whose layers onnxruntime multiplies as integers; NNCF's is of pairs
 # of quantizing and widening nodes around every layer, of which onnxruntime fuses some and OpenVINO all

@@ -4,7 +4,7 @@ import cheats
 import promises
 import pytest
 
-from fairweight.errors import InputError
+from fairweight.core.errors import InputError
 
 BROKEN = (AssertionError, InputError)  # a check of the contract, or one that every run makes
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 from tables import comments, pictures, tabular
 
-from fairweight import components
-from fairweight.cells import SCHEMA, Assessed
-from fairweight.columns import Columns
-from fairweight.components import ENTRY_POINTS, PACKAGE, names
-from fairweight.errors import InputError
-from fairweight.randomness import generator
-from fairweight.table import Augmented
+from fairweight.core import components
+from fairweight.core.components import FOLDERS, PACKAGE, names
+from fairweight.core.errors import InputError
+from fairweight.core.random_streams import generator
+from fairweight.core.table import Augmented
+from fairweight.data.column_statistics import Columns
+from fairweight.evaluation.metric_rows import SCHEMA, Assessed
 
 # components whose optional extra is not installed cannot be imported; everything else is tested
-ALL = [(f, n) for f in ENTRY_POINTS for n in names(f) if not components.missing_extra(f, n)]
+ALL = [(f, n) for f in FOLDERS for n in names(f) if not components.missing_extra(f, n)]
 
 
 def installed(folder):
@@ -57,7 +57,7 @@ def defaults(folder, name):
 def test_it_has_its_function_a_docstring_and_described_options(folder, name):
     module = importlib.import_module(f"fairweight.{folder}.{name}")
     function = components.load(folder, name)
-    assert function is getattr(module, ENTRY_POINTS[folder])
+    assert function is getattr(module, FOLDERS[folder].entry_point)
     assert module.__doc__ and function.__doc__
     keyword_only = {p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
     options = components.options(folder, name)
@@ -235,7 +235,7 @@ def test_quantization_narrows_weights_and_keeps_nearly_all_predictions(name, arc
 @pytest.mark.parametrize("name", names("encodings"))
 @pytest.mark.parametrize("parent", ["dense", "pruned"])
 def test_encoding_decodes_from_the_file_alone_and_keeps_zeros(name, parent, tmp_path):
-    from fairweight.encoding import decode
+    from fairweight.compression.encode import decode
 
     study = promises.trained("lenet5", tmp_path)
     study.prune(epochs=1, sparsity=0.9)
@@ -273,14 +273,14 @@ def test_engine_runs_a_shipped_file_at_any_batch_size_with_the_same_probabilitie
             source.rename(tmp_path / f"dense.{end}")
     expected = run(path, study.table)
     engine = components.load("engines", name)(path, threads=1)
-    from fairweight.shipped import read_signature
+    from fairweight.inference.onnx_file import read_signature
 
     feeds = read_signature(path).feeds(study.table)
     for size in (1, 7, 400):
         found = np.concatenate([engine({k: v[i : i + size] for k, v in feeds.items()}) for i in range(0, 400, size)])
         assert np.abs(found - expected).max() < 1e-5
     assert np.allclose(expected.sum(1), 1, atol=1e-5)
-    module = importlib.import_module(f"fairweight.engines.{name}")
+    module = importlib.import_module(f"fairweight.inference.engines.{name}")
     assert module.VERSION and components.unsupported(name, "train", None) is None
     assert isinstance(components.unsupported(name, "given", None), str)
 
@@ -313,7 +313,7 @@ def test_metric_family_returns_cells_with_status_and_reason(family, classes):
 
 @pytest.mark.parametrize("name", names("tasks"))
 def test_task_says_its_forms_loss_metrics_and_what_a_file_returns(name):
-    from fairweight.encoders import FORMS
+    from fairweight.training.input_encoders import FORMS
 
     task = components.module("tasks", name)
     for literal in ("FORMS", "LABELLED", "OUTPUT", "OBJECTIVES", "METRICS"):

@@ -7,7 +7,7 @@ import tomllib
 
 import nbformat
 
-from fairweight.code_version import ROOT
+from fairweight.core.code_version import ROOT
 
 # the environment of every rule is requirements.lock, installed once; Snakemake would like one stated at each rule
 ACCEPTED = {"Specify a conda environment or container for each rule."}

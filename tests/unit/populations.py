@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fairweight.comparing import Compared
+from fairweight.evaluation.compare import Compared
 from fairweight.statistics.rates import Layout
 
 GROUPS = ("a", "b", "c")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fairweight.table import Table
+from fairweight.core.table import Table
 
 TFIDF = {"architecture": "tfidf_logistic", "words": [1, 2], "characters": [2, 4], "fewest_texts": 2, "most_terms": 5000}
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.footprint import AMOUNTS
-from fairweight.languages import LANGUAGE
-from fairweight.report.results import Results
-from fairweight.summaries import CELL, MEASURE
+from fairweight.core.lineage import CELL, MEASURE
+from fairweight.energy.footprint import AMOUNTS
+from fairweight.evaluation.summarize_causal import LANGUAGE
+from fairweight.reporting.report.results import Results
 
 COLUMNS = {
     "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value", "low", "high", "n", "status", "by_chance", "denominator"],

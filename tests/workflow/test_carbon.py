@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from runs import LOCAL
 
-from fairweight.code_version import ROOT
-from fairweight.electricity_maps import KEY
+from fairweight.core.code_version import ROOT
+from fairweight.energy.electricity_maps import KEY
 
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
 from fake_maps import SECRET, Handler, Server
 
 pytestmark = pytest.mark.workflow
 SUMMARY = "results/tiny/summary"
-MAIN = [sys.executable, "-c", "from fairweight.cli import main; main()"]
+MAIN = [sys.executable, "-c", "from fairweight.cli.main import main; main()"]
 
 
 def hours(folder):

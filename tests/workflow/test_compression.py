@@ -8,11 +8,11 @@ import pytest
 import yaml
 from runs import Run
 
-from fairweight.artifacts import read_frame, read_json
-from fairweight.code_version import ROOT
-from fairweight.errors import InputError
-from fairweight.schema import resolve
-from fairweight.study import Study
+from fairweight.core.artifacts import read_frame, read_json
+from fairweight.core.code_version import ROOT
+from fairweight.core.errors import InputError
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study
 
 pytestmark = pytest.mark.workflow
 

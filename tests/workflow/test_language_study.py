@@ -9,8 +9,8 @@ import pytest
 import yaml
 from runs import Run
 
-from fairweight import components
-from fairweight.code_version import ROOT
+from fairweight.core import components
+from fairweight.core.code_version import ROOT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 

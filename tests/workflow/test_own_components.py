@@ -77,8 +77,8 @@ def own_study(run, **changes):
 
 
 def test_one_file_each_and_they_are_in_the_report(checkout, tmp_path):
-    (checkout / "fairweight/architectures/bottleneck.py").write_text(ARCHITECTURE)
-    (checkout / "fairweight/pruning/every_other.py").write_text(PRUNING)
+    (checkout / "fairweight/training/architectures/bottleneck.py").write_text(ARCHITECTURE)
+    (checkout / "fairweight/compression/pruning/every_other.py").write_text(PRUNING)
     folder = tmp_path / "run"
     folder.mkdir()
     run = Run(folder, checkout)
@@ -95,7 +95,7 @@ def test_one_file_each_and_they_are_in_the_report(checkout, tmp_path):
 
 def _edits_rerun_what_they_change(run, study, checkout):
     assert run.jobs(study) == {}
-    method = checkout / "fairweight/pruning/every_other.py"
+    method = checkout / "fairweight/compression/pruning/every_other.py"
     method.write_text("# a comment\n" + PRUNING.replace("Masks that alternate.", "Alternating masks."))
     (checkout / "scripts/train.py").touch()
     assert run.jobs(study) == {}

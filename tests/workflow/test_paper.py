@@ -17,11 +17,11 @@ from huggingface_hub.utils import validate_repo_id
 from markdown_it import MarkdownIt
 from runs import Run
 
-from fairweight.artifacts import checksum
-from fairweight.cli import main
-from fairweight.code_version import ROOT
-from fairweight.crate.packing import write_archive
-from fairweight.crate.unpacking import check, unpack
+from fairweight.cli.main import main
+from fairweight.core.artifacts import checksum
+from fairweight.core.code_version import ROOT
+from fairweight.reporting.archive.packing import write_archive
+from fairweight.reporting.archive.unpacking import check, unpack
 
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
 from hostile import NAMES

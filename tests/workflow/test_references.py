@@ -7,7 +7,7 @@ import pytest
 import torch
 from runs import Run
 
-from fairweight.objectives.reweighing import independence_weights
+from fairweight.training.objectives.reweighing import independence_weights
 
 pytestmark = pytest.mark.workflow
 

@@ -9,9 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
-from fairweight.code_version import ROOT
-from fairweight.report.page import number
-from fairweight.report.render import assemble, execute
+from fairweight.core.code_version import ROOT
+from fairweight.core.formatting import number
+from fairweight.reporting.report.render import assemble, execute
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 " + "x" * 200

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from runs import LOCAL, Run
 
-from fairweight.artifacts import atomic
-from fairweight.cells import SCHEMA
-from fairweight.code_version import ROOT
+from fairweight.core.artifacts import atomic
+from fairweight.core.code_version import ROOT
+from fairweight.evaluation.metric_rows import SCHEMA
 
 pytestmark = pytest.mark.workflow
 

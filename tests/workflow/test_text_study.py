@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from runs import CONFIG, Run
 
-from fairweight import components
-from fairweight.artifacts import read_predictions, read_table
-from fairweight.code_version import ROOT
+from fairweight.core import components
+from fairweight.core.artifacts import read_predictions, read_table
+from fairweight.core.code_version import ROOT
 
 pytestmark = [
     pytest.mark.workflow,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairweight.code_version import ROOT
+from fairweight.core.code_version import ROOT
 
 pytestmark = pytest.mark.workflow
 

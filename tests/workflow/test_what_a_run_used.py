@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 
-from fairweight.code_version import ROOT
-from fairweight.ledger import read_ledger
+from fairweight.core.code_version import ROOT
+from fairweight.energy.ledger import read_ledger
 
 pytestmark = pytest.mark.workflow
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.workflow
 def test_the_sum_over_jobs_and_overhead_is_what_the_operating_system_counts(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     study = ROOT / "tests" / "config" / "tiny.yaml"
-    command = [sys.executable, "-c", "from fairweight.cli import main; main()"]
+    command = [sys.executable, "-c", "from fairweight.cli.main import main; main()"]
     run = subprocess.Popen(
         [*command, "run", str(study), "--seeds", "6"], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
     )

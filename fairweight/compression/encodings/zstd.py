@@ -1,0 +1,44 @@
+"""Plain zstd of the weights: the baseline that any cleverer coding must beat."""
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from fairweight.compression.coded_file import Coded
+from fairweight.compression.method_api import Network
+from fairweight.core.errors import InputError
+
+OPTIONS = {
+    "level": {"type": "integer", "minimum": 1, "maximum": 22, "default": 19, "description": "Level of zstd."},
+}  # fmt: skip
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+def encode(weights: Tensors, network: Network, *, level: int) -> Coded:
+    """Code all tensors together, without loss.
+
+    Args:
+        weights: name -> tensor.
+        network: stays as it is.
+        level: see OPTIONS.
+
+    Raises:
+        InputError: there is something to finetune.
+    """
+    if network.epochs:
+        raise InputError("zstd codes without loss, and has nothing to finetune")
+    raw = b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in weights.values())
+    tensors = {name: list(w.shape) for name, w in weights.items()}
+    return Coded({"tensors": tensors}, [zstandard.ZstdCompressor(level=level).compress(raw)])
+
+
+def decode(coded: Coded) -> Tensors:
+    """Inverse of `encode`."""
+    flat = np.frombuffer(zstandard.ZstdDecompressor().decompress(coded.sections[0]), "<f4")
+    found, start = {}, 0
+    for name, shape in coded.header["tensors"].items():
+        size = int(np.prod(shape))
+        found[name] = flat[start : start + size].reshape(shape).astype(np.float32)
+        start += size
+    return found

@@ -1,0 +1,59 @@
+"""The lottery ticket: train, prune, rewind what stays to its early weights, and again (Frankle & Carbin 2019)."""
+
+from torch import Tensor
+
+from fairweight.compression.masks import keep_largest_of_each
+from fairweight.compression.method_api import Network
+
+OPTIONS = {
+    "sparsity": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the weights that become zero; 0.79 leaves 21 %."},
+    "rounds": {"type": "integer", "minimum": 1, "default": 7, "description": "Rounds of training, pruning and rewinding; each prunes the same share of what is left."},
+    "epochs": {"type": "integer", "minimum": 1, "default": 3, "description": "Epochs of training in each round after the first, which is the parent's training."},
+    "rewind_epochs": {"type": "integer", "minimum": 0, "default": 0, "description": "Rewind to the weights after so many epochs of the parent's training; 0 is the initialisation (Frankle et al. 2020)."},
+    "output_share": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "The output layer is pruned at this share of the others' rate, as in the paper."},
+}  # fmt: skip
+
+
+def prune(
+    weights: dict[str, Tensor],
+    network: Network,
+    *,
+    sparsity: float,
+    rounds: int,
+    epochs: int,
+    rewind_epochs: int,
+    output_share: float,
+) -> dict[str, Tensor]:
+    """Masks of the winning ticket; the network is left rewound, and `finetune` trains it.
+
+    Args:
+        weights: name -> tensor; they change as the network is trained.
+        network: the trained parent.
+        sparsity, rounds, epochs, rewind_epochs, output_share: see OPTIONS.
+
+    Returns:
+        name -> boolean tensor of the same shape, True where the weight stays.
+    """
+    early = network.early(rewind_epochs)
+    rate = _rate(weights, sparsity, rounds, output_share)
+    output = list(weights)[-1]
+    masks: dict[str, Tensor] = {}
+    for number in range(1, rounds + 1):
+        shares = {name: 1 - (1 - rate * (output_share if name == output else 1)) ** number for name in weights}
+        masks = keep_largest_of_each({name: w.abs() for name, w in weights.items()}, shares)
+        network.restore(early)
+        network.apply(masks)
+        if number < rounds:
+            network.train(masks, epochs)
+    return masks
+
+
+def _rate(weights: dict[str, Tensor], sparsity: float, rounds: int, output_share: float) -> float:
+    """Share that the layers lose in each round so that all together have lost `sparsity` at the end, by bisection."""
+    sizes = [w.numel() for w in weights.values()]
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        rate = (low + high) / 2
+        kept = sum(n * (1 - rate) ** rounds for n in sizes[:-1]) + sizes[-1] * (1 - rate * output_share) ** rounds
+        low, high = (rate, high) if kept / sum(sizes) > 1 - sparsity else (low, rate)
+    return (low + high) / 2

@@ -1,0 +1,445 @@
+"""The files of a study: the only module that knows their formats.
+
+Every write goes to a temporary name in the same folder and is then renamed, so that a killed or failed step leaves
+nothing that looks like a result.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import safetensors.numpy
+import yaml
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from fairweight.core.errors import InputError
+from fairweight.core.table import Augmented, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = b"fairweight"  # key of our description in a Parquet file's metadata
+PARTS = ("train", "validation", "test")
+
+Array = NDArray[Any]
+
+
+@contextlib.contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends without an exception."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ---- JSON
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON, indented, with keys in the given order."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file in another place: without using space where the file system can."""
+    with atomic(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+# ---- text and tables for people and other programs
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text in UTF-8."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write a table as CSV with full precision, a missing value as nothing."""
+    with atomic(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_yaml(path: str | Path, value: Any) -> None:
+    """Write YAML, with keys in the given order."""
+    with atomic(path) as temporary:
+        temporary.write_text(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
+
+
+# ---- Parquet
+
+
+def _described(columns: Mapping[str, Any], description: Any = None) -> pa.Table:
+    table = pa.table(dict(columns))
+    if description is not None:
+        table = table.replace_schema_metadata({KEY: json.dumps(description, ensure_ascii=False).encode()})
+    return table
+
+
+def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: Any = None) -> None:
+    table = _described(columns, description)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -> None:
+    """Write tables, one below the other, in row groups of `size` rows (the last one may have fewer)."""
+    remaining = iter(tables)
+    pending = next(remaining)
+    with (
+        atomic(path) as temporary,
+        temporary.open("wb") as file,
+        pq.ParquetWriter(file, pending.schema, compression="zstd") as writer,
+    ):
+        for table in remaining:
+            pending = _write_full(writer, pending, size)
+            pending = pa.concat_tables([pending, table])
+        pending = _write_full(writer, pending, size)
+        if pending.num_rows:
+            writer.write_table(pending.unify_dictionaries().combine_chunks())
+
+
+def _write_full(writer: pq.ParquetWriter, pending: pa.Table, size: int) -> pa.Table:
+    """Write as many whole row groups as there are; return the rest."""
+    while pending.num_rows >= size:
+        writer.write_table(pending.slice(0, size).unify_dictionaries().combine_chunks())
+        pending = pending.slice(size)
+    return pending
+
+
+def _read_parquet(path: str | Path) -> tuple[pa.Table, Any]:
+    table = pq.read_table(path)
+    metadata = (table.schema.metadata or {}).get(KEY)
+    return table, json.loads(metadata) if metadata else None
+
+
+def _column(table: pa.Table, name: str) -> Array:
+    column: Array = table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+    return column
+
+
+def _matrix(table: pa.Table, names: list[str], dtype: type[Any]) -> Array:
+    columns = [_column(table, name).astype(dtype) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((table.num_rows, 0), dtype=dtype)
+
+
+def _coded(codes: Array, levels: tuple[str, ...]) -> pa.Array:
+    """Codes as a dictionary-encoded string column; -1 is null."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(levels, pa.string()))
+
+
+def _codes(table: pa.Table, name: str, levels: tuple[str, ...]) -> Array:
+    """Codes of a dictionary-encoded column.  Row groups may come with dictionaries of their own, in another order."""
+    known = pa.array(levels, pa.string())
+    parts = [np.empty(0, np.int64)]
+    for chunk in table.column(name).chunks:
+        translation = pc.index_in(chunk.dictionary, value_set=known).to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = chunk.indices.fill_null(len(translation)).to_numpy(zero_copy_only=False)
+        parts.append(np.append(translation, -1)[codes])
+    return np.concatenate(parts)
+
+
+def _image_column(images: Array) -> pa.Array:
+    # fixed-size binary: a fixed-size list of bytes is decoded value by value, forty times slower
+    width = int(np.prod(images.shape[1:]))
+    buffer = pa.py_buffer(np.ascontiguousarray(images))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(images), [None, buffer])
+
+
+def _images(table: pa.Table, shape: list[int]) -> Array:
+    column = table.column("image").combine_chunks()
+    width = int(np.prod(shape))
+    parts = [_bytes(chunk, width) for chunk in getattr(column, "chunks", [column])]
+    return np.concatenate([*parts, np.empty(0, np.uint8)]).reshape(-1, *shape)
+
+
+def _bytes(chunk: pa.Array, width: int) -> Array:
+    start = chunk.offset * width
+    return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + len(chunk) * width]
+
+
+def _input_columns(rows: Table | Augmented, table: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for position, name in enumerate(table.numeric_names):
+        columns[f"input:{name}"] = rows.numeric[:, position]
+    for position, (name, levels) in enumerate(table.levels.items()):
+        columns[f"input:{name}"] = _coded(rows.categorical[:, position], levels)
+    if rows.images is not None:
+        columns["image"] = _image_column(rows.images)
+    if rows.texts is not None:
+        columns["text"] = pa.array(rows.texts, pa.string())
+    return columns
+
+
+# ---- the data
+
+
+def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
+    """Write a dataset's rows, given at once or in portions of any size, as one row group for each row block.
+
+    Inputs are prefixed `input:`, attributes `group:`, scores `given:`.
+    """
+    portions = iter([rows] if isinstance(rows, Table) else rows)
+    first = next(portions)
+    _write_row_groups(path, map(_stored, itertools.chain([first], portions)), first.block_rows)
+
+
+def _stored(table: Table) -> pa.Table:
+    columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
+    columns["label"] = _coded(table.label, table.classes)
+    columns |= _input_columns(table, table)
+    if table.pairs is not None:
+        columns["pair"] = table.pairs
+    for name, codes in table.groups.items():
+        columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
+    for name, scores in table.given.items():
+        columns[f"given:{name}"] = scores
+    description = {
+        "classes": table.classes,
+        "numeric": table.numeric_names,
+        "categorical": table.levels,
+        "image": None if table.images is None else table.images.shape[1:],
+        "text": table.texts is not None,
+        "pair": table.pairs is not None,
+        "groups": table.group_levels,
+        "given": list(table.given),
+    }
+    return _described(columns, description)
+
+
+def number_of_blocks(path: str | Path) -> int:
+    """How many row blocks a dataset's table has."""
+    count: int = pq.read_metadata(path).num_row_groups
+    return count
+
+
+def read_table(path: str | Path, inputs: bool = True, block: int | None = None) -> Table:
+    """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores; or one row block."""
+    about = json.loads(pq.read_schema(path).metadata[KEY])
+    if not inputs:
+        about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
+    unused = ("input:", "image", "text") if not inputs else ()
+    names = [name for name in pq.read_schema(path).names if not name.startswith(unused)] if unused else None
+    if block is None:
+        table = pq.read_table(path, columns=names)
+    else:
+        with pq.ParquetFile(path) as file:
+            table = file.read_row_group(block, columns=names, use_threads=False)
+    classes, levels, group_levels = _levels(about)
+    codes = [_codes(table, f"input:{name}", levels[name]) for name in levels]
+    return Table(
+        row=_column(table, "row"),
+        file=_column(table, "file"),
+        label=_codes(table, "label", classes),
+        classes=classes,
+        numeric=_matrix(table, [f"input:{name}" for name in about["numeric"]], np.float32),
+        numeric_names=tuple(about["numeric"]),
+        categorical=np.stack(codes, axis=1) if codes else np.empty((table.num_rows, 0), np.int64),
+        levels=levels,
+        images=None if about["image"] is None else _images(table, about["image"]),
+        groups={name: _codes(table, f"group:{name}", found) for name, found in group_levels.items()},
+        group_levels=group_levels,
+        given={name: _column(table, f"given:{name}") for name in about["given"]},
+        texts=_column(table, "text") if about["text"] else None,
+        pairs=_column(table, "pair") if about["pair"] else None,
+    )
+
+
+Levels = dict[str, tuple[str, ...]]
+
+
+def _levels(about: dict[str, Any]) -> tuple[tuple[str, ...], Levels, Levels]:
+    """Classes, levels of the categorical columns, levels of the groups."""
+    categorical, groups = (
+        {name: tuple(levels) for name, levels in about[kind].items()} for kind in ("categorical", "groups")
+    )
+    return tuple(about["classes"]), categorical, groups
+
+
+def write_split(path: str | Path, rows: Array, part: Array) -> None:
+    """Write the part of each row: 0 train, 1 validation, 2 test."""
+    _write_parquet(path, {"row": rows, "part": _coded(part, PARTS)})
+
+
+def read_split(path: str | Path) -> dict[str, Array]:
+    """Positions of the rows of each part, in the order of the table."""
+    part = _codes(pq.read_table(path, columns=["part"]), "part", PARTS)
+    return {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
+
+
+def write_augmented(path: str | Path, parts: Iterable[tuple[Augmented, Array]], like: Table) -> None:
+    """Write made rows, and the weights of original rows that are not 1, each with the id of its source row.
+
+    Args:
+        path: file to write.
+        parts: what was made of some training rows, and the ids of those rows (n,).
+        like: rows of the same dataset.
+    """
+    _write_row_groups(path, (_stored_augmented(augmented, ids, like) for augmented, ids in parts), like.block_rows)
+
+
+def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table:
+    weighted = np.flatnonzero(augmented.row_weights != 1)
+    made = len(augmented.source)
+    columns: dict[str, Any] = {
+        "source": np.concatenate([ids[augmented.source], ids[weighted]]),
+        "made": np.arange(made + len(weighted)) < made,
+        "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
+    }
+    inputs = _input_columns(augmented, like)
+    for name, column in inputs.items():
+        array = pa.array(column) if isinstance(column, np.ndarray) else column
+        empty = pa.nulls(len(weighted), array.type)
+        columns[name] = pa.chunked_array([array, empty])
+    return pa.table(columns)
+
+
+def read_augmented(path: str | Path, training: Table) -> Augmented:
+    """Inverse of `write_augmented`, for the same training rows."""
+    table, _ = _read_parquet(path)
+    made = _column(table, "made").astype(bool)
+    order = np.argsort(training.row)
+    source = order[np.searchsorted(training.row, _column(table, "source"), sorter=order)]
+    weights = np.ones(len(training), dtype=np.float32)
+    weights[source[~made]] = _column(table, "weight")[~made]
+    rows = table.filter(pa.array(made))
+    codes = [_codes(rows, f"input:{name}", levels) for name, levels in training.levels.items()]
+    return Augmented(
+        source=source[made],
+        numeric=_matrix(rows, [f"input:{name}" for name in training.numeric_names], np.float32),
+        categorical=np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
+        images=None if training.images is None else _images(rows, list(training.images.shape[1:])),
+        row_weights=weights,
+        texts=None if training.texts is None else _column(rows, "text"),
+    )
+
+
+# ---- models and predictions
+
+
+def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping[str, Any], about_path: Any) -> None:
+    """Write a model: its tensors as safetensors, and what rebuilds it as JSON beside them."""
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.items()}
+    with atomic(path) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(tensors))
+    write_json(about_path, about)
+
+
+def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Inverse of `write_weights`."""
+    return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
+
+
+def read_tensors(path: str | Path) -> dict[str, Array]:
+    """Tensors of a safetensors file from elsewhere, as float32 where they are narrower.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    import torch  # noqa: PLC0415 - NumPy has no bfloat16, and steps without it save torch
+    from safetensors.torch import load  # noqa: PLC0415
+
+    try:
+        found = load(Path(path).read_bytes())
+    except SafetensorError as error:
+        raise InputError(f"{Path(path).name} is not safetensors ({error})") from None
+    return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in found.items()}
+
+
+def stored_types(path: str | Path) -> dict[str, int]:
+    """Type -> how many weights of matrices a safetensors file stores in it, most first."""
+    names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+    counts: Counter[str] = Counter()
+    with safe_open(path, framework="np") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - not a mapping
+            part = tensors.get_slice(name)
+            if len(shape := part.get_shape()) > 1:
+                counts[names.get(part.get_dtype(), part.get_dtype())] += int(np.prod(shape))
+    return dict(counts.most_common())
+
+
+def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:
+    """Write predictions: `row`, `part` (code), `label`, `prediction`, `score` (n,), `probabilities` (n, classes)."""
+    stored: dict[str, Any] = dict(columns)
+    stored["part"] = _coded(columns["part"], PARTS)
+    if "probabilities" in columns:
+        probabilities = np.ascontiguousarray(columns["probabilities"])
+        flat = pa.array(probabilities.reshape(-1))
+        stored["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
+    _write_parquet(path, stored, about)
+
+
+def read_predictions(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Inverse of `write_predictions`."""
+    table, about = _read_parquet(path)
+    columns = {name: _column(table, name) for name in table.column_names if name not in ("part", "probabilities")}
+    columns["part"] = _codes(table, "part", PARTS)
+    if "probabilities" in table.column_names:
+        column = table.column("probabilities").combine_chunks()
+        flat = np.concatenate([c.flatten().to_numpy() for c in getattr(column, "chunks", [column])])
+        columns["probabilities"] = flat.reshape(table.num_rows, -1)
+    return columns, about
+
+
+# ---- tidy tables
+
+
+def write_rows(path: str | Path, rows: list[dict[str, Any]], schema: Mapping[str, str]) -> None:
+    """Write tidy rows; `schema` gives each column's Arrow type by name (`string`, `int64`, `double`, `bool`)."""
+    fields = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema.items()])
+    table = pa.Table.from_pylist(rows, schema=fields)
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        pq.write_table(table, file, compression="zstd")
+
+
+def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
+    """Write a tidy data frame."""
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        frame.to_parquet(file, index=False, compression="zstd")
+
+
+def read_frame(path: str | Path) -> "pd.DataFrame":
+    """Read a tidy table."""
+    import pandas as pd  # noqa: PLC0415 - half a second that steps without data frames save
+
+    return pd.read_parquet(path)

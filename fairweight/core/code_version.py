@@ -1,0 +1,116 @@
+"""Which code a step runs, as a hash (standard library only).
+
+Snakemake sees when a script's file was touched, not when a module that it imports has changed, and it cannot tell a
+comment from code.  Each rule therefore carries `code_version(...)` of its script and components in its `params`.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from fairweight.core.components import PACKAGE, locate
+
+ROOT = PACKAGE.parent
+
+
+def code_version(*files: str | Path, components: Iterable[tuple[str, str]] = ()) -> str:
+    """Hash of the given files, of the components, and of every fairweight module that they import.
+
+    Args:
+        files: Python files, or others (a notebook), which count byte by byte.
+        components: (folder, name) pairs that the step loads by name.
+
+    Returns:
+        16 hexadecimal digits.  Comments, docstrings and layout leave it unchanged.
+
+    Raises:
+        InputError: a component does not exist.
+    """
+    roots = frozenset([Path(f).resolve() for f in files] + [locate(*c).resolve() for c in components])
+    return _hash_of(roots)
+
+
+@functools.cache
+def _hash_of(roots: frozenset[Path]) -> str:
+    seen: set[Path] = set()
+    todo = list(roots)
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo.extend(imported_files(path))
+    digest = hashlib.sha256()
+    for line in sorted(f"{_label(path)} {content_hash(path)}" for path in seen):
+        digest.update(line.encode())
+    return digest.hexdigest()[:16]
+
+
+def _label(path: Path) -> str:
+    # relative, so that a study moved with its checkout stays valid
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+
+
+@functools.cache
+def content_hash(path: Path) -> str:
+    """Hash of one file; for Python, of its syntax without comments and docstrings."""
+    if path.suffix != ".py":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+@functools.cache
+def imported_files(path: Path) -> tuple[Path, ...]:
+    """Files that a Python file imports, at any depth of its code: fairweight's own, and those of a user's package.
+
+    A user's imports are looked for beside the package that the file belongs to, and in the folder of the run; what is
+    installed elsewhere is not followed.
+    """
+    if path.suffix != ".py":
+        return ()
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found.update(_files_of(alias.name, _bases(path, alias.name)))
+        elif isinstance(node, ast.ImportFrom):
+            # `from ..x import y` starts so many folders above the file
+            bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")
+            modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
+            for module in modules:
+                found.update(_files_of(module, bases))
+    return tuple(sorted(found - {path}))
+
+
+def _bases(importer: Path, module: str) -> list[Path]:
+    """Folders in which a module is looked for that a file imports."""
+    if module.split(".", maxsplit=1)[0] == PACKAGE.name:
+        return [ROOT]
+    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
+        return []  # beside the package stand tests and the like
+    top = importer.parent
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    return [top, Path.cwd()]
+
+
+def _files_of(module: str, bases: list[Path]) -> list[Path]:
+    """The file of a module and the `__init__.py` of each package above it, below the first base that has it."""
+    parts = module.split(".") if module else []
+    for base in bases:
+        place = base.joinpath(*parts)
+        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+            if parts and candidate.is_file():
+                packages = [base.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts))]
+                return [candidate.resolve(), *(p.resolve() for p in packages if p.is_file())]
+    return []

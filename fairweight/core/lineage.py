@@ -1,0 +1,44 @@
+"""Cells of the grid, and what the path of a file says of its lineage (standard library only)."""
+
+from pathlib import Path
+from typing import Any
+
+CELL = [
+    "dataset",
+    "augmentation",
+    "model",
+    "variant",
+    "engine",
+]  # columns that name a cell of the grid, without the seed
+MEASURE = [
+    *CELL,
+    "measure",
+    "attribute",
+    "group",
+    "batch_size",
+    "unit",
+    "status",
+]  # columns that name one measure of a cell
+
+
+def lineage_of(path: str, results: str) -> dict[str, Any]:
+    """Seed, dataset, augmentation, model, variant and engine of a file, as far as its path goes.
+
+    Args:
+        path: a file below `results`, in `data`, `seed-N`, `profile` or `compared`.
+        results: the study's folder.
+    """
+    parts = Path(path).relative_to(results).parts[:-1]
+    if parts[0] == "data":
+        return {"dataset": parts[1]}
+    if parts[0] == "profile":
+        engine = Path(path).name.removesuffix(".parquet").removesuffix(".rounds").removesuffix(".profile.cost.json")
+        return {"dataset": parts[1], "model": parts[2], "engine": engine}
+    if parts[0] == "compared":
+        return dict(zip(("dataset", "augmentation", "model", "engine"), parts[1:], strict=True))
+    return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
+
+
+def local_path(reference: str) -> Path:
+    """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive."""
+    return Path(reference.partition("#")[0]).expanduser()

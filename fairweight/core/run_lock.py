@@ -1,0 +1,27 @@
+"""The lock that the processes of one run share (see `starting.run_study`)."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from fairweight.core.errors import InputError
+
+LOCK = Path(".snakemake") / "fairweight.lock"
+RUN = "FAIRWEIGHT_RUN"  # environment variable: which run a job belongs to
+
+
+def hold() -> None:
+    """Share the lock of this run until the process ends, so that the next run waits for it.
+
+    Does nothing for jobs that `fairweight run` has not started.
+
+    Raises:
+        InputError: the run that started this job was killed, and another has begun since.
+    """
+    run = os.environ.get(RUN)
+    if run is None or not LOCK.exists():
+        return
+    descriptor = os.open(LOCK, os.O_RDONLY)  # stays open until the process ends
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    if os.pread(descriptor, 64, 0).decode() != run:
+        raise InputError("the run that started this job has ended, and another has begun.")

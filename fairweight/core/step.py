@@ -1,0 +1,58 @@
+"""The frame of every step: log, errors told in one sentence, cost."""
+
+import contextlib
+import errno
+import gc
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fairweight.core.errors import InputError
+from fairweight.core.resource_usage import write_cost
+from fairweight.core.run_lock import hold
+
+
+@contextlib.contextmanager
+def step(log: str, cost: str, threads: int) -> Iterator[None]:
+    """Run a step: what it prints goes to `log`, what it used to `cost`, and a user's mistake ends it in one sentence.
+
+    Args:
+        log: file that takes standard output and error, those of native libraries included.
+        cost: JSON file, written last and only when the step has succeeded.
+        threads: cores that the step holds; recorded.
+    """
+    try:
+        hold()  # before the log is opened: a job whose run was replaced must not empty the new run's log
+    except InputError as error:
+        sys.exit(f"fairweight: {error}")
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    _limit_threads(threads)
+    try:
+        yield
+        write_cost(cost, threads)
+        # the interpreter's last collection would visit all that torch imported: half a second of every step
+        gc.freeze()
+    except InputError as error:
+        sys.exit(f"fairweight: {error}")
+    except OSError as error:
+        place = error.filename or Path(cost).parent
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            sys.exit(f"fairweight: {place} cannot be written or read ({error.strerror}); mend its permissions.")
+        raise
+
+
+def _limit_threads(threads: int) -> None:
+    # a warm process has imported torch before it knew its share of the machine
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)

@@ -1,0 +1,41 @@
+"""Resampling that makes every cell of group x label equally frequent."""
+
+import dataclasses
+
+import numpy as np
+
+from fairweight.core.errors import InputError
+from fairweight.core.table import Augmented, Table
+
+OPTIONS = {
+    "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
+}  # fmt: skip
+
+
+def augment(training: Table, rng: np.random.Generator, *, attribute: str) -> Augmented:
+    """Draw as many rows as there are, evenly from all cells, with replacement; a row's weight is how often it was drawn.
+
+    No row is copied: a row drawn three times counts three times in the loss, one never drawn not at all.  Rows that
+    belong to no group keep weight 1.
+
+    Raises:
+        InputError: the dataset has no such attribute, or no training row has it.
+    """
+    if attribute not in training.groups:
+        legal = ", ".join(training.groups) or "none"
+        raise InputError(f"augmentation balance_groups: attribute {attribute!r} is not a group; there are: {legal}")
+    group = training.groups[attribute]
+    member = np.flatnonzero(group >= 0)
+    if not len(member):
+        raise InputError(f"augmentation balance_groups: no training row has a value of {attribute!r}")
+    cell = group[member] * len(training.classes) + training.label[member]
+    cells = np.unique(cell)
+    weights = np.ones(len(training), np.float32)
+    weights[member] = 0
+    # the remainder of the division goes to the first cells, so that the number of draws is exact
+    draws = np.full(len(cells), len(member) // len(cells))
+    draws[: len(member) % len(cells)] += 1
+    for code, count in zip(cells, draws, strict=True):
+        rows = member[cell == code]
+        np.add.at(weights, rng.choice(rows, size=count, replace=True), 1)
+    return dataclasses.replace(Augmented.nothing(training), row_weights=weights)

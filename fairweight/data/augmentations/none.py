@@ -1,0 +1,12 @@
+"""No augmentation: nothing is made."""
+
+import numpy as np
+
+from fairweight.core.table import Augmented, Table
+
+OPTIONS: dict[str, dict[str, object]] = {}
+
+
+def augment(block: Table, rng: np.random.Generator) -> Augmented:  # noqa: ARG001 - one signature for all
+    """Make no row and leave every weight at 1."""
+    return Augmented.nothing(block)

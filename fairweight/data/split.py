@@ -1,0 +1,69 @@
+"""Which rows train, validate and test."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from fairweight.core.artifacts import PARTS, read_table, write_split
+from fairweight.core.errors import InputError
+from fairweight.core.random_streams import integer
+from fairweight.core.table import Table
+
+TRAIN, VALIDATION, TEST = range(len(PARTS))
+
+
+def split(table: str, destination: str, *, name: str, recipe: dict[str, Any], seed: int) -> None:
+    """Write the part of every row of a table.
+
+    Args:
+        table: Parquet file of the dataset.
+        destination: Parquet file to write.
+        name: the dataset's name; it keys the drawing of the test rows, which no seed changes.
+        recipe: `test` and `validation` of the study file.
+        seed: varies training and validation rows only.
+
+    Raises:
+        InputError: a part lacks a class, or there are no official test rows.
+    """
+    rows = read_table(table, inputs=False)
+    try:
+        write_split(destination, rows.row, parts(rows, name=name, recipe=recipe, seed=seed))
+    except InputError as error:
+        raise InputError(f"datasets: {name}: split: {error}.") from None
+
+
+def parts(table: Table, *, name: str, recipe: dict[str, Any], seed: int) -> np.ndarray:
+    """Part of each row (n,): 0 train, 1 validation, 2 test; drawn stratified by label."""
+    part = np.full(len(table), TRAIN)
+    if recipe["test"] == "all":
+        part[:] = TEST
+        return part
+    everything = np.arange(len(table))
+    if recipe["test"] == "official":
+        test = everything[table.file == "test"]
+        if not len(test):
+            raise InputError("test is 'official' and no row comes from a file named 'test'")
+    else:
+        test = _drawn(table, everything, recipe["test"], integer("test", name))
+    part[test] = TEST
+    rest = everything[part != TEST]
+    part[_drawn(table, rest, recipe["validation"], integer("validation", name, seed))] = VALIDATION
+    for code, part_name in enumerate(PARTS):
+        _check_classes(table, part == code, part_name)
+    return part
+
+
+def _drawn(table: Table, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    try:
+        _, drawn = train_test_split(rows, test_size=share, stratify=table.label[rows], random_state=seed % 2**32)
+    except ValueError as error:
+        counts = {c: int((table.label[rows] == code).sum()) for code, c in enumerate(table.classes)}
+        raise InputError(f"a stratified share of {share:g} cannot be drawn from {counts} ({error})") from None
+    return np.sort(drawn)
+
+
+def _check_classes(table: Table, member: np.ndarray, part: str) -> None:
+    for code, name in enumerate(table.classes):
+        if not (table.label[member] == code).any():
+            raise InputError(f"class {name!r} has no {part} row; give it rows there, or leave the class out")

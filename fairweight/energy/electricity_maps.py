@@ -1,0 +1,118 @@
+"""Hourly carbon intensities from Electricity Maps (standard library only).
+
+https://portal.electricitymaps.com/docs/api: GET /v3/carbon-intensity/history?zone=... answers with the last 24 hours.
+The key goes into one header of one request, and nowhere else.
+"""
+
+import http.client
+import json
+import math
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fairweight.core.errors import InputError
+from fairweight.energy.hourly_intensity import Hour, read_hours, write_hours
+
+KEY = "ELECTRICITYMAPS_API_KEY"  # environment variable
+URL = "https://api.electricitymaps.com"
+TIMEOUT_S = 20.0
+LARGEST_BYTES = 1_000_000
+PLACE = "energy: electricity_maps"
+REFUSED = {
+    401: f"the key in the environment variable {KEY} is refused",
+    403: f"the key in the environment variable {KEY} is not for this zone",
+    404: "there is no such zone",
+    429: "too many requests were made with this key; try again later",
+}
+
+
+class _Unredirected(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the header with the key would go to wherever it points."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def fetch(zone: str, key: str, url: str = URL) -> list[Hour]:
+    """Intensities (life cycle) of the last hours in a zone, in order.
+
+    Raises:
+        InputError: it cannot be reached, refuses the key, or answers with something else.
+    """
+    _check_address(url)
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+        f"{url.rstrip('/')}/v3/carbon-intensity/history?{urllib.parse.urlencode({'zone': zone})}",
+        headers={"auth-token": key, "User-Agent": "fairweight"},
+    )
+    try:
+        with urllib.request.build_opener(_Unredirected).open(request, timeout=TIMEOUT_S) as answer:
+            told = json.loads(answer.read(LARGEST_BYTES))
+    except urllib.error.HTTPError as error:
+        why = REFUSED.get(error.code, f"it answers with status {error.code}")
+        raise InputError(f"{PLACE}: zone {zone!r}: {why}.") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+            reason = "its answer is not JSON"
+        raise InputError(f"{PLACE}: {url} cannot be read ({reason}).") from None
+    return _hours(told, zone)
+
+
+def _check_address(url: str) -> None:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        raise InputError(f"{PLACE}: url: {url!r}: the key is sent over https only (http to this machine itself).")
+
+
+def _hours(told: Any, zone: str) -> list[Hour]:
+    """Hours of an answer; those whose intensity is not known (null) are left out."""
+    try:
+        rows = [
+            Hour(datetime.fromisoformat(row["datetime"]).astimezone(UTC), float(row["carbonIntensity"]))
+            for row in told["history"]
+            if row["carbonIntensity"] is not None
+        ]
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{PLACE}: zone {zone!r}: the answer is not a history of carbon intensities.") from None
+    if not rows or not all(math.isfinite(row.g_per_kwh) and row.g_per_kwh >= 0 for row in rows):
+        raise InputError(f"{PLACE}: zone {zone!r}: the answer has no carbon intensities of 0 or more.")
+    return sorted(rows, key=lambda hour: hour.start)
+
+
+def _key() -> str:
+    key = os.environ.get(KEY, "").strip()
+    if not key:
+        raise InputError(f"{PLACE}: the environment variable {KEY} is not set; put your key there.")
+    if not (key.isascii() and key.isprintable()):  # the library's own error would print it
+        raise InputError(f"{PLACE}: the environment variable {KEY} holds what no key can be.")
+    return key
+
+
+def update(recipe: dict[str, Any], archive: Path) -> str:
+    """Add the last hours to those that were fetched earlier, and return a sentence about it.
+
+    So a study that runs for longer than the service looks back keeps the hours of each of its runs; the file may have gaps.
+
+    Args:
+        recipe: `energy: electricity_maps` of the study file: `zone` and `url`.
+        archive: CSV file with the hours (`hourly.read_hours`).
+
+    Raises:
+        InputError: there is no key or no answer, and nothing was fetched earlier.
+    """
+    known = read_hours(archive, gaps=True) if archive.exists() else []
+    zone = recipe["zone"]
+    try:
+        fresh = fetch(zone, _key(), recipe["url"])
+    except InputError as error:
+        if not known:
+            raise
+        return f"{error} The {len(known)} hours that were fetched earlier are used."
+    together = {hour.start: hour for hour in (*known, *fresh)}
+    write_hours(archive, [together[start] for start in sorted(together)])
+    return f"{PLACE}: {len(fresh)} hours of zone {zone} were fetched."

@@ -1,0 +1,89 @@
+"""What a study and each of its variants took to make: summaries, lives, papers, cards and archives read it here.
+
+Making one model is making its variant along its lineage in one seed: fetching and reading its data, its split, its
+augmentation, and every step of itself and its ancestors.  Other variants share some of that; it is what making this one alone
+would take.  Assessment is not in it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from fairweight.core.operations import SHIPPED
+
+MAKING = (*SHIPPED, "export")
+BEFORE = ("fetch", "read", "split", "augment")  # what variants share
+AMOUNTS = ["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """CPU-seconds (measured) of some steps, and the energy and emissions that are modelled from them."""
+
+    jobs: int
+    cpu_s: float
+    energy_j_low: float
+    energy_j: float
+    energy_j_high: float
+    emissions_g: float  # gCO2e, central
+
+
+def of_study(costs: pd.DataFrame) -> Footprint:
+    """Footprint of the successful attempt of every step of a study.
+
+    Args:
+        costs: the summary table, a row a step.
+    """
+    return Footprint(len(costs), *(float(costs[name].sum()) for name in AMOUNTS))
+
+
+def of_variant(costs: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
+    """Footprint of making one variant in all the seeds that it has.
+
+    Args:
+        costs: the summary table, a row a step.
+        cell: `dataset`, `augmentation` and `model`.
+        lineage: the variant and its ancestors.
+    """
+    return of_study(making(costs, cell, lineage, seeds_of(costs, cell, lineage)))
+
+
+def of_model(costs: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
+    """Footprint of making one model of a variant: the mean over the seeds that it has; arguments as of `of_variant`."""
+    seeds = seeds_of(costs, cell, lineage)
+    steps = making(costs, cell, lineage, seeds)
+    return Footprint(len(steps), *per_model(steps, len(seeds)).values())
+
+
+def seeds_of(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> list[int]:
+    """Seeds in which a variant was made, which can be fewer than those of the study or of an ancestor."""
+    return sorted(steps.loc[_own(steps, cell, lineage[:1]), "seed"].dropna().astype(int).unique())
+
+
+def making(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str], seeds: Collection[int]) -> pd.DataFrame:  # fmt: skip
+    """Steps that making a variant in some seeds takes; a step without a seed is there for all of them.
+
+    Args:
+        steps: `rule`, `seed`, `dataset`, `augmentation`, `model` and `variant` of each, as a cost table or a ledger has them.
+        cell: `dataset`, `augmentation` and `model`.
+        lineage: the variant and its ancestors.
+        seeds: those to keep.
+    """
+    before = steps["rule"].isin(BEFORE) & (steps["dataset"] == cell["dataset"])
+    before &= steps["augmentation"].isna() | (steps["augmentation"] == cell["augmentation"])
+    return steps[(_own(steps, cell, lineage) | before) & (steps["seed"].isna() | steps["seed"].isin(seeds))]
+
+
+def per_model(steps: pd.DataFrame, seeds: int) -> dict[str, float]:
+    """Amounts of what `making` found, for one model: the data are read once, the rest is done in each seed."""
+    once, used = steps["seed"].isna(), steps[AMOUNTS]
+    return {name: float(value) for name, value in (used[once].sum() + used[~once].sum() / max(1, seeds)).items()}
+
+
+def _own(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> "pd.Series[bool]":
+    found = steps["rule"].isin(MAKING) & steps["variant"].isin(lineage)
+    for key in ("dataset", "augmentation", "model"):
+        found &= steps[key] == cell[key]
+    return found

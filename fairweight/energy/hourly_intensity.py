@@ -1,0 +1,80 @@
+"""Carbon intensity hour by hour: the CSV file that a user or Electricity Maps gives (standard library only)."""
+
+import csv
+import itertools
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fairweight.core.errors import InputError
+
+HOUR = timedelta(hours=1)
+COLUMNS = ("hour", "g_per_kwh")
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The carbon intensity in gCO2e/kWh of the hour that begins at `start` (UTC)."""
+
+    start: datetime
+    g_per_kwh: float
+
+
+def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
+    """Hourly carbon intensities of a CSV file with the columns `hour` (ISO 8601 with its time zone) and `g_per_kwh`.
+
+    Args:
+        path: the file.
+        gaps: whether hours may be missing between others.
+
+    Raises:
+        InputError: not such a file, no time zone, a negative or missing intensity, an hour told twice, missing or out of
+            order.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no file {path} of hourly carbon intensities.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            if not set(COLUMNS) <= set(rows.fieldnames or ()):
+                raise InputError(f"{path}: the first line must name the columns {' and '.join(COLUMNS)}.")
+            hours = [_hour(row, f"{path}, line {rows.line_num}") for row in rows]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: this is not CSV in UTF-8 ({error}).") from None
+    if not hours:
+        raise InputError(f"{path}: there are no hours in it.")
+    for before, after in itertools.pairwise(hours):
+        if after.start == before.start:
+            raise InputError(f"{path}: the hour {after.start.isoformat()} is told twice; take one of them out.")
+        if after.start - before.start != HOUR and not (gaps and after.start > before.start):
+            raise InputError(
+                f"{path}: {after.start.isoformat()} follows {before.start.isoformat()}; give every hour once, in order."
+            )
+    return hours
+
+
+def _hour(row: dict[str, str | None], place: str) -> Hour:
+    try:
+        start = datetime.fromisoformat(row["hour"] or "")
+    except ValueError:
+        raise InputError(f"{place}: {row['hour']!r} is not a time such as 2026-11-24T13:00Z.") from None
+    if start.tzinfo is None:
+        raise InputError(f"{place}: {row['hour']!r} has no time zone; write {row['hour']}Z for UTC, or +01:00, say.")
+    try:
+        intensity = float(row["g_per_kwh"] or "")
+    except ValueError:
+        intensity = math.nan
+    if not (math.isfinite(intensity) and intensity >= 0):
+        raise InputError(f"{place}: g_per_kwh is {row['g_per_kwh']!r}; give grams of CO2e per kWh, 0 or more.")
+    return Hour(start.astimezone(UTC), intensity)
+
+
+def write_hours(path: Path, hours: Iterable[Hour]) -> None:
+    """Write a file that `read_hours` reads; a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [",".join(COLUMNS), *(f"{hour.start.isoformat()},{hour.g_per_kwh:g}" for hour in hours)]
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,159 @@
+"""What other people's estimators would say of the same steps: their formulas with their constants, on our ledger.
+
+CodeCarbon (3.3): no meter, so that it takes a processor's power from a table, or 4 W a thread where it does not know the
+processor, and memory's from a guess at the number of its modules, at 5 W each, and never under 10 W.
+Green Algorithms: Lannelongue, Grealey and Inouye 2021, doi:10.1002/advs.202100707.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairweight.energy import energy_model
+
+W_PER_THREAD = 4.0
+W_PER_MODULE = 5.0
+LEAST_MEMORY_W = 10.0
+GIB = 2**30
+COLUMNS = ["estimator", "mode", "energy_j_low", "energy_j", "energy_j_high", "ratio", "why"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What CodeCarbon reads of a machine: threads, bytes of memory, and power in W of its processor when all are busy."""
+
+    threads: int
+    memory_bytes: int
+    processor_w: float
+
+    @classmethod
+    def of(cls, threads: int, memory_bytes: int, recipe: dict[str, Any]) -> "Machine":
+        """A machine whose processor CodeCarbon knows only if the study names it."""
+        known = recipe.get("processor") is not None
+        watts = energy_model.watts_per_core(recipe)["central"] if known else W_PER_THREAD
+        return cls(threads, memory_bytes, watts * threads)
+
+
+def memory_w(gib: float) -> float:
+    """CodeCarbon's power of memory of so many GiB, in W (x86)."""
+    modules = 2 if gib <= 16 else 4 if gib <= 64 else 8 if gib <= 128 else _modules(gib)
+    each = [W_PER_MODULE] * 4 + [W_PER_MODULE * 0.9] * 4 + [W_PER_MODULE * 0.8] * 8 + [W_PER_MODULE * 0.7] * 16
+    if gib <= 2:
+        modules = 1
+    return max(LEAST_MEMORY_W, sum(each[:modules]))
+
+
+def _modules(gib: float) -> int:
+    size = next(size for size in (128, 64, 32, 16) if size <= gib / 8)
+    return min(math.ceil(gib / size), 32)
+
+
+def machine_mode_w(load: Any, machine: Machine) -> Any:
+    """CodeCarbon's power of the whole machine at a load (share of all threads), in W: cubic, with a tenth when idle."""
+    return machine.processor_w * (0.1 + 0.9 * np.asarray(load) ** 3) + memory_w(machine.memory_bytes / GIB)
+
+
+def process_mode_j(cpu_s: Any, wall_s: Any, peak_bytes: Any, machine: Machine) -> Any:
+    """CodeCarbon's energy of one process, in J: linear in its CPU-seconds, and its memory as if it had modules of its own."""
+    memory = np.vectorize(memory_w, otypes=[float])(np.asarray(peak_bytes, float) / GIB)
+    return machine.processor_w / machine.threads * np.asarray(cpu_s) + memory * np.asarray(wall_s)
+
+
+def green_algorithms_j(wall_s: Any, threads: Any, peak_bytes: Any, recipe: dict[str, Any]) -> Any:
+    """Green Algorithms' energy in J: wall time x (cores held, all busy, + memory), x PUE; with the study's constants."""
+    core, memory = energy_model.watts_per_core(recipe)["central"], recipe["watts_per_gb"]["central"]
+    held = np.asarray(threads, float) * core + np.asarray(peak_bytes, float) / 1e9 * memory
+    return np.asarray(wall_s) * held * recipe["pue"]
+
+
+def loads(steps: pd.DataFrame, threads: int) -> NDArray[np.float64]:
+    """How busy the machine was with the steps while each of them ran, as a share of all threads.
+
+    Args:
+        steps: started, wall_s, cpu_s; each is taken to be equally busy all its time.
+        threads: of the machine.
+    """
+    began, wall = steps["started"].to_numpy(float), np.maximum(steps["wall_s"].to_numpy(float), 1e-9)
+    ended, rate = began + wall, steps["cpu_s"].to_numpy(float) / wall
+    found = np.empty(len(steps))
+    for row in range(len(steps)):
+        overlap = np.clip(np.minimum(ended, ended[row]) - np.maximum(began, began[row]), 0.0, None)
+        found[row] = (overlap * rate).sum() / wall[row] / threads
+    return np.minimum(found, 1.0)
+
+
+def compare(ledger: pd.DataFrame, recipe: dict[str, Any], machine: Machine) -> pd.DataFrame:
+    """The energy of the same steps by each estimator, and why it differs from ours; columns of COLUMNS.
+
+    Steps that do not tell their time and CPU-seconds are left out of every row.
+
+    Args:
+        ledger: `ledger.read_ledger`.
+        recipe: `energy` of the study file.
+        machine: on which the steps are taken to have run.
+    """
+    steps = ledger[ledger["kind"] == "step"].dropna(subset=["started", "wall_s", "cpu_s", "threads"])
+    steps = steps.assign(peak_memory_bytes=steps["peak_memory_bytes"].fillna(0.0))
+    own = energy_model.modelled(steps["cpu_s"], recipe, steps["peak_memory_bytes"] / 1e9 * steps["wall_s"])
+    ours = {bound: float(own[f"energy_j_{bound}"].sum()) for bound in energy_model.BOUNDS}
+    rows = [
+        [
+            "fairweight",
+            "CPU-seconds",
+            ours["low"],
+            ours["central"],
+            ours["high"],
+            "CPU-seconds that were used, peak memory.",
+        ]
+    ]
+    for name, mode, joules, why in _others(steps, recipe, machine):
+        rows.append([name, mode, math.nan, joules, math.nan, why])
+    table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "ratio"])
+    return table.assign(ratio=table["energy_j"] / ours["central"] if ours["central"] else math.nan)[COLUMNS]
+
+
+def _others(steps: pd.DataFrame, recipe: dict[str, Any], machine: Machine) -> Iterator[tuple[str, str, float, str]]:
+    cpu, wall, peak = (steps[name].to_numpy(float) for name in ("cpu_s", "wall_s", "peak_memory_bytes"))
+    watts = energy_model.watts_per_core(recipe)["central"]
+    yield (
+        "Green Algorithms", "cores held", float(green_algorithms_j(wall, steps["threads"], peak, recipe).sum()),
+        "The same watts, but every core that a step holds counts as busy all its time; a step that waits counts in full.",
+    )  # fmt: skip
+    yield (
+        "CodeCarbon", "process, one tracker a step", float(process_mode_j(cpu, wall, peak, machine).sum()),
+        f"{machine.processor_w / machine.threads:.3g} W a thread where we take {watts:.3g}; at least {LEAST_MEMORY_W:g} W of memory for each step, as if it had memory modules of its own.",
+    )  # fmt: skip
+    yield (
+        "CodeCarbon", "machine, one tracker a step", float((wall * machine_mode_w(loads(steps, machine.threads), machine)).sum()),
+        "Each tracker counts the whole machine: where steps run beside each other, it is counted once for each of them.",
+    )  # fmt: skip
+    busy_s, busy = _spans(steps)
+    yield (
+        "CodeCarbon", "machine, one tracker for all", float((busy_s * machine_mode_w(np.minimum(busy / machine.threads, 1), machine)).sum()),
+        "The machine once, but power grows with the cube of its load, and an idle one draws a tenth; no share for a step.",
+    )  # fmt: skip
+
+
+def _spans(steps: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times between which steps neither start nor end, while any runs: their length in s, and CPU-seconds a second."""
+    began, wall = steps["started"].to_numpy(float), np.maximum(steps["wall_s"].to_numpy(float), 1e-9)
+    rate = steps["cpu_s"].to_numpy(float) / wall
+    times = np.concatenate([began, began + wall])
+    order = np.argsort(times, kind="stable")
+    running = np.cumsum(np.concatenate([np.ones(len(steps)), -np.ones(len(steps))])[order])[:-1]
+    busy = np.cumsum(np.concatenate([rate, -rate])[order])[:-1]
+    return np.diff(times[order]) * (running > 0), np.maximum(busy, 0.0)
+
+
+def text(table: pd.DataFrame) -> str:
+    """The table for a terminal."""
+    lines = ["The same steps by other estimators (all modelled):"]
+    for row in table.itertuples():
+        name = f"{row.estimator} ({row.mode})"
+        lines.append(f"  {name:<44}{row.energy_j:>10.0f} J  x {row.ratio:<6.2f}{row.why}")
+    return "\n".join(lines)

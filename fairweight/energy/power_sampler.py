@@ -1,0 +1,116 @@
+"""The one sampler of a node: a line of energy and busy CPU-seconds a second, while a run lasts (standard library only).
+
+`fairweight run` starts it where a meter can be read.  On a further node of a cluster it is started by hand, as
+`python -m fairweight.energy.power_sampler results/STUDY/meter`.
+"""
+
+import argparse
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from fairweight.core.errors import InputError
+from fairweight.energy.meters import Meter, open_meters
+
+INTERVAL_S = 1.0
+IDLE_S = 5.0
+BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq of /proc/stat: neither idle nor waiting; steal is another's
+
+
+def busy_cpu_s() -> float | None:
+    """CPU-seconds that all processes of this node have used since it was started; None where Linux does not tell."""
+    try:
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(word) for word in file.readline().split()[1:]]
+    except OSError:
+        return None
+    return sum(ticks[kind] for kind in BUSY) / os.sysconf("SC_CLK_TCK")
+
+
+class Sampler:
+    """Writes what the meters of a node tell; one that vanishes is told once, and the others go on."""
+
+    def __init__(self, meters: list[Meter], file: TextIO) -> None:
+        """Write to an open file, whose lines are flushed one by one."""
+        self.meters, self.file = list(meters), file
+
+    def sample(self, phase: str) -> None:
+        """Write one line; `energy_j` is None as soon as one meter is gone: the sum of the rest is not the node's."""
+        energy: dict[str, float] | None = {} if self.meters else None  # None: a meter elsewhere keeps its own file
+        lost = None
+        for meter in self.meters:
+            try:
+                if energy is not None:
+                    energy |= meter.read_j()
+            except OSError as error:
+                energy, lost = None, str(error)
+        if energy is None and self.meters:
+            self.meters = [_Gone()]
+        self._write(
+            phase=phase,
+            time=round(time.time(), 4),
+            clock=round(time.monotonic(), 4),
+            busy_cpu_s=busy_cpu_s(),
+            energy_j=energy,
+            **({"lost": lost} if lost else {}),
+        )
+
+    def _write(self, **entry: Any) -> None:
+        self.file.write(json.dumps(entry) + "\n")
+        self.file.flush()
+
+
+class _Gone:
+    def read_j(self) -> dict[str, float]:
+        raise OSError("a meter of this node has vanished")
+
+
+def follow(sampler: Sampler, parent: int, interval_s: float = INTERVAL_S) -> None:
+    """Sample until the parent process has ended, and once after."""
+    due = time.monotonic()
+    while os.getppid() == parent:
+        sampler.sample("run")
+        due = max(due + interval_s, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+    sampler.sample("run")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure the idle node, say `ready`, and sample until the parent process ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder to write to: `meter` of the study's results")
+    parser.add_argument("--powercap", type=Path, default=None, help="another powercap tree")
+    parser.add_argument("--idle-s", type=float, default=IDLE_S, help="seconds for which the idle node is measured")
+    parser.add_argument("--external", action="store_true", help="a meter keeps a file of its own; read none here")
+    parser.add_argument("--command", nargs=argparse.REMAINDER, help="program that prints watts, with its arguments")
+    parsed = parser.parse_args(arguments)
+    parent = os.getppid()
+    try:
+        meters, reasons = (
+            ([], [])
+            if parsed.external
+            else open_meters(parsed.command, **({"powercap": parsed.powercap} if parsed.powercap else {}))
+        )
+    except InputError as error:
+        sys.exit(f"fairweight: {error}")
+    if not meters and not parsed.external:
+        print("none:", "; ".join(reasons), flush=True)
+        return
+    parsed.folder.mkdir(parents=True, exist_ok=True)
+    path = parsed.folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.{socket.gethostname()}.meter.jsonl"
+    with path.open("a", encoding="utf-8") as file:
+        sampler = Sampler(meters, file)
+        sampler.sample("idle")
+        time.sleep(parsed.idle_s)
+        sampler.sample("idle")
+        print("ready", flush=True)
+        sys.stdout.close()
+        follow(sampler, parent)
+
+
+if __name__ == "__main__":
+    main()

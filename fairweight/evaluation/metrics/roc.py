@@ -1,0 +1,70 @@
+"""ABROCA: how far apart the ROC curves of two groups run, though their areas may be equal (Gardner et al. 2019)."""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from fairweight.evaluation.metric_rows import Assessed, cell
+from fairweight.statistics.ranking import roc_curve
+
+Array = np.ndarray[Any, Any]
+
+
+def measure(assessed: Assessed) -> list[dict[str, Any]]:
+    """Largest area between the ROC curves of two groups of each attribute, with the names of the two in `reason`.
+
+    Only for binary labels with scores.  Groups with fewer than `smallest_group` positives or negatives are left out, and
+    named in `reason`, too.
+
+    Returns:
+        One cell an attribute (see `cells.cell`), a share of the unit square.
+    """
+    if assessed.classes != 2 or assessed.scores is None:
+        return []
+    found = []
+    for attribute, codes in assessed.groups.items():
+        if not (codes >= 0).any():
+            continue
+        curves, missing, n = {}, [], 0
+        for code, level in enumerate(assessed.group_levels[attribute]):
+            labels = assessed.labels[codes == code]
+            if min((labels == 1).sum(), (labels == 0).sum()) >= max(assessed.smallest_group, 1):
+                curves[level] = roc_curve(labels == 1, assessed.scores[codes == code])
+                n += len(labels)
+            else:
+                missing.append(level)
+        if len(curves) < 2:
+            reason = "fewer than two groups have enough positives and negatives"
+            found.append(cell("abroca", None, n=n, attribute=attribute, groups=len(curves), reason=reason))
+            continue
+        areas = {pair: area_between(curves[pair[0]], curves[pair[1]]) for pair in itertools.combinations(curves, 2)}
+        widest = max(areas, key=lambda pair: areas[pair])
+        left_out = f", without {', '.join(missing)} (too few positives or negatives)" if missing else ""
+        reason = f"between {widest[0]} and {widest[1]}{left_out}"
+        found.append(cell("abroca", areas[widest], n=n, attribute=attribute, groups=len(curves), reason=reason))
+    return found
+
+
+def area_between(one: tuple[Array, Array], two: tuple[Array, Array]) -> float:
+    """Area between two ROC curves, each (false positive rates, true positive rates), as the polygons that they are."""
+    x = np.unique(np.concatenate([one[0], two[0]]))
+    (one_left, one_right), (two_left, two_right) = _sides(one, x), _sides(two, x)
+    start, end = one_right[:-1] - two_right[:-1], one_left[1:] - two_left[1:]  # of each piece between two x
+    total = np.abs(start) + np.abs(end)
+    crossing = np.divide(start**2 + end**2, total, out=np.zeros_like(total), where=total > 0)
+    return float((np.diff(x) * np.where(start * end >= 0, total, crossing)).sum() / 2)
+
+
+def _sides(curve: tuple[Array, Array], x: Array) -> tuple[Array, Array]:
+    """True positive rate just left and just right of each x: a curve may rise straight up there."""
+    false, true = curve
+    starts = np.flatnonzero(np.diff(false, prepend=-1.0))
+    values, low, high = false[starts], np.minimum.reduceat(true, starts), np.maximum.reduceat(true, starts)
+    after = np.searchsorted(values, x)
+    known = values[after] == x
+    before = np.maximum(after - 1, 0)
+    width = np.where(after > before, values[after] - values[before], 1)
+    # between two points the line goes from the upper end of the one to the lower end of the next
+    line = high[before] + (low[after] - high[before]) * (x - values[before]) / width
+    return np.where(known, low[after], line), np.where(known, high[after], line)

@@ -1,0 +1,39 @@
+"""ONNX Runtime on the CPU."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from fairweight.inference import causal_decoding
+from fairweight.inference.onnxruntime_session import session
+
+VERSION = onnxruntime.__version__
+UNSUPPORTED = {"given": "given scores are in no file"}
+
+Feeds = dict[str, NDArray[np.generic]]
+
+
+def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.floating]]:
+    """Load a shipped file.
+
+    Args:
+        path: ONNX file.
+        threads: threads that one call uses.
+
+    Returns:
+        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes);
+        of a language model, negative log-likelihood in nats and number of tokens foretold (n, 2).
+    """
+    loaded = session(path, threads=threads)
+    if causal_decoding.is_decoder(loaded):
+        return causal_decoding.likelihoods(loaded)
+    output = loaded.get_outputs()[0].name
+
+    def run(feeds: Feeds) -> NDArray[np.floating]:
+        found: NDArray[np.floating] = loaded.run([output], feeds)[0]
+        return found
+
+    return run

@@ -1,0 +1,146 @@
+"""From a float model to the one ONNX file that ships."""
+
+import functools
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from fairweight.core.artifacts import atomic, read_json, read_split, read_table, write_json
+from fairweight.core.errors import InputError
+from fairweight.core.table import Table
+from fairweight.inference import load_engine
+from fairweight.inference.onnx_file import put_signature, write_beside
+from fairweight.training.model import Model
+from fairweight.training.model_inputs import TOKENS, Fed, Feeds
+from fairweight.training.signature import DEFAULT_TASK, autoregressive
+
+OPSET = 20
+TOLERANCE = 1e-4  # largest difference of a probability between torch and onnxruntime
+CHECKED_ROWS = 1024
+
+
+class Shipped(nn.Module):
+    """What ships: raw inputs in, what the task asks for out; of a classification, probabilities (n, classes)."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """What the file returns."""
+        output: Tensor = self.model.task.shipped(self.model(*inputs))
+        return output
+
+
+def export(*, model: str, about: str, table: str, split: str, destination: str, report: str) -> None:
+    """Write a model as one ONNX file, weights and encoding inside, and check it against torch on validation rows.
+
+    Args:
+        model, about: safetensors and JSON files.
+        table, split: Parquet files of the data.
+        destination: ONNX file to write.
+        report: JSON file to write: largest difference of a probability, and its tolerance.
+
+    Raises:
+        InputError: onnxruntime and torch disagree beyond the tolerance.
+    """
+    if autoregressive(read_json(about)["signature"].get("task", DEFAULT_TASK)):
+        from fairweight.inference import export_causal  # noqa: PLC0415 - the extra `llm`
+
+        export_causal.export(model=model, about=about, destination=destination, report=report)
+        return
+    loaded = Model.load(model, about)
+    shipped = Shipped(loaded).eval()
+    rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
+    fed = Fed.of(loaded.signature, rows)
+    proto = exported(loaded, rows)
+    with atomic(destination) as temporary:
+        temporary.write_bytes(proto.SerializeToString())
+        run = load_engine.load("onnxruntime", temporary, threads=1, place=destination)
+        expected = fed.outputs(functools.partial(_by_torch, shipped), len(rows))
+        difference = float(np.abs(fed.outputs(run, len(rows)) - expected).max())
+        if not difference <= TOLERANCE:
+            raise InputError(
+                f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
+            )
+    write_beside(destination, loaded.signature)
+    write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
+
+
+def _by_torch(shipped: Shipped, feeds: Feeds) -> np.ndarray:
+    with torch.no_grad():
+        return shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
+
+
+def exported(model: Model, rows: Table) -> onnx.ModelProto:
+    """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
+    two = Fed.of(model.signature, rows.take(np.arange(2)))
+    proto = graph(Shipped(model).eval(), two.at(slice(None)))
+    put_signature(proto, model.signature)
+    return proto
+
+
+def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """A model as an ONNX graph without a signature; the feeds are two example rows."""
+    # two example rows: an exporter may take a size of one for a constant
+    example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
+    # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)
+    output = shipped.model.task.OUTPUT
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        written = Path(folder) / "model.onnx"
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            shipped,
+            example,
+            str(written),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(feeds),
+            output_names=[output],
+            dynamic_axes={name: {0: "rows"} | ({1: "length"} if name == TOKENS else {}) for name in [*feeds, output]},
+        )
+        proto = onnx.load(str(written))
+    unshare(proto)
+    _strip(proto)
+    return proto
+
+
+def unshare(proto: onnx.ModelProto) -> None:
+    """Give every layer tensors of its own.
+
+    The exporter hands layers with equal ones (biases of zero, say) one and the same through `Identity`, and a quantizer
+    leaves a layer in float whose bias is not a constant.
+    """
+    graph = proto.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "Identity" and n.input[0] in constants]:
+        own = graph.initializer.add()
+        own.CopyFrom(constants[node.input[0]])
+        own.name = node.output[0]
+        graph.node.remove(node)
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out the exporter's notes and shorten its names: in a small model they outweigh a layer."""
+    graph = proto.graph
+    for holder in [graph, *graph.node, *graph.input, *graph.output, *graph.initializer]:
+        holder.doc_string = ""
+    outputs = {value.name for value in graph.output}
+    short: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+        for position, name in enumerate(node.output):
+            if name not in outputs:
+                short[name] = node.name if position == 0 else f"{node.name}.{position}"
+    for tensor in graph.initializer:
+        short[tensor.name] = tensor.name.removeprefix("model.")
+        tensor.name = short[tensor.name]
+    for node in graph.node:
+        node.input[:] = [short.get(name, name) for name in node.input]
+        node.output[:] = [short.get(name, name) for name in node.output]
+    del graph.value_info[:]

@@ -1,0 +1,41 @@
+"""A study run again from its archive, and what differs."""
+
+import tempfile
+from pathlib import Path
+
+from fairweight.core.artifacts import write_json, write_text
+from fairweight.core.errors import InputError
+from fairweight.reporting.archive.differences import as_json, compare, lines, told, verdict
+from fairweight.reporting.archive.rerunning import rerun
+from fairweight.reporting.archive.unpacking import check, unpack
+
+
+def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakefile: Path | None) -> None:
+    """Run an archived study again and compare; print what differs, and write it as `reproduction.md` and `.json`.
+
+    Args:
+        archive: zip file, or the folder of an unpacked one.
+        into: clean folder to run in.
+        data: folder from which `file:` sources are read.
+        tolerance: largest difference of a mean over seeds where threads, instruction set or versions differ.
+        snakefile: workflow to run; None is the archive's own.
+
+    Raises:
+        InputError: the archive is not sound, the run failed, or the study was not reproduced.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = archive
+        if not archive.is_dir():
+            folder = Path(scratch) / "archive"
+            unpack(archive, folder)
+        checked = check(folder)
+        if not checked.sound:
+            raise InputError(f"{archive}: {checked.sentence()}.")
+        results = rerun(folder, into, data, snakefile)
+        found = compare(folder, results, tolerance)
+    write_text(into / "reproduction.md", told(found, tolerance))
+    write_json(into / "reproduction.json", as_json(found, tolerance))
+    print("\n".join(lines(found)))
+    if not found.reproduced:
+        raise InputError(f"{verdict(found, tolerance)} See {into / 'reproduction.md'}.")
+    print(verdict(found, tolerance))

@@ -1,0 +1,189 @@
+"""The figures of an article: one column wide, text as text.  They draw what the summaries hold, and compute nothing."""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from fairweight.core.artifacts import atomic
+from fairweight.core.formatting import missing
+from fairweight.core.frames import where
+from fairweight.core.lineage import CELL
+from fairweight.reporting.report import palette
+from fairweight.reporting.report.labels import short
+from fairweight.reporting.report.results import Results
+
+WIDTH = 3.35  # inches: a column of the common two-column layouts
+# for letters that DejaVu lacks, where they are installed
+FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
+LONGEST = 30  # characters of a name before it is cut
+
+
+def style() -> Any:
+    """Settings under which figures are drawn and saved."""
+    _look_for_fonts()
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return {
+        "font.family": ["DejaVu Sans", *(f for f in FALLBACKS if f in installed)],
+        "font.size": 7,
+        "axes.titlesize": 7,
+        "legend.fontsize": 6.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#e3e7ea",
+        "grid.linewidth": 0.5,
+        "lines.markersize": 4,
+        "text.parse_math": False,  # a name with dollar signs is a name
+        "pdf.fonttype": 42,  # TrueType: text that can be searched and copied
+        "svg.fonttype": "none",
+        "svg.hashsalt": "fairweight",
+    }
+
+
+@functools.cache
+def _look_for_fonts() -> None:
+    """Tell Matplotlib of fallback fonts that were installed after it made its list."""
+    stems = tuple(name.replace(" ", "").removesuffix("SC").removesuffix("JP") for name in FALLBACKS)
+    for path in font_manager.findSystemFonts():
+        if Path(path).stem.replace("-", "").startswith(stems):
+            font_manager.fontManager.addfont(path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PDF and SVG beside each other, the same bytes each time."""
+    for suffix, dates in ((".pdf", {"CreationDate": None, "Creator": None, "Producer": None}), (".svg", {"Date": None})):  # fmt: skip
+        with atomic(path.with_suffix(suffix)) as temporary, mpl.rc_context(style()):
+            figure.savefig(temporary, format=suffix[1:], metadata=dates)
+
+
+def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]:
+    """(name, figure, caption) of every figure of a dataset."""
+    with mpl.rc_context(style()):
+        for name, draw in (("trade-off", trade_off), ("who-pays", who_pays)):
+            if drawn := draw(results, dataset):
+                yield name, *drawn
+
+
+def first_cell(results: Results, dataset: str) -> pd.Series:
+    """Model, engine and augmentation that the figures of a dataset show: the first, which is `none` where there is one."""
+    cells = results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates()
+    return results.ordered(cells).iloc[0][["dataset", "augmentation", "model", "engine"]]
+
+
+def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
+    """Accuracy of all rows, and of the worst group, against bytes to transfer; None where nothing ships."""
+    if not results.ships(dataset):
+        return None
+    key = first_cell(results, dataset)
+    attributes = list(results.study["datasets"][dataset]["groups"])
+    shown = {"all rows": where(results.measured("accuracy"), key)}
+    for attribute in attributes:
+        worst = where(results.measured("worst_group_accuracy", attribute), key).dropna(subset="mean")
+        if len(worst):
+            shown[f"worst group by {short(attribute, LONGEST)}"] = worst
+            break
+    size = where(results.measured("transfer_bytes"), key)
+    figure = Figure(figsize=(WIDTH, 1.65 * len(shown) + 0.55), layout="constrained")
+    axes = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
+    for axis, (title, table) in zip(axes, shown.items(), strict=True):
+        _points(axis, results, table.merge(size, on=CELL, suffixes=("", "_x")))
+        axis.set_ylabel(f"accuracy, %\n{title}")
+    _kilobytes(axes[-1], size["mean"])
+    looks = palette.looks(results)
+    variants = [v for v in results.variant_order if v in set(size["variant"])]
+    handles = [
+        Line2D([], [], linestyle="", marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
+    ]
+    columns = 2 if max(len(v) for v in variants) > 12 else 3
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns), frameon=False)
+    seeds = int(next(iter(shown.values()))["n"].max())
+    return figure, (
+        f"{results.title(dataset)}: accuracy on test rows against bytes to transfer (zstd, level 19); up and to the left is "
+        f"better. Points are means over {seeds} seed{'' if seeds == 1 else 's'}, bars one standard deviation."
+    )
+
+
+def _points(axis: Axes, results: Results, table: pd.DataFrame) -> None:
+    looks = palette.looks(results)
+    for _, point in table.iterrows():
+        colour, marker = looks[point["variant"]]
+        spread = np.nan_to_num(point["sd"]) * 100
+        axis.errorbar(
+            point["mean_x"] / 1000, point["mean"] * 100, yerr=spread, fmt=marker, color=colour, elinewidth=0.7
+        )
+
+
+def _kilobytes(axis: Axes, sizes: pd.Series) -> None:
+    axis.set_xscale("log")
+    wide = sizes.max() > 8 * sizes.min()
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 4, 5, 6, 8)))
+    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axis.margins(x=0.08)
+    axis.set_xlabel("to transfer, kB (log scale)")
+
+
+def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
+    """Change of each group's accuracy with its interval, over the noise floor; None where nothing is compared."""
+    rows = results.compared(dataset)
+    attributes = list(results.study["datasets"][dataset]["groups"])
+    if len(rows):
+        rows = rows[(rows["metric"] == "accuracy") & rows["group"].notna() & rows["attribute"].isin(attributes)]
+    if rows.empty:
+        return None
+    groups = list(dict.fromkeys(zip(rows["attribute"], rows["group"], strict=True)))
+    variants = list(dict.fromkeys(rows["variant"]))
+    height = 0.75 + len(groups) * (0.14 + 0.085 * len(variants))
+    figure = Figure(figsize=(WIDTH, min(height, 8.5)), layout="constrained")
+    axis = figure.subplots()
+    for y, (attribute, group) in enumerate(groups):
+        of = rows[(rows["attribute"] == attribute) & (rows["group"] == group)]
+        _intervals(axis, results, y, of, variants)
+    labels = [f"{short(g, 22)} (n = {int(where(rows, {'attribute': a, 'group': g}).iloc[0]['n']):,})" for a, g in groups]  # fmt: skip
+    axis.set_yticks(range(len(groups)), labels)
+    axis.set_ylim(len(groups) - 0.45, -0.55)
+    axis.grid(axis="y", visible=False)
+    axis.axvline(0, color="#444", linewidth=0.7)
+    for y in range(1, len(groups)):
+        if groups[y][0] != groups[y - 1][0]:
+            axis.axhline(y - 0.5, color="#999", linewidth=0.5)
+    axis.set_xlabel("change of accuracy, points")
+    looks = palette.looks(results)
+    handles: list[Any] = [
+        Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
+    ]
+    floor = bool(rows["floor_value"].notna().any())
+    handles += [Patch(color=palette.FLOOR, label="retraining alone")] if floor else []
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    seeds = int(rows["seeds"].max())
+    band = " The grey band is the interval of a model that is only trained again." if floor else ""
+    return figure, (
+        f"{results.title(dataset)}: change of each group's accuracy against the baseline of the same seed, mean over {seeds} "
+        f"seed{'' if seeds == 1 else 's'} with 95 % intervals over seeds and test rows, by {', '.join(attributes)}.{band} "
+        "Hollow: too few rows to be ranked."
+    )
+
+
+def _intervals(axis: Axes, results: Results, y: int, rows: pd.DataFrame, variants: list[str]) -> None:
+    looks, first = palette.looks(results), rows.iloc[0]
+    if not missing(first["floor_value"]):
+        axis.fill_betweenx([y - 0.44, y + 0.44], first["floor_low"] * 100, first["floor_high"] * 100, color=palette.FLOOR, linewidth=0)  # fmt: skip
+    for _, row in rows.iterrows():
+        if missing(row["value"]):
+            continue
+        colour, marker = looks[row["variant"]]
+        at = y + (variants.index(row["variant"]) - (len(variants) - 1) / 2) * 0.78 / len(variants)
+        axis.plot([row["low"] * 100, row["high"] * 100], [at, at], color=colour, linewidth=0.9)
+        face = colour if row["status"] == "ok" else "white"
+        axis.plot(row["value"] * 100, at, marker, color=colour, markerfacecolor=face, markersize=3)

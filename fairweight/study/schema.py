@@ -1,0 +1,188 @@
+"""Validation of a study file: shapes, names of components and their options, defaults.
+
+Runs while Snakemake parses: standard library, and of other packages only PyYAML and jsonschema, which Snakemake
+itself depends on.
+"""
+
+import copy
+import difflib
+import functools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from fairweight.core import components
+from fairweight.core.errors import InputError
+from fairweight.core.operations import RECORDS
+from fairweight.study import sweeps
+
+SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
+
+# where a study file names a component: path (`*` is any key), key that holds the name, folder
+PLACES = (
+    ("datasets/*/reader", "method", "readers"),
+    ("augmentations/*", "method", "augmentations"),
+    ("models/*", "architecture", "architectures"),
+    ("training/*/objective", "method", "objectives"),
+    ("training/*/adapt", "method", "adaptations"),
+    *((f"variants/*/{record.name}", "method", record.folder) for record in RECORDS if record.folder),
+    ("variants/*/prune/finetune/distillation", "method", "distillations"),
+    ("variants/*/distill/student", "architecture", "architectures"),
+)
+
+# rules of JSON Schema about the size of a number, as words
+BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
+Config = dict[str, Any]
+
+
+def read_schema(path: Path = SCHEMA) -> Config:
+    """The schema of a study file, for the caller to change."""
+    return copy.deepcopy(_parsed(path))
+
+
+@functools.cache
+def _parsed(path: Path) -> Config:
+    # libyaml, where PyYAML has it, parses in a tenth of the time
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    schema: Config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
+    return schema
+
+
+def resolve(config: Config) -> Config:
+    """Check a study file against the schema and the components' options; return it with every default filled in.
+
+    Raises:
+        InputError: one sentence for the first mistake, with the key and the legal values.
+    """
+    resolved = sweeps.expand(copy.deepcopy(config))
+    # a bare name is short for a component without options
+    for path, key, _folder in PLACES:
+        for holder, name, _place in _find(resolved, path.split("/")):
+            if isinstance(holder[name], str):
+                holder[name] = {key: holder[name]}
+    _check(resolved, read_schema(), ())
+    for path, key, folder in PLACES:
+        for holder, name, place in _find(resolved, path.split("/")):
+            _check_component(holder[name], key, folder, place, path)
+    for engine in resolved["engines"]:
+        _located("engines", engine, ("engines",))
+    return resolved
+
+
+def _find(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[tuple[Config, str, tuple[str, ...]]]:
+    """(mapping, key, place) of everything that a path with `*` leads to."""
+    if not isinstance(node, dict):
+        return
+    for key in list(node) if parts[0] == "*" else [k for k in [parts[0]] if k in node]:
+        if len(parts) == 1:
+            yield node, key, (*above, key)
+        else:
+            yield from _find(node[key], parts[1:], (*above, key))
+
+
+def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
+    try:
+        components.options(folder, name)
+        if extra := components.missing_extra(folder, name):
+            raise InputError(
+                f"{name!r} needs the optional extra {extra!r}, which is not installed; "
+                f"install it with {components.remedy(folder, name, extra)!r}"
+            )
+    except InputError as error:
+        raise InputError(f"{': '.join(place)}: {error}.") from None
+
+
+def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...], path: str) -> None:
+    if not isinstance(recipe.get(key), str):
+        legal = ", ".join(components.names(folder))
+        raise InputError(f"{': '.join(place)}: the key {key!r} is missing; it is one of {legal}.")
+    _located(folder, recipe[key], place)
+    _check(recipe, component_schema(folder, recipe[key], key, path), place)
+
+
+def component_schema(folder: str, name: str, key: str, path: str) -> Config:
+    """JSON Schema of a recipe that names a component at a place of PLACES: its options, closed."""
+    options = components.options(folder, name)
+    properties: Config = {key: {"type": "string"}, **copy.deepcopy(options)}
+    # what every method of an operation takes
+    operation = path.removeprefix("variants/*/")
+    definitions = read_schema()["$defs"]
+    stated = definitions["variant"]["properties"].get(operation, {})
+    for option, schema in stated.get("properties", {}).items():
+        properties[option] = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+    for schema in properties.values():
+        schema.pop("x-default", None)
+    required = [option for option, schema in options.items() if not {"default", "x-default"} & set(schema)]
+    return {"type": "object", "properties": properties, "additionalProperties": False, "required": required}
+
+
+def _with_defaults() -> type[Any]:
+    base = jsonschema.Draft202012Validator
+
+    def fill(validator: Any, properties: Config, instance: Any, schema: Config) -> Iterator[Any]:
+        if isinstance(instance, dict):
+            for name, subschema in properties.items():
+                if "default" in subschema:
+                    instance.setdefault(name, copy.deepcopy(subschema["default"]))
+        yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
+
+    checker = base.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+    return jsonschema.validators.extend(base, {"properties": fill}, type_checker=checker)
+
+
+def _is_integer(_checker: Any, value: Any) -> bool:
+    # JSON Schema takes 2.0 for an integer; `range` does not
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
+    errors = list(_with_defaults()(schema).iter_errors(instance))
+    if errors:
+        # a misspelt key is told before the required key that it stands for
+        errors.sort(key=lambda e: (len(e.absolute_path), e.validator != "additionalProperties"))
+        raise InputError(sentence(errors[0], place))
+
+
+def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
+    error: jsonschema.ValidationError, place: tuple[str, ...] = ()
+) -> str:
+    """One sentence for a validation error: where, what, and what is legal."""
+    where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "top level"
+    rule: Any = error.validator_value
+    schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
+    instance: Any = error.instance
+    match error.validator:
+        case "additionalProperties":
+            legal = list(schema.get("properties", {}))
+            extra = next(key for key in instance if key not in legal)
+            near = difflib.get_close_matches(str(extra), legal, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"{where}: the key {extra!r} is not known; {hint}Legal keys: {', '.join(legal)}."
+        case "required":
+            missing = next(key for key in rule if key not in instance)
+            return f"{where}: the key {missing!r} is missing."
+        case "type":
+            kinds = rule if isinstance(rule, str) else " or ".join(rule)
+            return f"{where}: {instance!r} is not of type {kinds}."
+        case "enum":
+            return f"{where}: {instance!r} is not one of {', '.join(map(repr, rule))}."
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            sizes = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
+            return f"{where}: {instance!r} is out of range; it is {sizes}."
+        case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
+            return sentence(bounded[0], place)  # a number that one of the forms takes, but for its size
+        case "oneOf":
+            return f"{where}: {instance!r} is not legal; {schema.get('description', '')}"
+        case _ if remedy := schema.get("x-remedy"):
+            return f"{where}: {instance!r} is not a legal name; {remedy}."
+        case _:
+            return f"{where}: {error.message}."

@@ -1,0 +1,161 @@
+"""From input tensors to features: one encoder for each form of a row, fitted on training rows and shipped inside the file."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fairweight.core.table import Table
+from fairweight.training.model_inputs import PADDING
+from fairweight.training.signature import Signature
+
+
+class Encoder(nn.Module):
+    """What all forms have in common."""
+
+    features: tuple[int, ...]  # shape of one row's features; of texts, the number of distinct tokens
+    most_rows = 65_536  # rows a call where only a loss is wanted
+
+    @classmethod
+    def of(cls, signature: Signature) -> "Encoder":
+        """Encoder, not fitted yet, of a model with this signature."""
+        return FORMS[signature.form](signature)
+
+    def fit(self, table: Table) -> None:
+        """Learn what it needs from training rows."""
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Features of several tables, one below the other."""
+        return torch.cat(list(parts))
+
+    def cut(self, features: Tensor) -> Tensor:
+        """Features of a batch (n, ...) without what is only padding."""
+        return features
+
+    def batches(self, features: Tensor, order: Tensor, size: int) -> Sequence[Tensor]:  # noqa: ARG002 - where rows differ
+        """Positions of the rows of each batch, from their random order (n,)."""
+        return order.split(size)
+
+
+class TabularEncoder(Encoder):
+    """Numbers standardised, categories one-hot; a category unseen in training is all zeros, a missing number the mean."""
+
+    mean: Tensor
+    scale: Tensor
+    column: Tensor
+    level: Tensor
+
+    def __init__(self, signature: Signature) -> None:
+        super().__init__()
+        numeric, sizes = len(signature.numeric), [len(levels) for levels in signature.categorical.values()]
+        self.register_buffer("mean", torch.zeros(numeric))
+        self.register_buffer("scale", torch.ones(numeric))
+        # one-hot feature j says: column[j] holds level[j]; two small tensors serve all columns in one comparison
+        columns = [position for position, size in enumerate(sizes) for _ in range(size)]
+        levels = [level for size in sizes for level in range(size)]
+        self.register_buffer("column", torch.tensor(columns, dtype=torch.int32), persistent=False)
+        self.register_buffer("level", torch.tensor(levels, dtype=torch.int32), persistent=False)
+        self.numeric, self.categorical = numeric, sum(sizes)
+        self.features = (numeric + sum(sizes),)
+
+    def fit(self, table: Table) -> None:
+        """Take mean and standard deviation of each numeric column; a constant column keeps scale 1."""
+        if not self.numeric:
+            return
+        numeric = table.numeric.astype(np.float64)
+        spread = np.nanstd(numeric, axis=0)
+        self.mean.copy_(torch.from_numpy(np.nanmean(numeric, axis=0)))
+        self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
+        parts = []
+        if self.numeric:
+            numeric = inputs[0]
+            parts.append((torch.where(torch.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
+        if self.categorical:
+            parts.append((inputs[-1].to(torch.int32).index_select(1, self.column) == self.level).to(torch.float32))
+        return torch.cat(parts, dim=1)
+
+
+class ImageEncoder(Encoder):
+    """Pixels standardised by the mean and standard deviation of each channel."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, signature: Signature) -> None:
+        super().__init__()
+        assert signature.image is not None  # this is the encoder of such signatures
+        shape = signature.image
+        self.register_buffer("mean", torch.zeros(shape[0], 1, 1))
+        self.register_buffer("scale", torch.ones(shape[0], 1, 1))
+        self.features = shape
+
+    def fit(self, table: Table) -> None:
+        """Take mean and standard deviation of each channel over all pixels of the rows."""
+        if table.images is None:
+            raise ValueError("an image encoder is fitted on images")
+        for channel in range(self.features[0]):
+            # exact in integers, without a floating-point copy of all pixels
+            pixels = table.images[:, channel]
+            mean = float(pixels.sum(dtype=np.uint64)) / pixels.size
+            square = float(np.square(pixels, dtype=np.uint16).sum(dtype=np.uint64)) / pixels.size
+            self.mean[channel] = mean
+            self.scale[channel] = max(square - mean**2, 1e-12) ** 0.5
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 (n, channels, height, width) -> float32 of the same shape."""
+        return (image.to(torch.float32) - self.mean) / self.scale
+
+
+MEGABATCH = 32  # so many batches of rows drawn at random are sorted by length among themselves
+
+
+class TextEncoder(Encoder):
+    """Tokens as they are: a tokenizer stands outside of the file's graph, and its vocabulary inside the signature."""
+
+    most_rows = 64  # a row has many features, and rows of one length need no padding
+
+    def __init__(self, signature: Signature) -> None:
+        super().__init__()
+        assert signature.text is not None  # this is the encoder of such signatures
+        self.features = (int(signature.text["vocabulary"]),)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens int64 (n, length, ...), padded with -1 -> the same."""
+        return tokens
+
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """Tokens of several tables, all padded to the longest."""
+        longest = max(part.shape[1] for part in parts)
+        filled = [part.new_full((len(part), longest, *part.shape[2:]), PADDING) for part in parts]
+        for whole, part in zip(filled, parts, strict=True):
+            whole[:, : part.shape[1]] = part
+        return torch.cat(filled)
+
+    def cut(self, features: Tensor) -> Tensor:
+        """Tokens of a batch without the columns in which all rows are padded."""
+        longest = int(self._lengths(features).max())
+        return features[:, : max(1, longest)]
+
+    def batches(self, features: Tensor, order: Tensor, size: int) -> Sequence[Tensor]:
+        """Batches of rows of similar length: sorted within 32 batches of the random order, and drawn in random order.
+
+        The order of the batches is taken from that of the rows: a batch comes where its first row was drawn.
+        """
+        length, found = self._lengths(features), []
+        for part in order.split(size * MEGABATCH):
+            ranked = part[torch.argsort(length[part], stable=True)]
+            found += ranked.split(size)
+        rank = torch.empty(len(features), dtype=torch.int64)
+        rank[order] = torch.arange(len(order))
+        return sorted(found, key=lambda batch: int(rank[batch[0]]))
+
+    @staticmethod
+    def _lengths(tokens: Tensor) -> Tensor:
+        return (tokens.flatten(2) if tokens.dim() > 2 else tokens.unsqueeze(2))[:, :, 0].ne(PADDING).sum(dim=1)
+
+
+FORMS: dict[str, type[Encoder]] = {"tabular": TabularEncoder, "image": ImageEncoder, "text": TextEncoder}

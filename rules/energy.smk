@@ -1,0 +1,68 @@
+# Carbon intensity by hour, the life cycle of every variant, and the same study at other places and hours.
+
+
+rule gather_intensity:
+    input:
+        # what was fetched when all steps are done knows the hours in which they ran
+        lambda w: costs() if config["energy"]["electricity_maps"] else [],
+        hours=lambda w: [file for file in [config["energy"]["hourly"]] if file and Path(file).is_file()],
+    output:
+        hours="<results>/summary/intensity.csv",
+        cost="<results>/summary/gather_intensity.cost.json",
+    log:
+        "<logs>/gather_intensity.log",
+    params:
+        recipe=lambda w: part(config["energy"], *HOURLY),
+        code=code("energy/gather_intensity"),
+    message:
+        "Gather the carbon intensity of every hour"
+    script:
+        "../scripts/energy/gather_intensity.py"
+
+
+rule what_if:
+    input:
+        costs="<results>/summary/costs.parquet",
+        profiles="<results>/summary/profiles.parquet",
+        hours=lambda w: by_hour(),
+    output:
+        what_if="<results>/summary/what_if.parquet",
+        sci="<results>/summary/sci.parquet",
+        cost="<results>/summary/what_if.cost.json",
+    log:
+        "<logs>/what_if.log",
+    params:
+        recipe=lambda w: power() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
+        code=code("energy/what_if", files=["config/processors.json"]),
+    message:
+        "Imagine {STUDY.name} in other places and hours"
+    script:
+        "../scripts/energy/what_if.py"
+
+
+rule life_cycle:
+    input:
+        profiles="<results>/summary/profiles.parquet",
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+        hours=lambda w: by_hour(),
+        # not read; the ledger, which no rule declares, is more complete after them
+        decisions="<results>/summary/decisions.parquet",
+    output:
+        rules="<results>/summary/rules.parquet",
+        life_cycle="<results>/summary/life_cycle.parquet",
+        break_even="<results>/summary/break_even.parquet",
+        estimators="<results>/summary/estimators.parquet",
+        cost="<results>/summary/life_cycle.cost.json",
+    log:
+        "<logs>/life_cycle.log",
+    params:
+        recipe=lambda w: power() | part(config["energy"], "meter_csv"),
+        factors=lambda w: config["life_cycle"],
+        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("energy/life_cycle", files=["config/processors.json"]),
+    message:
+        "Tell what the variants of {STUDY.name} cost over their lives"
+    script:
+        "../scripts/energy/life_cycle.py"

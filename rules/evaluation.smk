@@ -1,0 +1,177 @@
+# Accuracy and fairness of every variant, their comparison over seeds, summary tables and the decision.
+
+
+rule assess:
+    input:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        baseline=baseline(
+            "<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet"
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        assessment="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assessment.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assess.cost.json",
+    log:
+        "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    params:
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        intersections=lambda w: config["fairness"]["intersections"],
+        families=lambda w: STUDY.metrics(w.dataset),
+        code=code("evaluation/assess", metrics=lambda w: STUDY.metrics(w.dataset)),
+    message:
+        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    script:
+        "../scripts/evaluation/assess.py"
+
+
+rule compare:
+    input:
+        predictions=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            p=STUDY.compared(**w),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
+        replicates="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/replicates.parquet",
+        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.cost.json",
+    log:
+        "<logs>/compare/{dataset}/{augmentation}/{model}/{engine}.log",
+    params:
+        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
+        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        intersections=lambda w: config["fairness"]["intersections"],
+        code=code("evaluation/compare"),
+    message:
+        "Compare the variants of {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+    script:
+        "../scripts/evaluation/compare.py"
+
+
+rule discover:
+    input:
+        predictions=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            p=STUDY.compared(**w),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        slices="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/slices.parquet",
+        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/discover.cost.json",
+    log:
+        "<logs>/discover/{dataset}/{augmentation}/{model}/{engine}.log",
+    params:
+        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
+        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        code=code("evaluation/discover"),
+    message:
+        "Discover who loses in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+    script:
+        "../scripts/evaluation/discover.py"
+
+
+rule summarize:
+    input:
+        assessments=lambda w: of_cells("assessment.parquet"),
+        profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
+        rounds=lambda w: collect(
+            "<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.rounds.parquet", p=STUDY.profiles
+        ),
+        costs=lambda w: costs(),
+        curves=lambda w: of_made("curve.parquet", *[o.name for o in OPERATIONS.values() if o.trains]),
+        checks=lambda w: of_reports(),
+        hours=lambda w: by_hour(),
+        files=lambda w: of_predicted("checks.json"),
+    output:
+        assessments="<results>/summary/assessments.parquet",
+        costs="<results>/summary/costs.parquet",
+        curves="<results>/summary/curves.parquet",
+        profiles="<results>/summary/profiles.parquet",
+        checks="<results>/summary/checks.parquet",
+        files="<results>/summary/files.parquet",
+        layers="<results>/summary/layers.parquet",
+        language="<results>/summary/language.parquet",
+        ratios="<results>/summary/ratios.parquet",
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+        variants="<results>/summary/variants.parquet",
+        cost="<results>/summary/summarize.cost.json",
+    log:
+        "<logs>/summarize.log",
+    params:
+        recipe=lambda w: power(),
+        baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("evaluation/summarize", files=["config/processors.json"]),
+    message:
+        "Summarize {STUDY.name}"
+    script:
+        "../scripts/evaluation/summarize.py"
+
+
+rule decide:
+    input:
+        comparisons=lambda w: of_comparisons("comparisons.parquet"),
+        replicates=lambda w: of_comparisons("replicates.parquet"),
+        slices=lambda w: of_comparisons("slices.parquet"),
+        measures="<results>/summary/measures.parquet",
+        changes="<results>/summary/changes.parquet",
+    output:
+        comparisons="<results>/summary/comparisons.parquet",
+        criteria="<results>/summary/criteria.parquet",
+        decisions="<results>/summary/decisions.parquet",
+        slices="<results>/summary/slices.parquet",
+        cost="<results>/summary/decide.cost.json",
+    log:
+        "<logs>/decide.log",
+    params:
+        cells=lambda w: STUDY.comparisons,
+        criteria=lambda w: config["criteria"],
+        replicated=lambda w: [v for v in STUDY.variants if STUDY.replicate(v)],
+        attributes=lambda w: {d: STUDY.decided_attributes(d) for d in STUDY.datasets},
+        code=code("evaluation/decide"),
+    message:
+        "Decide what {STUDY.name} recommends"
+    script:
+        "../scripts/evaluation/decide.py"
+
+
+rule gate:
+    input:
+        decisions="<results>/summary/decisions.parquet",
+        criteria="<results>/summary/criteria.parquet",
+    output:
+        verdict="<results>/summary/gate.json",
+        cost="<results>/summary/gate.cost.json",
+    log:
+        "<logs>/gate.log",
+    params:
+        variant=lambda w: config["criteria"]["variant"],
+        code=code("evaluation/gate"),
+    message:
+        "Hold {STUDY.name} against its criteria"
+    script:
+        "../scripts/evaluation/gate.py"
+
+
+rule power:
+    input:
+        tables=collect("<results>/data/{dataset}/table.parquet", dataset=LABELLED),
+        splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=LABELLED),
+    output:
+        power="<results>/summary/power.parquet",
+        cost="<results>/summary/power.cost.json",
+    log:
+        "<logs>/power.log",
+    params:
+        tests=lambda w: {d: STUDY.largest_family(d) for d in LABELLED},
+        seeds=len(STUDY.seeds),
+        criteria=lambda w: part(config["criteria"], "attributes", "error_rate", "gap", "margins", "power"),
+        smallest_group=lambda w: config["fairness"]["smallest_group"],
+        code=code("evaluation/power"),
+    message:
+        "Tell what {STUDY.name} can detect (in {log})"
+    script:
+        "../scripts/evaluation/power.py"

@@ -1,0 +1,102 @@
+# The ONNX file that ships, its predictions and its latency.
+
+
+rule export:
+    input:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.cost.json",
+    log:
+        "<logs>/export/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by(*EXPORTED)),
+    params:
+        code=code("inference/export", architectures=architecture, engines=lambda w: ["onnxruntime"], tasks=task),
+    message:
+        "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    script:
+        "../scripts/inference/export.py"
+
+
+rule predict:
+    input:
+        terms_file(lambda w: config["datasets"][w.dataset]["counterfactuals"]),
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        checks="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/checks.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.cost.json",
+    log:
+        "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by(*SHIPPED)),
+    params:
+        batch_size=lambda w: config["prediction"]["batch_size"],
+        counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
+        code=code(
+            "inference/predict",
+            engines=lambda w: {*engine(w), "onnxruntime"},
+            architectures=built_architecture,
+            tasks=task,
+        ),
+    message:
+        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    script:
+        "../scripts/inference/predict.py"
+
+
+rule predict_given:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_given.cost.json",
+    log:
+        "<logs>/predict_given/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("given")),
+    params:
+        recipe=recipe("variants", "{variant}", "given"),
+        code=code("inference/predict_given"),
+    message:
+        "Take given scores {wildcards.variant}: {wildcards.dataset}"
+    script:
+        "../scripts/inference/predict_given.py"
+
+
+rule profile:
+    input:
+        models=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/model.onnx",
+            p=STUDY.profiled(w.dataset, w.model, w.engine),
+        ),
+        table="<results>/data/{dataset}/table.parquet",
+    output:
+        profile="<results>/profile/{dataset}/{model}/{engine}.parquet",
+        repetitions="<results>/profile/{dataset}/{model}/{engine}.rounds.parquet",
+        cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
+    log:
+        "<logs>/profile/{dataset}/{model}/{engine}.log",
+    # alone on the machine: the plugin for Dask gives it a whole worker, the local executor needs it to claim all cores
+    threads: 1 if workflow.non_local_exec else workflow.resource_settings.cores or 1
+    resources:
+        exclusive=1,
+    params:
+        about=lambda w: [
+            {"seed": seed, "augmentation": cell.augmentation, "variant": cell.variant}
+            for seed, cell in STUDY.profiled(w.dataset, w.model, w.engine)
+        ],
+        recipe=lambda w: config["profile"],
+        code=code("inference/profile", engines=engine, tasks=task),
+    message:
+        "Profile {wildcards.model} on {wildcards.dataset} in {wildcards.engine}, alone on the machine"
+    script:
+        "../scripts/inference/profile.py"

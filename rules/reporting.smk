@@ -1,0 +1,183 @@
+# Report, paper artifacts, model and data cards, and the archive.
+
+# what the report tells, a notebook each, in this order
+CONCERNS = [
+    *(["answer"] if LABELLED else []),
+    *(["language"] if len(LABELLED) < len(STUDY.datasets) else []),
+    "data",
+    *(["models", "people"] if LABELLED else []),
+    "cost",
+    *(["methods"] if LABELLED else []),
+    "provenance",
+]
+
+
+rule provenance:
+    input:
+        "<results>/summary/variants.parquet",
+        hours=lambda w: by_hour(),
+    output:
+        provenance="<results>/summary/provenance.json",
+        cost="<results>/summary/provenance.cost.json",
+    log:
+        "<logs>/provenance.log",
+    params:
+        study=lambda w: dict(config),
+        cells=len(STUDY.cells),
+        seeds=len(STUDY.seeds),
+        left_out=STUDY.left_out,
+        code=code("reporting/provenance"),
+    message:
+        "Record what {STUDY.name} was made with"
+    script:
+        "../scripts/reporting/provenance.py"
+
+
+rule notebook:
+    input:
+        cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
+        tables=rules.summarize.output[:12]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
+        power="<results>/summary/power.parquet",
+        provenance="<results>/summary/provenance.json",
+    output:
+        notebook="<results>/report/notebooks/{concern}.ipynb",
+        cost="<results>/report/notebooks/{concern}.notebook.cost.json",
+    log:
+        "<logs>/notebook/{concern}.log",
+    wildcard_constraints:
+        concern="|".join(CONCERNS),
+    params:
+        notebook=lambda w: str(ROOT / "notebooks" / f"{w.concern}.ipynb"),
+        code=lambda w: code(
+            "reporting/notebook",
+            files=[f"notebooks/{w.concern}.ipynb", *ROOT.glob("fairweight/reporting/report/*.py")],
+        )(w),
+    message:
+        "Render what the report says of {wildcards.concern}"
+    script:
+        "../scripts/reporting/notebook.py"
+
+
+rule report:
+    input:
+        notebooks=collect("<results>/report/notebooks/{concern}.ipynb", concern=CONCERNS),
+        provenance="<results>/summary/provenance.json",
+    output:
+        html=report(
+            "<results>/report/report.html",
+            caption="captions/report.rst",
+            category="Report",
+            labels={"what": "the whole"},
+        ),
+        cost="<results>/report/report.cost.json",
+    log:
+        "<logs>/report.log",
+    params:
+        code=code("reporting/report", files=["fairweight/reporting/report/page.html.j2"]),
+    message:
+        "Assemble the report of {STUDY.name}"
+    script:
+        "../scripts/reporting/report.py"
+
+
+rule paper:
+    input:
+        cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
+        tables=rules.summarize.output[:12]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
+        power="<results>/summary/power.parquet",
+        provenance="<results>/summary/provenance.json",
+    output:
+        numbers="<results>/paper/numbers.tex",
+        values="<results>/paper/numbers.csv",
+        methods="<results>/paper/methods.tex",
+        findings="<results>/paper/findings.tex",
+        exhibits="<results>/paper/exhibits.tex",
+        tables=report(
+            directory("<results>/paper/tables"),
+            patterns=["{table}.csv"],
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        figures=report(
+            directory("<results>/paper/figures"),
+            patterns=["{figure}.svg"],
+            caption="captions/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        cost="<results>/paper/paper.cost.json",
+    log:
+        "<logs>/paper.log",
+    params:
+        code=code("reporting/paper"),
+    message:
+        "Write what an article takes from {STUDY.name}"
+    script:
+        "../scripts/reporting/paper.py"
+
+
+rule article:
+    input:
+        article=str(ROOT / "paper" / "article.tex"),
+        made=rules.paper.output[:7],
+    output:
+        pdf="<results>/paper/article.pdf",
+        cost="<results>/paper/article.cost.json",
+    log:
+        "<logs>/article.log",
+    params:
+        code=code("reporting/article", files=["paper/article.tex"]),
+    message:
+        "Compile the article of {STUDY.name}"
+    script:
+        "../scripts/reporting/article.py"
+
+
+rule cards:
+    input:
+        files=first_files(),
+        cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
+        tables=rules.summarize.output[:12]
+        + rules.decide.output[:4]
+        + rules.life_cycle.output[:4]
+        + rules.what_if.output[:2],
+        power="<results>/summary/power.parquet",
+        provenance="<results>/summary/provenance.json",
+    output:
+        cards=directory("<results>/hub"),
+        cost="<results>/summary/cards.cost.json",
+    log:
+        "<logs>/cards.log",
+    params:
+        lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
+        code=code("reporting/cards"),
+    message:
+        "Write the model cards and data cards of {STUDY.name}"
+    script:
+        "../scripts/reporting/cards.py"
+
+
+rule archive:
+    input:
+        report=rules.report.output,
+        cards="<results>/hub",
+        paper=rules.paper.output[:7],
+    output:
+        archive=f"<results>/archive/{STUDY.name}.crate.zip",
+        cost="<results>/archive/archive.cost.json",
+    log:
+        "<logs>/archive.log",
+    params:
+        root=str(ROOT),
+        code=code("reporting/archive"),
+    message:
+        "Archive {STUDY.name} as a Workflow Run RO-Crate"
+    script:
+        "../scripts/reporting/archive.py"

@@ -1,0 +1,52 @@
+# Models trained from their initialisation or from a published encoder, and published weights taken as they are.
+
+
+rule train:
+    input:
+        lambda w: local_sources(config["models"][w.model]),
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
+    output:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/train.cost.json",
+    log:
+        "<logs>/train/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("train")),
+    params:
+        architecture=recipe("models", "{model}"),
+        recipe=lambda w: STUDY.training_recipe(w.variant),
+        replicate=lambda w: STUDY.replicate(w.variant),
+        parameters=lambda w: config["variants"][w.variant]["parameters"],
+        task=lambda w: STUDY.task(w.dataset),
+        code=code(
+            "training/train", architectures=architecture, objectives=objective, adaptations=adaptation, tasks=task
+        ),
+    message:
+        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+    script:
+        "../scripts/training/train.py"
+
+
+rule pretrained:
+    input:
+        lambda w: local_sources(config["models"][w.model]),
+    output:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/pretrained.cost.json",
+    log:
+        "<logs>/pretrained/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("pretrained")),
+    params:
+        architecture=lambda w: part(config["models"][w.model], "sha256", "folder", "hub", "context", "start"),
+        task=lambda w: STUDY.task(w.dataset),
+        code=code("training/pretrained", architectures=architecture),
+    message:
+        "Take the published weights of {wildcards.model} (for {wildcards.variant} on {wildcards.dataset})"
+    script:
+        "../scripts/training/pretrained.py"

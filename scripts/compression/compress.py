@@ -1,0 +1,13 @@
+from fairweight.core.operations import function
+from fairweight.core.step import step
+
+with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
+    del files["cost"]
+    function(snakemake.params.operation)(
+        **files,
+        recipe=snakemake.params.recipe,
+        finetune=snakemake.params.finetune,
+        seed=int(snakemake.wildcards.seed),
+        variant=snakemake.wildcards.variant,
+    )

@@ -1,0 +1,10 @@
+from fairweight.core.step import step
+from fairweight.data.card import write_card
+
+with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    write_card(
+        snakemake.input.contents,
+        snakemake.output.card,
+        name=snakemake.wildcards.dataset,
+        recipe=snakemake.params.recipe,
+    )

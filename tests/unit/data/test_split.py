@@ -1,0 +1,56 @@
+"""No row in two parts; test rows that no seed changes; every class in every part."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tables import tabular
+
+from fairweight.core.artifacts import read_split, write_split
+from fairweight.core.errors import InputError
+from fairweight.data.split import TEST, TRAIN, VALIDATION, parts
+
+DRAWN = {"test": 0.2, "validation": 0.25}
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 1000), other=st.integers(0, 1000), classes=st.integers(2, 5))
+def test_seeds_vary_validation_and_never_test(seed, other, classes):
+    table = tabular(300, classes=classes)
+    one, two = (parts(table, name="d", recipe=DRAWN, seed=s) for s in (seed, other))
+    assert np.array_equal(one == TEST, two == TEST)
+    assert seed == other or not np.array_equal(one == VALIDATION, two == VALIDATION)
+    assert (one == TEST).sum() == 60 and (one == VALIDATION).sum() == 60 and (one == TRAIN).sum() == 180
+    for part in (TRAIN, VALIDATION, TEST):  # stratified: within a row or two of proportional
+        share = np.bincount(table.label[one == part], minlength=classes) / (one == part).sum()
+        assert np.abs(share - np.bincount(table.label) / 300).max() < 0.03
+
+
+def test_every_row_is_in_one_part_of_the_file(tmp_path):
+    table = tabular()
+    write_split(tmp_path / "s.parquet", table.row, parts(table, name="d", recipe=DRAWN, seed=1))
+    positions = np.concatenate(list(read_split(tmp_path / "s.parquet").values()))
+    assert sorted(positions) == list(range(len(table)))
+
+
+def test_datasets_of_other_names_draw_other_test_rows():
+    table = tabular()
+    one, two = (parts(table, name=n, recipe=DRAWN, seed=0) for n in ("d", "e"))
+    assert not np.array_equal(one == TEST, two == TEST)
+
+
+def test_official_rows_are_the_test_rows_and_all_means_all():
+    table = tabular()
+    official = parts(table, name="d", recipe={"test": "official", "validation": 0.1}, seed=0)
+    assert np.array_equal(official == TEST, table.file == "test")
+    assert (parts(table, name="d", recipe={"test": "all", "validation": 0.1}, seed=0) == TEST).all()
+
+
+def test_a_class_that_is_missing_somewhere_is_told():
+    table = tabular()
+    lonely = table.take(np.flatnonzero((table.label == 0) | (table.file == "test")))
+    with pytest.raises(InputError, match="'class 1' has no train row"):
+        parts(lonely, name="d", recipe={"test": "official", "validation": 0.1}, seed=0)
+    few = table.take(np.concatenate([np.flatnonzero(table.label == 0), np.flatnonzero(table.label == 1)[:1]]))
+    with pytest.raises(InputError, match="stratified share"):
+        parts(few, name="d", recipe=DRAWN, seed=0)

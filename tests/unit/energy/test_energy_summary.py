@@ -1,0 +1,89 @@
+"""What `fairweight energy` says and writes, from the files of a run."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+from studies import tiny
+
+from fairweight.energy import carbon_intensity
+from fairweight.energy.energy_summary import account
+from fairweight.energy.life_cycle import repayments
+from fairweight.study import schema
+
+RECIPE = schema.resolve(tiny())["energy"] | {
+    "watts_per_core": {"low": 5, "central": 10, "high": 20},
+    "watts_per_gb": {"low": 0, "central": 0, "high": 0},
+    "pue": 1,
+    "country": "DEU",
+}
+CELL = {"dataset": "d", "augmentation": "none", "model": "m", "variant": "int8", "engine": "onnxruntime"}
+
+
+def changes(made, used):
+    rows = [{**CELL, "seed": s, "measure": "making_cpu_s", "batch_size": pd.NA, "value": v} for s, v in enumerate(made)]
+    rows += [{**CELL, "seed": s, "measure": "cpu_s_per_1000", "batch_size": 1, "value": v} for s, v in enumerate(used)]
+    return pd.DataFrame(rows).astype({"batch_size": "Int64"})
+
+
+FACTORS = {
+    "downloads": 0, "years": 0, "transfer_kwh_per_gb": {"low": 0.001, "central": 0.01, "high": 0.1},
+    "storage_kwh_per_gb_year": {"low": 0.001, "central": 0.01, "high": 0.1},
+}  # fmt: skip
+
+
+def tables(made, used):
+    profile = {**CELL, "seed": 0, "batch_size": 1, "size_bytes": 4_000_000, "transfer_bytes": 3_000_000}
+    smaller = {**profile, "size_bytes": 1_000_000, "transfer_bytes": 1_000_000}
+    took = [{**CELL, "variant": "dense", "seed": s, "measure": "making_cpu_s", "value": 3.0} for s in range(len(made))]
+    return {
+        "changes": changes(made, used), "measures": pd.DataFrame(took),
+        "profiles": pd.DataFrame([smaller, {**profile, "variant": "dense"}]),
+    }  # fmt: skip
+
+
+def repaid(made, used, **factors):
+    found = repayments(tables(made, used), {"d": 103.0}, RECIPE, FACTORS | factors, {"int8": "dense"})
+    return found.set_index("scope").to_dict("index")
+
+
+def test_a_repayment_is_what_making_cost_more_over_what_a_prediction_saves():
+    found = repaid([2.0, 2.1, 1.9], [-0.010, -0.0101, -0.0099])
+    row = found["making"]
+    assert row["status"] == "after" and row["predictions"] == pytest.approx(2.0 / 0.00001)  # 0.01 CPU-s a thousand
+    assert row["batch_size"] == 1 and row["low"] < row["predictions"] < row["high"]
+    # the whole study but for one baseline, which one would have made anyway
+    assert found["making and search"]["predictions"] == pytest.approx((103 - 3) / 0.00001)
+
+
+def test_a_variant_that_is_slower_never_repays():
+    assert repaid([2.0, 2.1], [0.010, 0.0101])["making"]["status"] == "never"
+
+
+def test_what_a_smaller_file_spares_in_transfer_and_storage_comes_off_what_it_cost():
+    # 2 MB a download x 0.01 kWh/GB = 72 J = 7.2 CPU-s at 10 W; 3 MB a year = 108 J = 10.8 CPU-s
+    made, used = [40.0, 40.001, 39.999], [-0.010, -0.010001, -0.009999]
+    once = repaid(made, used, downloads=1)["making"]
+    assert once["predictions"] == pytest.approx((40 - 7.2) / 0.00001)
+    assert once["low"] == 0 and once["high"] == pytest.approx((40 - 0.36) / 0.00001, rel=0.01)  # 144 CPU-s to 0.36
+    both = repaid(made, used, downloads=1, years=1)["making"]
+    assert both["predictions"] == pytest.approx((40 - 7.2 - 10.8) / 0.00001)
+
+
+def test_a_run_of_the_local_executor_is_accounted_for_and_says_what_is_not_known(tmp_path):
+    results = tmp_path / "results" / "mine"
+    (results / "summary").mkdir(parents=True)
+    cost = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
+    (results / "train.cost.json").write_text(json.dumps(cost))
+    never = repayments(tables([2.0, 2.1], [0.010, 0.0101]), {"d": 103.0}, RECIPE, FACTORS, {"int8": "dense"})
+    never.to_parquet(results / "summary" / "break_even.parquet")
+    said = account(results, RECIPE | {"elsewhere": ["POL", "FRA"]})
+    assert "360 (180 to 720)" in said and re.search(r"Green Algorithms \(cores held\) +400 J", said)
+    assert "1 steps are known from their cost files only" in said and "What Snakemake used itself is not known" in said
+    assert said.index("France") < said.index("Poland") and "never" in said
+    card = yaml.safe_load((results / "summary" / "carbon.yaml").read_text())["co2_eq_emissions"]
+    assert card["emissions"] == pytest.approx(360 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh, abs=1e-4)
+    assert "operational only" in card["source"] and card["geographical_location"] == "Germany"
+    assert pd.read_parquet(results / "summary" / "ledger.parquet")["recorded_by"].tolist() == ["step"]

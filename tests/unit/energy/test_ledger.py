@@ -1,0 +1,103 @@
+"""The ledger keeps every attempt, adds what only cost files tell, and marks what is not known."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from fairweight.core.errors import InputError
+from fairweight.energy.energy_summary import _text_of_rules
+from fairweight.energy.ledger import by_rule, read_ledger
+from fairweight.energy.life_cycle import rules_table
+from fairweight.energy.metered_ledger import meter
+from fairweight.reporting.report import carbon
+
+RECIPE = {
+    "watts_per_core": {"low": 5, "central": 10, "high": 20}, "watts_per_gb": {"low": 0, "central": 0, "high": 0},
+    "pue": 1, "country": "DEU",
+}  # fmt: skip
+USED = {"cpu_s": 2.0, "wall_s": 3.0, "started": 100.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
+
+
+def attempt(status, output, **changes):
+    used = USED if status != "lost" else {"threads": 1}
+    return (
+        {"session": "s", "rule": "train", "attempt": 1, "status": status, "output": [output]}
+        | used
+        | {"ended": 103.0}
+        | changes
+    )
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results" / "mine"
+    (folder / "ledger").mkdir(parents=True)
+    cost = "results/mine/a/train.cost.json"
+    lines = [attempt("failed", cost), attempt("lost", cost), attempt("ok", cost)]
+    (folder / "ledger" / "one.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = {"session": "s", "host": "here", "started": 90.0, "ended": 110.0, "cpu_s": 1.0, "processes": []}
+    (folder / "ledger" / "one.overhead.json").write_text(json.dumps(run))
+    for place in ("a", "b"):
+        (folder / place).mkdir()
+        (folder / place / "train.cost.json").write_text(json.dumps(USED))
+    return folder
+
+
+def test_every_attempt_counts_and_a_cost_file_only_where_no_attempt_made_it(results):
+    table = read_ledger(results)
+    assert table["status"].tolist() == ["failed", "lost", "ok", "ok", "ok"]
+    assert table["recorded_by"].tolist() == ["executor"] * 3 + ["step", "executor"]
+    assert table["kind"].tolist() == ["step"] * 4 + ["run"]
+    assert table["cpu_s"].sum() == 7 and pd.isna(table["cpu_s"][1])
+    rules = by_rule(table, RECIPE).set_index("rule")
+    assert rules.loc["train", ["attempts", "failed", "unknown", "cpu_s", "energy_j_central"]].tolist() == [
+        4,
+        2,
+        1,
+        6,
+        60,
+    ]
+
+
+def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_zeros(results):
+    line = attempt("lost", "results/mine/a/prune.cost.json", rule="prune")
+    (results / "ledger" / "two.jsonl").write_text(json.dumps(line) + "\n")
+    table = meter(read_ledger(results), results / "meter", None)[0]
+    rules = rules_table(table, RECIPE)
+    prune = rules.set_index("rule").loc["prune"]
+    assert prune[["cpu_s", "energy_j_central", "emissions_g"]].isna().all() and prune["attempts"] == 1
+    assert re.search(r"prune +1 +1 +not attributable\n", _text_of_rules(table, rules, RECIPE))
+    grams = rules["emissions_g"].sum()
+    assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
+    shown = SimpleNamespace(rules=rules, costs=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
+    page = re.sub(r"<[^>]+>", " ", carbon.rules(shown).data)
+    assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
+    figure = Figure()
+    carbon.stack(figure, shown)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["(the run itself)", "train"]
+
+
+def test_a_clock_that_jumps_is_marked_and_changes_no_figure(results):
+    path = results / "ledger" / "two.jsonl"
+    path.write_text(json.dumps(attempt("ok", "results/mine/c", ended=3700.0)) + "\n")
+    table = read_ledger(results)
+    assert table.loc[table["clock_jumped"], "wall_s"].tolist() == [3.0]
+
+
+def test_a_line_cut_short_at_the_end_is_left_out_and_one_elsewhere_told(results):
+    path = results / "ledger" / "two.jsonl"
+    whole = json.dumps(attempt("ok", "results/mine/c"))
+    path.write_text(whole + "\n" + whole[:20])
+    assert len(read_ledger(results)) == 6
+    path.write_text(whole[:20] + "\n" + whole)
+    with pytest.raises(InputError, match=r"two.jsonl, line 1: this is not JSON"):
+        read_ledger(results)
+
+
+def test_nothing_to_read_is_told(tmp_path):
+    with pytest.raises(InputError, match="neither a ledger nor a cost file"):
+        read_ledger(tmp_path)

@@ -1,0 +1,59 @@
+"""Text from studies and data appears as text, and what cannot be computed is said so."""
+
+import pytest
+
+from fairweight.core.formatting import as_stated, number, p_value, points, significant, with_spread
+from fairweight.reporting.report.page import table
+
+NASTY = ['<script>alert("x")</script>', 'quote"s & ampersand', "中文 🎉", "x" * 200, "$\\alpha$ **bold** `code`"]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_escaped(name):
+    html = table([name, "n"], [[name, "1"]], name).data
+    assert "<script>" not in html and html.count("<td") == 1
+    if "<" not in name and '"' not in name and "&" not in name:
+        assert html.count(name) == (4 if len(name) <= 80 else 3)  # in short the name of the region, too
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "text"),
+    [
+        (None, {}, "not estimable"),
+        (float("nan"), {}, "not estimable"),
+        (0.0, {}, "0.0"),
+        (-0.004, {"digits": 2}, "0.00"),
+        (-0.04, {"digits": 2}, "\N{MINUS SIGN}0.04"),
+        (0.04, {"digits": 2, "signed": True}, "+0.04"),
+        (1234567.0, {"digits": 0}, "1,234,567"),
+    ],
+)
+def test_numbers_for_people(value, options, text):
+    assert number(value, **options) == text
+
+
+def test_one_seed_shows_no_spread():
+    assert with_spread(1.0, None) == "1.0" and with_spread(1.0, 0.5) == "1.0 ± 0.5"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.025, "2.5"), (0.005, "0.5"), (0.05, "5"), (0.0025, "0.25"), (0.0004, "0.04"), (0.125, "12.5"), (0.07, "7"),
+     (None, "not estimable")],
+)  # fmt: skip
+def test_what_a_user_states_is_not_rounded(value, text):
+    assert as_stated(value, 100) == text
+    assert points(0.01) == "1 point" and points(0.0025) == "0.25 points"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(8 / 3.6e6 * 381, "0.000847"), (0.03 / 3.6e6 * 381, "0.00000318"), (0, "0"), (12345.6, "12,300"), (9.999, "10.0"), (-0.5, "\N{MINUS SIGN}0.500"),
+     (float("nan"), "not estimable")],
+)  # fmt: skip
+def test_a_small_amount_is_told_from_nothing_by_its_significant_digits(value, text):
+    assert significant(value) == text
+
+
+def test_small_p_values_are_told_as_below_what_can_be_said():
+    assert (p_value(0.0004), p_value(0.0234)) == ("below 0.001", "0.023")

@@ -1,0 +1,232 @@
+"""Mistakes in a study file are told in one sentence that names the key and what is legal."""
+
+import pytest
+import yaml
+from studies import DELETE, tiny
+
+from fairweight.core.code_version import ROOT
+from fairweight.core.errors import InputError
+from fairweight.study.schema import resolve
+from fairweight.study.study import Cell, Study, alternation
+
+PRUNE = {"method": "global_magnitude", "sparsity": 0.5}
+
+MISTAKES = {
+    "scheduler without a port": (dict(partitions={"scheduler": "tcp://host"}), ["partitions: scheduler", "tcp://host"]),
+    "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "Legal keys"]),
+    "misspelt key below": (
+        dict(datasets__adult__tarjet={}),
+        ["datasets: adult", "'tarjet'", "did you mean 'target'"],
+    ),
+    "misspelt option": (
+        dict(variants__pruned50__prune={"method": "global_magnitude", "sparsty": 0.5}),
+        ["variants: pruned50: prune", "'sparsty'", "'sparsity'"],
+    ),
+    "option missing": (
+        dict(variants__pruned50__prune={"method": "global_magnitude"}),
+        ["variants: pruned50: prune", "'sparsity' is missing"],
+    ),
+    "unknown method": (
+        dict(variants__pruned50__prune={"method": "global_magnitud"}),
+        ["variants: pruned50: prune", "did you mean 'global_magnitude'"],
+    ),
+    "unknown reader": (dict(datasets__adult__reader="csv"), ["datasets: adult: reader", "delimited, idx, parquet"]),
+    "unknown engine": (dict(engines=["onnx"]), ["engines", "onnxruntime"]),
+    "unknown module": (dict(augmentations__balanced={"method": "nowhere:f"}), ["augmentations: balanced", "nowhere"]),
+    "wrong type": (dict(seeds="two"), ["seeds", "'two'", "integer"]),
+    "a float for an integer": (dict(seeds=2.0), ["seeds", "2.0", "integer"]),
+    "not finite": (dict(variants__pruned50__prune={**PRUNE, "sparsity": float("nan")}), ["sparsity", "nan", "number"]),
+    "name with a line break": (dict(name="tiny\n"), ["name", "names become folders"]),
+    "no seed": (dict(seeds=0), ["seeds: 0 is out of range; it is at least 1"]),
+    "key missing": (dict(datasets__adult__target=DELETE), ["datasets: adult", "'target' is missing"]),
+    "unsafe name": (dict(datasets={"../x": {}}), ["'../x'", "names become folders"]),
+    "unsafe study name": (dict(name="a/b"), ["name", "'a/b'", "names become folders"]),
+    "hidden name": (dict(name=".."), ["name", "names become folders"]),
+    "unknown parent": (dict(variants__int8__from="dens"), ["variants: int8: from", "'dens'", "dense, pruned50, int8"]),
+    "circle": (
+        dict(
+            variants__a={"from": "b", "prune": PRUNE},
+            variants__b={"from": "a", "prune": PRUNE},
+        ),
+        ["circle", "a -> b -> a"],
+    ),
+    "two operations": (dict(variants__dense__prune=PRUNE), ["variants: dense", "train and prune", "exactly one"]),
+    "no operation": (dict(variants__int8={"from": "dense"}), ["variants: int8", "no operation"]),
+    "no parent": (dict(variants__int8={"quantize": "auto"}), ["variants: int8", "'from'"]),
+    "unknown recipe": (dict(variants__dense={"train": "hard"}), ["variants: dense: train", "'hard'", "standard"]),
+    "grid: dataset": (
+        dict(grid=[{"dataset": "adlt", "models": ["mlp"], "variants": ["dense"]}]),
+        ["grid: entry 1: dataset", "'adlt'", "adult"],
+    ),
+    "grid: model": (
+        dict(grid=[{"dataset": "adult", "models": ["cnn"], "variants": ["dense"]}]),
+        ["grid: entry 1: models", "'cnn'", "mlp"],
+    ),
+    "grid: variant": (
+        dict(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int4"]}]),
+        ["grid: entry 1: variants", "'int4'", "int8"],
+    ),
+    "grid: no model": (
+        dict(grid=[{"dataset": "adult", "variants": ["dense"]}]),
+        ["grid: entry 1", "'models' is empty"],
+    ),
+    "download without checksum": (
+        dict(datasets__adult__files__train__sha256=None),
+        ["datasets: adult: files: train", "'sha256' is missing"],
+    ),
+    "unknown scheme": (
+        dict(datasets__adult__files__train__sources=["ftp:x"]),
+        ["datasets: adult: files: train", "'ftp'", "https"],
+    ),
+    "identifier used": (dict(datasets__adult__drop=["age"]), ["datasets: adult: drop", "'age'"]),
+    "no official test file": (
+        dict(datasets__adult__files={"all": {"sources": ["file:x.csv"]}}),
+        ["datasets: adult: split", "'official'", "share"],
+    ),
+    "nothing left to train": (dict(datasets__adult__split={"test": "all"}), ["datasets: adult: split", "'all'"]),
+    "no inputs": (dict(datasets__adult__inputs={}), ["datasets: adult: inputs", "empty"]),
+    "compared with nothing": (dict(variants__dense__against="plain"), ["variants: dense: against", "'plain'", "dense"]),
+    "compared with a compressed variant": (
+        dict(variants__fair={"train": "standard", "against": "int8"}),
+        ["variants: fair: against", "'int8'", "trained"],
+    ),
+    "mitigation of an unknown attribute": (
+        dict(training__standard__objective={"method": "reweighing", "attribute": "gender"}),
+        ["training: standard: objective: attribute", "'gender'", "sex, age"],
+    ),
+    "mitigation that cannot ship": (
+        dict(training__standard__objective={"method": "exponentiated_gradient", "attribute": "sex"}),
+        ["training: standard: objective", "not exportable", "group_dro"],
+    ),
+    "thresholds of an unknown attribute": (
+        dict(
+            variants__fair={"from": "int8", "adjust": {"method": "threshold_optimizer", "attribute": "gender"}},
+            grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair"]}],
+        ),
+        ["variants: fair: adjust: attribute", "'gender'", "sex, age"],
+    ),
+    "thresholds before quantization": (
+        dict(
+            variants__fair={"from": "dense", "adjust": {"method": "threshold_optimizer", "attribute": "sex"}},
+            variants__int8__from="fair",
+        ),
+        ["variants: int8: from", "'fair' is made by 'adjust'"],
+    ),
+    "ceiling of two kinds": (
+        dict(criteria={"ceilings": {"size_bytes": {"at_most": 1, "at_most_of_baseline": 1}}}),
+        ["criteria: ceilings: size_bytes", "one of 'at_most' and 'at_most_of_baseline'"],
+    ),
+    "margin of nothing": (dict(criteria={"margins": {"accuracy": 0}}), ["criteria: margins: accuracy", "0"]),
+    "gate of an unknown variant": (dict(criteria={"variant": "int4"}), ["criteria: variant", "'int4'", "int8"]),
+    "criteria of an unknown attribute": (
+        dict(criteria={"attributes": ["gender"]}),
+        ["criteria: attributes", "'gender'", "age, sex"],
+    ),
+    "one of a curve out of range": (
+        dict(variants__pruned50__prune={"method": "global_magnitude", "sparsity": [0.5, 1.0]}),
+        ["variants: pruned50_1.0: prune: sparsity", "1.0"],
+    ),
+    "a student without an architecture": (
+        dict(variants__pruned50={"from": "dense", "distill": {"method": "soft_labels"}}),
+        ["variants: pruned50: distill", "'student' is missing"],
+    ),
+    "a narrow network of an architecture without width": (
+        dict(
+            models__mlp={"architecture": "logistic_regression"},
+            variants__dense={"train": "standard", "parameters": 0.5},
+        ),
+        ["variants: dense: parameters", "logistic_regression", "'width_factor'"],
+    ),
+    "parameters of a pruned variant": (
+        dict(variants__pruned50={"from": "dense", "prune": PRUNE, "parameters": 0.5}),
+        ["variants: pruned50: 'parameters' goes with 'train' only"],
+    ),
+    "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_told_in_one_sentence(mistake):
+    changes, told = MISTAKES[mistake]
+    with pytest.raises(InputError) as caught:
+        Study(resolve(tiny(**changes)))
+    message = str(caught.value)
+    assert "\n" not in message and message.endswith((".", ")", "side"))
+    for part in told:
+        assert part in message
+
+
+def test_the_default_study_is_as_the_readme_says():
+    study = Study(resolve(yaml.safe_load((ROOT / "config/config.yaml").read_text())))
+    assert study.datasets == ["adult", "mnist"]
+    assert len(study.seeds) == 8
+    assert len(study.cells) == 2 * 2 * 6
+
+
+def test_defaults_are_filled_in_and_the_file_is_left_alone():
+    stated = tiny()
+    resolved = resolve(stated)
+    assert stated == tiny()
+    assert resolved["energy"]["watts_per_core"] == {"low": 4.4, "central": 7.5, "high": 15.6}
+    assert resolved["variants"]["int8"]["quantize"] == {"method": "auto"}
+    assert resolved["variants"]["dense"]["replicate"] == 0
+    assert resolve(resolved) == resolved
+
+
+def test_what_a_variant_is_compared_with_is_made_too():
+    study = Study(resolve(tiny()))
+    assert Cell("adult", "none", "mlp", "dense", "onnxruntime") in study.cells
+    assert study.lineage("int8") == ["int8", "dense"]
+    assert study.baseline("int8") == study.baseline("dense") == "dense"
+
+
+def test_a_mitigated_variant_and_what_is_made_from_it_are_compared_with_what_is_stated():
+    variants = {"fair": {"train": "standard", "against": "dense"}, "fair8": {"from": "fair", "quantize": "auto"}}
+    study = Study(resolve(tiny(**{f"variants__{k}": v for k, v in variants.items()})))
+    assert study.baseline("fair") == study.baseline("fair8") == "dense"
+
+
+def test_a_replicate_is_compared_with_the_first_of_its_recipe():
+    study = Study(resolve(tiny(variants__again={"train": "standard", "replicate": 1})))
+    assert study.baseline("again") == "dense"
+
+
+def test_finetuning_inherits_the_recipe_of_the_root():
+    study = Study(resolve(tiny()))
+    assert study.training_recipe("pruned50") == study.config["training"]["standard"] | {"epochs": 1}
+
+
+def test_an_alternation_matches_its_names_and_nothing_else():
+    import re
+
+    assert re.fullmatch(alternation(["a.b", "c"]), "a.b")
+    assert not re.fullmatch(alternation(["a.b", "c"]), "axb")
+    assert not re.match(alternation([]), "")
+
+
+def test_a_list_of_sparsities_is_a_curve_and_so_is_what_is_made_from_it():
+    prune = {"method": "global_magnitude", "sparsity": [0.5, 0.9]}
+    study = Study(
+        resolve(
+            tiny(
+                variants__pruned50={"from": "dense", "prune": prune},
+                variants__small={"from": "pruned50", "quantize": "auto"},
+                grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["small"]}],
+            )
+        )
+    )
+    assert study.lineage("small_0.9") == ["small_0.9", "pruned50_0.9", "dense"]
+    assert {c.variant for c in study.cells} == {"dense", "pruned50_0.5", "pruned50_0.9", "small_0.5", "small_0.9"}
+    assert study.variants["pruned50_0.9"].recipe["prune"]["sparsity"] == 0.9
+
+
+def test_what_an_engine_cannot_run_is_left_out_and_told():
+    study = Study(resolve(tiny(engines=["onnxruntime", "torch_eager"])))
+    made = {(c.variant, c.engine) for c in study.cells}
+    assert ("int8", "onnxruntime") in made and ("dense", "torch_eager") in made and ("int8", "torch_eager") not in made
+    assert [(entry["engine"], entry["variant"]) for entry in study.left_out] == [("torch_eager", "int8")]
+
+
+def test_a_grid_may_state_fewer_seeds():
+    study = Study(resolve(tiny(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int8"], "seeds": 1}])))
+    assert [study.seeds_of(c) for c in study.cells] == [[0]] * 2
