@@ -136,13 +136,13 @@ lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here
 .PHONY: paper-deep-compression
 paper-deep-compression: .venv/installed ## Reproduce Han et al. and the lottery ticket on full MNIST (an hour on two cores; goes on where it stopped).
 	@$(BIN)/fairweight run config/deep_compression.yaml
-	@$(BIN)/python -m fairweight.published results/deep_compression
+	@$(BIN)/python benchmarks/deep_compression/published.py results/deep_compression
 
 .PHONY: deep-compression-recipes
 deep-compression-recipes: .venv/installed ## Train the candidates for those recipes, and print them by validation rows alone.
 	@$(BIN)/fairweight run config/deep_compression_recipes.yaml -- \
-	  $$($(BIN)/python -m fairweight.recipes targets config/deep_compression_recipes.yaml)
-	@$(BIN)/python -m fairweight.recipes table results/deep_compression_recipes
+	  $$($(BIN)/python benchmarks/deep_compression/recipes.py targets config/deep_compression_recipes.yaml)
+	@$(BIN)/python benchmarks/deep_compression/recipes.py table results/deep_compression_recipes
 
 .PHONY: clean
 clean: ## Remove results of all studies (downloads stay in the cache).

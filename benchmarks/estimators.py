@@ -28,12 +28,12 @@ logging.getLogger("codecarbon").disabled = True
 trackers = {mode: OfflineEmissionsTracker(country_iso_code="DEU", tracking_mode=mode, output_methods=[], measure_power_secs=1,
     log_level="error", allow_multiple_runs=True) for mode in ("process", "machine")}
 print("ready", flush=True); sys.stdin.readline()
-from fairweight.core.resource_usage import process_cost
+from fairweight.core.resource_usage import process_usage
 for tracker in trackers.values(): tracker.start()
-before = process_cost(1)
+before = process_usage(1)
 began = time.time()
 while time.time() - began < float(sys.argv[1]): math.factorial(3000)
-lasted, after = time.time() - began, process_cost(1)
+lasted, after = time.time() - began, process_usage(1)
 for tracker in trackers.values(): tracker.stop()
 said = {mode: (t.final_emissions_data.cpu_energy + t.final_emissions_data.ram_energy) * 3.6e6 for mode, t in trackers.items()}
 print(json.dumps({"said": said, "kind": "step", "started": began, "wall_s": lasted, "threads": 1,

@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame
-from fairweight.core.resource_usage import write_cost
+from fairweight.core.resource_usage import write_usage
 from fairweight.energy.ledger import read_ledger
 from fairweight.energy.metered_ledger import meter
 from snakemake_executor_plugin_dask.ledger import Ledger
@@ -30,7 +30,7 @@ from snakemake_executor_plugin_dask.supervisor import _transferred
 REPEATS = 1000
 LIMIT_S, LIMIT_SHARE, SHORT_CPU_S = 0.005, 0.01, 0.2
 ENTRY = {
-    "session": "2f6d0b6c", "rule": "train", "output": [f"results/default/seed-0/adult/none/mlp/dense/{n}" for n in ("model.safetensors", "model.json", "curve.parquet", "train.cost.json")],
+    "session": "2f6d0b6c", "rule": "train", "output": [f"results/default/seed-0/adult/none/mlp/dense/{n}" for n in ("model.safetensors", "model.json", "curve.parquet", "train.usage.json")],
     "attempt": 1, "status": "ok", "started": 1.7e9, "ended": 1.7e9, "wall_s": 1.0, "cpu_s": 1.0, "cpu_user_s": 0.9, "cpu_system_s": 0.1,
     "peak_memory_bytes": 4e8, "read_bytes": 1e7, "written_bytes": 1e6, "threads": 1, "host": "host", "exit_code": 0,
 }  # fmt: skip
@@ -39,7 +39,7 @@ ENTRY = {
 def told(folder: Path) -> None:
     """Everything that is done for the account of one job, in the job, in its launcher and in the executor."""
     before = _transferred()
-    write_cost(folder / "step.cost.json", 1)
+    write_usage(folder / "step.usage.json", 1)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     moved = {name: count - before[name] for name, count in _transferred().items() if name in before}
     json.loads(json.dumps({"cpu_s": used.ru_utime, **moved}))  # through a pipe to the worker

@@ -20,7 +20,7 @@ import pandas as pd
 import psutil
 
 from fairweight.core.artifacts import checksum, number_of_blocks
-from fairweight.core.resource_usage import process_cost
+from fairweight.core.resource_usage import process_usage
 from fairweight.core.table import BLOCK_ROWS
 from fairweight.data.augment import augment
 from fairweight.data.partitions import Partitions
@@ -97,7 +97,7 @@ def measured(step: Callable[..., None], *arguments: Any, **options: Any) -> dict
 def _child(sender: Any, step: Callable[..., None], arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         step(*arguments, **options)
-    sender.send(process_cost(options.get("threads", 1)))
+    sender.send(process_usage(options.get("threads", 1)))
 
 
 def _peak(child: Any) -> int:

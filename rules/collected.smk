@@ -37,26 +37,27 @@ def of_comparisons(name):
     return [f"{pattern}/{name}".format(**c) for c in STUDY.comparisons]
 
 
-def costs():
-    """The costs of all steps that lead to the summaries."""
+def usage_files():
+    """Resource usage of all steps that lead to the summaries."""
     found = []
     for dataset in STUDY.datasets:
-        found.append(f"<results>/data/{dataset}/card.cost.json")
+        found.append(f"<results>/data/{dataset}/card.usage.json")
         found += [
-            f"<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json" for file in config["datasets"][dataset]["files"]
+            f"<results>/data/{dataset}/raw-usage/{file}.fetch.usage.json"
+            for file in config["datasets"][dataset]["files"]
         ]
-        found.append(f"<results>/data/{dataset}/read.cost.json")
+        found.append(f"<results>/data/{dataset}/read.usage.json")
     for c in STUDY.cells:
         for seed in STUDY.seeds_of(c):
-            found.append(f"<results>/seed-{seed}/{c.dataset}/split.cost.json")
+            found.append(f"<results>/seed-{seed}/{c.dataset}/split.usage.json")
             if c.engine != GIVEN:
-                found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.cost.json")
+                found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.usage.json")
     for operation in SHIPPED:
-        found += of_made(f"{operation}.cost.json", operation)
-    found += of_made("export.cost.json", *EXPORTED)
-    found += of_predicted("predict.cost.json")
-    found += [f for f in of_cells("predict_given.cost.json") if Path(f).parts[-2] == GIVEN]
-    found += of_cells("assess.cost.json")
-    found += of_comparisons("compare.cost.json") + of_comparisons("discover.cost.json")
-    found += ["<results>/profile/{dataset}/{model}/{engine}.profile.cost.json".format(**p) for p in STUDY.profiles]
+        found += of_made(f"{operation}.usage.json", operation)
+    found += of_made("export.usage.json", *EXPORTED)
+    found += of_predicted("predict.usage.json")
+    found += [f for f in of_cells("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
+    found += of_cells("assess.usage.json")
+    found += of_comparisons("compare.usage.json") + of_comparisons("discover.usage.json")
+    found += ["<results>/profile/{dataset}/{model}/{engine}.profile.usage.json".format(**p) for p in STUDY.profiles]
     return list(dict.fromkeys(found))

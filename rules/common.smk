@@ -17,7 +17,7 @@ from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study, alternation
-from fairweight.training.published_encoders import FILES
+from fairweight.training.published_files import FILES
 
 try:
     config.update(resolve(config))

@@ -12,7 +12,7 @@ rule prune:
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
         curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.usage.json",
     log:
         "<logs>/<operation>/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     pathvars:
@@ -59,7 +59,7 @@ use rule prune as encode with:
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
         curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
         report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/encode.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/<operation>.usage.json",
     pathvars:
         operation="encode",
     wildcard_constraints:
@@ -79,7 +79,7 @@ rule quantize:
     output:
         onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
         report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/quantize.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/quantize.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/quantize.usage.json",
     log:
         "<logs>/quantize/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:
@@ -109,7 +109,7 @@ rule adjust:
     output:
         onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
         report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/adjust.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/adjust.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/adjust.usage.json",
     log:
         "<logs>/adjust/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:

@@ -6,7 +6,7 @@ rule fetch:
         lambda w: local_sources(raw_file(w)),
     output:
         raw="<results>/data/{dataset}/raw/{file}",
-        cost="<results>/data/{dataset}/raw-cost/{file}.fetch.cost.json",
+        usage="<results>/data/{dataset}/raw-usage/{file}.fetch.usage.json",
     log:
         "<logs>/fetch/{dataset}/{file}.log",
     params:
@@ -26,7 +26,7 @@ rule read:
     output:
         table="<results>/data/{dataset}/table.parquet",
         contents="<results>/data/{dataset}/contents.json",
-        cost="<results>/data/{dataset}/read.cost.json",
+        usage="<results>/data/{dataset}/read.usage.json",
     log:
         "<logs>/read/{dataset}.log",
     params:
@@ -48,7 +48,7 @@ rule card:
         contents="<results>/data/{dataset}/contents.json",
     output:
         card="<results>/data/{dataset}/card.json",
-        cost="<results>/data/{dataset}/card.cost.json",
+        usage="<results>/data/{dataset}/card.usage.json",
     log:
         "<logs>/card/{dataset}.log",
     params:
@@ -65,7 +65,7 @@ rule split:
         table="<results>/data/{dataset}/table.parquet",
     output:
         split="<results>/seed-{seed}/{dataset}/split.parquet",
-        cost="<results>/seed-{seed}/{dataset}/split.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/split.usage.json",
     log:
         "<logs>/split/{dataset}/seed-{seed}.log",
     params:
@@ -84,7 +84,7 @@ rule augment:
         split="<results>/seed-{seed}/{dataset}/split.parquet",
     output:
         augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/augment.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/augment.usage.json",
     log:
         "<logs>/augment/{dataset}/{augmentation}/seed-{seed}.log",
     params:

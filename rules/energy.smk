@@ -4,11 +4,11 @@
 rule gather_intensity:
     input:
         # what was fetched when all steps are done knows the hours in which they ran
-        lambda w: costs() if config["energy"]["electricity_maps"] else [],
+        lambda w: usage_files() if config["energy"]["electricity_maps"] else [],
         hours=lambda w: [file for file in [config["energy"]["hourly"]] if file and Path(file).is_file()],
     output:
         hours="<results>/summary/intensity.csv",
-        cost="<results>/summary/gather_intensity.cost.json",
+        usage="<results>/summary/gather_intensity.usage.json",
     log:
         "<logs>/gather_intensity.log",
     params:
@@ -22,13 +22,13 @@ rule gather_intensity:
 
 rule what_if:
     input:
-        costs="<results>/summary/costs.parquet",
+        steps="<results>/summary/steps.parquet",
         profiles="<results>/summary/profiles.parquet",
         hours=lambda w: by_hour(),
     output:
         what_if="<results>/summary/what_if.parquet",
         sci="<results>/summary/sci.parquet",
-        cost="<results>/summary/what_if.cost.json",
+        usage="<results>/summary/what_if.usage.json",
     log:
         "<logs>/what_if.log",
     params:
@@ -53,7 +53,7 @@ rule life_cycle:
         life_cycle="<results>/summary/life_cycle.parquet",
         break_even="<results>/summary/break_even.parquet",
         estimators="<results>/summary/estimators.parquet",
-        cost="<results>/summary/life_cycle.cost.json",
+        usage="<results>/summary/life_cycle.usage.json",
     log:
         "<logs>/life_cycle.log",
     params:

@@ -10,7 +10,7 @@ rule assess:
         table="<results>/data/{dataset}/table.parquet",
     output:
         assessment="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assessment.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assess.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/assess.usage.json",
     log:
         "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     params:
@@ -34,7 +34,7 @@ rule compare:
     output:
         comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
         replicates="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/replicates.parquet",
-        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.cost.json",
+        usage="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.usage.json",
     log:
         "<logs>/compare/{dataset}/{augmentation}/{model}/{engine}.log",
     params:
@@ -58,7 +58,7 @@ rule discover:
         table="<results>/data/{dataset}/table.parquet",
     output:
         slices="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/slices.parquet",
-        cost="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/discover.cost.json",
+        usage="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/discover.usage.json",
     log:
         "<logs>/discover/{dataset}/{augmentation}/{model}/{engine}.log",
     params:
@@ -79,14 +79,14 @@ rule summarize:
         rounds=lambda w: collect(
             "<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.rounds.parquet", p=STUDY.profiles
         ),
-        costs=lambda w: costs(),
+        usage=lambda w: usage_files(),
         curves=lambda w: of_made("curve.parquet", *[o.name for o in OPERATIONS.values() if o.trains]),
         checks=lambda w: of_reports(),
         hours=lambda w: by_hour(),
         files=lambda w: of_predicted("checks.json"),
     output:
         assessments="<results>/summary/assessments.parquet",
-        costs="<results>/summary/costs.parquet",
+        steps="<results>/summary/steps.parquet",
         curves="<results>/summary/curves.parquet",
         profiles="<results>/summary/profiles.parquet",
         checks="<results>/summary/checks.parquet",
@@ -97,7 +97,7 @@ rule summarize:
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         variants="<results>/summary/variants.parquet",
-        cost="<results>/summary/summarize.cost.json",
+        usage="<results>/summary/summarize.usage.json",
     log:
         "<logs>/summarize.log",
     params:
@@ -123,7 +123,7 @@ rule decide:
         criteria="<results>/summary/criteria.parquet",
         decisions="<results>/summary/decisions.parquet",
         slices="<results>/summary/slices.parquet",
-        cost="<results>/summary/decide.cost.json",
+        usage="<results>/summary/decide.usage.json",
     log:
         "<logs>/decide.log",
     params:
@@ -144,7 +144,7 @@ rule gate:
         criteria="<results>/summary/criteria.parquet",
     output:
         verdict="<results>/summary/gate.json",
-        cost="<results>/summary/gate.cost.json",
+        usage="<results>/summary/gate.usage.json",
     log:
         "<logs>/gate.log",
     params:
@@ -162,7 +162,7 @@ rule power:
         splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=LABELLED),
     output:
         power="<results>/summary/power.parquet",
-        cost="<results>/summary/power.cost.json",
+        usage="<results>/summary/power.usage.json",
     log:
         "<logs>/power.log",
     params:

@@ -10,7 +10,7 @@ rule export:
     output:
         onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
         report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/export.usage.json",
     log:
         "<logs>/export/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:
@@ -32,7 +32,7 @@ rule predict:
     output:
         predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
         checks="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/checks.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict.usage.json",
     log:
         "<logs>/predict/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     wildcard_constraints:
@@ -58,7 +58,7 @@ rule predict_given:
         split="<results>/seed-{seed}/{dataset}/split.parquet",
     output:
         predictions="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predictions.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_given.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_given.usage.json",
     log:
         "<logs>/predict_given/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     wildcard_constraints:
@@ -82,7 +82,7 @@ rule profile:
     output:
         profile="<results>/profile/{dataset}/{model}/{engine}.parquet",
         repetitions="<results>/profile/{dataset}/{model}/{engine}.rounds.parquet",
-        cost="<results>/profile/{dataset}/{model}/{engine}.profile.cost.json",
+        usage="<results>/profile/{dataset}/{model}/{engine}.profile.usage.json",
     log:
         "<logs>/profile/{dataset}/{model}/{engine}.log",
     # alone on the machine: the plugin for Dask gives it a whole worker, the local executor needs it to claim all cores

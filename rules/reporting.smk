@@ -6,7 +6,7 @@ CONCERNS = [
     *(["language"] if len(LABELLED) < len(STUDY.datasets) else []),
     "data",
     *(["models", "people"] if LABELLED else []),
-    "cost",
+    "resources",
     *(["methods"] if LABELLED else []),
     "provenance",
 ]
@@ -18,7 +18,7 @@ rule provenance:
         hours=lambda w: by_hour(),
     output:
         provenance="<results>/summary/provenance.json",
-        cost="<results>/summary/provenance.cost.json",
+        usage="<results>/summary/provenance.usage.json",
     log:
         "<logs>/provenance.log",
     params:
@@ -44,7 +44,7 @@ rule notebook:
         provenance="<results>/summary/provenance.json",
     output:
         notebook="<results>/report/notebooks/{concern}.ipynb",
-        cost="<results>/report/notebooks/{concern}.notebook.cost.json",
+        usage="<results>/report/notebooks/{concern}.notebook.usage.json",
     log:
         "<logs>/notebook/{concern}.log",
     wildcard_constraints:
@@ -72,7 +72,7 @@ rule report:
             category="Report",
             labels={"what": "the whole"},
         ),
-        cost="<results>/report/report.cost.json",
+        usage="<results>/report/report.usage.json",
     log:
         "<logs>/report.log",
     params:
@@ -112,7 +112,7 @@ rule paper:
             category="Figures",
             labels={"figure": "{figure}"},
         ),
-        cost="<results>/paper/paper.cost.json",
+        usage="<results>/paper/paper.usage.json",
     log:
         "<logs>/paper.log",
     params:
@@ -129,7 +129,7 @@ rule article:
         made=rules.paper.output[:7],
     output:
         pdf="<results>/paper/article.pdf",
-        cost="<results>/paper/article.cost.json",
+        usage="<results>/paper/article.usage.json",
     log:
         "<logs>/article.log",
     params:
@@ -152,7 +152,7 @@ rule cards:
         provenance="<results>/summary/provenance.json",
     output:
         cards=directory("<results>/hub"),
-        cost="<results>/summary/cards.cost.json",
+        usage="<results>/summary/cards.usage.json",
     log:
         "<logs>/cards.log",
     params:
@@ -171,7 +171,7 @@ rule archive:
         paper=rules.paper.output[:7],
     output:
         archive=f"<results>/archive/{STUDY.name}.crate.zip",
-        cost="<results>/archive/archive.cost.json",
+        usage="<results>/archive/archive.usage.json",
     log:
         "<logs>/archive.log",
     params:

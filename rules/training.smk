@@ -11,7 +11,7 @@ rule train:
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
         curve="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/curve.parquet",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/train.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/train.usage.json",
     log:
         "<logs>/train/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:
@@ -37,7 +37,7 @@ rule pretrained:
     output:
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
         about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
-        cost="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/pretrained.cost.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/pretrained.usage.json",
     log:
         "<logs>/pretrained/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
     wildcard_constraints:

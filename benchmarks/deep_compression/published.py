@@ -1,6 +1,6 @@
 """Published results beside ours: the tables of Han et al. (2015, 2016) and Frankle & Carbin (2019).
 
-    python -m fairweight.published results/deep_compression
+    python benchmarks/deep_compression/published.py results/deep_compression
 
 prints what the study config/deep_compression.yaml has found so far, in Markdown.
 """

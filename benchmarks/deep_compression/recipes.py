@@ -1,7 +1,7 @@
 """Candidates for a recipe, by what they do on validation rows: nothing here opens a file that knows of test rows.
 
-python -m fairweight.recipes targets config/deep_compression_recipes.yaml   the training curves of its candidates
-python -m fairweight.recipes table results/deep_compression_recipes         their errors and losses, in Markdown
+python benchmarks/deep_compression/recipes.py targets config/deep_compression_recipes.yaml   the training curves of its candidates
+python benchmarks/deep_compression/recipes.py table results/deep_compression_recipes         their errors and losses, in Markdown
 """
 
 import sys

@@ -32,7 +32,7 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
     if parts[0] == "data":
         return {"dataset": parts[1]}
     if parts[0] == "profile":
-        engine = Path(path).name.removesuffix(".parquet").removesuffix(".rounds").removesuffix(".profile.cost.json")
+        engine = Path(path).name.removesuffix(".parquet").removesuffix(".rounds").removesuffix(".profile.usage.json")
         return {"dataset": parts[1], "model": parts[2], "engine": engine}
     if parts[0] == "compared":
         return dict(zip(("dataset", "augmentation", "model", "engine"), parts[1:], strict=True))

@@ -12,17 +12,17 @@ import psutil
 from fairweight.core.artifacts import write_json
 
 
-def write_cost(path: str | Path, threads: int) -> None:
+def write_usage(path: str | Path, threads: int) -> None:
     """Write what this process has used since it started, its finished children included.
 
     CPU-seconds are user and system time (getrusage); wall time counts from the start of the process, imports
     included; peak memory is the larger of the process's and its largest child's resident set.
     """
-    write_json(path, process_cost(threads))
+    write_json(path, process_usage(threads))
 
 
-def process_cost(threads: int) -> dict[str, Any]:
-    """The figures of `write_cost`: seconds, bytes, host."""
+def process_usage(threads: int) -> dict[str, Any]:
+    """The figures of `write_usage`: seconds, bytes, host."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     started = psutil.Process().create_time()
     scale = 1 if platform.system() == "Darwin" else 1024  # ru_maxrss: bytes there, KiB elsewhere

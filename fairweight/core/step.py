@@ -1,4 +1,4 @@
-"""The frame of every step: log, errors told in one sentence, cost."""
+"""The frame of every step: log, errors told in one sentence, usage."""
 
 import contextlib
 import errno
@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fairweight.core.errors import InputError
-from fairweight.core.resource_usage import write_cost
+from fairweight.core.resource_usage import write_usage
 from fairweight.core.run_lock import hold
 
 
 @contextlib.contextmanager
-def step(log: str, cost: str, threads: int) -> Iterator[None]:
-    """Run a step: what it prints goes to `log`, what it used to `cost`, and a user's mistake ends it in one sentence.
+def step(log: str, usage: str, threads: int) -> Iterator[None]:
+    """Run a step: what it prints goes to `log`, what it used to `usage`, and a user's mistake ends it in one sentence.
 
     Args:
         log: file that takes standard output and error, those of native libraries included.
-        cost: JSON file, written last and only when the step has succeeded.
+        usage: JSON file, written last and only when the step has succeeded.
         threads: cores that the step holds; recorded.
     """
     try:
@@ -38,13 +38,13 @@ def step(log: str, cost: str, threads: int) -> Iterator[None]:
     _limit_threads(threads)
     try:
         yield
-        write_cost(cost, threads)
+        write_usage(usage, threads)
         # the interpreter's last collection would visit all that torch imported: half a second of every step
         gc.freeze()
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     except OSError as error:
-        place = error.filename or Path(cost).parent
+        place = error.filename or Path(usage).parent
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -100,7 +100,7 @@ def _unknown(table: pd.DataFrame) -> list[str]:
     """What the ledger cannot know, a sentence each."""
     steps, lines = table[table["kind"] == "step"], []
     if alone := int((steps["recorded_by"] == "step").sum()):
-        lines.append(f"{alone} steps are known from their cost files only: failed attempts at them are not known.")
+        lines.append(f"{alone} steps are known from their usage files only: failed attempts at them are not known.")
     told = set(table.loc[table["kind"] == "run", "session"])
     if silent := len(set(steps["session"].dropna()) - told):
         lines.append(f"{silent} runs ended without telling what Snakemake and Dask used themselves.")

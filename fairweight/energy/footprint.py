@@ -30,30 +30,30 @@ class Footprint:
     emissions_g: float  # gCO2e, central
 
 
-def of_study(costs: pd.DataFrame) -> Footprint:
+def of_study(usage: pd.DataFrame) -> Footprint:
     """Footprint of the successful attempt of every step of a study.
 
     Args:
-        costs: the summary table, a row a step.
+        usage: the summary table, a row a step.
     """
-    return Footprint(len(costs), *(float(costs[name].sum()) for name in AMOUNTS))
+    return Footprint(len(usage), *(float(usage[name].sum()) for name in AMOUNTS))
 
 
-def of_variant(costs: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
+def of_variant(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
     """Footprint of making one variant in all the seeds that it has.
 
     Args:
-        costs: the summary table, a row a step.
+        usage: the summary table, a row a step.
         cell: `dataset`, `augmentation` and `model`.
         lineage: the variant and its ancestors.
     """
-    return of_study(making(costs, cell, lineage, seeds_of(costs, cell, lineage)))
+    return of_study(making(usage, cell, lineage, seeds_of(usage, cell, lineage)))
 
 
-def of_model(costs: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
+def of_model(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
     """Footprint of making one model of a variant: the mean over the seeds that it has; arguments as of `of_variant`."""
-    seeds = seeds_of(costs, cell, lineage)
-    steps = making(costs, cell, lineage, seeds)
+    seeds = seeds_of(usage, cell, lineage)
+    steps = making(usage, cell, lineage, seeds)
     return Footprint(len(steps), *per_model(steps, len(seeds)).values())
 
 

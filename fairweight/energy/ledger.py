@@ -38,7 +38,7 @@ def read_ledger(results: str | Path) -> pd.DataFrame:
     """The ledger of a study, one row an attempt (columns of COLUMNS; times in s, sizes in bytes).
 
     `kind` is `step`, or `run` for what Snakemake, Dask and the warm process used. `recorded_by` is `executor`, or `step`
-    where only the cost file of a step is left, as with the local executor: such rows exist for attempts that succeeded
+    where only the usage file of a step is left, as with the local executor: such rows exist for attempts that succeeded
     only. A lost attempt has no CPU-seconds: they are missing, not 0. `clock_jumped` says that the wall clock does not
     agree with the time that the attempt took; its seconds come from a clock that does not jump and stay right.
 
@@ -51,11 +51,11 @@ def read_ledger(results: str | Path) -> pd.DataFrame:
     results = Path(results)
     rows = [row for path in sorted((results / "ledger").glob("*.jsonl")) for row in _attempts(path)]
     told = {_lineage(file) for row in rows if row["status"] == "ok" for file in row["outputs"]}
-    costs = sorted(results.rglob("*.cost.json"))
-    rows += [_from_cost(path) for path in costs if _lineage(path.relative_to(results.parent)) not in told]
+    usage = sorted(results.rglob("*.usage.json"))
+    rows += [_from_usage(path) for path in usage if _lineage(path.relative_to(results.parent)) not in told]
     rows += [_overhead(path, rows) for path in sorted((results / "ledger").glob("*.overhead.json"))]
     if not rows:
-        raise InputError(f"{results}: there is neither a ledger nor a cost file; run the study first.")
+        raise InputError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
     spread = (table["ended"] - table["started"] - table["wall_s"]).abs()
     return table.assign(clock_jumped=spread > CLOCK_TOLERANCE_S)
@@ -84,17 +84,17 @@ def _attempts(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _from_cost(path: Path) -> dict[str, Any]:
-    cost = read_json(path)
+def _from_usage(path: Path) -> dict[str, Any]:
+    used = read_json(path)
     return {
-        **cost,
+        **used,
         "kind": "step",
-        "rule": path.name.removesuffix(".cost.json").split(".")[-1],
+        "rule": path.name.removesuffix(".usage.json").split(".")[-1],
         "output": str(path),
         "status": "ok",
         "recorded_by": "step",
         "exit_code": 0,
-        "ended": cost["started"] + cost["wall_s"],
+        "ended": used["started"] + used["wall_s"],
     }
 
 

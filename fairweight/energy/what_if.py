@@ -20,21 +20,21 @@ STARTS = 48  # hours of a day and the next, which is what a forecast or a choice
 
 
 def write_tables(
-    costs: str | Path, profiles: str | Path, recipe: dict[str, Any], what_if: str | Path, sci: str | Path
+    steps: str | Path, profiles: str | Path, recipe: dict[str, Any], what_if: str | Path, sci: str | Path
 ) -> None:
     """Write both tables from those of a study.
 
     Args:
-        costs: summary/costs.parquet, a row a step.
+        steps: summary/steps.parquet, a row a step.
         profiles: summary/profiles.parquet, a row a seed, file, engine and batch size.
         recipe: `energy` of the study file; `hours` names a file of hourly intensities.
         what_if: table to write, see `elsewhere`.
         sci: table to write, see `functional_units`.
     """
-    steps = read_frame(costs)
-    joules = {bound: float(steps[f"energy_j_{bound}"].sum()) for bound in energy_model.BOUNDS}
-    write_frame(what_if, elsewhere(joules, float(steps["emissions_g"].sum()), span(steps), recipe))
-    write_frame(sci, functional_units(steps, read_frame(profiles), recipe))
+    used = read_frame(steps)
+    joules = {bound: float(used[f"energy_j_{bound}"].sum()) for bound in energy_model.BOUNDS}
+    write_frame(what_if, elsewhere(joules, float(used["emissions_g"].sum()), span(used), recipe))
+    write_frame(sci, functional_units(used, read_frame(profiles), recipe))
 
 
 def span(steps: pd.DataFrame) -> tuple[float, float]:

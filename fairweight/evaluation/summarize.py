@@ -46,7 +46,7 @@ STORED = {"size_bytes": "bytes", "transfer_bytes": "bytes"}
 
 
 def summarize(
-    *, results: str, assessments: list[str], profiles: list[str], costs: list[str], curves: list[str], checks: list[str],
+    *, results: str, assessments: list[str], profiles: list[str], usage: list[str], curves: list[str], checks: list[str],
     files: list[str], rounds: list[str],
     recipe: dict[str, Any], baselines: dict[str, str], lineages: dict[str, list[str]], destination: dict[str, str],
 ) -> None:  # fmt: skip
@@ -54,21 +54,21 @@ def summarize(
 
     Args:
         results: the study's folder; paths below it are lineages.
-        assessments, profiles, costs, curves, checks: files below it; checks are the reports of export and quantize and
+        assessments, profiles, usage, curves, checks: files below it; checks are the reports of export and quantize and
             the descriptions of pruned models.
         files: what was checked of every file in every engine.
         rounds: the repeated measurements of the profiles.
         recipe: `energy` of the study file.
         baselines: variant -> the variant that it is compared with.
         lineages: variant -> itself and its ancestors.
-        destination: name of the table -> Parquet file to write: assessments, costs, curves, profiles, checks, files (a
+        destination: name of the table -> Parquet file to write: assessments, usage, curves, profiles, checks, files (a
             row a file and engine), layers (sparsity of each), language (a row a language model), measures
             (a row a seed and measure), changes (the same against the baseline), variants (a row a measure: spread over
             seeds of both).
     """
     tables = {
         "assessments": _gathered(assessments, results),
-        "costs": cost_table(costs, results, recipe),
+        "steps": step_table(usage, results, recipe),
         "curves": _gathered(curves, results),
         "profiles": _gathered(profiles, results),
         "checks": check_table(checks, results),
@@ -138,11 +138,11 @@ def layer_table(paths: list[str], results: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", *CELL, "position", "layer", "sparsity"])
 
 
-def cost_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.DataFrame:
+def step_table(paths: list[str], results: str, recipe: dict[str, Any]) -> pd.DataFrame:
     """What each step used, and the energy and emissions modelled from that."""
     rows = []
     for path in paths:
-        rule = Path(path).name.removesuffix(".cost.json").split(".")[-1]
+        rule = Path(path).name.removesuffix(".usage.json").split(".")[-1]
         rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **read_json(path)})
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
@@ -207,7 +207,7 @@ def measures(tables: dict[str, pd.DataFrame], recipe: dict[str, Any], lineages: 
     found = [
         _from_assessments(tables["assessments"]),
         _from_profiles(tables["profiles"], recipe),
-        _making(tables["costs"], tables["assessments"], lineages),
+        _making(tables["steps"], tables["assessments"], lineages),
     ]
     table = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
     table["batch_size"] = table["batch_size"].astype("Int64")
@@ -257,13 +257,13 @@ def _from_profiles(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     return together.assign(attribute=None, group=None)
 
 
-def _making(costs: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
+def _making(usage: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, list[str]]) -> pd.DataFrame:
     """CPU-seconds and energy of making each model, one of a seed."""
     rows = []
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():
         if cell["engine"] == "given":
             continue
-        took = of_study(making(costs, cell, lineages[cell["variant"]], [cell["seed"]]))
+        took = of_study(making(usage, cell, lineages[cell["variant"]], [cell["seed"]]))
         about = {**cell, "attribute": None, "group": None, "batch_size": pd.NA}
         measured = {"measure": "making_cpu_s", "unit": "CPU-s", "status": "measured", "value": took.cpu_s}
         modelled = {"measure": "making_energy_j", "unit": "J", "status": "modelled", "value": took.energy_j}

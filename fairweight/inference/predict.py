@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_split, read_table, write_json, write_predictions
+from fairweight.core.artifacts import write_json, write_predictions
 from fairweight.core.errors import InputError
 from fairweight.core.resource_usage import PeakMemory
 from fairweight.core.table import Table
@@ -15,6 +14,7 @@ from fairweight.data.counterfactual_terms import Terms
 from fairweight.inference import load_engine
 from fairweight.inference.model_checks import check
 from fairweight.inference.onnx_file import read_signature
+from fairweight.inference.predicted_rows import predicted_rows
 from fairweight.inference.thresholds import decisions
 from fairweight.training.model_inputs import Fed
 from fairweight.training.signature import Signature
@@ -43,7 +43,7 @@ def predict(
     Raises:
         InputError: the list cannot be read.
     """
-    rows, part = _assessed(table, split)
+    rows, part = predicted_rows(table, split)
     signature = read_signature(model)
     _check_length(signature, rows)
     fed = Fed.of(signature, rows)
@@ -94,40 +94,3 @@ def _swapped(rows: Table, terms: Terms, signature: Signature, run: Run, batch_si
         output = Fed.of(signature, other).outputs(run, batch_size)
         predictions[there] = components.load("tasks", signature.task)(output, other)["prediction"]
     return predictions
-
-
-def predict_given(*, table: str, split: str, destination: str, column: str, above: float) -> None:
-    """Take a third party's scores for predictions: positive above a threshold.
-
-    Args:
-        table, split: Parquet files of the data.
-        destination: Parquet file to write.
-        column: the column of scores.
-        above: the prediction is positive where the score is larger.
-
-    Raises:
-        InputError: the label is not binary.
-    """
-    rows, part = _assessed(table, split)
-    if len(rows.classes) != 2:
-        raise InputError(
-            f"given: column {column!r} can only be compared with a binary label, not {len(rows.classes)} classes."
-        )
-    scores = rows.given[column]
-    columns = {
-        "row": rows.row,
-        "part": part,
-        "label": rows.label,
-        "prediction": (scores > above).astype(np.int64),
-        "score": scores,
-    }
-    about: dict[str, Any] = {"engine": "given", "column": column, "above": above}
-    write_predictions(destination, columns, about)
-
-
-def _assessed(table: str, split: str) -> tuple[Table, np.ndarray]:
-    """Validation and test rows in the order of the table, and the part of each."""
-    positions = read_split(split)
-    order = np.sort(np.concatenate([positions["validation"], positions["test"]]))
-    part = np.where(np.isin(order, positions["test"]), PARTS.index("test"), PARTS.index("validation"))
-    return read_table(table).take(order), part

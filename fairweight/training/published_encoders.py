@@ -11,8 +11,8 @@ from typing import Any
 from fairweight.core.artifacts import read_tensors, stored_types
 from fairweight.core.errors import InputError, first_line
 from fairweight.data.fetch import cache_folder, fetch
+from fairweight.training.published_files import FILES
 
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 COMMIT = re.compile("[0-9a-f]{40}")
 BY_HAND = f"place {', '.join(FILES)} in a folder by hand and name that as 'folder'"

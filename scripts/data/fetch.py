@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.data.fetch import fetch
 
-with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     fetch(
         snakemake.output.raw,
         # a file is told by its checksum: another mirror or cache folder is no reason to fetch it again

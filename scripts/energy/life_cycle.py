@@ -4,13 +4,13 @@ from fairweight.core.step import step
 from fairweight.energy.carbon_intensity import with_hours
 from fairweight.energy.life_cycle import life_cycle
 
-with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     life_cycle(
-        results=str(Path(snakemake.output.cost).parents[1]),
+        results=str(Path(snakemake.output.usage).parents[1]),
         summary={name: snakemake.input[name] for name in ("profiles", "measures", "changes")},
         recipe=with_hours(snakemake.params.recipe, snakemake.input.hours),
         factors=snakemake.params.factors,
         baselines=snakemake.params.baselines,
         lineages=snakemake.params.lineages,
-        destination={name: path for name, path in snakemake.output.items() if name != "cost"},
+        destination={name: path for name, path in snakemake.output.items() if name != "usage"},
     )

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.decide import decide
 
-with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     decide(
         comparisons=dict(zip(snakemake.input.comparisons, snakemake.params.cells, strict=True)),
         replicates=dict(zip(snakemake.input.replicates, snakemake.params.cells, strict=True)),
@@ -11,5 +11,5 @@ with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
         criteria=snakemake.params.criteria,
         replicated=snakemake.params.replicated,
         attributes=snakemake.params.attributes,
-        destination={name: path for name, path in snakemake.output.items() if name != "cost"},
+        destination={name: path for name, path in snakemake.output.items() if name != "usage"},
     )

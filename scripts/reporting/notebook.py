@@ -1,9 +1,9 @@
 from pathlib import Path
 
 from fairweight.core.step import step
-from fairweight.reporting.report.render import execute
+from fairweight.reporting.report.notebook import execute
 
-with step(snakemake.log[0], snakemake.output.cost, snakemake.threads):
+with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     execute(
         snakemake.params.notebook,
         results=str(Path(snakemake.output.notebook).parents[2]),

@@ -12,7 +12,7 @@ import onnx
 import pytest
 import torch
 from tables import pictures
-from test_training import RECIPE, Study, run
+from trained_study import RECIPE, Study, run
 
 from fairweight.compression.encode import encode
 from fairweight.compression.onnx_graph_edits import weighted_nodes

@@ -12,7 +12,7 @@ import torch
 from tables import comments, pictures, tabular
 
 from fairweight.core import components
-from fairweight.core.components import FOLDERS, PACKAGE, names
+from fairweight.core.components import FOLDERS, names, path_of
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import generator
 from fairweight.core.table import Augmented
@@ -55,7 +55,7 @@ def defaults(folder, name):
 
 @pytest.mark.parametrize(("folder", "name"), ALL)
 def test_it_has_its_function_a_docstring_and_described_options(folder, name):
-    module = importlib.import_module(f"fairweight.{folder}.{name}")
+    module = components.module(folder, name)
     function = components.load(folder, name)
     assert function is getattr(module, FOLDERS[folder].entry_point)
     assert module.__doc__ and function.__doc__
@@ -74,7 +74,7 @@ def test_it_has_its_function_a_docstring_and_described_options(folder, name):
 
 @pytest.mark.parametrize(("folder", "name"), ALL)
 def test_its_options_can_be_read_without_importing_it(folder, name):
-    tree = ast.parse((PACKAGE / folder / f"{name}.py").read_text())
+    tree = ast.parse((path_of(folder) / f"{name}.py").read_text())
     stated = [
         n for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign) and "OPTIONS" in ast.unparse(n).split("=")[0]
     ]
@@ -262,7 +262,7 @@ def test_distillation_pulls_towards_the_teacher(name):
 
 @pytest.mark.parametrize("name", installed("engines"))
 def test_engine_runs_a_shipped_file_at_any_batch_size_with_the_same_probabilities(name, tmp_path):
-    from test_training import Study, run
+    from trained_study import Study, run
 
     study = Study(tmp_path, tabular())
     study.train()

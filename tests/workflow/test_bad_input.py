@@ -33,7 +33,7 @@ def run(tmp_path):
     return Run(tmp_path)
 
 
-AFTER_READING = ("table.parquet", "contents.json", "read.cost.json", "card.json", "card.cost.json")
+AFTER_READING = ("table.parquet", "contents.json", "read.usage.json", "card.json", "card.usage.json")
 MISTAKES = {
     "absent target": (
         ROWS,
@@ -78,7 +78,7 @@ def test_data_that_do_not_fit(mistaken, mistake):
     assert "Traceback" not in output
     files = {p for p in (run.folder / "results/tiny").rglob("*") if p.is_file() and "logs" not in p.parts}
     left = {p.name for p in files if _name(mistake) in p.parts}
-    assert left <= {"all", "all.fetch.cost.json", *(AFTER_READING if mistake == "lonely class" else ())}
+    assert left <= {"all", "all.fetch.usage.json", *(AFTER_READING if mistake == "lonely class" else ())}
     assert not (run.folder / "results/tiny/summary").exists()
 
 

@@ -32,7 +32,7 @@ def test_steps_emit_by_the_hour_and_other_hours_are_imagined(scratch):
     hours(scratch.folder)
     study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 5})
     scratch.snakemake(study, *LOCAL, "--", f"{SUMMARY}/what_if.parquet")
-    costs = pd.read_parquet(scratch.folder / SUMMARY / "costs.parquet")
+    costs = pd.read_parquet(scratch.folder / SUMMARY / "steps.parquet")
     met = costs["emissions_g"] / costs["energy_j_central"] * 3.6e6
     assert met.between(100 - 1e-6, 200 + 1e-6).all()
     found = pd.read_parquet(scratch.folder / SUMMARY / "what_if.parquet")

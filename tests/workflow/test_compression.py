@@ -138,7 +138,7 @@ WAVELETS = f"""
 import sys
 
 sys.path.insert(0, {str(ROOT / "tests/unit")!r})
-from test_running import foreign
+from trained_study import foreign
 
 
 def wavelets(source, destination, calibration):

@@ -55,7 +55,7 @@ def test_every_number_is_that_of_its_file(made):
     row = variants[(variants["measure"] == "accuracy") & (variants["variant"] == "int8") & variants["attribute"].isna()]
     assert float(numbers.loc["adult/mlp/int8/accuracy", "value"]) == pytest.approx(row.iloc[0]["mean"], rel=1e-12)
     assert numbers.loc["adult/mlp/int8/accuracy", "text"] == f"{row.iloc[0]['mean'] * 100:.2f}"
-    costs = pd.read_parquet(folder / "summary/costs.parquet")
+    costs = pd.read_parquet(folder / "summary/steps.parquet")
     assert float(numbers.loc["cpu-seconds", "value"]) == pytest.approx(costs["cpu_s"].sum())
     assert all((folder / source).exists() for source in numbers["source"].unique())
     macros = (folder / "paper/numbers.tex").read_text()
@@ -104,7 +104,7 @@ def test_snakemakes_own_report_has_the_page_figures_and_tables(made):
         "report.html",
         "adult-trade-off.svg",
         "adult-variants.csv",
-        "costs.csv",
+        "steps.csv",
         "energy-by-rule.svg",
         "adult-energy.csv",
     } <= names
@@ -142,7 +142,7 @@ def test_model_cards_are_those_of_the_hub(made):
 
 def test_emissions_are_grams_of_the_lineage(made):
     folder = made.folder / RESULTS
-    costs = pd.read_parquet(folder / "summary/costs.parquet")
+    costs = pd.read_parquet(folder / "summary/steps.parquet")
     ours = costs[(costs["dataset"] == "adult") & (costs["augmentation"].isna() | (costs["augmentation"] == "none"))]
     once = ours[ours["rule"].isin(["fetch", "read"])]
     own = ours[ours["rule"].isin(["split", "augment"]) | (ours["rule"].isin(["train", "export", "quantize"]) & ours["variant"].isin(["dense", "int8"]))]  # fmt: skip

@@ -24,7 +24,7 @@ MEASURED = {
     "cpu_s", "wall_s", "peak_memory_bytes", "started", "host", "energy_j_low", "energy_j_central", "energy_j_high",
     "emissions_g", "latency_p50_ms", "disturbed_rounds", "latency_p95_ms", "cpu_s_per_1000", "calls", "load_before", "load_after",
 }  # fmt: skip
-TABLES = ("assessments", "checks", "costs", "curves", "profiles", "measures", "changes", "variants")
+TABLES = ("assessments", "checks", "steps", "curves", "profiles", "measures", "changes", "variants")
 VARIANTS = "results/tiny/summary/variants.parquet"  # of the step that writes all of TABLES
 TIMED = {"latency_p50_ms", "latency_p95_ms", "cpu_s_per_1000", "energy_j_per_1000", "making_cpu_s", "making_energy_j"}
 
@@ -99,7 +99,7 @@ def test_what_is_written_is_what_was_asked(finished):
     )
     weights = pd.read_parquet(folder / "balanced/augmented.parquet")
     assert not weights["made"].any() and weights["weight"].ge(0).all()
-    cost = json.loads((folder / "none/mlp/dense/train.cost.json").read_text())
+    cost = json.loads((folder / "none/mlp/dense/train.usage.json").read_text())
     assert 0.1 < cost["cpu_s"] < 100 and cost["peak_memory_bytes"] > 1e8 and cost["threads"] == 1
 
 

@@ -16,7 +16,7 @@ from fairweight.reporting.archive.layout import CHECKSUMS
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.markdown import escape
 
-# files whose bytes follow from data, recipe and tuple; others hold times, costs or dates
+# files whose bytes follow from data, recipe and tuple; others hold times, usage or dates
 DETERMINED = ("*/table.parquet", "*/card.json", "*/split.parquet", "*/augmented.parquet", "seed-*/model.safetensors", "seed-*/model.json",
               "seed-*/model.onnx", "*/predictions.parquet", "*/assessment.parquet", "*/comparisons.parquet", "*/replicates.parquet",
               "*/slices.parquet", "summary/assessments.parquet", "summary/comparisons.parquet", "summary/slices.parquet")  # fmt: skip
@@ -135,8 +135,8 @@ def _tuple(old: Path, new: Path) -> list[Part]:
 
 
 def _threads(folder: Path) -> str:
-    costs = read_frame(folder / "summary" / "costs.parquet")
-    making = costs[~costs["rule"].eq("profile")].groupby("rule")["threads"].max()
+    usage = read_frame(folder / "summary" / "steps.parquet")
+    making = usage[~usage["rule"].eq("profile")].groupby("rule")["threads"].max()
     return ", ".join(f"{rule} {n}" for rule, n in making.items() if n > 1) or "1"
 
 

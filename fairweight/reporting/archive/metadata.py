@@ -137,9 +137,9 @@ def _workflow(provenance: Node) -> Node:
 
 
 def _run(entries: list[Entry], provenance: Node, results: Path) -> list[Node]:
-    study, costs = provenance["study"], read_frame(results / "summary" / "costs.parquet")
-    started = datetime.datetime.fromtimestamp(float(costs["started"].min()), datetime.UTC).isoformat(timespec="seconds")
-    used, host = of_study(costs), provenance["host"]
+    study, usage = provenance["study"], read_frame(results / "summary" / "steps.parquet")
+    started = datetime.datetime.fromtimestamp(float(usage["started"].min()), datetime.UTC).isoformat(timespec="seconds")
+    used, host = of_study(usage), provenance["host"]
     made = [e for e in entries if e.name.startswith("run/results/")]
     figures = {"cpu-time": ("CPU time", used.cpu_s, "s"), "energy": ("Energy, modelled", used.energy_j, "J"),
                "emissions": ("Emissions, modelled", used.emissions_g, "gCO2e")}  # fmt: skip

@@ -94,7 +94,7 @@ def _metadata(
 
 def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> dict[str, Any] | None:
     """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
-    footprint = of_model(results.costs, cell, lineage)
+    footprint = of_model(results.steps, cell, lineage)
     if not footprint.jobs:
         return None
     about = results.provenance
@@ -246,7 +246,7 @@ def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str
         batch = "" if missing(row["batch_size"]) else f", batch {int(row['batch_size'])}"
         rows.append([f"{title}{batch} in {unit}", escape(row["engine"]), number(row["mean"], digits, scale)])
     stated = emissions(results, cell, lineage)
-    made = of_variant(results.costs, cell, lineage)
+    made = of_variant(results.steps, cell, lineage)
     text = markdown.table(["Measure", "Engine", "Mean over seeds"], rows, 2) if rows else ""
     if stated is None:
         return text

@@ -34,7 +34,7 @@ def compile_article(article: str, *, made: str, pdf: str) -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "paper"
-        shutil.copytree(made, place, ignore=shutil.ignore_patterns("*.cost.json", "article.pdf"))
+        shutil.copytree(made, place, ignore=shutil.ignore_patterns("*.usage.json", "article.pdf"))
         shutil.copy(article, place / "article.tex")
         command = [*RUN, "article.tex"]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS)  # fmt: skip

@@ -97,9 +97,9 @@ def _statistics(results: Results) -> str:
 
 
 def _energy(results: Results) -> str:
-    f, energy, intensity = of_study(results.costs), results.study["energy"], results.provenance["intensity"]
+    f, energy, intensity = of_study(results.steps), results.study["energy"], results.provenance["intensity"]
     watts, memory, year = watts_per_core(energy), energy["watts_per_gb"], intensity["year"] or "no year told"
-    held = float((results.costs["peak_memory_bytes"] / 1e9 * results.costs["wall_s"]).sum())
+    held = float((results.steps["peak_memory_bytes"] / 1e9 * results.steps["wall_s"]).sum())
     return (
         rf"The {count(f.jobs, 'step')} of the study used {figure_text(f.cpu_s, 0)} CPU-seconds and held {figure_text(held, 0)} GB-seconds of memory, "
         "each its peak for as long as it took (measured, successful attempts). Energy is modelled, not metered: "

@@ -80,7 +80,7 @@ def frame(found: list[Number]) -> pd.DataFrame:
 
 
 def _of_study(results: Results) -> Iterator[Number]:
-    about, costs = results.provenance, of_study(results.costs)
+    about, usage = results.provenance, of_study(results.steps)
     source = "summary/provenance.json"
     criteria = results.study["criteria"]
     compared = results.comparisons["variant"].unique()
@@ -105,13 +105,13 @@ def _of_study(results: Results) -> Iterator[Number]:
     }
     for key, value in criteria_of.items():
         yield Number(key, latex.escape(as_stated(value, 100)), value, "%", source)
-    energies = {"energy": costs.energy_j, "energy/low": costs.energy_j_low, "energy/high": costs.energy_j_high}
+    energies = {"energy": usage.energy_j, "energy/low": usage.energy_j_low, "energy/high": usage.energy_j_high}
     for key, value in energies.items():
-        yield Number(key, latex.modelled(value, 1e-3), value, "kJ", "summary/costs.parquet")
-    grams = costs.emissions_g
-    yield Number("emissions", latex.escape(significant(grams)), grams, "gCO2e", "summary/costs.parquet")
-    for key, value, unit in (("cpu-seconds", costs.cpu_s, "CPU-s"), ("steps", costs.jobs, "")):
-        yield Number(key, latex.figure_text(value, 0), value, unit, "summary/costs.parquet")
+        yield Number(key, latex.modelled(value, 1e-3), value, "kJ", "summary/steps.parquet")
+    grams = usage.emissions_g
+    yield Number("emissions", latex.escape(significant(grams)), grams, "gCO2e", "summary/steps.parquet")
+    for key, value, unit in (("cpu-seconds", usage.cpu_s, "CPU-s"), ("steps", usage.jobs, "")):
+        yield Number(key, latex.figure_text(value, 0), value, unit, "summary/steps.parquet")
     intensity = about["intensity"]["g_per_kwh"]
     yield Number("carbon-intensity", latex.figure_text(intensity, 0), intensity, "gCO2e/kWh", source)
 

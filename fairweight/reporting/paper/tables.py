@@ -32,7 +32,7 @@ def tables(results: Results) -> Iterator[Exhibit]:
         if len(results.compared(dataset)) and results.study["datasets"][dataset]["groups"]:
             yield groups(results, dataset)
     yield data(results)
-    yield costs(results)
+    yield steps_table(results)
 
 
 def one(table: pd.DataFrame, key: Any) -> Any:
@@ -173,15 +173,15 @@ def data(results: Results) -> Exhibit:
     return Exhibit("data", latex.tabular(header, rows, widths), pd.DataFrame(raw), "The data, before anything is learned from them.")  # fmt: skip
 
 
-def costs(results: Results) -> Exhibit:
+def steps_table(results: Results) -> Exhibit:
     """What each kind of step took."""
-    grouped = {str(rule): of_study(steps) for rule, steps in results.costs.groupby("rule", sort=False)}
+    grouped = {str(rule): of_study(steps) for rule, steps in results.steps.groupby("rule", sort=False)}
     ordered = sorted(grouped.items(), key=lambda item: -item[1].cpu_s)
     rows = []
-    for rule, f in [*ordered, ("all", of_study(results.costs))]:
+    for rule, f in [*ordered, ("all", of_study(results.steps))]:
         energy = latex.with_interval(f.energy_j, f.energy_j_low, f.energy_j_high, 2, 1e-3, signed=False)
         rows.append([latex.cell(rule), f"{f.jobs:,}", latex.figure_text(f.cpu_s, 1), energy, latex.escape(significant(f.emissions_g))])  # fmt: skip
     frame = pd.DataFrame([{"step": rule, **vars(f)} for rule, f in ordered])
     header = ["Step", "Jobs", "CPU-seconds", "Energy, kJ [low, high]", r"gCO\textsubscript{2}e"]
     caption = "What the successful attempt of each step used: CPU-seconds are measured, energy and emissions modelled from them."  # fmt: skip
-    return Exhibit("costs", latex.tabular(header, rows, [0.2, *[None] * 4], {len(rows) - 1}), frame, caption)
+    return Exhibit("steps", latex.tabular(header, rows, [0.2, *[None] * 4], {len(rows) - 1}), frame, caption)

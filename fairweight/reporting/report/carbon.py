@@ -41,7 +41,7 @@ def bars(results: Results) -> HTML:
 def stack(figure: Figure, results: Results) -> str:
     """Draw the bars of `bars`, and return the caption."""
     rules = results.rules.dropna(subset="energy_j_central").head(MOST_RULES).iloc[::-1]
-    parts = results.costs.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum")
+    parts = results.steps.pivot_table(index="rule", columns="dataset", values="energy_j_central", aggfunc="sum")
     parts = parts.reindex(rules["rule"]).fillna(0.0)
     left, axis, names = np.zeros(len(rules)), figure.subplots(), [*rules["rule"]]
     for i, dataset in enumerate(parts.columns):

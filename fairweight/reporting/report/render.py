@@ -1,59 +1,15 @@
-"""From notebooks to executed notebooks and one HTML page that needs nothing else."""
+"""The report: executed notebooks, one below the other, as one self-contained HTML page."""
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import jinja2
 import nbformat
-import papermill
 from nbconvert import HTMLExporter
 
 from fairweight.core.artifacts import atomic, read_json
-from fairweight.reporting.report.notebook_engine import NAME
 
 HERE = Path(__file__).resolve().parent
-
-
-def execute(notebook: str, *, results: str, executed: str) -> None:
-    """Execute a notebook on a study's results.
-
-    Args:
-        notebook: a notebook with a cell tagged `parameters`.
-        results: the study's folder.
-        executed: notebook to write.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "executed.ipynb"
-        papermill.execute_notebook(
-            notebook,
-            output,
-            parameters={"results": str(Path(results).absolute())},
-            engine_name=NAME,
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-        )
-        run = nbformat.read(output, as_version=4)
-    _forget(run, os.path.relpath(results, Path(executed).parent))
-    with atomic(executed) as temporary:
-        nbformat.write(run, temporary)
-
-
-def _forget(run: nbformat.NotebookNode, results: str) -> None:
-    """Take this machine's paths and times out of an executed notebook, which archives keep.
-
-    Args:
-        run: the notebook; it is changed.
-        results: the study's folder from that of the notebook, where Jupyter runs it by hand.
-    """
-    run.metadata.pop("papermill", None)
-    for position, cell in enumerate(run.cells):
-        cell["id"] = f"cell-{position}"  # papermill's own are random; a page rendered again has the same bytes
-        cell.metadata.pop("papermill", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = f"# Parameters\nresults = {results!r}\n"
 
 
 def assemble(notebooks: list[str], *, results: str, page: str) -> None:

@@ -15,7 +15,7 @@ TABLES = (
         "assessments",
         "checks",
         "comparisons",
-        "costs",
+        "steps",
         "criteria",
         "curves",
         "decisions",
@@ -37,7 +37,7 @@ class Results:
     assessments: pd.DataFrame
     checks: pd.DataFrame
     comparisons: pd.DataFrame
-    costs: pd.DataFrame
+    steps: pd.DataFrame
     criteria: pd.DataFrame
     curves: pd.DataFrame
     decisions: pd.DataFrame

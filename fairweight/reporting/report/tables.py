@@ -183,13 +183,13 @@ def _largest(values: pd.Series) -> str:
     return DASH if found.empty else f"{found.max():.1g}".replace("-", "\N{MINUS SIGN}")
 
 
-def costs(results: Results) -> HTML:
+def steps(results: Results) -> HTML:
     """What each kind of step took."""
-    grouped = results.costs.groupby("rule", sort=False)
+    grouped = results.steps.groupby("rule", sort=False)
     rows = []
     for rule, steps in sorted(grouped, key=lambda item: -item[1]["cpu_s"].sum()):
-        rows.append([str(rule), f"{len(steps):,}", *_cost_cells(steps)])
-    rows.append(["all steps", f"{len(results.costs):,}", *_cost_cells(results.costs)])
+        rows.append([str(rule), f"{len(steps):,}", *_usage_cells(steps)])
+    rows.append(["all steps", f"{len(results.steps):,}", *_usage_cells(results.steps)])
     header = [
         "Step",
         "Jobs",
@@ -204,7 +204,7 @@ def costs(results: Results) -> HTML:
     return table(header, rows, caption, breaks={len(rows) - 1})
 
 
-def _cost_cells(steps: pd.DataFrame) -> list[str]:
+def _usage_cells(steps: pd.DataFrame) -> list[str]:
     return [
         number(steps["cpu_s"].sum(), 1),
         number(steps["wall_s"].sum(), 1),

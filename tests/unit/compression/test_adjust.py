@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from tables import tabular
-from test_training import Study
+from trained_study import Study
 
 from fairweight.compression.adjust import adjust
 from fairweight.compression.adjustments.threshold_optimizer import _Scores, fit

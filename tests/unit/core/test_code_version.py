@@ -14,10 +14,10 @@ import sys; sys.path.insert(0, sys.argv[1])
 from fairweight.core.code_version import code_version, ROOT
 def of(script, *files, **c): print(code_version(ROOT/'scripts'/f'{script}.py', *files, components=list(c.items())))
 pruned = ROOT/'fairweight/compression/prune.py'  # as rules/common.smk names it for rule prune
-of('compress', pruned, pruning='global_magnitude', architectures='mlp', objectives='standard')
-of('compress', pruned, pruning='other', architectures='mlp', objectives='standard')
-of('train', architectures='mlp', objectives='standard')
-of('assess', metrics='quality')
+of('compression/compress', pruned, pruning='global_magnitude', architectures='mlp', objectives='standard')
+of('compression/compress', pruned, pruning='other', architectures='mlp', objectives='standard')
+of('training/train', architectures='mlp', objectives='standard')
+of('evaluation/assess', metrics='quality')
 """
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from tables import TFIDF, comments
-from test_training import Study
+from trained_study import Study
 
 from fairweight.core import components
 from fairweight.core.artifacts import read_predictions

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dataset_recipes import READER, dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables import pictures, tabular
-from test_reading import READER, dataset
 
 from fairweight.core import table as tables
 from fairweight.core.artifacts import (

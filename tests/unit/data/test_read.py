@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
-from studies import tiny
+from dataset_recipes import READER, dataset
 
 from fairweight.core.artifacts import read_table, write_table
 from fairweight.core.errors import InputError
@@ -15,28 +15,6 @@ from fairweight.data.raw_rows import raw_blocks
 from fairweight.data.read import read
 from fairweight.data.readers import delimited, idx
 from fairweight.data.survey import Survey, checked, survey
-from fairweight.study.schema import resolve
-
-READER = {
-    "separator": ",",
-    "quote": '"',
-    "encoding": "utf-8",
-    "keep": None,
-    "columns": None,
-    "missing": ["", "?"],
-    "skip_lines": {},
-    "rows": None,
-}
-
-
-def dataset(**changes):
-    keys = {f"datasets__adult__{key}": value for key, value in changes.items()}
-    defaults = {
-        "datasets__adult__inputs": {"numeric": ["age"], "categorical": ["job"]},
-        "datasets__adult__target": {"column": "paid"},
-        "datasets__adult__groups": {"sex": {"column": "sex"}},
-    }
-    return resolve(tiny(**(defaults | keys)))["datasets"]["adult"]
 
 
 def rows(**columns):

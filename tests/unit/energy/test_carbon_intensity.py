@@ -1,9 +1,8 @@
 """Where carbon intensities come from: country, region, the user, hour by hour; and what is wrong with a place."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 import pytest
+from hourly_files import MIDNIGHT, by_hour
 from studies import tiny
 
 from fairweight.core.errors import InputError
@@ -12,17 +11,9 @@ from fairweight.energy.gather_intensity import write_intensity
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
-MIDNIGHT = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
-
 
 def recipe(**changes):
     return resolve(tiny(energy=changes))["energy"]
-
-
-def by_hour(folder, values=(100, 200, 600), name="hours.csv"):
-    path = folder / name
-    path.write_text("hour,g_per_kwh\n" + "".join(f"2026-11-24T{h:02}:00Z,{v}\n" for h, v in enumerate(values)))
-    return str(path)
 
 
 def test_a_cloud_region_has_its_city_and_source_and_no_year_that_nobody_told():

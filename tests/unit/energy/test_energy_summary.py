@@ -76,12 +76,12 @@ def test_a_run_of_the_local_executor_is_accounted_for_and_says_what_is_not_known
     results = tmp_path / "results" / "mine"
     (results / "summary").mkdir(parents=True)
     cost = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
-    (results / "train.cost.json").write_text(json.dumps(cost))
+    (results / "train.usage.json").write_text(json.dumps(cost))
     never = repayments(tables([2.0, 2.1], [0.010, 0.0101]), {"d": 103.0}, RECIPE, FACTORS, {"int8": "dense"})
     never.to_parquet(results / "summary" / "break_even.parquet")
     said = account(results, RECIPE | {"elsewhere": ["POL", "FRA"]})
     assert "360 (180 to 720)" in said and re.search(r"Green Algorithms \(cores held\) +400 J", said)
-    assert "1 steps are known from their cost files only" in said and "What Snakemake used itself is not known" in said
+    assert "1 steps are known from their usage files only" in said and "What Snakemake used itself is not known" in said
     assert said.index("France") < said.index("Poland") and "never" in said
     card = yaml.safe_load((results / "summary" / "carbon.yaml").read_text())["co2_eq_emissions"]
     assert card["emissions"] == pytest.approx(360 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh, abs=1e-4)

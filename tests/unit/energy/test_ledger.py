@@ -1,4 +1,4 @@
-"""The ledger keeps every attempt, adds what only cost files tell, and marks what is not known."""
+"""The ledger keeps every attempt, adds what only usage files tell, and marks what is not known."""
 
 import json
 import re
@@ -36,14 +36,14 @@ def attempt(status, output, **changes):
 def results(tmp_path):
     folder = tmp_path / "results" / "mine"
     (folder / "ledger").mkdir(parents=True)
-    cost = "results/mine/a/train.cost.json"
+    cost = "results/mine/a/train.usage.json"
     lines = [attempt("failed", cost), attempt("lost", cost), attempt("ok", cost)]
     (folder / "ledger" / "one.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     run = {"session": "s", "host": "here", "started": 90.0, "ended": 110.0, "cpu_s": 1.0, "processes": []}
     (folder / "ledger" / "one.overhead.json").write_text(json.dumps(run))
     for place in ("a", "b"):
         (folder / place).mkdir()
-        (folder / place / "train.cost.json").write_text(json.dumps(USED))
+        (folder / place / "train.usage.json").write_text(json.dumps(USED))
     return folder
 
 
@@ -64,7 +64,7 @@ def test_every_attempt_counts_and_a_cost_file_only_where_no_attempt_made_it(resu
 
 
 def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_zeros(results):
-    line = attempt("lost", "results/mine/a/prune.cost.json", rule="prune")
+    line = attempt("lost", "results/mine/a/prune.usage.json", rule="prune")
     (results / "ledger" / "two.jsonl").write_text(json.dumps(line) + "\n")
     table = meter(read_ledger(results), results / "meter", None)[0]
     rules = rules_table(table, RECIPE)
@@ -73,7 +73,7 @@ def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_ze
     assert re.search(r"prune +1 +1 +not attributable\n", _text_of_rules(table, rules, RECIPE))
     grams = rules["emissions_g"].sum()
     assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
-    shown = SimpleNamespace(rules=rules, costs=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
+    shown = SimpleNamespace(rules=rules, steps=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
     page = re.sub(r"<[^>]+>", " ", carbon.rules(shown).data)
     assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
     figure = Figure()
@@ -99,5 +99,5 @@ def test_a_line_cut_short_at_the_end_is_left_out_and_one_elsewhere_told(results)
 
 
 def test_nothing_to_read_is_told(tmp_path):
-    with pytest.raises(InputError, match="neither a ledger nor a cost file"):
+    with pytest.raises(InputError, match="neither a ledger nor a usage file"):
         read_ledger(tmp_path)

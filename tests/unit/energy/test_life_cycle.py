@@ -33,7 +33,7 @@ LINES = [
     line("prune", MADE.format(1, "pruned", "model.safetensors"), 2.0, "failed"),
     line("train", MADE.format(0, "other", "model.safetensors"), 7.0),
     line("assess", MADE.format(0, "dense", "onnxruntime/assessment.parquet"), 0.25),
-    line("summarize", "results/mine/summary/costs.parquet", 1.5),
+    line("summarize", "results/mine/summary/steps.parquet", 1.5),
     *(line("split", f"results/mine/seed-{s}/d/split.parquet", 1.0) for s in range(2, 7)),  # of models with more seeds
     line("train", "results/mine/seed-0/e/none/m/dense/model.safetensors", 100.0),  # of another dataset
 ]

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
+from hourly_files import MIDNIGHT, by_hour
 from studies import tiny
-from test_intensity import MIDNIGHT, by_hour
 
 from fairweight.core.errors import InputError
 from fairweight.energy import carbon_intensity, energy_model

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
+from fairweight.core.code_version import ROOT
 from fairweight.core.intersections import crossed
 from fairweight.evaluation.metric_rows import Assessed
 from fairweight.evaluation.metrics import agreement, calibration, fairness, quality, roc
@@ -183,7 +183,7 @@ def test_flips_count_changed_predictions_right_or_wrong():
 
 # ---- other libraries
 
-ORACLES = json.loads((Path(__file__).parents[1] / "oracles" / "reference.json").read_text())
+ORACLES = json.loads((ROOT / "tests" / "oracles" / "reference.json").read_text())
 
 
 @pytest.mark.parametrize("number", range(len(ORACLES)))

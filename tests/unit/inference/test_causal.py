@@ -14,6 +14,7 @@ import torch
 
 from fairweight.compression.quantization import weight_only
 from fairweight.core import components
+from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
 
 pytestmark = pytest.mark.skipif(
@@ -28,6 +29,7 @@ def taken(place, target, **changes):
 
     recipe = NOTHING | {"folder": str(place)} | changes
     take(
+        task="language_modelling",
         recipe=recipe,
         model=str(target / "model.safetensors"),
         about=str(target / "model.json"),
@@ -163,7 +165,7 @@ def scored_like(path, model):
 
 def test_a_shipped_file_writes_text_without_the_project(model, tmp_path):
     """The example of docs/language-models.md, run in a folder of its own by onnxruntime and tokenizers alone."""
-    document = (Path(__file__).parents[2] / "docs" / "language-models.md").read_text()
+    document = (ROOT / "docs" / "language-models.md").read_text()
     code = document.split("```python\n")[1].split("```")[0]
     (tmp_path / "write.py").write_text(code)
     (tmp_path / "model.onnx").write_bytes((model / "model.onnx").read_bytes())

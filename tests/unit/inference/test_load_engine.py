@@ -3,7 +3,7 @@
 import onnx
 import pytest
 from tables import tabular
-from test_training import Study
+from trained_study import Study, foreign
 
 from fairweight.core import components
 from fairweight.core.errors import InputError
@@ -20,16 +20,6 @@ def study(tmp_path):
     made.train(epochs=1)
     made.export()
     return made
-
-
-def foreign(source, destination):
-    """The same file with its first activation made by an operator of another's library."""
-    proto = onnx.load(source)
-    node = next(n for n in proto.graph.node if n.op_type == "Relu")
-    node.op_type, node.domain = "Wavelet", "my.own"
-    proto.opset_import.add(domain="my.own", version=1)
-    onnx.save(proto, destination)
-    return destination
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 from tables import tabular
-from test_training import Study
+from trained_study import Study
 
 from fairweight.inference import load_engine
 from fairweight.inference.model_checks import ROWS, check, contents, stored

@@ -226,7 +226,7 @@ def test_what_speaks_of_single_rows_is_left_out():
     for name in ("data/d/raw/all", "data/d/table.parquet", "seed-0/d/none/m/v/onnxruntime/predictions.parquet",
                  "seed-0/d/none/augmented.parquet", "seed-0/d/split.parquet"):  # fmt: skip
         assert not kept(name)
-    for name in ("summary/costs.parquet", "report/report.html", "data/d/card.json", "seed-0/d/none/m/v/model.onnx",
+    for name in ("summary/steps.parquet", "report/report.html", "data/d/card.json", "seed-0/d/none/m/v/model.onnx",
                  "seed-0/d/none/m/v/tokenizer.json", "ledger/1.jsonl", "paper/tables/x.tex", "hub/models/d/none/m/v/README.md"):  # fmt: skip
         assert kept(name)
 
@@ -306,7 +306,7 @@ def run(
         "study": {"criteria": criteria or {}},
     }
     write_json(results / "summary" / "provenance.json", about)
-    write_frame(results / "summary" / "costs.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
+    write_frame(results / "summary" / "steps.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
     rows = [("accuracy", accuracy, None), ("accuracy", accuracy, 1), ("size_bytes", size, None), ("latency_p50_ms", len(data), None),
             ("prefill_tokens_per_cpu_s", len(data), None), ("decode_tokens_per_cpu_s", len(data), None)]  # fmt: skip
     measures = [CELL | {"seed": seed or 0, "measure": m, "attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured", "value": v} for m, v, seed in rows]  # fmt: skip

@@ -10,7 +10,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from huggingface_hub.utils import validate_repo_id
 from markdown_it import MarkdownIt
 from scipy import stats
-from told import CARD, told
+from small_results import CARD, results_with
 
 from fairweight.energy.footprint import AMOUNTS
 from fairweight.reporting.hub import markdown
@@ -143,7 +143,7 @@ def carded(variant, lineage, model, inputs=TEXT, task="classification", rows=())
         "variants": {"dense": {"train": "full"}, "published": {"pretrained": {}}, "int8": {"from": "dense", "quantize": {"method": "dynamic"}}},
     }  # fmt: skip
     made = {**CELL, "rule": "train", "variant": "dense", **dict.fromkeys(AMOUNTS, 6.0)}
-    costs = [
+    steps = [
         made | {"seed": 0},
         made | {"rule": "quantize", "variant": "int8", "seed": 0},
         made | {"rule": "pretrained", "variant": "published", "seed": 0},
@@ -160,10 +160,10 @@ def carded(variant, lineage, model, inputs=TEXT, task="classification", rows=())
     }
     # other models have six seeds
     others = [about | {"model": "n", "seed": s, "metric": "accuracy", "value": 0.5, "denominator": 9} for s in range(6)]
-    results = told(
+    results = results_with(
         card={"text": bool(inputs["text"])},
         study=study,
-        costs=costs,
+        steps=steps,
         assessments=[*others, *(about | {"seed": 0} | row for row in rows)],
     )
     return ModelCard(model_card(results, CELL | {"variant": variant}, lineage))

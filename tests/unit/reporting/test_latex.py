@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from hostile import NAMES
-from told import told
+from small_results import results_with
 
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
@@ -96,7 +96,7 @@ def test_a_key_means_the_same_group_in_all_tables():
         for v, g in ((0.2, "a-b"), (0.1, "a b"))
     ]
     card = {"groups": {"age": [{"group": g, "share": s} for g, s in (("a-b", 0.6), ("a b", 0.4))]}}
-    found = {n.key: n.value for n in numbers(told(card=card, variants=by_group, comparisons=changes))}
+    found = {n.key: n.value for n in numbers(results_with(card=card, variants=by_group, comparisons=changes))}
     assert (found["d/m/v/accuracy/age/a-b"], found["d/m/v/accuracy/age/a-b-2"]) == (0.75, 0.25)
     assert (found["d/m/v/change-accuracy/age/a-b"], found["d/m/v/change-accuracy/age/a-b-2"]) == (0.2, 0.1)
     assert (found["d/share/age/a-b"], found["d/share/age/a-b-2"]) == (0.6, 0.4)
@@ -131,7 +131,7 @@ def test_numbers_of_a_language_model_have_their_units_and_intervals():
             ("decode_tokens_per_cpu_s", "tokens/CPU-s"),
         )
     ]
-    found = {n.key: (n.text, n.unit) for n in numbers(told(variants=rows, language=[LLM]))}
+    found = {n.key: (n.text, n.unit) for n in numbers(results_with(variants=rows, language=[LLM]))}
     assert found["d/m/v/perplexity"] == ("25.30", "") and found["d/m/v/perplexity_ratio"] == ("1.012", "")
     assert found["d/m/v/perplexity_ratio/high"] == ("1.020", "") and found["d/m/v/stereotype_score/low"] == (
         "55.00",
@@ -143,7 +143,7 @@ def test_numbers_of_a_language_model_have_their_units_and_intervals():
 def test_a_language_model_has_a_table_of_its_own():
     published = LLM | {"variant": "published", "perplexity_ratio": None, "stereotype_score": None}
     study = {"variants": {"published": {"pretrained": {}}, "v": {"from": "published", "quantize": {}}}}
-    shown = next(iter(tables(told(study=study, language=[published, LLM]))))
+    shown = next(iter(tables(results_with(study=study, language=[published, LLM]))))
     first, second = (line.split(" & ") for line in shown.text.splitlines()[4:6])
     assert first[2:4] == ["\N{EN DASH}"] * 2 and shown.name == "d-language" and "perplexity_ratio_low" in shown.frame
     assert second[1:] == [
@@ -160,7 +160,7 @@ def test_the_formula_of_the_methods_gives_its_own_number():
     }
     steps = [{"rule": "train", "cpu_s": 1000.0, "peak_memory_bytes": 2e9, "wall_s": 4000.0}] * 2
     used = [step | modelled(step["cpu_s"], recipe | {"g_per_kwh": 360, "country": "DEU"}, 8000) for step in steps]
-    text = _energy(told(study={"energy": recipe}, costs=used)).replace(",", "")
+    text = _energy(results_with(study={"energy": recipe}, steps=used)).replace(",", "")
     cpu_s, held = (float(re.search(rf"([\d.]+) {unit}", text).group(1)) for unit in ("CPU-seconds", "GB-seconds"))
     core, gb = (float(re.search(rf"times ([\d.]+)\\W for a {of}", text).group(1)) for of in ("busy", "GB"))
     kj = float(re.search(r"PUE of 1.5: ([\d.]+)\\kJ", text).group(1))

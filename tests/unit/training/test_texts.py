@@ -15,7 +15,7 @@ import pytest
 import torch
 from studies import tiny
 from tables import TFIDF, comments, small_bert
-from test_training import RECIPE, Study
+from trained_study import RECIPE, Study
 
 from fairweight.core import components
 from fairweight.core.artifacts import read_json

@@ -14,7 +14,7 @@ COLUMNS = {
     "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value", "low", "high", "n", "status", "by_chance", "denominator"],
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"], "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
     "decisions": [*CELL, "verdict", "recommended"], "language": ["seed", *CELL, *LANGUAGE], "checks": [*CELL, "verdict"],
-    "costs": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
+    "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
 }  # fmt: skip
 PROVENANCE = {
     "fairweight": "1", "commit": "c", "python": "3", "packages": {}, "cells": 1,
@@ -31,10 +31,11 @@ STUDY = {
 }  # fmt: skip
 
 
-def told(
+def results_with(
     *, card: dict[str, Any] | None = None, study: dict[str, Any] | None = None, **tables: list[dict[str, Any]]
 ) -> Results:
     """Results with these rows; what is not stated is empty."""
+    assert set(tables) <= {field.name for field in fields(Results)}
     frames = {
         field.name: pd.DataFrame(tables.get(field.name, []), columns=COLUMNS.get(field.name))
         for field in fields(Results) if field.name not in ("cards", "provenance")

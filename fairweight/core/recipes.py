@@ -1,0 +1,146 @@
+"""Types of the parts of a resolved study file, as steps receive them (standard library only).
+
+`config/study.schema.yaml` says what each key means; `study.schema.resolve` has checked it and filled in every default.
+A step receives the keys that its rule passes, so none is required here. Recipes that name a component hold its options
+beside `method` (or `architecture`), and only that component knows them: they are `MethodRecipe`.
+"""
+
+from typing import Any, NotRequired, TypedDict
+
+MethodRecipe = dict[str, Any]  # `method` or `architecture`, and the options of that component
+
+
+class Bounds(TypedDict):
+    """A factor with its low and high bound, and where it comes from."""
+
+    low: float
+    central: float
+    high: float
+    source: NotRequired[str]
+    year: NotRequired[int]
+
+
+class Inputs(TypedDict):
+    """Columns that a model reads."""
+
+    numeric: list[str]
+    categorical: list[str]
+    image: str | None
+    text: str | None
+    pair: str | None
+    missing_numeric: str
+
+
+class Target(TypedDict):
+    """The label."""
+
+    column: str
+    positive: str | float | bool | None
+    only: list[str] | None
+    strip: str
+
+
+class RawFile(TypedDict):
+    """A raw file: the first source that has it is used."""
+
+    sources: list[str]
+    sha256: str | None
+
+
+class Split(TypedDict):
+    """How rows are divided."""
+
+    test: str | float
+    validation: float
+
+
+class DatasetRecipe(TypedDict, total=False):
+    """`datasets: NAME`."""
+
+    task: str
+    title: str | None
+    licence: str | None
+    homepage: str | None
+    reader: MethodRecipe
+    files: dict[str, RawFile]
+    inputs: Inputs
+    target: Target | None
+    groups: dict[str, dict[str, Any]]
+    counterfactuals: str | None
+    quasi_identifiers: list[str] | None
+    repeated: str
+    drop: list[str]
+    split: Split
+
+
+class TrainingRecipe(TypedDict, total=False):
+    """`training: NAME`, with what the `finetune` of a variant changes."""
+
+    epochs: int
+    optimizer: str
+    learning_rate: float
+    schedule: str
+    momentum: float
+    weight_decay: float
+    head_learning_rate: float | None
+    adapt: MethodRecipe
+    precision: str
+    batch_size: int
+    select: str
+    patience: int | None
+    objective: MethodRecipe
+    distillation: MethodRecipe
+
+
+class EnergyRecipe(TypedDict, total=False):
+    """`energy`, with `hours` where the study is charged by the hour (see `carbon_intensity.with_hours`)."""
+
+    watts_per_core: Bounds
+    processor: str | None
+    meter_command: list[str]
+    meter_csv: str | None
+    watts_per_gb: Bounds
+    g_per_kwh: float | None
+    intensity_source: str | None
+    intensity_year: int | None
+    cloud_region: str | None
+    hourly: str | None
+    electricity_maps: dict[str, Any] | None
+    elsewhere: list[str]
+    wue_l_per_kwh: float | None
+    embodied: dict[str, Any] | None
+    carbon_budget_g: float | None
+    start: dict[str, Any] | None
+    pue: float
+    country: str
+    hours: Any
+
+
+class LifeCycleFactors(TypedDict):
+    """`life_cycle`: downloads and years that a variant is in use, and energy of transfer and storage."""
+
+    downloads: float
+    years: float
+    transfer_kwh_per_gb: Bounds
+    storage_kwh_per_gb_year: Bounds
+
+
+class Power(TypedDict):
+    """`criteria: power`: probability of proof, and what the plan assumes of churn and of the spread over seeds."""
+
+    probability: float
+    churn: float
+    seed_sd: float
+
+
+class Criteria(TypedDict, total=False):
+    """`criteria`: what a variant must keep to be recommended."""
+
+    error_rate: float
+    margins: dict[str, float | None]
+    gap: str | None
+    attributes: list[str] | None
+    ceilings: dict[str, dict[str, float]]
+    cheapest_by: str
+    power: Power
+    variant: str | None
