@@ -4,6 +4,8 @@ Text has true minus signs; what cannot be computed is "not estimable". Writers o
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,6 +13,25 @@ import pandas as pd
 NOT_ESTIMABLE = "not estimable"
 DASH = "\N{EN DASH}"  # does not apply
 MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How numbers are put together in one format.
+
+    Attributes:
+        escape: makes plain text legal in the format.
+        interval: pattern of `value`, `low` and `high`, in the format.
+        spread: pattern of `mean` and `sd`, in the format.
+    """
+
+    escape: Callable[[str], str] = str
+    interval: str = "{value} ({low} to {high})"
+    spread: str = "{mean} ± {sd}"
+
+
+TEXT = Writer()
+CELL = Writer(interval="{value}\n{low} to {high}")  # of a table whose cells show a second line small
 
 
 def missing(value: Any) -> bool:
@@ -63,17 +84,39 @@ def p_value(value: float) -> str:
     return "below 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def with_spread(mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:
+def with_spread(
+    mean: Any, sd: Any, digits: int = 1, scale: float = 1.0, signed: bool = False, *, writer: Writer = TEXT
+) -> str:
     """Mean ± standard deviation over seeds; one seed has no spread."""
     if missing(mean):
-        return NOT_ESTIMABLE
-    text = number(mean, digits, scale, signed)
-    return text if missing(sd) else f"{text} ± {number(sd, digits, scale)}"
+        return writer.escape(NOT_ESTIMABLE)
+    text = writer.escape(number(mean, digits, scale, signed))
+    return text if missing(sd) else writer.spread.format(mean=text, sd=writer.escape(number(sd, digits, scale)))
 
 
-def with_interval(value: Any, low: Any, high: Any, digits: int = 1, scale: float = 1.0, signed: bool = False) -> str:
-    """A value with its interval: "0.42 (0.31 to 0.53)"; without an interval the value alone."""
-    text = number(value, digits, scale, signed)
+def with_interval(
+    value: Any,
+    low: Any,
+    high: Any,
+    digits: int = 1,
+    scale: float = 1.0,
+    signed: bool = False,
+    *,
+    writer: Writer = TEXT,
+    write: Callable[[Any], str] | None = None,
+) -> str:
+    """A value with its interval, "0.42 (0.31 to 0.53)"; without an interval the value alone.
+
+    Args:
+        value, low, high: None and NaN are "not estimable"; without both bounds there is no interval.
+        digits, scale, signed: as of `number`.
+        writer: how value and interval are put together, and how text is escaped.
+        write: writes one number instead of `number`, for example `significant`.
+    """
+
+    def written(bound_or_value: Any) -> str:
+        return writer.escape(write(bound_or_value) if write else number(bound_or_value, digits, scale, signed))
+
     if missing(value) or missing(low) or missing(high):
-        return text
-    return f"{text} ({number(low, digits, scale, signed)} to {number(high, digits, scale, signed)})"
+        return written(value)
+    return writer.interval.format(value=written(value), low=written(low), high=written(high))

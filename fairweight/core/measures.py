@@ -1,0 +1,153 @@
+"""Measures of a variant: one record each, which summaries, decision, report, papers and cards read.
+
+A record says what a measure is called, the unit that it is stored in, and how it is shown. To add a measure, add its
+record here; the step that computes it writes the key.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fairweight.core import formatting
+from fairweight.core.formatting import NOT_ESTIMABLE, TEXT, Writer
+
+Source = Literal["metric", "groups", "profile", "file", "making"]
+Direction = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How one measure is named, stored and shown.
+
+    Attributes:
+        key: its name in the summary tables (column `measure` or `metric`).
+        title: its name for people, without unit.
+        unit: unit of a shown value; empty for a plain number.
+        digits: decimals of a shown value.
+        better: which direction is better; None where neither is.
+        scale: factor from a stored to a shown value.
+        stored_unit: unit of a stored value, as in column `unit` of the summary tables.
+        source: where summaries take it from: a `metric` of all rows, a comparison of `groups`, a `profile` of latency, a
+            `file`, or the steps of `making` a variant.
+        modelled: whether it is derived from CPU-seconds by the energy model instead of measured.
+        interval: prefix of its bounds in the table of language models, where it has an interval over texts there.
+    """
+
+    key: str
+    title: str
+    unit: str
+    digits: int
+    better: Direction | None
+    scale: float = 1.0
+    stored_unit: str = "share"
+    source: Source = "metric"
+    modelled: bool = False
+    interval: str | None = None
+
+    @property
+    def heading(self) -> str:
+        """Title with unit, as a column or an axis has it: "Accuracy, %"."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    def scaled(self, value: float) -> float:
+        """A stored value in the unit that is shown."""
+        return value * self.scale
+
+    def text(self, value: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
+        """A stored value as text, without its unit."""
+        return writer.escape(formatting.number(value, self.digits, self.scale, signed))
+
+    def with_spread(self, mean: Any, sd: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
+        """Mean ± standard deviation over seeds, without the unit."""
+        return formatting.with_spread(mean, sd, self.digits, self.scale, signed, writer=writer)
+
+    def with_interval(self, value: Any, low: Any, high: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
+        """A stored value with its interval, without the unit."""
+        return formatting.with_interval(value, low, high, self.digits, self.scale, signed, writer=writer)
+
+    def with_unit(self, value: Any, *, signed: bool = False) -> str:
+        """A stored value with its unit: "12.3 kB"."""
+        text = self.text(value, signed=signed)
+        return text if text == NOT_ESTIMABLE or not self.unit else f"{text} {self.unit}"
+
+
+def _percent(
+    key: str, title: str, better: Direction | None = "higher", source: Source = "metric", digits: int = 2
+) -> Measure:
+    return Measure(key, title, "%", digits, better, scale=100.0, source=source)
+
+
+def _gap(key: str, title: str) -> Measure:
+    return Measure(key, title, "points", 2, "lower", scale=100.0, source="groups")
+
+
+RECORDS = (
+    _percent("accuracy", "Accuracy"),
+    _percent("balanced_accuracy", "Balanced accuracy"),
+    _percent("f1", "F1"),
+    Measure("log_loss", "Log loss", "nats", 3, "lower", stored_unit="nats"),
+    Measure("auc", "AUC", "", 3, "higher"),
+    _percent("flips", "Flips", "lower"),
+    _percent("counterfactual_flips", "Counterfactual flips", "lower"),
+    Measure("perplexity", "Perplexity", "", 2, "lower", stored_unit="tokens", interval="perplexity"),
+    Measure(
+        "perplexity_ratio", "Ratio of perplexities", "", 3, "lower", stored_unit="ratio", interval="perplexity_ratio"
+    ),
+    Measure("bits_per_byte", "Bits per byte", "bits", 3, "lower", stored_unit="bits"),
+    # 50 % is no preference, so that neither direction is better everywhere
+    Measure("stereotype_score", "Stereotype score", "%", 1, None, scale=100.0, interval="stereotype"),
+    Measure("stereotype_flips", "Flips of the preferred sentence", "%", 2, "lower", scale=100.0),
+    _percent("worst_group_accuracy", "Worst group's accuracy", source="groups"),
+    _gap("accuracy_difference", "Accuracy gap"),
+    _gap("demographic_parity_difference", "Demographic parity gap"),
+    _gap("equal_opportunity_difference", "Equal opportunity gap"),
+    _gap("equalized_odds_difference", "Equalized odds gap"),
+    Measure("latency_p50_ms", "Latency p50", "µs", 1, "lower", scale=1e3, stored_unit="ms", source="profile"),
+    Measure("latency_p95_ms", "Latency p95", "µs", 1, "lower", scale=1e3, stored_unit="ms", source="profile"),
+    Measure(
+        "cpu_s_per_1000", "CPU time per 1,000 predictions", "CPU-s", 4, "lower", stored_unit="CPU-s", source="profile"
+    ),
+    Measure(
+        "prefill_tokens_per_cpu_s",
+        "Prefill speed",
+        "tokens/CPU-s",
+        0,
+        "higher",
+        stored_unit="tokens/CPU-s",
+        source="profile",
+    ),
+    Measure(
+        "decode_tokens_per_cpu_s",
+        "Decode speed",
+        "tokens/CPU-s",
+        1,
+        "higher",
+        stored_unit="tokens/CPU-s",
+        source="profile",
+    ),
+    Measure(
+        "energy_j_per_1000",
+        "Energy per 1,000 predictions",
+        "J",
+        4,
+        "lower",
+        stored_unit="J",
+        source="profile",
+        modelled=True,
+    ),
+    Measure("size_bytes", "File size", "kB", 1, "lower", scale=1e-3, stored_unit="bytes", source="file"),
+    Measure("transfer_bytes", "Transfer size", "kB", 1, "lower", scale=1e-3, stored_unit="bytes", source="file"),
+    Measure("making_cpu_s", "CPU time to make it", "CPU-s", 1, "lower", stored_unit="CPU-s", source="making"),
+    Measure("making_energy_j", "Energy to make it", "J", 1, "lower", stored_unit="J", source="making", modelled=True),
+)
+MEASURES = {record.key: record for record in RECORDS}
+
+
+def measure(key: str) -> Measure:
+    """Record of a measure; a share that has none (a rate of a group, a churn) is shown in percent."""
+    return MEASURES.get(key) or _percent(key, key.replace("_", " ").capitalize(), None)
+
+
+def keys(wanted: Callable[[Measure], bool]) -> tuple[str, ...]:
+    """Keys of the measures for which a condition holds, in their order."""
+    return tuple(record.key for record in RECORDS if wanted(record))
