@@ -48,6 +48,8 @@ FOLDERS = {
     "metrics": Folder("evaluation", "measure"),
 }
 
+# arguments that a step passes by name to a function that has them; they are no options of the study file
+SUPPLIED = {"pruning": ("network",), "quantization": ("accuracy", "network", "export")}
 
 # what people look for and will not find, and why
 REFUSED = {
@@ -113,8 +115,8 @@ def _syntax_tree(path: Path) -> ast.Module:
 def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
     """Options of a component as JSON Schema properties, read from its source without importing it.
 
-    A component states them in a module-level literal `OPTIONS`.  Where there is none (a user's own function, say)
-    the names of its keyword-only parameters and their literal defaults are what can be known.
+    A component declares them in a module-level literal `OPTIONS`. Without one (a user's own function, for example) the
+    options are the keyword-only parameters, with their literal defaults, except those that the step passes itself.
 
     Raises:
         InputError: the component or its function does not exist.
@@ -125,20 +127,22 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(isinstance(t, ast.Name) and t.id == "OPTIONS" for t in targets):
-                stated: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
-                return stated
+                declared: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
+                return declared
     function = _function(tree, _entry_point(folder, name))
     if function is None:
         raise InputError(f"{path} defines no function {_entry_point(folder, name)!r}, which {folder}: {name} needs")
-    found: dict[str, dict[str, Any]] = {}
+    schemas: dict[str, dict[str, Any]] = {}
     for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        found[argument.arg] = {}
+        if argument.arg in SUPPLIED.get(folder, ()):
+            continue
+        schemas[argument.arg] = {}
         if default is not None:
             try:
-                found[argument.arg] = {"default": ast.literal_eval(default)}
+                schemas[argument.arg] = {"default": ast.literal_eval(default)}
             except ValueError:  # an expression: there is a default, known only when it runs
-                found[argument.arg] = {"x-default": ast.unparse(default)}
-    return found
+                schemas[argument.arg] = {"x-default": ast.unparse(default)}
+    return schemas
 
 
 def literal(folder: str, name: str, variable: str) -> Any:

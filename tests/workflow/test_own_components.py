@@ -43,6 +43,19 @@ def prune(weights, *, start):
     return masks
 '''
 
+QUANTIZATION = """
+from fairweight.compression.static_int8 import quantize_file
+
+
+def mine(source, destination, calibration, network, export, *, epochs):
+    network.train({}, epochs)
+    trained = destination.with_name("trained.onnx")
+    export(trained)
+    quantize_file(trained, destination, calibration(64))
+    trained.unlink()
+    return {"method": "mine", "epochs": len(network.history)}
+"""
+
 CHANGES = {
     "name": "own",
     "seeds": 1,
@@ -124,11 +137,21 @@ def test_a_function_of_the_users_own_module(tmp_path):
         """)
     )
     (tmp_path / "helper.py").write_text("def half():\n    return 0.5\n")
-    variants = {"dense": {"train": "standard"}, "alternating": {"from": "dense", "prune": {"method": "mine:prune"}}}
+    (tmp_path / "my_q.py").write_text(QUANTIZATION)
+    variants = {
+        "dense": {"train": "standard"},
+        "alternating": {"from": "dense", "prune": {"method": "mine:prune"}},
+        "rounded": {"from": "dense", "quantize": {"method": "my_q:mine", "epochs": 1}},
+    }
     study = own_study(run, models={"narrow": {"architecture": "logistic_regression"}}, variants=variants)
-    pruned = "results/own/seed-0/loans/none/narrow/alternating/model.safetensors"
-    run.snakemake(study, *LOCAL, "--", pruned)
+    cell = "results/own/seed-0/loans/none/narrow"
+    pruned, quantized = f"{cell}/alternating/model.safetensors", f"{cell}/rounded/model.onnx"
+    run.snakemake(study, *LOCAL, "--", pruned, quantized)
     assert json.loads((tmp_path / pruned).with_suffix(".json").read_text())["sparsity"]["all"] == 0.5
-    assert run.jobs(study, "--", pruned) == {}
+    report = json.loads((tmp_path / quantized).with_name("quantize.json").read_text())
+    assert (report["method"], report["epochs"], report["integer_operators"]) == ("mine", 1, 1)
+    assert run.jobs(study, "--", pruned, quantized) == {}
     (tmp_path / "helper.py").write_text("def half():\n    return 0.25 * 2\n")
-    assert run.jobs(study, "--", pruned) == {"prune": 1}
+    assert run.jobs(study, "--", pruned, quantized) == {"prune": 1}
+    (tmp_path / "my_q.py").write_text(QUANTIZATION.replace("calibration(64)", "calibration(96)"))
+    assert run.jobs(study, "--", quantized) == {"quantize": 1}
