@@ -31,6 +31,7 @@ class Measure:
             `file`, or the steps of `making` a variant.
         modelled: whether it is derived from CPU-seconds by the energy model instead of measured.
         interval: prefix of its bounds in the table of language models, where it has an interval over texts there.
+        language: whether only language models have it.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Measure:
     source: Source = "metric"
     modelled: bool = False
     interval: str | None = None
+    language: bool = False
 
     @property
     def heading(self) -> str:
@@ -89,14 +91,21 @@ RECORDS = (
     Measure("auc", "AUC", "", 3, "higher"),
     _percent("flips", "Flips", "lower"),
     _percent("counterfactual_flips", "Counterfactual flips", "lower"),
-    Measure("perplexity", "Perplexity", "", 2, "lower", stored_unit="tokens", interval="perplexity"),
+    Measure("perplexity", "Perplexity", "", 2, "lower", stored_unit="tokens", interval="perplexity", language=True),
     Measure(
-        "perplexity_ratio", "Ratio of perplexities", "", 3, "lower", stored_unit="ratio", interval="perplexity_ratio"
+        "perplexity_ratio",
+        "Ratio of perplexities",
+        "",
+        3,
+        "lower",
+        stored_unit="ratio",
+        interval="perplexity_ratio",
+        language=True,
     ),
-    Measure("bits_per_byte", "Bits per byte", "bits", 3, "lower", stored_unit="bits"),
+    Measure("bits_per_byte", "Bits per byte", "bits", 3, "lower", stored_unit="bits", language=True),
     # 50 % is no preference, so that neither direction is better everywhere
-    Measure("stereotype_score", "Stereotype score", "%", 1, None, scale=100.0, interval="stereotype"),
-    Measure("stereotype_flips", "Flips of the preferred sentence", "%", 2, "lower", scale=100.0),
+    Measure("stereotype_score", "Stereotype score", "%", 1, None, scale=100.0, interval="stereotype", language=True),
+    Measure("stereotype_flips", "Flips of the preferred sentence", "%", 2, "lower", scale=100.0, language=True),
     _percent("worst_group_accuracy", "Worst group's accuracy", source="groups"),
     _gap("accuracy_difference", "Accuracy gap"),
     _gap("demographic_parity_difference", "Demographic parity gap"),
@@ -115,6 +124,7 @@ RECORDS = (
         "higher",
         stored_unit="tokens/CPU-s",
         source="profile",
+        language=True,
     ),
     Measure(
         "decode_tokens_per_cpu_s",
@@ -124,6 +134,7 @@ RECORDS = (
         "higher",
         stored_unit="tokens/CPU-s",
         source="profile",
+        language=True,
     ),
     Measure(
         "energy_j_per_1000",
