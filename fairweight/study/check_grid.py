@@ -1,125 +1,175 @@
-"""What the grid of a study file puts together: whether dataset, model, training and variant go with each other.
+"""Checks of the grid of a study file: whether dataset, model, training recipe and variant of each cell fit together.
 
-Standard library only.  Each refusal is one sentence with the place and the legal values.
+Standard library only. Each error is one sentence with the place and the legal values.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from fairweight.core import components
 from fairweight.core.errors import InputError, known
+from fairweight.core.recipes import TrainingRecipe
 from fairweight.study.check_datasets import form
-
-if TYPE_CHECKING:
-    from fairweight.study.study import Cell, Study
+from fairweight.study.grid import Cell, Variant
 
 
-def check_uses(study: "Study") -> None:
-    """Check every cell of the grid: what is declared elsewhere must have what the cell needs of it."""
+class GridOfStudy(Protocol):
+    """What the checks need to know of a study (see `study.Study`)."""
+
+    config: Mapping[str, Any]
+    variants: dict[str, Variant]
+    cells: list[Cell]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets in the grid."""
+
+    def root(self, variant: str) -> Variant:
+        """Root of a variant's lineage."""
+
+    def published(self, variant: str) -> bool:
+        """Whether a variant comes from published weights."""
+
+    def training_recipe(self, variant: str) -> TrainingRecipe:
+        """Recipe that a variant is trained with."""
+
+
+def check_cells(study: GridOfStudy) -> None:
+    """Check every cell of the grid against the datasets, models and recipes that it names.
+
+    Raises:
+        InputError: a cell needs something that its dataset, model or recipe does not have.
+    """
     for cell in study.cells:
-        dataset, operation = study.config["datasets"][cell.dataset], study.variants[cell.variant].operation
-        place = f"datasets: {cell.dataset}"
-        if operation == "given":
-            column = study.variants[cell.variant].recipe["given"]["column"]
-            if column in dataset["drop"]:
-                raise InputError(
-                    f"{place}: drop: {column!r} is given scores of variant {cell.variant!r}; take one out."
-                )
-            continue
-        if study.published(cell.variant):
+        if not study.variants[cell.variant].record.ships:
+            _check_scores(study, cell)
+        elif study.published(cell.variant):
             _check_published(study, cell)
-            continue
-        attribute = study.training_recipe(cell.variant)["objective"].get("attribute")
-        if attribute is not None:
-            place_ = f"training: {study.root(cell.variant).recipe['train']}: objective: attribute"
-            known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
-        _check_width(study, cell)
-        if operation == "adjust":
-            attribute = study.variants[cell.variant].recipe["adjust"]["attribute"]
-            place_ = f"variants: {cell.variant}: adjust: attribute"
-            known(attribute, dataset["groups"], place_, f"a group attribute of dataset {cell.dataset!r}")
-        if dataset["split"]["test"] == "all":
-            raise InputError(f"{place}: split: test is 'all', so nothing is left to train variant {cell.variant!r}.")
-        if form(dataset["inputs"]) is None:
-            raise InputError(f"{place}: inputs: is empty, and variant {cell.variant!r} needs something to learn from.")
-        _check_task(study, cell)
+        else:
+            _check_trained(study, cell)
 
 
-def _check_published(study: "Study", cell: "Cell") -> None:
-    """What published weights need: an architecture that takes them, a task without training, and nothing drawn."""
+def _check_scores(study: GridOfStudy, cell: Cell) -> None:
+    """Check that the column of scores that come with the data is kept."""
+    column = study.variants[cell.variant].step["column"]
+    if column in study.config["datasets"][cell.dataset]["drop"]:
+        raise InputError(
+            f"datasets: {cell.dataset}: drop: {column!r} holds the scores of variant {cell.variant!r}; remove one of "
+            "the two."
+        )
+
+
+def _check_trained(study: GridOfStudy, cell: Cell) -> None:
+    """Check what training on the dataset needs."""
+    dataset, variant = study.config["datasets"][cell.dataset], study.variants[cell.variant]
+    place, kind = f"datasets: {cell.dataset}", f"a group attribute of dataset {cell.dataset!r}"
+    attribute = study.training_recipe(cell.variant)["objective"].get("attribute")
+    if attribute is not None:
+        known(attribute, dataset["groups"], f"training: {study.root(cell.variant).step}: objective: attribute", kind)
+    _check_width(study, cell)
+    if isinstance(variant.step, Mapping) and "attribute" in variant.step:
+        attribute_place = f"variants: {cell.variant}: {variant.operation}: attribute"
+        known(variant.step["attribute"], dataset["groups"], attribute_place, kind)
+    if dataset["split"]["test"] == "all":
+        raise InputError(
+            f"{place}: split: test is 'all', which leaves no rows to train variant {cell.variant!r}; set a share."
+        )
+    if form(dataset["inputs"]) is None:
+        raise InputError(f"{place}: inputs: is empty, but variant {cell.variant!r} needs columns to learn from.")
+    _check_task(study, cell)
+
+
+def _check_published(study: GridOfStudy, cell: Cell) -> None:
+    """Check what published weights need: a matching architecture and task, no training rows, checksums."""
     dataset, model = study.config["datasets"][cell.dataset], study.config["models"][cell.model]
-    place, task = f"variants: {cell.variant}", study.config["datasets"][cell.dataset]["task"]
+    place, operation = f"variants: {cell.variant}", study.root(cell.variant).operation
     if not components.literal("architectures", model["architecture"], "PUBLISHED"):
         raise InputError(
-            f"{place}: 'pretrained' takes published weights as they are, and architecture {model['architecture']!r} of "
-            f"model {cell.model!r} is trained; name a training recipe with 'train'."
+            f"{place}: {operation!r} takes published weights as they are, but architecture {model['architecture']!r} "
+            f"of model {cell.model!r} is trained; name a training recipe with 'train'."
         )
-    if not components.literal("tasks", task, "PUBLISHED"):
-        raise InputError(f"{place}: 'pretrained' is not for the task {task!r} of dataset {cell.dataset!r}.")
+    if not components.literal("tasks", dataset["task"], "PUBLISHED"):
+        raise InputError(f"{place}: {operation!r} is not for the task {dataset['task']!r} of dataset {cell.dataset!r}.")
     for source in model.get("sources", []):
         if not source.lower().endswith(".gguf"):
             raise InputError(
-                f"models: {cell.model}: sources: {source!r} is not a GGUF file; safetensors are taken by 'folder' or 'hub', "
-                "and a pickle never."
+                f"models: {cell.model}: sources: {source!r} is not a GGUF file; give safetensors with 'folder' or "
+                "'hub'; a pickle is never loaded."
             )
         if not source.startswith("file:") and not model["sha256"]:
-            raise InputError(f"models: {cell.model}: 'sha256' is missing; a downloaded file is never trusted unseen.")
+            raise InputError(
+                f"models: {cell.model}: 'sha256' is missing; a downloaded file is used only if its checksum matches."
+            )
     if dataset["split"]["test"] != "all":
-        raise InputError(f"datasets: {cell.dataset}: split: test: set it to 'all'; nothing is trained on its texts.")
+        raise InputError(
+            f"datasets: {cell.dataset}: split: test: set it to 'all', because nothing is trained on its texts."
+        )
     if cell.augmentation != "none":
         raise InputError(
-            f"grid: augmentation {cell.augmentation!r} makes training rows, and nothing is trained of {cell.variant!r}."
+            f"grid: augmentation {cell.augmentation!r} makes training rows, but variant {cell.variant!r} is not "
+            "trained; leave it out."
         )
-    quantize, legal = (
-        study.variants[cell.variant].recipe.get("quantize"),
-        components.literal("tasks", task, "QUANTIZATION"),
-    )
-    if quantize and ":" not in quantize["method"] and quantize["method"] not in legal:
+    _check_method_for_task(study.variants[cell.variant], dataset["task"])
+
+
+def _check_method_for_task(variant: Variant, task: str) -> None:
+    """Check a method against the task, which may list legal ones in a literal such as `QUANTIZATION`."""
+    if variant.record.folder is None or variant.method is None or ":" in variant.method:
+        return
+    legal = components.literal("tasks", task, variant.record.folder.upper())
+    if legal is not None and variant.method not in legal:
         raise InputError(
-            f"{place}: quantize: {quantize['method']!r} is not for the task {task!r}; there are: {', '.join(legal)}."
+            f"variants: {variant.name}: {variant.operation}: {variant.method!r} is not for the task {task!r}; there "
+            f"are: {', '.join(legal)}."
         )
 
 
-def _check_task(study: "Study", cell: "Cell") -> None:
-    """What the dataset's kind of task and the form of its rows leave open."""
+def _check_task(study: GridOfStudy, cell: Cell) -> None:
+    """Check task, architecture, form of the rows and training objective against each other."""
     dataset, model = study.config["datasets"][cell.dataset], study.config["models"][cell.model]
     rows, architecture = form(dataset["inputs"]), model["architecture"]
-    for kind, name in (("tasks", dataset["task"]), ("architectures", architecture)):
-        if components.literal(kind, name, "PUBLISHED"):
+    for folder, name in (("tasks", dataset["task"]), ("architectures", architecture)):
+        if components.literal(folder, name, "PUBLISHED"):
             raise InputError(
-                f"variants: {cell.variant}: {name!r} takes published weights as they are; make the variant with "
+                f"variants: {cell.variant}: {name!r} takes published weights as they are; define the variant with "
                 "'pretrained: {}'."
             )
-    taken = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
-    if rows not in taken:
+    forms = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
+    if rows not in forms:
         raise InputError(
-            f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(taken)} rows, and those of "
+            f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(forms)} rows, but those of "
             f"dataset {cell.dataset!r} are {rows}."
         )
     objective = study.training_recipe(cell.variant)["objective"]["method"]
     legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
     if ":" not in objective and objective not in legal:
         raise InputError(
-            f"training: {study.root(cell.variant).recipe['train']}: objective: {objective!r} is not for the task "
+            f"training: {study.root(cell.variant).step}: objective: {objective!r} is not for the task "
             f"{dataset['task']!r} of dataset {cell.dataset!r}; there are: {', '.join(legal)}."
         )
 
 
-def _check_width(study: "Study", cell: "Cell") -> None:
+def _check_width(study: GridOfStudy, cell: Cell) -> None:
+    """Check that the architecture of a narrower network has an option for its width."""
     architecture = study.config["models"][cell.model]["architecture"]
     if study.variants[cell.variant].recipe.get("parameters", 1) == 1:
         return
     if "width_factor" not in components.options("architectures", architecture):
         raise InputError(
             f"variants: {cell.variant}: parameters: architecture {architecture!r} of model {cell.model!r} has no "
-            "option 'width_factor' to make it smaller with."
+            "option 'width_factor' that makes it smaller."
         )
 
 
-def check_criteria(study: "Study") -> None:
-    """Check that the criteria name attributes and variants that there are."""
+def check_criteria(study: GridOfStudy) -> None:
+    """Check that the attributes and the variant that the criteria name exist.
+
+    Raises:
+        InputError: there is no such attribute or variant.
+    """
     criteria = study.config["criteria"]
+    declared = sorted({a for name in study.datasets for a in study.config["datasets"][name]["groups"]})
     for attribute in criteria["attributes"] or []:
-        declared = sorted({a for name in study.datasets for a in study.config["datasets"][name]["groups"]})
         known(attribute, declared, "criteria: attributes", "a group attribute")
     if criteria["variant"] is not None:
         known(criteria["variant"], study.variants, "criteria: variant", "a variant")

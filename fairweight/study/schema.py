@@ -1,7 +1,7 @@
-"""Validation of a study file: shapes, names of components and their options, defaults.
+"""Validation of a study file: types, names of components, their options, and defaults.
 
-Runs while Snakemake parses: standard library, and of other packages only PyYAML and jsonschema, which Snakemake
-itself depends on.
+Runs while Snakemake parses the workflow, so it imports only the standard library and PyYAML and jsonschema, on which
+Snakemake itself depends.
 """
 
 import copy
@@ -18,11 +18,11 @@ import yaml
 from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.operations import RECORDS
-from fairweight.study import sweeps
+from fairweight.study.sweeps import Config, expand
 
 SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
 
-# where a study file names a component: path (`*` is any key), key that holds the name, folder
+# places where a study file names a component: path (`*` is any key), key that holds the name, folder
 PLACES = (
     ("datasets/*/reader", "method", "readers"),
     ("augmentations/*", "method", "augmentations"),
@@ -34,58 +34,63 @@ PLACES = (
     ("variants/*/distill/student", "architecture", "architectures"),
 )
 
-# rules of JSON Schema about the size of a number, as words
+# keywords of JSON Schema for the range of a number, in words
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-
-Config = dict[str, Any]
 
 
 def read_schema(path: Path = SCHEMA) -> Config:
-    """The schema of a study file, for the caller to change."""
+    """The schema of a study file, as a copy that the caller may change."""
     return copy.deepcopy(_parsed(path))
 
 
 @functools.cache
 def _parsed(path: Path) -> Config:
-    # libyaml, where PyYAML has it, parses in a tenth of the time
+    # libyaml, where PyYAML has been built with it, is ten times faster
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    schema: Config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe one
+    schema: Config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe
     return schema
 
 
 def resolve(config: Config) -> Config:
-    """Check a study file against the schema and the components' options; return it with every default filled in.
+    """Check a study file against the schema and the options of its components, and fill in every default.
+
+    Args:
+        config: the study file; it is not changed.
+
+    Returns:
+        A copy with every default, in which sweeps are expanded.
 
     Raises:
-        InputError: one sentence for the first mistake, with the key and the legal values.
+        InputError: the first mistake, in one sentence with the key and the legal values.
     """
-    resolved = sweeps.expand(copy.deepcopy(config))
+    resolved = expand(copy.deepcopy(config))
     # a bare name is short for a component without options
     for path, key, _folder in PLACES:
-        for holder, name, _place in _find(resolved, path.split("/")):
+        for holder, name, _place in _matches(resolved, path.split("/")):
             if isinstance(holder[name], str):
                 holder[name] = {key: holder[name]}
     _check(resolved, read_schema(), ())
     for path, key, folder in PLACES:
-        for holder, name, place in _find(resolved, path.split("/")):
+        for holder, name, place in _matches(resolved, path.split("/")):
             _check_component(holder[name], key, folder, place, path)
     for engine in resolved["engines"]:
-        _located("engines", engine, ("engines",))
+        _check_installed("engines", engine, ("engines",))
     return resolved
 
 
-def _find(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[tuple[Config, str, tuple[str, ...]]]:
-    """(mapping, key, place) of everything that a path with `*` leads to."""
+def _matches(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[tuple[Config, str, tuple[str, ...]]]:
+    """(mapping, key, place) of every key of a study file that a path with `*` matches."""
     if not isinstance(node, dict):
         return
     for key in list(node) if parts[0] == "*" else [k for k in [parts[0]] if k in node]:
         if len(parts) == 1:
             yield node, key, (*above, key)
         else:
-            yield from _find(node[key], parts[1:], (*above, key))
+            yield from _matches(node[key], parts[1:], (*above, key))
 
 
-def _located(folder: str, name: str, place: tuple[str, ...]) -> None:
+def _check_installed(folder: str, name: str, place: tuple[str, ...]) -> None:
+    """Check that a component exists, and that the packages that it needs are installed."""
     try:
         components.options(folder, name)
         if extra := components.missing_extra(folder, name):
@@ -101,19 +106,26 @@ def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...],
     if not isinstance(recipe.get(key), str):
         legal = ", ".join(components.names(folder))
         raise InputError(f"{': '.join(place)}: the key {key!r} is missing; it is one of {legal}.")
-    _located(folder, recipe[key], place)
+    _check_installed(folder, recipe[key], place)
     _check(recipe, component_schema(folder, recipe[key], key, path), place)
 
 
 def component_schema(folder: str, name: str, key: str, path: str) -> Config:
-    """JSON Schema of a recipe that names a component at a place of PLACES: its options, closed."""
+    """JSON Schema of a recipe that names a component: the options of the component, and no other keys.
+
+    Args:
+        folder: folder of the component.
+        name: its name.
+        key: the key that holds the name.
+        path: the place in the study file, one of `PLACES`.
+    """
     options = components.options(folder, name)
     properties: Config = {key: {"type": "string"}, **copy.deepcopy(options)}
-    # what every method of an operation takes
+    # options that the operation takes for all its methods
     operation = path.removeprefix("variants/*/")
     definitions = read_schema()["$defs"]
-    stated = definitions["variant"]["properties"].get(operation, {})
-    for option, schema in stated.get("properties", {}).items():
+    shared = definitions["variant"]["properties"].get(operation, {})
+    for option, schema in shared.get("properties", {}).items():
         properties[option] = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     for schema in properties.values():
         schema.pop("x-default", None)
@@ -122,6 +134,7 @@ def component_schema(folder: str, name: str, key: str, path: str) -> Config:
 
 
 def _with_defaults() -> type[Any]:
+    """A validator class that also fills in defaults."""
     base = jsonschema.Draft202012Validator
 
     def fill(validator: Any, properties: Config, instance: Any, schema: Config) -> Iterator[Any]:
@@ -147,15 +160,18 @@ def _is_number(_checker: Any, value: Any) -> bool:
 def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
     errors = list(_with_defaults()(schema).iter_errors(instance))
     if errors:
-        # a misspelt key is told before the required key that it stands for
+        # a misspelt key is reported before the required key that is missing because of it
         errors.sort(key=lambda e: (len(e.absolute_path), e.validator != "additionalProperties"))
         raise InputError(sentence(errors[0], place))
 
 
-def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
-    error: jsonschema.ValidationError, place: tuple[str, ...] = ()
-) -> str:
-    """One sentence for a validation error: where, what, and what is legal."""
+def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> str:  # noqa: PLR0911 - one per kind
+    """Describe a validation error in one sentence: the place, the mistake, and what is legal.
+
+    Args:
+        error: the error.
+        place: keys that lead to the part of the study file that was validated.
+    """
     where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "top level"
     rule: Any = error.validator_value
     schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
@@ -179,7 +195,7 @@ def sentence(  # noqa: PLR0911 - one sentence a kind of mistake
             sizes = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
             return f"{where}: {instance!r} is out of range; it is {sizes}."
         case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
-            return sentence(bounded[0], place)  # a number that one of the forms takes, but for its size
+            return sentence(bounded[0], place)  # the type is legal, and only the size is not
         case "oneOf":
             return f"{where}: {instance!r} is not legal; {schema.get('description', '')}"
         case _ if remedy := schema.get("x-remedy"):

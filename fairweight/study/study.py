@@ -1,108 +1,76 @@
-"""The study file as objects: what is to be made, from what, by which rule (standard library only).
+"""A resolved study file as objects: variants, the grid, and the questions that the rules ask (standard library only).
 
-`schema.resolve` has checked shapes and filled in defaults; here stand variants, the
-grid and the questions that the rules ask; `declared` and `uses` check what keys say together.
+`schema.resolve` has checked shapes and filled in defaults. `check_datasets` and `check_grid` check what keys say in
+combination.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fairweight.core import components
 from fairweight.core.errors import InputError, known
-from fairweight.core.operations import GIVEN, OPERATIONS, Operation
+from fairweight.core.operations import GIVEN, OPERATIONS
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
+from fairweight.study.grid import Cell, Variant
 
-
-@dataclass(frozen=True)
-class Variant:
-    """One operation on a parent."""
-
-    name: str
-    operation: str
-    recipe: Mapping[str, Any]
-    parent: str | None
-
-    @property
-    def record(self) -> Operation:
-        """Record of its operation."""
-        return OPERATIONS[self.operation]
-
-
-@dataclass(frozen=True, order=True)
-class Cell:
-    """One combination of the grid, without the seed; its fields are the wildcards of the paths."""
-
-    dataset: str
-    augmentation: str
-    model: str
-    variant: str
-    engine: str
+FROM_DATA = tuple(o.name for o in OPERATIONS.values() if o.trains and not o.parents)  # train initial weights
 
 
 class Study:
     """A resolved study file.
 
     Args:
-        config: what `schema.resolve` returned.
+        config: the dictionary that `schema.resolve` returned.
 
     Raises:
-        InputError: the keys contradict each other; one sentence with the place and the legal values.
+        InputError: keys contradict each other; one sentence with the place and the legal values.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
         self.name: str = config["name"]
         self.seeds: list[int] = list(range(config["seeds"]))
-        self.augmentations: dict[str, Any] = {"none": {"method": "none"}, **config["augmentations"]}
+        self.augmentations: dict[str, MethodRecipe] = {"none": {"method": "none"}, **config["augmentations"]}
         self.variants = {name: self._variant(name, v) for name, v in config["variants"].items()}
         self._check_variants()
         for name, dataset in config["datasets"].items():
             check_datasets.check_dataset(name, dataset)
-        carbon_intensity.check(config["energy"])  # tells an unknown country or region, and faults in hourly intensities
+        carbon_intensity.check(config["energy"])  # refuses unknown countries and regions, and faulty hourly intensities
         sci.check(config["energy"]["embodied"])
-        energy_model.watts_per_core(config["energy"])  # tells an unknown processor
+        energy_model.watts_per_core(config["energy"])  # refuses an unknown processor
         self.cells = self._cells()
-        check_grid.check_uses(self)
+        check_grid.check_cells(self)
         check_grid.check_criteria(self)
 
     # ---- variants
 
-    def _variant(self, name: str, stated: Mapping[str, Any]) -> Variant:
+    def _variant(self, name: str, recipe: Mapping[str, Any]) -> Variant:
         place = f"variants: {name}"
-        operations = [operation for operation in OPERATIONS if operation in stated]
+        operations = [operation for operation in OPERATIONS if operation in recipe]
         if len(operations) != 1:
             raise InputError(
                 f"{place}: has {' and '.join(operations) or 'no operation'}; it takes exactly one of "
                 f"{', '.join(OPERATIONS)}."
             )
-        operation = operations[0]
-        parent = stated.get("from")
-        parents = OPERATIONS[operation].parents
-        if parents and parent is None:
-            raise InputError(f"{place}: {operation!r} needs a parent; name it with 'from'.")
-        if not parents and parent is not None:
-            raise InputError(f"{place}: {operation!r} takes no 'from'; it starts from data.")
-        if stated.get("parameters", 1) != 1 and operation != "train":
-            raise InputError(f"{place}: 'parameters' goes with 'train' only.")
-        if stated.get("replicate") and operation != "train":
-            raise InputError(f"{place}: 'replicate' goes with 'train' only.")
-        return Variant(name, operation, stated, parent)
+        variant = Variant(name, operations[0], recipe, recipe.get("from"))
+        if variant.record.parents and variant.parent is None:
+            raise InputError(f"{place}: {variant.operation!r} needs a parent; name it with 'from'.")
+        if not variant.record.parents and variant.parent is not None:
+            raise InputError(f"{place}: {variant.operation!r} takes no 'from'; it starts from data.")
+        for key, default in (("parameters", 1), ("replicate", 0)):
+            if recipe.get(key, default) != default and not variant.trained_from_data:
+                raise InputError(f"{place}: {key!r} goes with {' or '.join(map(repr, FROM_DATA))} only.")
+        return variant
 
     def _check_variants(self) -> None:
         for variant in self.variants.values():
             place = f"variants: {variant.name}"
-            if variant.operation == "train":
-                known(variant.recipe["train"], self.config["training"], f"{place}: train", "a training recipe")
-            if against := variant.recipe.get("against"):
-                known(against, self.variants, f"{place}: against", "a variant")
-                other = self.variants[against]
-                if other.parent is not None or "against" in other.recipe or not other.record.ships:
-                    raise InputError(
-                        f"{place}: against: {against!r} is compared itself; name one that is trained as it is."
-                    )
+            if variant.trained_from_data:
+                known(variant.step, self.config["training"], f"{place}: {variant.operation}", "a training recipe")
+            self._check_against(variant)
             if variant.parent is None:
                 continue
             known(variant.parent, self.variants, f"{place}: from", "a variant")
@@ -115,6 +83,19 @@ class Study:
                     f"{', '.join(self.made_by(*legal)) or 'none'}."
                 )
 
+    def _check_against(self, variant: Variant) -> None:
+        against = variant.recipe.get("against")
+        if not against:
+            return
+        place = f"variants: {variant.name}: against"
+        known(against, self.variants, place, "a variant")
+        other = self.variants[against]
+        if other.parent is not None or "against" in other.recipe or not other.record.ships:
+            raise InputError(
+                f"{place}: {against!r} is itself compared with another variant, or its scores are given; name one that "
+                "is trained and has neither 'from' nor 'against'."
+            )
+
     def _check_cycle(self, variant: Variant) -> None:
         path = [variant.name]
         while (parent := self.variants[path[-1]].parent) in self.variants:
@@ -123,16 +104,17 @@ class Study:
             path.append(str(parent))
 
     def lineage(self, variant: str) -> list[str]:
-        """The variant and its ancestors, root last."""
+        """Names of a variant and its ancestors, root last."""
         path = [variant]
         while (parent := self.variants[path[-1]].parent) is not None:
             path.append(parent)
         return path
 
     def baseline(self, variant: str) -> str:
-        """The variant that this one is compared with.
+        """Name of the variant that a variant is compared with.
 
-        It is what the nearest of its lineage states as `against`, else the root, and of that the replicate 0.
+        It is the `against` of the nearest variant of the lineage that states one, or else the root. For a root that is
+        a replicate, it is the variant with replicate 0 of the same recipe.
         """
         for name in self.lineage(variant):
             if against := self.variants[name].recipe.get("against"):
@@ -140,7 +122,7 @@ class Study:
         root = self.root(variant)
         if root.recipe.get("replicate"):
             for other in self.variants.values():
-                same = other.operation == "train" and other.recipe["train"] == root.recipe["train"]
+                same = other.operation == root.operation and other.step == root.step
                 if same and not other.recipe.get("replicate"):
                     return other.name
         return root.name
@@ -153,15 +135,15 @@ class Study:
         """Names of the variants that these operations make."""
         return [name for name, variant in self.variants.items() if variant.operation in operations]
 
-    def training_recipe(self, variant: str) -> dict[str, Any]:
-        """Recipe of the root of a variant's lineage, with what the variant's own `finetune` changes."""
-        root = self.root(variant)
-        recipe = dict(self.config["training"][root.recipe["train"]])
+    def training_recipe(self, variant: str) -> TrainingRecipe:
+        """Training recipe of a variant: that of its root, updated by the variant's own `finetune`."""
         own = self.variants[variant]
-        return recipe | own.recipe[own.operation].get("finetune", {}) if own.record.finetunes else recipe
+        changes = own.step.get("finetune", {}) if own.record.finetunes else {}
+        recipe: TrainingRecipe = self.config["training"][self.root(variant).step] | changes
+        return recipe
 
     def published(self, variant: str) -> bool:
-        """Whether a variant comes from published weights, so that nothing is trained and no seed changes it."""
+        """Whether a variant comes from published weights; nothing is trained, and no seed changes it."""
         root = self.root(variant).record
         return root.ships and not root.draws
 
@@ -196,12 +178,12 @@ class Study:
             raise InputError(f"{place}: 'models' is empty, and variant {variant!r} needs a model.")
         reasons = {engine: self.supports(engine, variant) for engine in self.config["engines"]}
         if None not in reasons.values():
-            told = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
+            why = "; ".join(f"{engine}: {reason}" for engine, reason in reasons.items())
             raise InputError(
-                f"{place}: variants: no engine of the study runs {variant!r} ({told}); name another one in 'engines', or "
-                "take the variant out."
+                f"{place}: variants: no engine of the study runs {variant!r} ({why}); name another one in 'engines', "
+                "or take the variant out."
             )
-        # what it is compared with is measured too
+        # its baseline and its ancestors are measured as well
         return [
             Cell(entry["dataset"], augmentation, model, made, engine)
             for augmentation in entry["augmentations"]
@@ -215,15 +197,13 @@ class Study:
         """Why an engine cannot run a variant, or None."""
         for name in self.lineage(variant):
             made = self.variants[name]
-            stated = made.recipe[made.operation]
-            method = stated.get("method") if isinstance(stated, Mapping) else None
-            if reason := components.unsupported(engine, made.operation, method):
+            if reason := components.unsupported(engine, made.operation, made.method):
                 return reason
         return None
 
     @property
     def left_out(self) -> list[dict[str, str]]:
-        """What engines of the study cannot run, and why."""
+        """Variants that an engine of the study cannot run, and why."""
         used = {c.variant for c in self.cells if c.engine != GIVEN}
         return [
             {"engine": engine, "variant": variant, "reason": reason}
@@ -233,25 +213,28 @@ class Study:
         ]
 
     def decided_attributes(self, dataset: str) -> list[str]:
-        """Attributes of a dataset that the criteria look at."""
+        """Attributes of a dataset that the criteria are about."""
         wanted = self.config["criteria"]["attributes"]
         return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
 
     def largest_family(self, dataset: str) -> int:
-        """Most variants that are tested together on one dataset and model: those of augmentation `none`, no replicates."""
+        """Largest number of variants that are tested together on a dataset and one model.
+
+        Tests use augmentation `none` and leave out baselines and replicates.
+        """
         tested = [c for c in self.cells if (c.dataset, c.augmentation) == (dataset, "none")]
         tested = [c for c in tested if self.baseline(c.variant) != c.variant and not self.replicate(c.variant)]
         return max((sum(c.model == model for c in tested) for model in {c.model for c in tested}), default=0)
 
     @property
     def comparisons(self) -> list[dict[str, str]]:
-        """Wildcards of the comparisons: one for each dataset, augmentation, model and engine with something to compare."""
+        """Wildcards of the comparisons, one per dataset, augmentation, model and engine with something to compare."""
         keys = ("dataset", "augmentation", "model", "engine")
         compared = [c for c in self.cells if self.baseline(c.variant) != c.variant and self.labelled(c.dataset)]
         return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
 
     def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
-        """(seed, cell) of everything that one comparison looks at."""
+        """(seed, cell) of everything that takes part in one comparison."""
         same = (dataset, augmentation, model, engine)
         cells = [c for c in self.cells if (c.dataset, c.augmentation, c.model, c.engine) == same]
         return [(seed, cell) for cell in cells for seed in self.seeds_of(cell)]
@@ -262,7 +245,7 @@ class Study:
         return sorted({cell.dataset for cell in self.cells})
 
     def labelled(self, dataset: str) -> bool:
-        """Whether the rows of a dataset have a label, so that predictions are right or wrong."""
+        """Whether the rows of a dataset have a label, so that a prediction is right or wrong."""
         return bool(components.literal("tasks", self.task(dataset), "LABELLED"))
 
     def task(self, dataset: str) -> str:
@@ -270,31 +253,31 @@ class Study:
         return str(self.config["datasets"][dataset]["task"])
 
     def metrics(self, dataset: str) -> list[str]:
-        """Families of metrics that predictions on a dataset are assessed by."""
+        """Names of the metrics for predictions on a dataset."""
         return list(components.literal("tasks", self.task(dataset), "METRICS"))
 
     def given_columns(self, dataset: str) -> list[str]:
-        """Columns of scores that the variants of a dataset need."""
+        """Columns of a dataset that hold the scores of `given` variants."""
         used = {c.variant for c in self.cells if c.dataset == dataset and c.engine == GIVEN}
-        return sorted({str(self.variants[v].recipe["given"]["column"]) for v in used})
+        return sorted({str(self.variants[v].step["column"]) for v in used})
 
     def seeds_of(self, cell: Cell) -> list[int]:
-        """Seeds of a cell: given scores and published weights depend on none, so they are assessed once."""
+        """Seeds of a cell. Given scores and published weights depend on no seed and are assessed once."""
         return self.seeds[: 1 if cell.engine == GIVEN or self.published(cell.variant) else self._seeds[cell.model]]
 
     @property
     def profiles(self) -> list[dict[str, str]]:
-        """Wildcards of the profiles: one for each dataset, model and engine."""
-        found = sorted({(c.dataset, c.model, c.engine) for c in self.cells if c.engine != GIVEN})
-        return [{"dataset": d, "model": m, "engine": e} for d, m, e in found]
+        """Wildcards of the profiles, one per dataset, model and engine."""
+        profiles = sorted({(c.dataset, c.model, c.engine) for c in self.cells if c.engine != GIVEN})
+        return [{"dataset": dataset, "model": model, "engine": engine} for dataset, model, engine in profiles]
 
     def profiled(self, dataset: str, model: str, engine: str) -> list[tuple[int, Cell]]:
-        """(seed, cell) of every shipped file that one profile measures."""
+        """(seed, cell) of every exported file that one profile measures."""
         seeds = self.seeds[: min(self.config["profile"]["seeds"], self._seeds[model])]
         wanted = [c for c in self.cells if (c.dataset, c.model, c.engine) == (dataset, model, engine)]
         return [(seed, cell) for seed in seeds for cell in wanted if seed in self.seeds_of(cell)]
 
 
 def alternation(names: Iterable[str]) -> str:
-    """Regular expression that matches exactly these names; with none, nothing."""
+    """Regular expression that matches exactly these names, and nothing if there are none."""
     return "|".join(re.escape(name) for name in names) or "(?!)"

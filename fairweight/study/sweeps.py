@@ -1,57 +1,63 @@
-"""Curves: a variant that states a list for one amount stands for one variant an entry (standard library only)."""
+"""Sweeps: a variant with a list of values for one option stands for one variant per value (standard library only)."""
 
 import copy
 from typing import Any
 
 from fairweight.core.operations import RECORDS
 
-# (operation, option) of what may be a list
+# (operation, option) whose value may be a list
 SWEPT = tuple((record.name, option) for record in RECORDS for option in record.sweeps)
 
-Config = dict[str, Any]
+Config = dict[str, Any]  # a mapping in YAML
 
 
 def expand(config: Config) -> Config:
-    """A study file in which `pruned: {prune: {sparsity: [0.5, 0.9]}}` has become `pruned_0.5` and `pruned_0.9`.
+    """Replace every variant with a list of values by one variant per value.
 
-    What is made from such a variant is made from each, and a grid that names it means all of them.
+    `pruned: {prune: {sparsity: [0.5, 0.9]}}` becomes `pruned_0.5` and `pruned_0.9`. A variant that is made from
+    `pruned` is expanded likewise, and a grid entry that names `pruned` means all of them.
+
+    Args:
+        config: a study file, possibly with mistakes, which the schema reports later.
+
+    Returns:
+        The study file without lists; a copy, if it has variants.
     """
     if not isinstance(config.get("variants"), dict):
         return config
     config = copy.deepcopy(config)
-    names: dict[str, dict[str, str]] = {}  # variant -> suffix -> variant with it
+    expanded: dict[str, dict[str, str]] = {}  # variant -> suffix -> variant with that suffix
     variants = config["variants"]
-    while pending := [name for name, stated in variants.items() if _suffixes(stated, names)]:
+    while pending := [name for name, variant in variants.items() if _values(variant, expanded)]:
         name = pending[0]
-        stated = variants[name]
-        found = _suffixes(stated, names)
-        names[name] = {suffix: f"{name}_{suffix}" for suffix in found}
-        position = list(variants).index(name)
-        made = {f"{name}_{suffix}": change for suffix, change in found.items()}
+        values = _values(variants[name], expanded)
+        expanded[name] = {suffix: f"{name}_{suffix}" for suffix in values}
         items = list(variants.items())
-        variants = dict([*items[:position], *made.items(), *items[position + 1 :]])
+        position = list(variants).index(name)
+        replacing = {f"{name}_{suffix}": variant for suffix, variant in values.items()}
+        variants = dict([*items[:position], *replacing.items(), *items[position + 1 :]])
     config["variants"] = variants
     for entry in config.get("grid") or []:
         if isinstance(entry, dict) and isinstance(entry.get("variants"), list):
-            entry["variants"] = [v for name in entry["variants"] for v in _all(name, names)]
+            entry["variants"] = [v for name in entry["variants"] for v in _all_of(name, expanded)]
     return config
 
 
-def _all(name: Any, names: dict[str, dict[str, str]]) -> list[Any]:
-    """The variants that a name means in the end."""
-    if not isinstance(name, str) or name not in names:
+def _all_of(name: Any, expanded: dict[str, dict[str, str]]) -> list[Any]:
+    """The variants that a name in the grid stands for."""
+    if not isinstance(name, str) or name not in expanded:
         return [name]
-    return [last for following in names[name].values() for last in _all(following, names)]
+    return [variant for replacing in expanded[name].values() for variant in _all_of(replacing, expanded)]
 
 
-def _suffixes(stated: Any, names: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Suffix -> variant, of one that stands for several."""
-    if not isinstance(stated, dict):
+def _values(variant: Any, expanded: dict[str, dict[str, str]]) -> Config:
+    """Suffix -> variant for each value of a variant with a list; empty for a variant without one."""
+    if not isinstance(variant, dict):
         return {}
     for operation, option in SWEPT:
-        recipe = stated.get(operation)
+        recipe = variant.get(operation)
         if isinstance(recipe, dict) and isinstance(recipe.get(option), list) and recipe[option]:
-            return {str(value): stated | {operation: recipe | {option: value}} for value in recipe[option]}
-    if isinstance(stated.get("from"), str) and stated["from"] in names:
-        return {suffix: stated | {"from": parent} for suffix, parent in names[stated["from"]].items()}
+            return {str(value): variant | {operation: recipe | {option: value}} for value in recipe[option]}
+    if isinstance(variant.get("from"), str) and variant["from"] in expanded:
+        return {suffix: variant | {"from": parent} for suffix, parent in expanded[variant["from"]].items()}
     return {}

@@ -215,12 +215,12 @@ def test_published_models_depend_on_no_seed_and_are_not_decided_about():
         ({"variants__int8__quantize": "dynamic"}, "quantize: 'dynamic' is not for the task 'language_modelling'"),
         ({"datasets__english__split": {"test": 0.5}}, "split: test: set it to 'all'"),
         ({"models__smollm2__sha256": None}, "models: smollm2: 'sha256' is missing"),
-        ({"models__smollm2__sources": ["https://host/pytorch_model.bin"]}, "is not a GGUF file; .* and a pickle never"),
+        ({"models__smollm2__sources": ["https://host/pytorch_model.bin"]}, "is not a GGUF file; .* a pickle is never loaded"),
         ({"models__smollm2": {"architecture": "mlp"}}, "architecture 'mlp' of model 'smollm2' is trained"),
-        ({"datasets__english__target": {"column": "kind"}}, "the key 'target' is not for"),
+        ({"datasets__english__target": {"column": "kind"}}, "the key 'target' must be left out"),
         (
             {"variants__published": {"train": "standard"}, "training": {"standard": {"epochs": 1}}},
-            "nothing is left to train",
+            "leaves no rows to train",
         ),
     ],
 )
