@@ -1,0 +1,1 @@
+"""The command `fairweight`: main, init, run."""

@@ -1,0 +1,1 @@
+"""What all wings share: files, tables, components, operations, measures, random streams, steps, errors."""

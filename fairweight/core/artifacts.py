@@ -1,4 +1,4 @@
-"""The files of a study: the only module that knows their formats.
+"""Read and write the files of a study; no other module knows their formats.
 
 Every write goes to a temporary name in the same folder and is then renamed, so that a killed or failed step leaves
 nothing that looks like a result.
@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ KEY = b"fairweight"  # key of our description in a Parquet file's metadata
 PARTS = ("train", "validation", "test")
 
 Array = NDArray[Any]
+Columns = dict[str, Any]  # name -> NumPy or Arrow array (n,)
+Description = dict[str, Any]  # JSON that travels with a file, as its writer defines it
 
 
 @contextlib.contextmanager
@@ -77,7 +79,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same file in another place: without using space where the file system can."""
+    """Put the same file in another place: as a hard link where the file system allows it, else as a copy."""
     with atomic(target) as temporary:
         try:
             os.link(source, temporary)
@@ -95,7 +97,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
-    """Write a table as CSV with full precision, a missing value as nothing."""
+    """Write a table as CSV with full precision; a missing value is an empty field."""
     with atomic(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -123,7 +125,7 @@ def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: An
 
 
 def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -> None:
-    """Write tables, one below the other, in row groups of `size` rows (the last one may have fewer)."""
+    """Write tables, one below the other, in row groups of `size` rows; the last one may have fewer."""
     remaining = iter(tables)
     pending = next(remaining)
     with (
@@ -140,7 +142,7 @@ def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -
 
 
 def _write_full(writer: pq.ParquetWriter, pending: pa.Table, size: int) -> pa.Table:
-    """Write as many whole row groups as there are; return the rest."""
+    """Write all full row groups of the pending rows; return the rows that are left."""
     while pending.num_rows >= size:
         writer.write_table(pending.slice(0, size).unify_dictionaries().combine_chunks())
         pending = pending.slice(size)
@@ -169,7 +171,7 @@ def _coded(codes: Array, levels: tuple[str, ...]) -> pa.Array:
 
 
 def _codes(table: pa.Table, name: str, levels: tuple[str, ...]) -> Array:
-    """Codes of a dictionary-encoded column.  Row groups may come with dictionaries of their own, in another order."""
+    """Codes of a dictionary-encoded column; each row group may have a dictionary of its own, in another order."""
     known = pa.array(levels, pa.string())
     parts = [np.empty(0, np.int64)]
     for chunk in table.column(name).chunks:
@@ -198,8 +200,8 @@ def _bytes(chunk: pa.Array, width: int) -> Array:
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + len(chunk) * width]
 
 
-def _input_columns(rows: Table | Augmented, table: Table) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
+def _input_columns(rows: Table | Augmented, table: Table) -> Columns:
+    columns: Columns = {}
     for position, name in enumerate(table.numeric_names):
         columns[f"input:{name}"] = rows.numeric[:, position]
     for position, (name, levels) in enumerate(table.levels.items()):
@@ -215,7 +217,7 @@ def _input_columns(rows: Table | Augmented, table: Table) -> dict[str, Any]:
 
 
 def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
-    """Write a dataset's rows, given at once or in portions of any size, as one row group for each row block.
+    """Write a dataset's rows, at once or in portions of any size, with one row group for each row block.
 
     Inputs are prefixed `input:`, attributes `group:`, scores `given:`.
     """
@@ -225,7 +227,7 @@ def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
 
 
 def _stored(table: Table) -> pa.Table:
-    columns: dict[str, Any] = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
+    columns: Columns = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
     columns["label"] = _coded(table.label, table.classes)
     columns |= _input_columns(table, table)
     if table.pairs is not None:
@@ -248,13 +250,20 @@ def _stored(table: Table) -> pa.Table:
 
 
 def number_of_blocks(path: str | Path) -> int:
-    """How many row blocks a dataset's table has."""
+    """Number of row blocks of a dataset's table."""
     count: int = pq.read_metadata(path).num_row_groups
     return count
 
 
 def read_table(path: str | Path, inputs: bool = True, block: int | None = None) -> Table:
-    """Inverse of `write_table`; without `inputs` only row ids, labels, groups and scores; or one row block."""
+    """Read a dataset's rows; inverse of `write_table`.
+
+    Args:
+        path: Parquet file.
+        inputs: whether to read numeric, categorical, image and text columns; row ids, labels, groups and scores are
+            always read.
+        block: number of one row block; None reads all rows.
+    """
     about = json.loads(pq.read_schema(path).metadata[KEY])
     if not inputs:
         about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
@@ -277,7 +286,7 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         categorical=np.stack(codes, axis=1) if codes else np.empty((table.num_rows, 0), np.int64),
         levels=levels,
         images=None if about["image"] is None else _images(table, about["image"]),
-        groups={name: _codes(table, f"group:{name}", found) for name, found in group_levels.items()},
+        groups={name: _codes(table, f"group:{name}", names) for name, names in group_levels.items()},
         group_levels=group_levels,
         given={name: _column(table, f"given:{name}") for name in about["given"]},
         texts=_column(table, "text") if about["text"] else None,
@@ -288,7 +297,7 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
 Levels = dict[str, tuple[str, ...]]
 
 
-def _levels(about: dict[str, Any]) -> tuple[tuple[str, ...], Levels, Levels]:
+def _levels(about: Description) -> tuple[tuple[str, ...], Levels, Levels]:
     """Classes, levels of the categorical columns, levels of the groups."""
     categorical, groups = (
         {name: tuple(levels) for name, levels in about[kind].items()} for kind in ("categorical", "groups")
@@ -308,12 +317,12 @@ def read_split(path: str | Path) -> dict[str, Array]:
 
 
 def write_augmented(path: str | Path, parts: Iterable[tuple[Augmented, Array]], like: Table) -> None:
-    """Write made rows, and the weights of original rows that are not 1, each with the id of its source row.
+    """Write augmented rows, and the weights of original rows that are not 1, each with the id of its source row.
 
     Args:
         path: file to write.
-        parts: what was made of some training rows, and the ids of those rows (n,).
-        like: rows of the same dataset.
+        parts: augmented rows made from some training rows, and the ids of those training rows (n,).
+        like: rows of the same dataset, whose columns and levels are used.
     """
     _write_row_groups(path, (_stored_augmented(augmented, ids, like) for augmented, ids in parts), like.block_rows)
 
@@ -321,7 +330,7 @@ def write_augmented(path: str | Path, parts: Iterable[tuple[Augmented, Array]], 
 def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table:
     weighted = np.flatnonzero(augmented.row_weights != 1)
     made = len(augmented.source)
-    columns: dict[str, Any] = {
+    columns: Columns = {
         "source": np.concatenate([ids[augmented.source], ids[weighted]]),
         "made": np.arange(made + len(weighted)) < made,
         "weight": np.concatenate([np.ones(made, np.float32), augmented.row_weights[weighted]]),
@@ -358,36 +367,36 @@ def read_augmented(path: str | Path, training: Table) -> Augmented:
 
 
 def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping[str, Any], about_path: Any) -> None:
-    """Write a model: its tensors as safetensors, and what rebuilds it as JSON beside them."""
+    """Write a model: its tensors as safetensors, and the description that rebuilds it as JSON beside them."""
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in weights.items()}
     with atomic(path) as temporary:
         temporary.write_bytes(safetensors.numpy.save(tensors))
     write_json(about_path, about)
 
 
-def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Inverse of `write_weights`."""
+def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], Description]:
+    """Read tensors and description; inverse of `write_weights`."""
     return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
 
 
 def read_tensors(path: str | Path) -> dict[str, Array]:
-    """Tensors of a safetensors file from elsewhere, as float32 where they are narrower.
+    """Tensors of a safetensors file that this project has not written; narrower floats become float32.
 
     Raises:
-        InputError: it is no such file.
+        InputError: it is not a safetensors file.
     """
     import torch  # noqa: PLC0415 - NumPy has no bfloat16, and steps without it save torch
     from safetensors.torch import load  # noqa: PLC0415
 
     try:
-        found = load(Path(path).read_bytes())
+        tensors = load(Path(path).read_bytes())
     except SafetensorError as error:
         raise InputError(f"{Path(path).name} is not safetensors ({error})") from None
-    return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in found.items()}
+    return {name: (t.to(torch.float32) if t.is_floating_point() else t).numpy() for name, t in tensors.items()}
 
 
 def stored_types(path: str | Path) -> dict[str, int]:
-    """Type -> how many weights of matrices a safetensors file stores in it, most first."""
+    """Number of weights of matrices by the type in which a safetensors file stores them, most frequent first."""
     names = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
     counts: Counter[str] = Counter()
     with safe_open(path, framework="np") as tensors:
@@ -400,7 +409,7 @@ def stored_types(path: str | Path) -> dict[str, int]:
 
 def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:
     """Write predictions: `row`, `part` (code), `label`, `prediction`, `score` (n,), `probabilities` (n, classes)."""
-    stored: dict[str, Any] = dict(columns)
+    stored: Columns = dict(columns)
     stored["part"] = _coded(columns["part"], PARTS)
     if "probabilities" in columns:
         probabilities = np.ascontiguousarray(columns["probabilities"])
@@ -409,8 +418,8 @@ def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Map
     _write_parquet(path, stored, about)
 
 
-def read_predictions(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Inverse of `write_predictions`."""
+def read_predictions(path: str | Path) -> tuple[dict[str, Array], Description]:
+    """Read columns (n, ...) and description; inverse of `write_predictions`."""
     table, about = _read_parquet(path)
     columns = {name: _column(table, name) for name in table.column_names if name not in ("part", "probabilities")}
     columns["part"] = _codes(table, "part", PARTS)
@@ -424,10 +433,10 @@ def read_predictions(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]
 # ---- tidy tables
 
 
-def write_rows(path: str | Path, rows: list[dict[str, Any]], schema: Mapping[str, str]) -> None:
+def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]], schema: Mapping[str, str]) -> None:
     """Write tidy rows; `schema` gives each column's Arrow type by name (`string`, `int64`, `double`, `bool`)."""
     fields = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema.items()])
-    table = pa.Table.from_pylist(rows, schema=fields)
+    table = pa.Table.from_pylist(list(rows), schema=fields)
     with atomic(path) as temporary, temporary.open("wb") as file:
         pq.write_table(table, file, compression="zstd")
 

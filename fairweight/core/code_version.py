@@ -1,6 +1,6 @@
-"""Which code a step runs, as a hash (standard library only).
+"""Hash of the code that a step runs (standard library only).
 
-Snakemake sees when a script's file was touched, not when a module that it imports has changed, and it cannot tell a
+Snakemake sees when a script's file was touched, not when a module that it imports has changed, and it does not know a
 comment from code.  Each rule therefore carries `code_version(...)` of its script and components in its `params`.
 """
 
@@ -71,33 +71,33 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 @functools.cache
 def imported_files(path: Path) -> tuple[Path, ...]:
-    """Files that a Python file imports, at any depth of its code: fairweight's own, and those of a user's package.
+    """Files that a Python file imports, late imports included: fairweight's own, and those of a user's package.
 
-    A user's imports are looked for beside the package that the file belongs to, and in the folder of the run; what is
-    installed elsewhere is not followed.
+    A user's imports are searched beside the package that the file belongs to, and in the folder of the run; packages
+    that are installed elsewhere are not followed.
     """
     if path.suffix != ".py":
         return ()
-    found: set[Path] = set()
+    files: set[Path] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                found.update(_files_of(alias.name, _bases(path, alias.name)))
+                files.update(_files_of(alias.name, _bases(path, alias.name)))
         elif isinstance(node, ast.ImportFrom):
-            # `from ..x import y` starts so many folders above the file
+            # `from ..x import y` starts `level` folders above the file
             bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")
             modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
             for module in modules:
-                found.update(_files_of(module, bases))
-    return tuple(sorted(found - {path}))
+                files.update(_files_of(module, bases))
+    return tuple(sorted(files - {path}))
 
 
 def _bases(importer: Path, module: str) -> list[Path]:
-    """Folders in which a module is looked for that a file imports."""
+    """Folders in which a module that a file imports is searched."""
     if module.split(".", maxsplit=1)[0] == PACKAGE.name:
         return [ROOT]
     if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
-        return []  # beside the package stand tests and the like
+        return []  # a test or a benchmark beside the package is not part of it
     top = importer.parent
     while (top / "__init__.py").is_file():
         top = top.parent

@@ -51,10 +51,11 @@ FOLDERS = {
 # arguments that a step passes by name to a function that has them; they are no options of the study file
 SUPPLIED = {"pruning": ("network",), "quantization": ("accuracy", "network", "export")}
 
-# what people look for and will not find, and why
+# methods that are refused on purpose -> reason and alternative
 REFUSED = {
-    "exponentiated_gradient": "its result draws one of many models anew for every row, which no one model file can ship; "
-    "use the objective reweighing, group_dro or fairness_penalty, or adjust thresholds (docs/decisions/0014-mitigations.md)",
+    "exponentiated_gradient": "its result draws one of many models for every row, which no single model file can ship; "
+    "use the objective reweighing, group_dro or fairness_penalty, or adjust thresholds "
+    "(docs/decisions/0014-mitigations.md)",
 }
 
 
@@ -172,20 +173,20 @@ def missing_extra(folder: str, name: str) -> str | None:
 
 
 def remedy(folder: str, name: str, extra: str) -> str:
-    """The command that installs a missing extra: at pinned versions where this checkout has a lock file of it."""
+    """Command that installs a missing extra; at pinned versions if this checkout has a lock file of the extra."""
     if (PACKAGE.parent / f"requirements-{extra}.lock").is_file():
         return f"make setup-{extra}"
     return f"pip install {' '.join(literal(folder, name, 'NEEDS')[extra])}"
 
 
 def unsupported(engine: str, operation: str, method: str | None) -> str | None:
-    """Why an engine cannot run what an operation makes by a method, or None.
+    """Reason why an engine cannot run the result of an operation and method; None where it can.
 
-    An engine says so in a literal `UNSUPPORTED`, so that it is known while parsing: `operation` or
+    An engine declares it in a literal `UNSUPPORTED`, so that it is known while parsing: `operation` or
     `operation: method` -> reason.
     """
-    stated: dict[str, str] = literal("engines", engine, "UNSUPPORTED") or {}
-    return stated.get(operation) or stated.get(f"{operation}: {method}")
+    reasons: dict[str, str] = literal("engines", engine, "UNSUPPORTED") or {}
+    return reasons.get(operation) or reasons.get(f"{operation}: {method}")
 
 
 def _function(tree: ast.Module, name: str) -> ast.FunctionDef | None:
@@ -208,11 +209,11 @@ def module(folder: str, name: str) -> ModuleType:
 
 
 def chosen(recipe: Mapping[str, Any], *others: str, name: str = "method") -> dict[str, Any]:
-    """The options that a recipe chooses for the component that it names, and nothing else.
+    """Options that a recipe gives to the component that it names.
 
     Args:
         recipe: a part of a resolved study file.
-        others: keys that are for the step itself, such as `finetune`.
+        others: keys that the step itself reads, such as `finetune`.
         name: the key that names the component.
     """
     return {key: value for key, value in recipe.items() if key not in (name, *others)}

@@ -1,4 +1,7 @@
-"""Groups of two attributes at once: a model can be fair to each and not to both together (Crenshaw 1989; Kearns 2018)."""
+"""Groups of two attributes together: a model can be fair to each and not to both.
+
+Crenshaw 1989; Kearns et al. 2018.
+"""
 
 import itertools
 from typing import Any
@@ -12,20 +15,20 @@ BETWEEN = " x "  # joins the names of two attributes, and of two groups
 def crossed(
     groups: dict[str, Array], levels: dict[str, tuple[str, ...]]
 ) -> tuple[dict[str, Array], dict[str, tuple[str, ...]]]:
-    """The attributes and every pair of them; a pair has the combinations that occur.
+    """Attributes, and every pair of them with the combinations of groups that occur.
 
     Args:
-        groups: attribute -> codes (n,), -1 for none; a row without one of two groups has none of the pair.
+        groups: attribute -> codes (n,), -1 for none; a row that lacks a group of either attribute has none of the pair.
         levels: attribute -> its levels.
     """
     all_groups, all_levels = dict(groups), dict(levels)
-    for one, two in itertools.combinations(groups, 2):
-        width = len(levels[two])
-        both = np.where((groups[one] >= 0) & (groups[two] >= 0), groups[one] * width + groups[two], -1)
+    for first, second in itertools.combinations(groups, 2):
+        width = len(levels[second])
+        both = np.where((groups[first] >= 0) & (groups[second] >= 0), groups[first] * width + groups[second], -1)
         present = np.unique(both[both >= 0])
         if len(present) < 2:
             continue
-        name = f"{one}{BETWEEN}{two}"
+        name = f"{first}{BETWEEN}{second}"
         all_groups[name] = np.where(both >= 0, np.searchsorted(present, both), -1)
-        all_levels[name] = tuple(f"{levels[one][c // width]}{BETWEEN}{levels[two][c % width]}" for c in present)
+        all_levels[name] = tuple(f"{levels[first][c // width]}{BETWEEN}{levels[second][c % width]}" for c in present)
     return all_groups, all_levels

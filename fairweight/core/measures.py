@@ -27,8 +27,8 @@ class Measure:
         better: which direction is better; None where neither is.
         scale: factor from a stored to a shown value.
         stored_unit: unit of a stored value, as in column `unit` of the summary tables.
-        source: where summaries take it from: a `metric` of all rows, a comparison of `groups`, a `profile` of latency, a
-            `file`, or the steps of `making` a variant.
+        source: where summaries take it from: a `metric` of all rows, a comparison of `groups`, a `profile` of latency,
+            a `file`, or the steps of `making` a variant.
         modelled: whether it is derived from CPU-seconds by the energy model instead of measured.
         interval: prefix of its bounds in the table of language models, where it has an interval over texts there.
         language: whether only language models have it.

@@ -1,7 +1,7 @@
 """Operations of a study: one record each, which study, sweeps, rules, life cycle, report, papers and cards read.
 
-Standard library only: Snakemake reads this while it parses a study. To add an operation, add its record here, its key to
-`config/study.schema.yaml`, its module in `fairweight/`, and its rule.
+Standard library only: Snakemake reads this while it parses a study. To add an operation, add its record here, its key
+to `config/study.schema.yaml`, its module in `fairweight/`, and its rule.
 """
 
 import importlib
@@ -24,7 +24,7 @@ class Operation:
         stage: stage of the life cycle that its steps belong to.
         participle: what it has done to a variant, in a sentence.
         parents: operations that can have made its parent; empty for an operation that starts from data.
-        module: below `fairweight`, with a function of the operation's name; None where the rule has a script of its own.
+        module: below `fairweight`, with a function of the operation's name; None if the rule has a script of its own.
         folder: folder of its components, if its method is one.
         sweeps: options that may be lists, each of whose values becomes a variant.
         trains: whether it trains or finetunes, and so takes a training recipe.

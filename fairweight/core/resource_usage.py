@@ -1,4 +1,4 @@
-"""What a step itself used: the only module that reads meters."""
+"""CPU time, memory and wall time that a step used, and how busy other processes kept the machine."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ from fairweight.core.artifacts import write_json
 
 
 def write_usage(path: str | Path, threads: int) -> None:
-    """Write what this process has used since it started, its finished children included.
+    """Write the resource usage of this process since it started, its finished children included.
 
     CPU-seconds are user and system time (getrusage); wall time counts from the start of the process, imports
     included; peak memory is the larger of the process's and its largest child's resident set.
@@ -38,12 +38,12 @@ def process_usage(threads: int) -> dict[str, Any]:
 
 
 class PeakMemory:
-    """How far the resident memory of this process grows from now on; Linux only."""
+    """Growth of the resident memory of this process from now on; Linux only."""
 
     def __init__(self) -> None:
         self.before: int | None = None
         try:
-            Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+            Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
             self.before = psutil.Process().memory_info().rss
         except OSError:
             pass  # not estimable here
@@ -68,11 +68,11 @@ def load_average() -> float:
 
 
 class Disturbance:
-    """How busy other processes keep this machine while a block runs.
+    """Load of other processes on this machine while a block runs.
 
     Attributes:
-        other_cores: cores that were busy with other processes on average; what the clock of the kernel cannot tell (20 ms)
-            counts as 0.
+        other_cores: cores that were busy with other processes on average; less than the resolution of the kernel's
+            clock (20 ms) counts as 0.
         load: runnable processes over the last minute, at the end.
     """
 
@@ -91,9 +91,9 @@ class Disturbance:
 
 
 def _busy_cpu_s() -> float:
-    """CPU-seconds of the machine that were not idle, those that its host took away included."""
+    """CPU-seconds of the machine that were not idle, stolen time of a virtual machine included."""
     times = psutil.cpu_times()
-    # Linux counts the time of guests in that of users, too
+    # Linux counts the time of guests in that of users as well
     return float(sum(times) - times.idle - sum(getattr(times, n, 0.0) for n in ("iowait", "guest", "guest_nice")))
 
 

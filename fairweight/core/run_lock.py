@@ -1,4 +1,4 @@
-"""The lock that the processes of one run share (see `starting.run_study`)."""
+"""The lock that the processes of one run share (see `cli.run.run_study`)."""
 
 import fcntl
 import os
@@ -11,12 +11,12 @@ RUN = "FAIRWEIGHT_RUN"  # environment variable: which run a job belongs to
 
 
 def hold() -> None:
-    """Share the lock of this run until the process ends, so that the next run waits for it.
+    """Hold a shared lock of this run until the process ends, so that the next run waits for it.
 
     Does nothing for jobs that `fairweight run` has not started.
 
     Raises:
-        InputError: the run that started this job was killed, and another has begun since.
+        InputError: the run that started this job was killed, and another run has started since.
     """
     run = os.environ.get(RUN)
     if run is None or not LOCK.exists():
@@ -24,4 +24,4 @@ def hold() -> None:
     descriptor = os.open(LOCK, os.O_RDONLY)  # stays open until the process ends
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     if os.pread(descriptor, 64, 0).decode() != run:
-        raise InputError("the run that started this job has ended, and another has begun.")
+        raise InputError("the run that started this job has ended, and another run has started.")

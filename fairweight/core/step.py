@@ -1,4 +1,4 @@
-"""The frame of every step: log, errors told in one sentence, usage."""
+"""Context of every step: its log, its resource usage, and a user's mistake as one sentence."""
 
 import contextlib
 import errno
@@ -16,12 +16,12 @@ from fairweight.core.run_lock import hold
 
 @contextlib.contextmanager
 def step(log: str, usage: str, threads: int) -> Iterator[None]:
-    """Run a step: what it prints goes to `log`, what it used to `usage`, and a user's mistake ends it in one sentence.
+    """Run a step: its output goes to `log`, its resource usage to `usage`; an `InputError` ends it with one sentence.
 
     Args:
-        log: file that takes standard output and error, those of native libraries included.
-        usage: JSON file, written last and only when the step has succeeded.
-        threads: cores that the step holds; recorded.
+        log: file for standard output and error, those of native libraries included.
+        usage: JSON file, written last and only if the step has succeeded.
+        threads: number of threads that the step may use; recorded.
     """
     try:
         hold()  # before the log is opened: a job whose run was replaced must not empty the new run's log
@@ -39,7 +39,7 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
     try:
         yield
         write_usage(usage, threads)
-        # the interpreter's last collection would visit all that torch imported: half a second of every step
+        # the interpreter's last garbage collection would visit everything that torch imported: half a second a step
         gc.freeze()
     except InputError as error:
         sys.exit(f"fairweight: {error}")
@@ -48,11 +48,11 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            sys.exit(f"fairweight: {place} cannot be written or read ({error.strerror}); mend its permissions.")
+            sys.exit(f"fairweight: {place} cannot be written or read ({error.strerror}); fix its permissions.")
         raise
 
 
 def _limit_threads(threads: int) -> None:
-    # a warm process has imported torch before it knew its share of the machine
+    # a warm process has imported torch before it knew its number of threads
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(threads)

@@ -1,18 +1,21 @@
-"""Rows in memory: inputs, labels, groups; and what a shipped model must know to be fed with them.  NumPy only."""
+"""Rows of a dataset in memory: inputs, labels and groups; and the rows that augmentation adds (NumPy only)."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = "(missing)"  # the category that a missing categorical value is
+MISSING = "(missing)"  # category of a missing categorical value
 BLOCK_ROWS = 65_536
 BLOCK_VALUES = 2**21
 
+Rows = TypeVar("Rows")
+
 
 def block_rows(values: int) -> int:
-    """Rows of one row block, of a table whose rows hold so many values: 65,536, and fewer where a row has over 32.
+    """Rows of one row block of a table with `values` values a row: 65,536, and fewer if a row has over 32.
 
     It depends on nothing else, because random streams are keyed by row block (docs/decisions/0010-row-blocks.md).
     """
@@ -21,7 +24,7 @@ def block_rows(values: int) -> int:
 
 @dataclass(frozen=True)
 class Table:
-    """n rows of one dataset.  A categorical or group column holds codes into its levels; -1 is "none"."""
+    """n rows of one dataset. A categorical or group column holds codes into its levels; -1 is "none"."""
 
     row: NDArray[np.int64]  # (n,) row id, stable for the dataset
     file: NDArray[Any]  # (n,) name of the raw file that the row comes from
@@ -36,9 +39,8 @@ class Table:
     group_levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     given: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # column of scores -> (n,)
     texts: NDArray[Any] | None = None  # (n,) strings
-    pairs: NDArray[np.int64] | None = (
-        None  # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
-    )
+    # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
+    pairs: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -50,27 +52,30 @@ class Table:
         return block_rows(self.numeric.shape[1] + self.categorical.shape[1] + pixels // 4)
 
     def take(self, positions: NDArray[Any]) -> "Table":
-        """The rows at these positions."""
-        return replace(
-            self,
-            row=self.row[positions],
-            file=self.file[positions],
-            label=self.label[positions],
-            numeric=self.numeric[positions],
-            categorical=self.categorical[positions],
-            images=None if self.images is None else self.images[positions],
-            texts=None if self.texts is None else self.texts[positions],
-            pairs=None if self.pairs is None else self.pairs[positions],
-            groups={name: codes[positions] for name, codes in self.groups.items()},
-            given={name: scores[positions] for name, scores in self.given.items()},
-        )
+        """The rows at these positions (or under this mask)."""
+        return take_rows(self, positions)
+
+
+def take_rows(rows: Rows, positions: NDArray[Any]) -> Rows:
+    """A dataclass of rows with the rows at these positions: every array (n, ...), also in mappings, is indexed."""
+    names = [column.name for column in fields(rows)]  # type: ignore[arg-type]
+    columns = {name: _taken(getattr(rows, name), positions) for name in names}
+    return replace(rows, **columns)  # type: ignore[type-var]
+
+
+def _taken(value: Any, positions: NDArray[Any]) -> Any:
+    if isinstance(value, np.ndarray):
+        return value[positions]
+    if isinstance(value, Mapping) and any(isinstance(column, np.ndarray) for column in value.values()):
+        return {name: column[positions] for name, column in value.items()}
+    return value
 
 
 @dataclass(frozen=True)
 class Augmented:
-    """What an augmentation makes of n training rows: m new rows, and a weight in the loss for every row.
+    """Result of an augmentation of n training rows: m new rows, and a weight in the loss for each original row.
 
-    A made row takes label and groups from its source row.
+    A new row has the label and the groups of its source row.
     """
 
     source: NDArray[np.int64]  # (m,) position of the source among the training rows
@@ -82,20 +87,20 @@ class Augmented:
 
     @classmethod
     def nothing(cls, training: Table) -> "Augmented":
-        """No row made, every weight 1."""
+        """No new row, and weight 1 for every original row."""
         none = np.empty(0, dtype=np.int64)
         part = training.take(none)
         weights = np.ones(len(training), dtype=np.float32)
         return cls(none, part.numeric, part.categorical, part.images, weights, part.texts)
 
     @classmethod
-    def of_texts(cls, training: Table, source: NDArray[np.int64], texts: list[str]) -> "Augmented":
-        """Texts made from the rows at these positions (m,), whose other inputs are as they were; every weight 1."""
+    def from_texts(cls, training: Table, source: NDArray[np.int64], texts: list[str]) -> "Augmented":
+        """New texts, made from the rows at positions `source` (m,), whose other inputs they keep; every weight is 1."""
         rest = training.take(source)
         made = np.array(texts, dtype=object)
         nothing = cls.nothing(training)
         return replace(nothing, source=source, texts=made, numeric=rest.numeric, categorical=rest.categorical)
 
-    def inputs(self) -> dict[str, Any]:
-        """The made rows' inputs, by their field of a table."""
+    def inputs(self) -> dict[str, NDArray[Any] | None]:
+        """Inputs of the new rows, by their field of `Table`."""
         return {name: getattr(self, name) for name in ("numeric", "categorical", "images", "texts")}

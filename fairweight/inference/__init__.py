@@ -1,0 +1,1 @@
+"""From a model to the ONNX file that ships, its predictions and its latency."""

@@ -1,0 +1,1 @@
+"""Report, paper artifacts, model and data cards, archive, provenance."""

@@ -1,0 +1,1 @@
+"""The study file: schema, defaults, grid, sweeps and checks; read while Snakemake parses."""

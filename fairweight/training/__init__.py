@@ -1,0 +1,1 @@
+"""From augmented rows to a trained model."""

@@ -4,7 +4,7 @@ from fairweight.data.fetch import fetch
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     fetch(
         snakemake.output.raw,
-        # a file is told by its checksum: another mirror or cache folder is no reason to fetch it again
+        # a checksum identifies a file: another mirror or cache folder is no reason to fetch it again
         sources=snakemake.config["datasets"][snakemake.wildcards.dataset]["files"][snakemake.wildcards.file]["sources"],
         sha256=snakemake.params.sha256,
         cache=snakemake.config["cache"],

@@ -1,0 +1,1 @@
+"""Storage coding of weights."""

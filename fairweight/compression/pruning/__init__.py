@@ -1,0 +1,1 @@
+"""Which weights are set to zero or removed."""

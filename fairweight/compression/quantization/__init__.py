@@ -1,0 +1,1 @@
+"""From an ONNX file to one with narrower weights or integer products."""

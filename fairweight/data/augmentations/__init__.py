@@ -1,0 +1,1 @@
+"""New training rows from old ones, or weights of rows."""

@@ -1,0 +1,1 @@
+"""Where raw files come from, by the scheme of a source."""

@@ -1,0 +1,1 @@
+"""Families of metrics: arrays in, metric rows out."""

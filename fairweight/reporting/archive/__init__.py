@@ -1,0 +1,1 @@
+"""Workflow Run RO-Crates: writing, checking, reproducing."""

@@ -1,0 +1,1 @@
+"""Figures, tables, numbers and drafts for an article."""

@@ -1,0 +1,1 @@
+"""Which weights of a pretrained model are trained."""

@@ -1,0 +1,1 @@
+"""From the shape of encoded rows to a torch module."""

@@ -1,0 +1,1 @@
+"""Training losses, mitigations of unfairness among them."""

@@ -1,0 +1,51 @@
+"""Print, as JSON, which rules run again after each of some edits: `python rerun_radius.py CHECKOUT EDITS`.
+
+CHECKOUT is a copy of the repository. EDITS is JSON: a list of files, each of which gets one more statement and is restored.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from snakemake.api import SnakemakeApi
+from snakemake.iocontainers import Wildcards
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+checkout, edits = Path(sys.argv[1]), json.loads(sys.argv[2])
+study = checkout / "radius.yaml"
+
+
+def versions(workflow, variants):
+    """Rule -> the version of its code for one job."""
+    from fairweight.core import code_version
+
+    for cached in (code_version._hash_of, code_version.content_hash, code_version.imported_files):
+        cached.cache_clear()
+    wildcards = {"dataset": "adult", "augmentation": "jitter", "model": "mlp", "engine": "onnxruntime", "seed": "0"}
+    wildcards |= {"file": "train", "concern": "answer"}
+    found = {}
+    for rule in workflow.rules:
+        if code := rule.params.get("code"):
+            found[rule.name] = code(Wildcards(fromdict=wildcards | {"variant": variants.get(rule.name, "dense")}))
+    return found
+
+
+with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    workflow = api.workflow(
+        resource_settings=ResourceSettings(cores=1),
+        config_settings=ConfigSettings(configfiles=[study]),
+        snakefile=checkout / "Snakefile",
+        workdir=checkout,
+    )._workflow
+    variants = {"prune": "pruned", "factorize": "factorized", "distill": "distilled", "encode": "encoded"}
+    variants |= {"quantize": "int8", "adjust": "adjusted", "predict_given": "given"}
+    before = versions(workflow, variants)
+    changed = []
+    for file in edits:
+        path = checkout / file
+        text = path.read_text()
+        path.write_text(f"{text}\nPROBE = 1\n")
+        after = versions(workflow, variants)
+        path.write_text(text)
+        changed.append(sorted(rule for rule in before if before[rule] != after[rule]))
+print(json.dumps({"rules": sorted(before), "changed": changed}))
