@@ -13,6 +13,8 @@ from pathlib import Path
 from fairweight.core.components import PACKAGE, locate
 
 ROOT = PACKAGE.parent
+API = PACKAGE / "api.py"  # public names, loaded one by one
+API_MODULE = f"{PACKAGE.name}.api"
 
 
 def code_version(*files: str | Path, components: Iterable[tuple[str, str]] = ()) -> str:
@@ -79,17 +81,33 @@ def imported_files(path: Path) -> tuple[Path, ...]:
     if path.suffix != ".py":
         return ()
     files: set[Path] = set()
+    if path == API:
+        return ()  # whoever imports a public name depends on its module alone, see `_public`
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:
+                files.update(_public(None) if alias.name == API_MODULE else [])
                 files.update(_files_of(alias.name, _bases(path, alias.name)))
+        elif isinstance(node, ast.ImportFrom) and node.module == API_MODULE:
+            files.update(_public([alias.name for alias in node.names]))
         elif isinstance(node, ast.ImportFrom):
             # `from ..x import y` starts `level` folders above the file
             bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")
             modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
             for module in modules:
                 files.update(_files_of(module, bases))
-    return tuple(sorted(files - {path}))
+    return tuple(sorted(files - {path, API}))
+
+
+def _public(names: list[str] | None) -> list[Path]:
+    """Files behind public names of `fairweight.api`; behind all of them where `names` is None or a star."""
+    modules: dict[str, str] = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(API.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "PUBLIC"
+    )
+    wanted = modules if names is None or "*" in names else [name for name in names if name in modules]
+    return [file for name in wanted for file in _files_of(f"{PACKAGE.name}.{modules[name]}", [ROOT])]
 
 
 def _bases(importer: Path, module: str) -> list[Path]:
