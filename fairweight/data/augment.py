@@ -1,10 +1,9 @@
-"""Augmentation of the training rows of one split."""
+"""Augment the training rows of one split."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from operator import add
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from fairweight.core import components
 from fairweight.core.artifacts import number_of_blocks, read_split, read_table, write_augmented
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import generator
+from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Augmented, Table
 from fairweight.data.column_statistics import Columns
 from fairweight.data.partitions import DEFAULT, Partitions, Workers, workers
@@ -20,14 +20,21 @@ Made = tuple[Augmented, np.ndarray]  # what was made of some training rows, and 
 
 
 def augment(
-    table: str, split: str, destination: str, *, name: str, recipe: dict[str, Any], seed: int,
-    threads: int = 1, partitions: Partitions = DEFAULT,
-) -> None:  # fmt: skip
+    table: str,
+    split: str,
+    destination: str,
+    *,
+    name: str,
+    recipe: MethodRecipe,
+    seed: int,
+    threads: int = 1,
+    partitions: Partitions = DEFAULT,
+) -> None:
     """Write what an augmentation makes of the training rows.
 
-    A method whose first argument is called `block` is called for one row block of the table after the other, each with
-    a random stream of its own; with a third argument, `columns`, it is given the statistics of all training rows.
-    Any other method is given all training rows at once, and memory must hold them.
+    A method whose first parameter is called `block` is called once for each row block of the table, with an independent
+    random stream. If it also has a parameter `columns`, it receives the statistics of all training rows. Any other
+    method receives all training rows at once, which must fit into memory.
 
     Args:
         table, split: Parquet files of the dataset and of this seed's parts.
@@ -35,25 +42,25 @@ def augment(
         name: the augmentation's name, for messages and random numbers.
         recipe: `method` and its options.
         seed: the study's seed.
-        threads, partitions: who works on the blocks; see `partitions.workers`.
+        threads, partitions: what works on the blocks; see `partitions.workers`.
 
     Raises:
         InputError: the method does not fit the data.
     """
     options = components.chosen(recipe)
     method = components.load("augmentations", recipe["method"])
-    arguments = [a.name for a in inspect.signature(method).parameters.values() if a.kind is not a.KEYWORD_ONLY]
+    parameters = [p.name for p in inspect.signature(method).parameters.values() if p.kind is not p.KEYWORD_ONLY]
     method, key, counts = partial(method, **options), ("augment", name, seed), np.zeros(3, int)
     with workers(threads, partitions) as spread:
         try:
-            if arguments[0] == "block":
-                made = _block_by_block(table, split, partial(_made, method, key), "columns" in arguments, spread)
+            if parameters[0] == "block":
+                made = _block_by_block(table, split, partial(_made, method, key), "columns" in parameters, spread)
             else:
                 made = _at_once(table, split, method, key)
             write_augmented(destination, _counted(made, counts), like=read_table(table, block=0))
         except InputError as error:
             raise InputError(f"augmentations: {name}: {str(error).rstrip('.')}.") from None
-    print(f"{counts[0]:,} rows made from {counts[1]:,}; {counts[2]:,} reweighted")
+    print(f"{counts[0]:,} rows made from {counts[1]:,} training rows; {counts[2]:,} training rows reweighted")
 
 
 def training_blocks(table: str, split: str) -> Iterator[tuple[int, Table]]:
@@ -70,13 +77,13 @@ def _block_by_block(
     table: str, split: str, make: Callable[..., Made], statistics: bool, spread: Workers
 ) -> Iterator[Made]:
     if statistics:
-        # added in the order of the blocks, because a sum of floating-point numbers depends on it
+        # added in the order of the blocks, because a sum of floating-point numbers depends on the order
         make = partial(make, columns=reduce(add, spread.in_order(_columns, training_blocks(table, split))))
     return spread.in_order(make, training_blocks(table, split))
 
 
 def _columns(numbered: tuple[int, Table]) -> Columns:
-    return Columns.of(numbered[1])
+    return Columns.from_rows(numbered[1])
 
 
 def _made(
@@ -92,7 +99,7 @@ def _at_once(table: str, split: str, method: Callable[..., Augmented], key: tupl
 
 
 def _counted(made: Iterable[Made], counts: np.ndarray) -> Iterator[Made]:
-    """The same, counting rows made, training rows, and training rows with a weight other than 1."""
+    """Pass the parts on and count rows made, training rows, and training rows with a weight other than 1."""
     for augmented, ids in made:
         counts += len(augmented.source), len(ids), int((augmented.row_weights != 1).sum())
         yield augmented, ids

@@ -1,4 +1,4 @@
-"""Statistics of the columns of training rows, computed block by block.  NumPy only."""
+"""Statistics of the columns of training rows, computed block by block (NumPy only)."""
 
 from dataclasses import dataclass
 
@@ -10,30 +10,30 @@ from fairweight.core.table import Table
 
 @dataclass(frozen=True)
 class Columns:
-    """What k numeric and c categorical columns hold; blocks are added with `+`, missing numbers left out."""
+    """Statistics of k numeric and c categorical columns without missing numbers; add blocks with `+`."""
 
-    count: NDArray[np.int64]  # (k,) numbers that are there
+    count: NDArray[np.int64]  # (k,) numbers that are not missing
     mean: NDArray[np.float64]  # (k,)
     squares: NDArray[np.float64]  # (k,) sum of squared deviations from the mean
-    lowest: NDArray[np.float64]  # (k,) infinity where there is no number
+    lowest: NDArray[np.float64]  # (k,) infinity where all numbers are missing
     highest: NDArray[np.float64]  # (k,)
     whole: NDArray[np.bool_]  # (k,) whether all numbers are whole
-    levels: tuple[NDArray[np.int64], ...]  # rows of each level, one array for each categorical column
+    levels: tuple[NDArray[np.int64], ...]  # rows of each level, one array per categorical column
 
     @classmethod
-    def of(cls, rows: Table) -> "Columns":
+    def from_rows(cls, rows: Table) -> "Columns":
         """Statistics of one block."""
         numeric = rows.numeric.astype(np.float64)
-        there = ~np.isnan(numeric)
-        count = there.sum(axis=0)
-        mean = np.where(there, numeric, 0).sum(axis=0) / np.maximum(count, 1)
+        present = ~np.isnan(numeric)
+        count = present.sum(axis=0)
+        mean = np.where(present, numeric, 0).sum(axis=0) / np.maximum(count, 1)
         return cls(
             count=count,
             mean=mean,
-            squares=np.where(there, (numeric - mean) ** 2, 0).sum(axis=0),
-            lowest=np.min(numeric, axis=0, where=there, initial=np.inf),
-            highest=np.max(numeric, axis=0, where=there, initial=-np.inf),
-            whole=np.all(~there | (numeric == np.round(numeric)), axis=0),
+            squares=np.where(present, (numeric - mean) ** 2, 0).sum(axis=0),
+            lowest=np.min(numeric, axis=0, where=present, initial=np.inf),
+            highest=np.max(numeric, axis=0, where=present, initial=-np.inf),
+            whole=np.all(~present | (numeric == np.round(numeric)), axis=0),
             levels=tuple(
                 np.bincount(codes, minlength=len(levels))
                 for codes, levels in zip(rows.categorical.T, rows.levels.values(), strict=True)
@@ -57,6 +57,6 @@ class Columns:
 
     @property
     def spread(self) -> NDArray[np.float64]:
-        """Standard deviation (k,), with n in the denominator; 0 where there is no number."""
+        """Standard deviation (k,), with n in the denominator; 0 where all numbers are missing."""
         deviation: NDArray[np.float64] = np.sqrt(self.squares / np.maximum(self.count, 1))
         return deviation

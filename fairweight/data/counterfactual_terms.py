@@ -1,4 +1,4 @@
-"""Counterfactual texts: words for one group in the place of those for another (standard library and PyYAML)."""
+"""Counterfactual texts: replace the words for one group by words for another (standard library and PyYAML)."""
 
 import re
 from dataclasses import dataclass
@@ -13,38 +13,38 @@ from fairweight.core.errors import InputError
 FOLDER = PACKAGE.parent / "config" / "terms"
 
 
-def terms_file(stated: str) -> Path:
-    """File of a list of terms: one of config/terms by its name, or a path.
+def terms_file(name: str) -> Path:
+    """File of a list of terms: the name of a list in `config/terms`, or a path.
 
     Raises:
         InputError: there is no such file.
     """
-    for path in (FOLDER / f"{stated}.yaml", Path(stated).expanduser()):
+    for path in (FOLDER / f"{name}.yaml", Path(name).expanduser()):
         if path.is_file():
             return path
-    named = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
-    raise InputError(f"terms: there is no file {stated!r}; a list is one of {named}, or the path of a YAML file")
+    shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    raise InputError(f"terms: there is no file {name!r}; give one of {shipped}, or the path of a YAML file")
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Words that stand in one another's place."""
+    """Words for groups that can replace one another."""
 
-    words: dict[str, dict[str, list[str]]]  # kind of word -> group -> terms, the first of which is put in
+    words: dict[str, dict[str, list[str]]]  # kind of word -> group -> terms, the first of which is the replacement
 
     @classmethod
-    def read(cls, stated: str) -> "Terms":
-        """Read a list; see `terms_file`.
+    def read(cls, name: str) -> "Terms":
+        """Read a list of terms; see `terms_file`.
 
         Raises:
-            InputError: there is none, or it has another form.
+            InputError: there is no such file, or it has another form.
         """
-        path = terms_file(stated)
+        path = terms_file(name)
         try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
             words = {
                 str(kind): {str(group): [str(term) for term in terms] for group, terms in groups.items() if terms}
-                for kind, groups in found["words"].items()
+                for kind, groups in content["words"].items()
             }
         except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             raise InputError(
@@ -56,12 +56,12 @@ class Terms:
 
     @cached_property
     def groups(self) -> list[str]:
-        """The groups that there are words for, sorted."""
+        """The groups that the list has words for, sorted."""
         return sorted({group for groups in self.words.values() for group in groups})
 
     @cached_property
     def _places(self) -> dict[str, tuple[str, str]]:
-        """Term in small letters -> kind and group."""
+        """Term in lower case -> kind and group."""
         return {
             term.lower(): (kind, group)
             for kind, groups in self.words.items()
@@ -77,26 +77,31 @@ class Terms:
 
     def named(self, text: str) -> set[str]:
         """Groups that a text has words for."""
-        return {self._places[found.group().lower()][1] for found in self._pattern.finditer(text)}
+        return {self._places[match.group().lower()][1] for match in self._pattern.finditer(text)}
 
     def swapped(self, text: str, group: str) -> str | None:
-        """The text with the words for every other group changed to those for this one; None where it has none of them."""
+        """The text with the words for all other groups replaced by words for `group`; None if it has no such words."""
         changed = False
 
-        def put(found: re.Match[str]) -> str:
+        def replacement(match: re.Match[str]) -> str:
             nonlocal changed
-            kind, of = self._places[found.group().lower()]
-            if of == group or group not in self.words[kind]:
-                return found.group()
+            kind, named_group = self._places[match.group().lower()]
+            if named_group == group or group not in self.words[kind]:
+                return match.group()
             changed = True
             word = self.words[kind][group][0]
-            return word[0].upper() + word[1:] if found.group()[0].isupper() else word
+            return word[0].upper() + word[1:] if match.group()[0].isupper() else word
 
-        swapped = self._pattern.sub(put, text)
+        swapped = self._pattern.sub(replacement, text)
         return swapped if changed else None
 
     def counterfactual(self, text: str, draw: int) -> str | None:
-        """The text about another group, which a number chooses among those that it has no word for; None where it has none."""
+        """The text about another group; None if the text names no group, or all of them.
+
+        Args:
+            text: any text.
+            draw: random number that selects the other group, among those that the text has no words for.
+        """
         named = self.named(text)
         others = [group for group in self.groups if group not in named]
         return self.swapped(text, others[draw % len(others)]) if named and others else None

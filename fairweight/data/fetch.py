@@ -1,4 +1,4 @@
-"""Raw files: from the first source that has them, verified, through a cache that all studies of a machine share."""
+"""Fetch raw files from the first source that has them, verify them, and cache them for all studies of a machine."""
 
 import logging
 import os
@@ -20,24 +20,24 @@ BACK_OFF_S = 2.0  # before the second attempt; doubled before each further one
 log = logging.getLogger(__name__)
 
 
-def cache_folder(stated: str | None) -> Path:
+def cache_folder(configured: str | None) -> Path:
     """Folder of the download cache: FAIRWEIGHT_CACHE, else the study's `cache`, else `~/.cache/fairweight`."""
-    stated = os.environ.get("FAIRWEIGHT_CACHE") or stated
-    return Path(stated).expanduser() if stated else Path.home() / ".cache" / "fairweight"
+    folder = os.environ.get("FAIRWEIGHT_CACHE") or configured
+    return Path(folder).expanduser() if folder else Path.home() / ".cache" / "fairweight"
 
 
 def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: str | None, name: str) -> None:
-    """Place one raw file.
+    """Fetch one raw file.
 
     Args:
-        destination: where it goes; it appears there whole and verified, or not at all.
-        sources: references, tried in order; those that fail in a way that may pass are tried again, with back-off.
-        sha256: checksum of the extracted file; None only where every source is a local file, which is then not cached.
+        destination: path of the fetched file; it is written whole and verified, or not at all.
+        sources: references, tried in order; a source that fails with a temporary error is tried again, with back-off.
+        sha256: checksum of the extracted file; None only if every source is a local file, which is then not cached.
         cache: the study's cache folder, if it sets one.
-        name: what messages call the file.
+        name: how messages refer to the file.
 
     Raises:
-        InputError: no source gave the file; each is listed with its reason.
+        InputError: no source has the file; the message lists each source with its reason.
     """
     archives = cache_folder(cache) / "archives"
     if sha256 is None:
@@ -49,7 +49,7 @@ def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: st
     cached = folder / sha256
     with FileLock(f"{cached}.lock"):
         if not cached.exists() or checksum(cached) != sha256:
-            # unpacked beside the cache: the machine's temporary folder may be small
+            # unpacked inside the cache folder: the machine's temporary folder may be small
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 _place(_first(sources, sha256, Path(scratch), archives, name), cached)
     _place(cached, destination)
@@ -61,6 +61,7 @@ def _place(source: Path, destination: str | Path) -> None:
 
 
 def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path, name: str) -> Path:
+    """The verified file of the first source that has it."""
     reasons: dict[str, str] = {}
     worth_trying = list(sources)
     for attempt in range(ATTEMPTS):
@@ -72,7 +73,7 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
             log.info("%s: trying %s", name, source)
             try:
                 return _verified(source, sha256, folder, archives)
-            except InputError as error:  # trying again would not help
+            except InputError as error:  # permanent: another attempt would not help
                 worth_trying.remove(source)
                 reasons[source] = str(error)
             except (requests.RequestException, OSError) as error:
@@ -81,14 +82,14 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
         if not worth_trying:
             break
     listed = "; ".join(f"{source}: {reason}" for source, reason in reasons.items())
-    raise InputError(f"{name} could not be had from any of its sources: {listed}.")
+    raise InputError(f"{name} could not be fetched from any of its sources: {listed}.")
 
 
 def _verified(source: str, sha256: str | None, folder: Path, archives: Path) -> Path:
     scheme, _, reference = source.partition(":")
     path: Path = components.load("sources", scheme)(reference, folder, archives)
-    if sha256 is not None and (found := checksum(path)) != sha256:
-        raise InputError(f"the checksum differs (expected {sha256}, found {found})")
+    if sha256 is not None and (actual := checksum(path)) != sha256:
+        raise InputError(f"the checksum differs (expected {sha256}, found {actual})")
     if path.stat().st_size == 0:
         raise InputError("the file is empty")
     return path
@@ -97,7 +98,7 @@ def _verified(source: str, sha256: str | None, folder: Path, archives: Path) -> 
 def _plain(error: Exception) -> str:
     text = str(error)
     if "NameResolutionError" in text or "Name or service not known" in text:
-        return "the host's name is not known (no network?)"
+        return "the host name cannot be resolved (no network?)"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
     return text or type(error).__name__

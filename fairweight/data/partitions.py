@@ -1,8 +1,8 @@
-"""Work on a table that is too large for memory, in partitions of row blocks: the only module that knows Dask.
+"""Process a table that is larger than memory in partitions of row blocks: the only module here that uses Dask.
 
-A step holds the cores that the executor gave it.  Its partitions run on as many threads of its own process and never
-claim cores of the cluster that runs the step: while it held one and waited for more, no step could end.  Only a
-scheduler of its own, with workers reserved beside that cluster, may be named (docs/decisions/0010-row-blocks.md).
+A step holds the cores that the executor gave it. Its partitions run on the same number of threads in its own process.
+They never claim cores of the cluster that runs the step: steps that hold a core and wait for more would block each
+other. A study may only name a separate scheduler with reserved workers (docs/decisions/0010-row-blocks.md).
 """
 
 import contextlib
@@ -38,21 +38,21 @@ DEFAULT: Partitions = {"blocks": 1, "scheduler": None}
 
 @dataclass(frozen=True)
 class Workers:
-    """Threads, of this process or of a reserved cluster, on which partitions run."""
+    """Threads on which partitions run, in this process or on a reserved cluster."""
 
     run: Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]  # a function and some partitions -> results
     threads: int
-    blocks: int  # in one partition
+    blocks: int  # row blocks in one partition
 
     def in_order(self, function: Callable[[Block], Result], blocks: Iterable[Block]) -> Iterator[Result]:
-        """Results of a pure function, one for each block, in the order of the blocks.
+        """Results of a pure function, one per block, in the order of the blocks.
 
-        Blocks are taken by the calling thread while no partition runs, and at most `AHEAD x threads x blocks` before
-        their results are given.  How many threads and partitions there are changes no result.
+        The calling thread takes blocks while no partition runs, at most `AHEAD x threads x blocks` before it yields
+        their results. The number of threads and partitions does not change any result.
 
         Args:
             function: takes one block; a cluster's workers must be able to import it.
-            blocks: taken one after the other.
+            blocks: iterated once.
         """
         work = partial(_each, function)
         for wave in _batches(_batches(blocks, self.blocks), AHEAD * self.threads):
@@ -62,10 +62,14 @@ class Workers:
 
 @contextlib.contextmanager
 def workers(threads: int = 1, partitions: Partitions = DEFAULT) -> Iterator[Workers]:
-    """As many threads of this process, or those of the cluster that `partitions` names.
+    """Workers for partitions.
+
+    Args:
+        threads: threads of this process.
+        partitions: size of a partition, and the address of a reserved cluster, which then replaces the threads.
 
     Raises:
-        InputError: no scheduler or no worker is at that address.
+        InputError: no scheduler answers at that address, or it has no worker.
     """
     if partitions["scheduler"] is None:
         yield Workers(partial(_on_threads, threads), threads, partitions["blocks"])
@@ -76,7 +80,7 @@ def workers(threads: int = 1, partitions: Partitions = DEFAULT) -> Iterator[Work
 
 @contextlib.contextmanager
 def _connected(scheduler: str) -> Iterator["Client"]:
-    from distributed import Client  # noqa: PLC0415 - half a second that steps without a cluster save
+    from distributed import Client  # noqa: PLC0415 - takes half a second; only needed with a cluster
 
     place = "partitions: scheduler"
     try:
@@ -106,13 +110,13 @@ def _batches(items: Iterable[Block], size: int) -> Iterator[list[Block]]:
 
 
 def _on_threads(threads: int, work: Callable[[Block], Result], wave: list[Block]) -> Iterable[Result]:
-    # a task without arguments: Dask would look for keys of its graph among them
+    # tasks have no arguments, because Dask would look for keys of its graph among them
     tasks = {position: (partial(work, partition),) for position, partition in enumerate(wave)}
     results: Iterable[Result] = get(tasks, list(tasks), num_workers=threads)
     return results
 
 
 def _on_cluster(client: "Client", work: Callable[[Block], Result], wave: list[Block]) -> Iterable[Result]:
-    # scattered, the blocks go to the workers; as arguments they would pass through the scheduler
+    # scattered blocks go directly to the workers; as arguments they would pass through the scheduler
     results: Iterable[Result] = client.gather(client.map(work, client.scatter(wave, hash=False), pure=False))
     return results

@@ -1,15 +1,15 @@
-"""Raw rows of a dataset, a block at a time, and how their columns are understood."""
+"""Raw rows of a dataset, one block at a time, and the conversion of their columns to numbers and text."""
 
 import difflib
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import Target
 from fairweight.core.table import MISSING, block_rows
 
 FILE = "__file__"  # the column in which a reader names the raw file of each row
@@ -17,11 +17,11 @@ FILE = "__file__"  # the column in which a reader names the raw file of each row
 
 @dataclass(frozen=True)
 class RawRows:
-    """Consecutive raw rows of a dataset, and where they stand in it."""
+    """Consecutive raw rows of a dataset, with their position in it."""
 
     frame: pd.DataFrame
-    start: int  # data row of the first one, counted over all files from 0
-    before: dict[str, int]  # raw file -> rows of it that stand above these
+    start: int  # data row of the first row, counted from 0 over all files
+    before: dict[str, int]  # raw file -> number of its rows before these
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -30,7 +30,7 @@ class RawRows:
         """A column.
 
         Raises:
-            InputError: it is not in the data; `place` of the study file names it.
+            InputError: the data have no such column; the message names `place`, the key of the study file.
         """
         return present(self.frame, name, place)
 
@@ -43,8 +43,8 @@ class RawRows:
         values = self.column(name, place).astype(object)
         return values.where(values.notna(), MISSING).astype(str)
 
-    def labels(self, target: dict[str, Any]) -> pd.Series:
-        """The label as text; a missing one is not told from text here."""
+    def labels(self, target: Target) -> pd.Series:
+        """The label as text; a missing label is not distinguished from text."""
         text = self.column(target["column"], "target").astype(str)
         return text.str.rstrip(target["strip"]) if target["strip"] else text
 
@@ -71,13 +71,13 @@ def present(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
 
 
 def rows_by_file(frame: pd.DataFrame) -> dict[str, int]:
-    """How many rows each raw file has, in the order in which the files come."""
+    """Number of rows of each raw file, in the order of the files."""
     codes, files = pd.factorize(frame[FILE])
     return dict(zip(map(str, files), np.bincount(codes, minlength=len(files)).tolist(), strict=True))
 
 
 def raw_blocks(read: pd.DataFrame | Iterable[pd.DataFrame], drop: list[str]) -> Iterator[RawRows]:
-    """What a reader returned or yields, as blocks without the columns that identify someone.
+    """Blocks of the raw rows that a reader returns or yields, without the columns that identify someone.
 
     Raises:
         InputError: a column to drop is not in the data.
@@ -99,7 +99,12 @@ def _cut(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def bin_names(cuts: list[float], whole: bool) -> list[str]:
-    """Names of the groups that cuts make of a number, from below; of whole numbers 25-59 needs no footnote."""
+    """Names of the bins between cuts, from the lowest.
+
+    Args:
+        cuts: boundaries between bins; a number equal to a boundary belongs to the bin above it.
+        whole: whether all numbers are whole, so that bins can be named by their last number (25-59 instead of 25-60).
+    """
     cuts = sorted(cuts)
     names = [f"<{cuts[0]:g}"] + [f"{a:g}-{b:g}" for a, b in itertools.pairwise(cuts)] + [f">={cuts[-1]:g}"]
     if whole and all(float(cut).is_integer() for cut in cuts):

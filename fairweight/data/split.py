@@ -1,6 +1,4 @@
-"""Which rows train, validate and test."""
-
-from typing import Any
+"""Split the rows of a dataset into training, validation and test rows."""
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -8,20 +6,21 @@ from sklearn.model_selection import train_test_split
 from fairweight.core.artifacts import PARTS, read_table, write_split
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
+from fairweight.core.recipes import Split
 from fairweight.core.table import Table
 
 TRAIN, VALIDATION, TEST = range(len(PARTS))
 
 
-def split(table: str, destination: str, *, name: str, recipe: dict[str, Any], seed: int) -> None:
+def split(table: str, destination: str, *, name: str, recipe: Split, seed: int) -> None:
     """Write the part of every row of a table.
 
     Args:
         table: Parquet file of the dataset.
         destination: Parquet file to write.
-        name: the dataset's name; it keys the drawing of the test rows, which no seed changes.
-        recipe: `test` and `validation` of the study file.
-        seed: varies training and validation rows only.
+        name: the dataset's name; it seeds the drawing of the test rows, which the study's seed does not change.
+        recipe: `test` (a share, 'official' or 'all') and `validation` (a share of the other rows).
+        seed: the study's seed; it changes training and validation rows only.
 
     Raises:
         InputError: a part lacks a class, or there are no official test rows.
@@ -33,8 +32,8 @@ def split(table: str, destination: str, *, name: str, recipe: dict[str, Any], se
         raise InputError(f"datasets: {name}: split: {error}.") from None
 
 
-def parts(table: Table, *, name: str, recipe: dict[str, Any], seed: int) -> np.ndarray:
-    """Part of each row (n,): 0 train, 1 validation, 2 test; drawn stratified by label."""
+def parts(table: Table, *, name: str, recipe: Split, seed: int) -> np.ndarray:
+    """Part of each row (n,): 0 train, 1 validation, 2 test; drawn stratified by label. See `split`."""
     part = np.full(len(table), TRAIN)
     if recipe["test"] == "all":
         part[:] = TEST
@@ -45,7 +44,7 @@ def parts(table: Table, *, name: str, recipe: dict[str, Any], seed: int) -> np.n
         if not len(test):
             raise InputError("test is 'official' and no row comes from a file named 'test'")
     else:
-        test = _drawn(table, everything, recipe["test"], integer("test", name))
+        test = _drawn(table, everything, float(recipe["test"]), integer("test", name))
     part[test] = TEST
     rest = everything[part != TEST]
     part[_drawn(table, rest, recipe["validation"], integer("validation", name, seed))] = VALIDATION
@@ -66,4 +65,4 @@ def _drawn(table: Table, rows: np.ndarray, share: float, seed: int) -> np.ndarra
 def _check_classes(table: Table, member: np.ndarray, part: str) -> None:
     for code, name in enumerate(table.classes):
         if not (table.label[member] == code).any():
-            raise InputError(f"class {name!r} has no {part} row; give it rows there, or leave the class out")
+            raise InputError(f"class {name!r} has no {part} row; add such rows, or leave the class out")

@@ -1,4 +1,4 @@
-"""What all raw rows of a dataset hold, learned block by block: checks, and what coding a row takes to know."""
+"""Survey all raw rows of a dataset block by block: check their values and collect classes, levels and groups."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,24 +8,25 @@ import numpy as np
 import pandas as pd
 
 from fairweight.core.errors import LONGEST_NAME, InputError, shown
-from fairweight.data.categorical_codes import Coding
+from fairweight.core.recipes import DatasetRecipe, Target
+from fairweight.data.categorical_codes import Categories
 from fairweight.data.raw_rows import RawRows, bin_names, rows_by_file
 
-MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or wants bins
+MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or needs bins
 MOST_CLASSES = 1_000
 
 
 @dataclass(frozen=True)
 class Bad:
-    """Values that may not be usable: how many, and the first one."""
+    """Values of one column that may be unusable: their number, and the first of them."""
 
     count: int = 0
-    row: int = -1  # its data row
+    row: int = -1  # data row of the first
     value: Any = None
 
     @classmethod
     def among(cls, values: pd.Series, mask: np.ndarray, start: int) -> "Bad":
-        """Those where the mask (n,) is true, in a block whose first data row is `start`."""
+        """The values (n,) where the mask (n,) is true, in a block whose first data row is `start`."""
         if not mask.any():
             return cls()
         first = int(mask.argmax())
@@ -38,28 +39,38 @@ class Bad:
 
 @dataclass(frozen=True)
 class Numbers:
-    """What is wrong with the values of a numeric column."""
+    """Values of a numeric column that cannot be used, by kind."""
 
-    unread: Bad
+    unread: Bad  # not numbers
     infinite: Bad
-    absent: Bad
+    missing: Bad
 
     @classmethod
-    def of(cls, rows: RawRows, column: str, place: str) -> "Numbers":
-        """Those of a block."""
+    def from_rows(cls, rows: RawRows, column: str, place: str) -> "Numbers":
+        """Examine a column of one block."""
         values, numbers = rows.column(column, place), rows.numbers(column, place)
         nan = np.isnan(numbers)
         unread = nan & values.notna().to_numpy()
         unread[unread] = values[unread].astype(str).str.lower() != "nan"
         with np.errstate(over="ignore"):
-            infinite = np.isinf(numbers.astype(np.float32))  # what is too large for a model's numbers, too
+            infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
         return cls(*(Bad.among(values, mask, rows.start) for mask in (unread, infinite, nan)))
 
     def __add__(self, later: "Numbers") -> "Numbers":
-        return Numbers(self.unread + later.unread, self.infinite + later.infinite, self.absent + later.absent)
+        return Numbers(self.unread + later.unread, self.infinite + later.infinite, self.missing + later.missing)
 
-    def check(self, column: str, place: str, missing: str, size: int) -> None:
-        """Raise an InputError for the first kind of value that cannot be used among `size` rows."""
+    def check(self, column: str, place: str, policy: str, size: int) -> None:
+        """Check that all values can be used.
+
+        Args:
+            column: the column's name.
+            place: its key in the study file.
+            policy: what to do with missing values (`inputs: missing_numeric`); 'refuse' allows none.
+            size: number of rows.
+
+        Raises:
+            InputError: some cannot; the message names the first of them.
+        """
         where = f"{place}: column {column!r}"
         if self.unread.count:
             bad = self.unread
@@ -68,11 +79,11 @@ class Numbers:
             )
         if self.infinite.count:
             bad = self.infinite
-            raise InputError(f"{where}: {bad.count:,} values are infinite (first in data row {bad.row}); mend the data")
-        bad = self.absent
-        if bad.count and (missing == "refuse" or bad.count == size):
+            raise InputError(f"{where}: {bad.count:,} values are infinite (first in data row {bad.row}); fix the data")
+        bad = self.missing
+        if bad.count and (policy == "refuse" or bad.count == size):
             inputs = place.startswith("inputs")
-            remedy = "mend the data or set inputs: missing_numeric: mean" if inputs else "mend the data"
+            remedy = "fix the data or set inputs: missing_numeric: mean" if inputs else "fix the data"
             raise InputError(
                 f"{where}: {bad.count:,} of {size:,} values are missing (first in data row {bad.row}); {remedy}"
             )
@@ -80,9 +91,9 @@ class Numbers:
 
 @dataclass
 class Survey:
-    """What blocks of raw rows hold; a later block is added with `+=`.
+    """What one or more blocks of raw rows hold; add a later block with `+=`.
 
-    Values keep the order in which they first occur.
+    Values are in the order of their first occurrence.
     """
 
     files: Counter[str] = field(default_factory=Counter)  # raw file -> rows
@@ -92,7 +103,7 @@ class Survey:
     numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)  # (place, column)
     categories: dict[str, Counter[str]] = field(default_factory=dict)
     groups: dict[str, Counter[Any]] = field(default_factory=dict)  # attribute -> names, or positions of bins
-    fractions: set[str] = field(default_factory=set)  # binned attributes with a number that is not whole
+    fractions: set[str] = field(default_factory=set)  # binned attributes that have a number that is not whole
     image_shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
     textless: Bad = Bad()  # empty texts
 
@@ -105,8 +116,8 @@ class Survey:
             self.categories.setdefault(column, Counter()).update(categories)
         for attribute, groups in later.groups.items():
             self.groups.setdefault(attribute, Counter()).update(groups)
-        for key, found_numbers in later.numbers.items():
-            self.numbers[key] = self.numbers[key] + found_numbers if key in self.numbers else found_numbers
+        for key, numbers in later.numbers.items():
+            self.numbers[key] = self.numbers[key] + numbers if key in self.numbers else numbers
         self.unlabelled += later.unlabelled
         self.textless += later.textless
         self.fractions |= later.fractions
@@ -118,45 +129,54 @@ class Survey:
         return self.files.total()
 
 
-def survey(rows: RawRows, recipe: dict[str, Any], given: list[str]) -> Survey:
-    """What one block holds.
+def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
+    """Survey one block.
+
+    Args:
+        rows: its raw rows.
+        recipe: the dataset's part of the study file.
+        given: columns of scores to keep.
 
     Raises:
-        InputError: a column is absent.
+        InputError: the data lack a column.
     """
     inputs, target = recipe["inputs"], recipe["target"]
-    found = Survey(files=Counter(rows_by_file(rows.frame)))
+    block = Survey(files=Counter(rows_by_file(rows.frame)))
     for column in recipe["quasi_identifiers"] or []:
         rows.column(column, "quasi_identifiers")
     if target:
         labels = rows.column(target["column"], "target")
-        found.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
-        found.labels = _counts(rows.labels(target))
+        block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
+        block.labels = _counts(rows.labels(target))
     if inputs["text"]:
         texts = rows.column(inputs["text"], "inputs: text")
         empty = texts.isna() | (texts.astype(str).str.strip() == "")
-        found.textless = Bad.among(texts, empty.to_numpy(), rows.start)
+        block.textless = Bad.among(texts, empty.to_numpy(), rows.start)
     pair = [inputs["pair"]] if inputs["pair"] else []
     for place, columns in (("inputs: numeric", inputs["numeric"]), ("inputs: pair", pair), ("given", given)):
         for column in columns:
-            found.numbers[place, column] = Numbers.of(rows, column, place)
+            block.numbers[place, column] = Numbers.from_rows(rows, column, place)
     for column in inputs["categorical"]:
-        found.categories[column] = _counts(rows.categories(column, "inputs: categorical"))
+        block.categories[column] = _counts(rows.categories(column, "inputs: categorical"))
     if inputs["image"]:
-        found.image_shapes = Counter(np.shape(image) for image in rows.column(inputs["image"], "inputs: image"))
+        block.image_shapes = Counter(np.shape(image) for image in rows.column(inputs["image"], "inputs: image"))
     for column in (*inputs["numeric"], *inputs["categorical"]):
-        found.missing[column] = int(rows.frame[column].isna().sum())
-    for name, stated in recipe["groups"].items():
+        block.missing[column] = int(rows.frame[column].isna().sum())
+    _survey_groups(block, rows, recipe)
+    return block
+
+
+def _survey_groups(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
+    for name, options in recipe["groups"].items():
         place = f"groups: {name}"
-        if "bins" in stated:
-            numbers = rows.numbers(stated["column"], place)
+        if "bins" in options:
+            numbers = rows.numbers(options["column"], place)
             numbers = numbers[~np.isnan(numbers)]
-            found.groups[name] = _counts(pd.Series(np.digitize(numbers, sorted(stated["bins"]))))
+            block.groups[name] = _counts(pd.Series(np.digitize(numbers, sorted(options["bins"]))))
             if (numbers != np.round(numbers)).any():
-                found.fractions.add(name)
-        elif "column" in stated:
-            found.groups[name] = _counts(rows.names(stated["column"], place))
-    return found
+                block.fractions.add(name)
+        elif "column" in options:
+            block.groups[name] = _counts(rows.names(options["column"], place))
 
 
 def _counts(values: pd.Series) -> Counter[Any]:
@@ -164,11 +184,11 @@ def _counts(values: pd.Series) -> Counter[Any]:
     return Counter(dict(zip(distinct, np.bincount(codes[codes >= 0], minlength=len(distinct)).tolist(), strict=True)))
 
 
-def checked(survey: Survey, recipe: dict[str, Any]) -> Coding:
-    """Check what all rows hold; return how each row is to be coded.
+def checked_categories(survey: Survey, recipe: DatasetRecipe) -> Categories:
+    """Check the values of all rows and return the classes, levels and groups that they have.
 
     Raises:
-        InputError: a value cannot be used, a label has one class, a group is constant or too many.
+        InputError: a value cannot be used, the label has one class, or an attribute has one group or too many.
     """
     if not survey.size:
         raise InputError("the reader found no rows")
@@ -180,29 +200,28 @@ def checked(survey: Survey, recipe: dict[str, Any]) -> Coding:
             "drop the rows"
         )
     for (place, column), numbers in survey.numbers.items():
-        missing = inputs["missing_numeric"] if place.startswith("inputs") else "refuse"
-        numbers.check(column, place, missing, survey.size)
+        policy = inputs["missing_numeric"] if place.startswith("inputs") else "refuse"
+        numbers.check(column, place, policy, survey.size)
     if len(survey.image_shapes) > 1:
         shapes = " and ".join(map(str, list(survey.image_shapes)[:2]))
         raise InputError(
-            f"inputs: image: column {inputs['image']!r} has images of the shapes {shapes}; bring all to one"
+            f"inputs: image: column {inputs['image']!r} has images of the shapes {shapes}; resize all to one shape"
         )
     bins = {
-        name: tuple(bin_names(stated["bins"], name not in survey.fractions))
-        for name, stated in recipe["groups"].items()
-        if "bins" in stated
+        name: tuple(bin_names(options["bins"], name not in survey.fractions))
+        for name, options in recipe["groups"].items()
+        if "bins" in options
     }
-    return Coding(
+    return Categories(
         classes=classes,
-        levels={column: tuple(sorted(found)) for column, found in survey.categories.items()},
+        levels={column: tuple(sorted(categories)) for column, categories in survey.categories.items()},
         bins=bins,
-        group_levels={
-            name: _levels(survey, name, stated, bins.get(name, ())) for name, stated in recipe["groups"].items()
-        },
+        group_levels={name: _levels(survey, name, recipe, bins.get(name, ())) for name in recipe["groups"]},
     )
 
 
-def _classes(survey: Survey, target: dict[str, Any]) -> tuple[str, ...]:
+def _classes(survey: Survey, target: Target) -> tuple[str, ...]:
+    """The classes in order; of a binary label the positive one is last."""
     place = f"target: column {target['column']!r}"
     bad = survey.unlabelled
     if bad.count:
@@ -211,7 +230,9 @@ def _classes(survey: Survey, target: dict[str, Any]) -> tuple[str, ...]:
     if len(classes) < 2:
         raise InputError(f"{place}: all {survey.size:,} labels are {classes[0]!r}; a study needs two classes or more")
     if len(classes) > MOST_CLASSES:
-        raise InputError(f"{place}: has {len(classes):,} classes; at most {MOST_CLASSES:,} are taken (is it a number?)")
+        raise InputError(
+            f"{place}: has {len(classes):,} classes; at most {MOST_CLASSES:,} are allowed (is it a number?)"
+        )
     if target["positive"] is not None:
         positive = str(target["positive"])
         if positive not in classes or len(classes) != 2:
@@ -221,25 +242,25 @@ def _classes(survey: Survey, target: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _in_order(values: Any) -> list[str]:
-    """Numbers by size, anything else by letters."""
+    """Sorted: by size if all are numbers, else alphabetically."""
     try:
         return sorted(values, key=float)
     except ValueError:
         return sorted(values)
 
 
-def _levels(survey: Survey, name: str, stated: dict[str, Any], bins: tuple[str, ...]) -> tuple[str, ...]:
+def _levels(survey: Survey, name: str, recipe: DatasetRecipe, bins: tuple[str, ...]) -> tuple[str, ...]:
     """The groups of an attribute that occur, in order."""
-    place = f"groups: {name}"
-    if "ranges" in stated:
-        _check_ranges(survey, stated, place)
-        order, occurring = list(stated["ranges"]), set(stated["ranges"])
+    options, place = recipe["groups"][name], f"groups: {name}"
+    if "ranges" in options:
+        _check_ranges(survey, options["file"], options["ranges"], place)
+        order, occurring = list(options["ranges"]), set(options["ranges"])
     elif bins:
         order, occurring = list(bins), {bins[position] for position in survey.groups[name]}
     else:
         order, occurring = _in_order(survey.groups[name]), set(survey.groups[name])
-    if "values" in stated:
-        wanted = [str(value) for value in stated["values"]]
+    if "values" in options:
+        wanted = [str(value) for value in options["values"]]
         if absent := [value for value in wanted if value not in order]:
             names = dict.fromkeys(level if len(level) <= LONGEST_NAME else shown(level) for level in order)
             raise InputError(
@@ -251,21 +272,21 @@ def _levels(survey: Survey, name: str, stated: dict[str, Any], bins: tuple[str, 
         raise InputError(f"{place}: has only the group {', '.join(levels) or 'none'}; a comparison needs two or more")
     if len(levels) > MOST_GROUPS:
         raise InputError(
-            f"{place}: column {stated.get('column')!r} has {len(levels):,} distinct values; at most {MOST_GROUPS} are "
-            "groups: give 'bins' for a number, 'values' for a selection, or take it out"
+            f"{place}: column {options.get('column')!r} has {len(levels):,} distinct values; at most {MOST_GROUPS} are "
+            "allowed: give 'bins' for a number, 'values' for a selection, or remove the attribute"
         )
-    if unknown := [group for group in stated.get("reference", {}) if group not in levels]:
+    if unknown := [group for group in options.get("reference", {}) if group not in levels]:
         raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {', '.join(levels)}")
     return tuple(levels)
 
 
-def _check_ranges(survey: Survey, stated: dict[str, Any], place: str) -> None:
-    size = survey.files[stated["file"]]
+def _check_ranges(survey: Survey, file: str, ranges: dict[str, tuple[int, int]], place: str) -> None:
+    size = survey.files[file]
     if not size:
-        found = ", ".join(survey.files)
-        raise InputError(f"{place}: file: there are no rows of a file {stated['file']!r}; the files are {found}")
+        files = ", ".join(survey.files)
+        raise InputError(f"{place}: file: there are no rows of a file {file!r}; the files are {files}")
     taken: list[tuple[int, int]] = []
-    for level, (first, last) in stated["ranges"].items():
+    for level, (first, last) in ranges.items():
         if not first <= last < size:
             raise InputError(
                 f"{place}: ranges: {level}: [{first}, {last}] is not within the file's rows 0 to {size - 1}"

@@ -84,7 +84,7 @@ def test_its_options_can_be_read_without_importing_it(folder, name):
 
 def call(method, rows, rng, **options):
     """An augmentation of any of the three forms, with these rows as the only block."""
-    statistics = [Columns.of(rows)] if "columns" in inspect.signature(method).parameters else []
+    statistics = [Columns.from_rows(rows)] if "columns" in inspect.signature(method).parameters else []
     return method(rows, rng, *statistics, **options)
 
 
@@ -274,8 +274,9 @@ def test_engine_runs_a_shipped_file_at_any_batch_size_with_the_same_probabilitie
     expected = run(path, study.table)
     engine = components.load("engines", name)(path, threads=1)
     from fairweight.inference.onnx_file import read_signature
+    from fairweight.training.model_inputs import input_tensors
 
-    feeds = read_signature(path).feeds(study.table)
+    feeds = input_tensors(read_signature(path), study.table)
     for size in (1, 7, 400):
         found = np.concatenate([engine({k: v[i : i + size] for k, v in feeds.items()}) for i in range(0, 400, size)])
         assert np.abs(found - expected).max() < 1e-5

@@ -10,7 +10,7 @@ TFIDF = {"architecture": "tfidf_logistic", "words": [1, 2], "characters": [2, 4]
 
 
 def tabular(rows: int = 400, seed: int = 0, classes: int = 2) -> Table:
-    """Rows with two numeric and two categorical inputs, from which the label can be told more or less."""
+    """Rows with two numeric and two categorical inputs, from which the label can be predicted approximately."""
     rng = np.random.default_rng(seed)
     numeric = np.stack([rng.normal(size=rows), rng.integers(18, 90, rows)], axis=1).astype(np.float32)
     categorical = np.stack([rng.integers(3, size=rows), rng.integers(4, size=rows)], axis=1)
@@ -32,7 +32,7 @@ def tabular(rows: int = 400, seed: int = 0, classes: int = 2) -> Table:
 
 
 def pictures(rows: int = 60, size: int = 28, seed: int = 0) -> Table:
-    """Images of one bright square whose place tells the class."""
+    """Images of one bright square whose position gives the class."""
     rng = np.random.default_rng(seed)
     label = rng.integers(3, size=rows)
     images = rng.integers(0, 40, size=(rows, 1, size, size)).astype(np.uint8)
@@ -54,7 +54,7 @@ def pictures(rows: int = 60, size: int = 28, seed: int = 0) -> Table:
 
 
 def comments(rows: int = 240, seed: int = 0) -> Table:
-    """Short texts of differing length, a few words of which tell the class."""
+    """Short texts of different lengths with a word that gives the class."""
     rng = np.random.default_rng(seed)
     words = np.array(
         ["the", "a", "of", "cat", "dog", "house", "river", "stone", "green", "old", "walks", "sees", "under", "over"]
@@ -69,15 +69,23 @@ def comments(rows: int = 240, seed: int = 0) -> Table:
     ]
     nothing = np.empty((rows, 0))
     return Table(
-        row=np.arange(rows), file=np.full(rows, "all", dtype=object), label=label, classes=("0", "1"),
-        numeric=nothing.astype(np.float32), numeric_names=(), categorical=nothing.astype(np.int64), levels={}, images=None,
-        groups={"identity": rng.integers(2, size=rows)}, group_levels={"identity": ("p", "q")},
+        row=np.arange(rows),
+        file=np.full(rows, "all", dtype=object),
+        label=label,
+        classes=("0", "1"),
+        numeric=nothing.astype(np.float32),
+        numeric_names=(),
+        categorical=nothing.astype(np.int64),
+        levels={},
+        images=None,
+        groups={"identity": rng.integers(2, size=rows)},
+        group_levels={"identity": ("p", "q")},
         texts=np.array(texts, dtype=object),
-    )  # fmt: skip
+    )
 
 
 def small_bert(folder: Path, texts: list[str]) -> None:
-    """Write a BERT of four small layers, not trained, in the three files of a published model (extra `text`)."""
+    """Write an untrained BERT of four small layers as the three files of a published model (extra `text`)."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import BertConfig, BertModel
@@ -90,14 +98,19 @@ def small_bert(folder: Path, texts: list[str]) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    tokenizer.enable_padding(
-        length=40
-    )  # as published ones do: filled up with a token, and cut, at lengths of their own
+    # published tokenizers also pad and truncate, at a length of their own
+    tokenizer.enable_padding(length=40)
     tokenizer.enable_truncation(max_length=40)
     tokenizer.save(str(folder / "tokenizer.json"))
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=4, num_attention_heads=4,
-        intermediate_size=64, max_position_embeddings=48, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=48,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
     BertModel(config).save_pretrained(folder)

@@ -86,7 +86,7 @@ def test_an_empty_file_ends_the_run(run):
     study = csv_study(run, people=dataset(run, "people"))
     (run.folder / "people.csv").write_text("")
     assert (
-        "fairweight: datasets: people: files: all could not be had from any of its sources: file:people.csv: the file is empty"
+        "fairweight: datasets: people: files: all could not be fetched from any of its sources: file:people.csv: the file is empty"
         in (run.snakemake(study, ok=False))
     )
     assert not list(run.folder.glob("results/tiny/data/people/raw/*"))

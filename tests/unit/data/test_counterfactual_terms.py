@@ -1,4 +1,4 @@
-"""Texts said of another group, and words that are hidden."""
+"""Counterfactual texts about another group, and masked words."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def test_words_for_a_group_are_swapped_whole_and_keep_their_capital():
     assert terms.counterfactual("nobody", 0) is None
 
 
-def test_a_list_of_terms_that_is_none_is_told(tmp_path):
+def test_a_file_that_is_no_list_of_terms_is_refused(tmp_path):
     path = tmp_path / "terms.yaml"
     for content, words in (
         ("words: {a: {one: [x]}}", "fewer than two"),
@@ -49,18 +49,23 @@ def test_counterfactual_flips_are_those_of_rows_with_such_words_only(tmp_path):
     study = Study(tmp_path, table, TFIDF)
     study.train(epochs=4, learning_rate=0.05)
     path = study.export()
-    predict(
-        model=path, table=study.data["table"], split=study.data["split"], destination=str(tmp_path / "p"), checks=str(tmp_path / "c"),
-        engine="onnxruntime", batch_size=16, threads=1, counterfactuals="identities",
-    )  # fmt: skip
+    outputs = {"destination": str(tmp_path / "p"), "checks": str(tmp_path / "c")}
+    inputs = {"model": path, "table": study.data["table"], "split": study.data["split"]}
+    predict(**inputs, **outputs, engine="onnxruntime", batch_size=16, threads=1, counterfactuals="identities")
     columns, _ = read_predictions(tmp_path / "p")
     assert ((columns["swapped"] == -1) == (table.texts[columns["row"]] == "the cat is good")).all()
     assessed = Assessed(
-        labels=np.array([0, 1, 1, 1]), predictions=np.array([0, 1, 1, 0]), scores=None, probabilities=None, classes=2, groups={},
-        group_levels={}, swapped=np.array([0, 0, -1, 1]),
-    )  # fmt: skip
-    (cell,) = components.load("metrics", "consistency")(assessed)
-    assert cell["value"] == pytest.approx(2 / 3) and cell["n"] == 3
+        labels=np.array([0, 1, 1, 1]),
+        predictions=np.array([0, 1, 1, 0]),
+        scores=None,
+        probabilities=None,
+        classes=2,
+        groups={},
+        group_levels={},
+        swapped=np.array([0, 0, -1, 1]),
+    )
+    (metric_row,) = components.load("metrics", "consistency")(assessed)
+    assert metric_row["value"] == pytest.approx(2 / 3) and metric_row["n"] == 3
 
 
 def test_masking_hides_about_its_share_and_leaves_a_word():

