@@ -5,16 +5,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fairweight.cli.run import ROOT, Options, parsed, run_study
+from fairweight.cli.run import ROOT, Options, read_study, run_study
 from fairweight.core.errors import InputError
 
+DEFAULT_STUDY = ROOT / "config" / "config.yaml"
 RUN_HELP = (
-    "Run a study to its report, in the current folder. A run that was killed is resumed; what is done is not redone."
+    "Run a study to its report, in the current folder. A killed run is resumed, and finished steps are not repeated."
 )
+INIT_HELP = (
+    "Write a commented study file for a delimited table. Guesses are marked CHECK; an existing file is never "
+    "overwritten."
+)
+VERIFY_HELP = (
+    "Recompute the checksums of an archive, and render its report again without training. This runs code from the "
+    "archive."
+)
+REPRODUCE_HELP = "Run an archived study again in a clean folder, with the archive's own code, and report differences."
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a user's mistake ends in one sentence and exit code 1."""
+    """Run the command line; a user's mistake ends in one sentence and exit code 1.
+
+    Args:
+        arguments: arguments of the command; None takes those of the process. What follows `--` goes to Snakemake.
+    """
     own, further = list(sys.argv[1:] if arguments is None else arguments), []
     if "--" in own:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
@@ -25,19 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
     _add_archives(commands)
-    used = commands.add_parser("energy", help="tell what a run used: its ledger, energy, carbon and break-even")
-    used.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
-    used.add_argument(
-        "--in",
-        dest="places",
-        nargs="+",
-        help="countries and cloud regions to compare with (default: energy: elsewhere of the study file)",
-    )
-    used.set_defaults(function=lambda a: print_energy(a.study, a.places))
-    when = commands.add_parser("when", help="propose the hours in which a run would emit least")
-    when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
-    when.add_argument("--hours", type=float, default=1.0, help="how long the run takes (1)")
-    when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
+    _add_energy(commands)
     chosen = parser.parse_args(own)
     try:
         chosen.function(chosen)
@@ -47,20 +49,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _add_run(commands: Any, further: list[str]) -> None:
     run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
-    run.add_argument("study", nargs="?", type=Path, default=ROOT / "config" / "config.yaml", help="the study file")
+    run.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
     run.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
     run.add_argument(
-        "--carbon-budget", type=_grams, metavar="GRAMS", help="start no step that is expected to exceed so many gCO2e"
+        "--carbon-budget",
+        type=_grams,
+        metavar="GRAMS",
+        help="start no step that is expected to exceed this budget in gCO2e",
     )
     run.add_argument(
         "--wait-for-green",
         type=Path,
         metavar="FORECAST",
-        help="wait for the greenest start of a CSV file with the columns hour and g_per_kwh",
+        help="wait for the greenest start in a CSV file with the columns hour and g_per_kwh",
     )
-    run.add_argument("--hours", type=float, help="how long the run takes, to choose that start (1)")
-    run.add_argument("--no-wait", action="store_true", help="start at once, whatever the study says")
-    run.epilog = "What follows `--` goes to Snakemake as it is: fairweight run study.yaml -- --dry-run"
+    run.add_argument("--hours", type=float, help="duration of the run in hours, to choose that start (1)")
+    run.add_argument("--no-wait", action="store_true", help="start at once, whatever the study file says")
+    run.epilog = "Arguments after `--` are passed to Snakemake: fairweight run study.yaml -- --dry-run"
     run.set_defaults(
         function=lambda a: run_study(
             a.study, Options(a.seeds, a.carbon_budget, a.wait_for_green, a.hours, not a.no_wait, further)
@@ -76,24 +81,21 @@ def _grams(text: str) -> float:
 
 
 def _add_init(commands: Any) -> None:
-    told = "Write a commented study file for a delimited table. What was guessed is marked CHECK; a file that exists is never overwritten."
-    init = commands.add_parser("init", help="write a study file for your own table", description=told)
-    init.add_argument("data", type=Path, help="the table: CSV or a relative, with a header line")
+    init = commands.add_parser("init", help="write a study file for your own table", description=INIT_HELP)
+    init.add_argument("data", type=Path, help="the table: CSV or similar, with a header line")
     init.add_argument("--target", required=True, help="column of the label")
     init.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
-    init.add_argument("--positive", help="positive class of a label with two (default: the rarer one)")
+    init.add_argument("--positive", help="positive class of a label with two classes (default: the rarer one)")
     init.add_argument("--output", type=Path, help="file to write (default: the name of the table, .yaml)")
-    init.set_defaults(function=begin_study)
+    init.set_defaults(function=init_study)
 
 
 def _add_archives(commands: Any) -> None:
-    told = "Recompute the checksums of an archive, and render its report again without training. This runs the archive's own code."
-    verify = commands.add_parser("verify-archive", help="check an archive", description=told)
+    verify = commands.add_parser("verify-archive", help="check an archive", description=VERIFY_HELP)
     verify.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
-    verify.add_argument("--into", type=Path, help="new folder to unpack to; without it nothing is left behind")
+    verify.add_argument("--into", type=Path, help="new folder to unpack to; by default a temporary one")
     verify.set_defaults(function=verify_archive)
-    told = "Run an archived study again in a clean folder, with the archive's own code, and tell what differs."
-    again = commands.add_parser("reproduce", help="run an archived study again and compare", description=told)
+    again = commands.add_parser("reproduce", help="run an archived study again and compare", description=REPRODUCE_HELP)
     again.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
     again.add_argument("--into", type=Path, required=True, help="clean folder to run in")
     again.add_argument(
@@ -103,7 +105,7 @@ def _add_archives(commands: Any) -> None:
         "--tolerance",
         type=float,
         default=0.01,
-        help="of means over seeds, where versions or machines differ (default 0.01)",
+        help="tolerance for means over seeds, where versions or machines differ (default 0.01)",
     )
     again.add_argument(
         "--this-workflow", action="store_true", help="run the workflow installed here, not the archive's own"
@@ -111,14 +113,30 @@ def _add_archives(commands: Any) -> None:
     again.set_defaults(function=reproduce_archive)
 
 
-def begin_study(parsed: argparse.Namespace) -> None:
-    """Write a study file for a user's table."""
-    from fairweight.cli.init import begin  # noqa: PLC0415 - `run` needs none of it
+def _add_energy(commands: Any) -> None:
+    used = commands.add_parser("energy", help="report what a run used: its ledger, energy, carbon and break-even")
+    used.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    used.add_argument(
+        "--in",
+        dest="places",
+        nargs="+",
+        help="countries and cloud regions to compare with (default: energy: elsewhere of the study file)",
+    )
+    used.set_defaults(function=lambda a: print_energy(a.study, a.places))
+    when = commands.add_parser("when", help="propose the hours in which a run would emit least")
+    when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
+    when.add_argument("--hours", type=float, default=1.0, help="duration of the run in hours (1)")
+    when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
 
-    written = begin(
+
+def init_study(parsed: argparse.Namespace) -> None:
+    """Write a study file for a user's table."""
+    from fairweight.cli.init import write_study_file  # noqa: PLC0415 - `run` needs none of it
+
+    written = write_study_file(
         parsed.data, target=parsed.target, groups=parsed.groups, positive=parsed.positive, output=parsed.output
     )
-    print(f"{written} is written. Look at the lines marked CHECK, then: fairweight run {written}")
+    print(f"Wrote {written}. Check the lines marked CHECK, then run: fairweight run {written}")
 
 
 def verify_archive(parsed: argparse.Namespace) -> None:
@@ -137,26 +155,36 @@ def reproduce_archive(parsed: argparse.Namespace) -> None:
 
 
 def print_reference() -> None:
-    """Print the reference of all keys."""
+    """Print the reference of all keys of a study file."""
     from fairweight.study.reference_docs import reference  # noqa: PLC0415 - `run` needs none of it
 
     print(reference(), end="")
 
 
 def print_energy(study: Path, places: list[str] | None) -> None:
-    """Account for what has run of a study, in the current folder."""
+    """Print what a study in the current folder has used so far.
+
+    Args:
+        study: the study file.
+        places: countries and cloud regions to compare with; None takes those of the study file.
+    """
     from fairweight.energy.carbon_intensity import check  # noqa: PLC0415
     from fairweight.energy.energy_summary import account  # noqa: PLC0415 - `run` needs no pandas
     from fairweight.study.schema import resolve  # noqa: PLC0415
 
-    config = resolve(parsed(study))
+    config = resolve(read_study(study))
     recipe = config["energy"] | ({"elsewhere": places} if places else {})
     check(recipe)
     print(account(Path("results") / config["name"], recipe))
 
 
 def print_window(path: Path, hours: float) -> None:
-    """Print the greenest start, and what it saves against the first one."""
+    """Print the greenest start, and what it saves compared with the first one.
+
+    Args:
+        path: CSV file of hourly intensities.
+        hours: duration of the run in hours.
+    """
     from fairweight.energy.hourly_intensity import read_hours  # noqa: PLC0415
     from fairweight.energy.start_window import greenest, windows  # noqa: PLC0415
 

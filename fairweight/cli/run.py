@@ -1,4 +1,7 @@
-"""What happens before Snakemake starts: the wait for green hours, the lock, hourly intensities, the meter, the budget."""
+"""Starts a study (`fairweight run`): everything that happens before Snakemake takes over.
+
+In this order: the wait for green hours, the lock, the carbon budget, hourly intensities, and the energy meter.
+"""
 
 import errno
 import fcntl
@@ -10,15 +13,16 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.run_lock import LOCK, RUN
 from fairweight.energy import carbon_budget
 from fairweight.study.schema import resolve
+from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
 UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary names of `artifacts.atomic`
@@ -27,15 +31,15 @@ DRY = {"-n", "--dry-run", "--dryrun"}
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says of a run.
+    """Options of `fairweight run`.
 
     Attributes:
-        seeds: number of seeds, in place of the study's own.
-        carbon_budget_g: gCO2e, in place of the study's own.
+        seeds: number of seeds, instead of the study's own.
+        carbon_budget_g: carbon budget in gCO2e, instead of the study's own.
         forecast: CSV file of hourly intensities; the run waits for its greenest start.
-        hours: how long the run takes, for that.
+        hours: duration of the run in hours, to choose that start.
         wait: whether to wait at all.
-        further: what goes to Snakemake as it is.
+        further: arguments that are passed to Snakemake unchanged.
     """
 
     seeds: int | None
@@ -47,32 +51,39 @@ class Options:
 
 
 def run_study(study: Path, options: Options) -> None:
-    """Run a study with Snakemake, in the current folder.
+    """Run a study with Snakemake, in the current folder; this process becomes Snakemake.
 
-    A lock that the operating system takes back when the last process of a run is gone stands in for Snakemake's, which
-    a killed run leaves behind: the next run waits for jobs that outlived it, and then resumes.  This process, which
-    becomes Snakemake, and every job (see `runlock.hold`) share the lock; a start takes it for itself first.
+    Snakemake's own lock is replaced, because a killed run leaves it behind. Here the operating system releases the lock
+    when the last process of a run has ended, so that the next run waits for jobs that outlived the killed one, and then
+    resumes. This process and every job (see `run_lock.hold`) share the lock; a start first takes it exclusively.
+
+    Args:
+        study: the study file.
+        options: options of the command line.
+
+    Raises:
+        InputError: there is no such study, or the run cannot start.
     """
-    stated = parsed(study)
-    power = _power(stated)
-    results = Path("results") / str(stated.get("name"))
+    config = read_study(study)
+    energy = _energy(config)
+    results = Path("results") / str(config.get("name"))
     dry = bool(DRY & set(options.further))
     if not dry:
-        _wait_for_green(power, options)
+        _wait_for_green(energy, options)
     LOCK.parent.mkdir(exist_ok=True)
     descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    _wait_for(descriptor)
-    gate = [] if dry else _budget(power, results, options)
+    _lock(descriptor)
+    gate = [] if dry else _budget_options(energy, results, options)
     if not dry:
         _remove_unfinished(results)
-        _fetch(power, results)
-        _start_sampler(results / "meter", power)
+        _fetch_intensities(energy, results)
+        _start_sampler(results / "meter", energy)
     os.environ[RUN] = uuid.uuid4().hex
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, os.environ[RUN].encode(), 0)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     os.set_inheritable(descriptor, True)
-    # options that take several values go first, so that they do not swallow what follows
+    # options that take several values go first, because they would consume the targets that follow
     command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
     if options.seeds is not None:
         command += ["--config", f"seeds={options.seeds}"]
@@ -82,23 +93,23 @@ def run_study(study: Path, options: Options) -> None:
 
 
 def _remove_unfinished(results: Path) -> None:
-    """Remove what killed jobs were writing (see `artifacts.atomic`): nobody writes while the lock is this run's alone."""
+    """Remove the temporary files of killed jobs (see `artifacts.atomic`); no job writes while the lock is exclusive."""
     for path in results.rglob(".*"):
         if UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
-def _power(stated: dict[str, Any]) -> dict[str, Any]:
-    """`energy` of the study file, with its defaults; empty where the file has a mistake, which Snakemake will tell."""
+def _energy(config: Config) -> EnergyRecipe:
+    """`energy` of the study file with its defaults; empty if the file has a mistake, which Snakemake will report."""
     try:
-        found: dict[str, Any] = resolve(stated)["energy"]
+        energy: EnergyRecipe = resolve(config)["energy"]
     except InputError:
         return {}
-    return found
+    return energy
 
 
-def _wait_for_green(power: dict[str, Any], options: Options) -> None:
-    start = power.get("start") or {}
+def _wait_for_green(energy: EnergyRecipe, options: Options) -> None:
+    start = energy.get("start") or {}
     forecast = options.forecast or (Path(start["forecast"]) if start else None)
     if forecast is None or not options.wait:
         return
@@ -110,39 +121,45 @@ def _wait_for_green(power: dict[str, Any], options: Options) -> None:
         sys.exit("\nfairweight: nothing was started.")
 
 
-def _fetch(power: dict[str, Any], results: Path) -> None:
-    """Tell now what would end the run when all work is done: no file of intensities, no key, no connection."""
-    if power.get("hourly") and not Path(power["hourly"]).is_file():
-        raise InputError(f"energy: hourly: there is no file {power['hourly']}.")
-    if zone := power.get("electricity_maps"):
+def _fetch_intensities(energy: EnergyRecipe, results: Path) -> None:
+    """Fetch hourly intensities.
+
+    Raises:
+        InputError: no file, no key or no connection, which would otherwise end the run after all work is done.
+    """
+    if (hourly := energy.get("hourly")) and not Path(hourly).is_file():
+        raise InputError(f"energy: hourly: there is no file {hourly}.")
+    if zone := energy.get("electricity_maps"):
         from fairweight.energy import electricity_maps  # noqa: PLC0415 - few runs need the network
         from fairweight.energy.gather_intensity import fetched  # noqa: PLC0415
 
         print(f"fairweight: {electricity_maps.update(zone, fetched(results, zone))}", flush=True)
 
 
-def _budget(power: dict[str, Any], results: Path, options: Options) -> list[str]:
-    """Leave the budget where the executor finds it; returns the options for Snakemake.
+def _budget_options(energy: EnergyRecipe, results: Path, options: Options) -> list[str]:
+    """Pass the carbon budget to the executor.
+
+    Returns:
+        Options for Snakemake; none without a budget.
 
     Raises:
-        InputError: another executor is asked for, which would not keep it.
+        InputError: another executor is chosen, which would not keep the budget.
     """
-    stated = options.carbon_budget_g
-    grams = power.get("carbon_budget_g") if stated is None else stated
-    if grams is None or not power:
+    grams = energy.get("carbon_budget_g") if options.carbon_budget_g is None else options.carbon_budget_g
+    if grams is None or not energy:
         return []
     other = _executor(options.further)
     if other != "dask":
-        raise InputError(f"a carbon budget is kept by the executor dask only, not by {other}; leave one of them out.")
+        raise InputError(f"only the executor dask keeps a carbon budget, not {other}; remove one of them.")
     from fairweight.energy.carbon_intensity import with_hours  # noqa: PLC0415
     from fairweight.energy.gather_intensity import hours_of  # noqa: PLC0415 - few runs have a budget
 
-    carbon_budget.state(grams, results, with_hours(power, hours_of(results, power)))
+    carbon_budget.state(grams, results, with_hours(energy, hours_of(results, energy)))
     return ["--dask-gate", "fairweight.energy.carbon_budget:Gate"]
 
 
 def _executor(further: list[str]) -> str:
-    """Name of the executor that Snakemake's further options choose; that of profiles/default is dask."""
+    """Name of the executor that arguments for Snakemake choose; the default, from profiles/default, is dask."""
     words = [part for word in further for part in word.split("=", 1)]
     for option in ("--executor", "-e"):
         if option in words[:-1]:
@@ -156,53 +173,57 @@ def _executor(further: list[str]) -> str:
     return "dask"
 
 
-def _start_sampler(folder: Path, power: dict[str, Any]) -> None:
-    """Start this node's one sampler where a meter can be read, and wait while it measures the idle node.
+def _start_sampler(folder: Path, energy: EnergyRecipe) -> None:
+    """Start the power sampler of this node, if a meter can be read, and wait while it measures the idle node.
 
-    It ends by itself when this process, which becomes Snakemake, has ended.
+    The sampler ends by itself when this process, which becomes Snakemake, has ended.
     """
-    command, kept = power.get("meter_command") or [], power.get("meter_csv")
+    command, meter_csv = energy.get("meter_command") or [], energy.get("meter_csv")
     arguments = [
         sys.executable,
         "-m",
         "fairweight.energy.power_sampler",
         str(folder),
-        *(["--external"] if kept else []),
-        *(["--command", *command] if command and not kept else []),
+        *(["--external"] if meter_csv else []),
+        *(["--command", *command] if command and not meter_csv else []),
     ]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     sampler = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    told = sampler.stdout.readline().strip() if sampler.stdout else ""
-    if told == "ready":
-        told = f"the meter's file {kept} is read by `fairweight energy`" if kept else "energy is measured"
-        print(f"fairweight: {told}; the samples go to {folder}.", flush=True)
+    answer = sampler.stdout.readline().strip() if sampler.stdout else ""
+    if answer == "ready":
+        source = f"`fairweight energy` reads the meter's file {meter_csv}" if meter_csv else "energy is measured"
+        print(f"fairweight: {source}; the samples go to {folder}.", flush=True)
         return
     if sampler.wait() != 0:
-        sys.exit(1)  # it has said why
-    print(
-        f"fairweight: no energy meter can be read, energy will be modelled ({told.removeprefix('none: ')}).", flush=True
-    )
+        sys.exit(1)  # the sampler has printed the reason
+    reason = answer.removeprefix("none: ")
+    print(f"fairweight: no energy meter can be read; energy will be modelled ({reason}).", flush=True)
 
 
-def parsed(study: Path) -> dict[str, Any]:
-    """The study file as it stands; what is wrong in it, but for YAML itself, is told by the schema."""
+def read_study(study: Path) -> Config:
+    """Read a study file; mistakes other than those of YAML are left to the schema.
+
+    Raises:
+        InputError: there is no such file, or it is not a mapping in YAML.
+    """
     if not study.is_file():
         raise InputError(f"there is no study file {study}.")
     try:
-        found = yaml.safe_load(study.read_text(encoding="utf-8"))
+        config = yaml.safe_load(study.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise InputError(f"{study}{place}: this is not YAML ({error.problem}).") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{study}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
-    if not isinstance(found, dict):
+    if not isinstance(config, dict):
         raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")
-    return found
+    return config
 
 
-def _wait_for(descriptor: int) -> None:
-    told = False
+def _lock(descriptor: int) -> None:
+    """Take the lock exclusively; waits for a run in this folder, and for jobs of a killed one."""
+    announced = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -210,7 +231,7 @@ def _wait_for(descriptor: int) -> None:
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
-        if not told:
+        if not announced:
             print("fairweight: waiting for a run in this folder, or for jobs of a killed one, to end ...", flush=True)
-            told = True
+            announced = True
         time.sleep(0.5)

@@ -64,7 +64,7 @@ def test_a_budget_stops_before_the_next_step_and_a_larger_one_goes_on(scratch):
     code, said = fairweight(scratch.folder, *arguments, "5", "--", f"{SUMMARY}/provenance.json")
     assert code == 0 and made.exists(), said
     code, said = fairweight(scratch.folder, *arguments, "5", "--", "--executor", "local")
-    assert code == 1 and "a carbon budget is kept by the executor dask only, not by local" in said
+    assert code == 1 and "only the executor dask keeps a carbon budget, not local" in said
 
 
 def test_electricity_maps_is_asked_and_the_key_stands_in_no_file(scratch):

@@ -1,4 +1,4 @@
-"""`fairweight init`: a study file from a table, with what was guessed marked."""
+"""`fairweight init` writes a study file for a table and marks its guesses."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def begun(table, *arguments, separator=",", encoding="utf-8"):
+def written(table, *arguments, separator=",", encoding="utf-8"):
     table.to_csv("people.csv", index=False, sep=separator, encoding=encoding)
     init("people.csv", *arguments)
     with open("people.yaml", encoding="utf-8") as file:
@@ -45,53 +45,59 @@ def begun(table, *arguments, separator=",", encoding="utf-8"):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_types_separator_and_encoding_are_found(separator, encoding):
-    found, _ = begun(people(job="Büro"[:3]).assign(job=["Büro", "Café"] * 150), "--target", "repaid", "--groups", "sex", "age",
-                     separator=separator, encoding=encoding)  # fmt: skip
-    assert found["inputs"]["numeric"] == ["income", "age"] and found["inputs"]["categorical"] == ["job", "sex"]
-    assert found["groups"] == {"sex": {"column": "sex"}, "age": {"column": "age", "bins": [25, 60]}}
-    assert found["reader"]["separator"] == separator and found["reader"]["encoding"] == encoding
-    assert found["target"] == {"column": "repaid", "positive": "no"}
+def test_types_separator_and_encoding_are_detected(separator, encoding):
+    table = people().assign(job=["Büro", "Café"] * 150)
+    arguments = ["--target", "repaid", "--groups", "sex", "age"]
+    dataset, _ = written(table, *arguments, separator=separator, encoding=encoding)
+    assert dataset["inputs"]["numeric"] == ["income", "age"] and dataset["inputs"]["categorical"] == ["job", "sex"]
+    assert dataset["groups"] == {"sex": {"column": "sex"}, "age": {"column": "age", "bins": [25, 60]}}
+    assert dataset["reader"]["separator"] == separator and dataset["reader"]["encoding"] == encoding
+    assert dataset["target"] == {"column": "repaid", "positive": "no"}
 
 
-def test_what_identifies_or_says_nothing_is_dropped_with_the_reason():
-    extra = {"e-mail": [f"a{i}@b.org" for i in range(300)], "id": range(300), "const": 1, "essay": [f"text {i}" for i in range(300)]}  # fmt: skip
-    found, text = begun(people(**extra), "--target", "repaid")
-    assert found["drop"] == ["e-mail", "id", "const", "essay"]
-    assert "may identify a person: its name" in text and "numbers its rows" in text and "one value only" in text
-    # a quantity whose values hardly repeat is no identifier
-    assert "income" in found["inputs"]["numeric"]
+def test_identifiers_and_constant_columns_are_dropped_with_the_reason():
+    extra = {
+        "e-mail": [f"a{i}@b.org" for i in range(300)],
+        "id": range(300),
+        "const": 1,
+        "essay": [f"text {i}" for i in range(300)],
+    }
+    dataset, text = written(people(**extra), "--target", "repaid")
+    assert dataset["drop"] == ["e-mail", "id", "const", "essay"]
+    assert "may identify a person: its name" in text and "they number the rows" in text and "one value only" in text
+    # a quantity is no identifier, although hardly any of its values repeat
+    assert "income" in dataset["inputs"]["numeric"]
 
 
-def test_missing_values_are_found_and_said():
+def test_missing_values_are_detected_and_reported():
     table = people().assign(income=lambda t: t["income"].astype(str).mask(np.arange(300) < 12, "?"))
-    found, text = begun(table, "--target", "repaid")
-    assert found["reader"]["missing"] == ["", "?"] and found["inputs"]["missing_numeric"] == "mean"
+    dataset, text = written(table, "--target", "repaid")
+    assert dataset["reader"]["missing"] == ["", "?"] and dataset["inputs"]["missing_numeric"] == "mean"
     assert '"income"  # 12 missing' in text
 
 
-def test_candidates_for_groups_are_flagged_and_codes_too():
-    _, text = begun(people(race_code=np.arange(300) % 4, language="en"), "--target", "repaid", "--groups", "sex")
+def test_candidates_for_groups_and_codes_are_flagged():
+    _, text = written(people(race_code=np.arange(300) % 4, language="en"), "--target", "repaid", "--groups", "sex")
     line = next(line for line in text.splitlines() if "may be sensitive" in line)
     assert "age" in line and "race_code" in line and "language" in line and "sex," not in line
     assert "4 distinct whole numbers: categorical if they are codes" in text
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_names_come_out_as_they_are(kind):
+def test_unusual_names_are_kept_unchanged(kind):
     name = NAMES[kind]
     table = people().rename(columns={"job": f"job {name}", "sex": name}).replace({name: {"f": f"f {name}"}})
-    found, text = begun(table, "--target", "repaid", "--groups", name)
-    assert found["inputs"]["categorical"] == [f"job {name}", name]
-    assert [g["column"] for g in found["groups"].values()] == [name]
+    dataset, text = written(table, "--target", "repaid", "--groups", name)
+    assert dataset["inputs"]["categorical"] == [f"job {name}", name]
+    assert [g["column"] for g in dataset["groups"].values()] == [name]
     assert all(line == "" or line.isprintable() for line in text.splitlines())
 
 
-def test_a_file_that_exists_is_left_as_it_is():
+def test_an_existing_file_is_not_overwritten():
     people().to_csv("people.csv", index=False)
     with open("people.yaml", "w") as file:
         file.write("mine")
-    with pytest.raises(SystemExit, match=r"people\.yaml exists and is left as it is; name another file with --output"):
+    with pytest.raises(SystemExit, match=r"people\.yaml exists and was not changed; name another file with --output"):
         init("people.csv", "--target", "repaid")
     with open("people.yaml") as file:
         assert file.read() == "mine"
@@ -104,41 +110,53 @@ MISTAKES = {
     "no file": (None, ["--target", "x"], "there is no file people.csv"),
     "empty": ("", ["--target", "x"], "people.csv is empty or not text"),
     "binary": (b"\x89PNG\0\0", ["--target", "x"], "is empty or not text"),
-    "no such target": (people(), ["--target", "rapid"], "--target: people.csv has no column 'rapid'; it has income, age"),
-    "no such group": (people(), ["--target", "repaid", "--groups", "race"], "--groups: people.csv has no column 'race'"),
+    "no such target": (
+        people(),
+        ["--target", "rapid"],
+        "--target: people.csv has no column 'rapid'; it has income, age",
+    ),
+    "no such group": (
+        people(),
+        ["--target", "repaid", "--groups", "race"],
+        "--groups: people.csv has no column 'race'",
+    ),
     "target as group": (people(), ["--target", "repaid", "--groups", "repaid"], "'repaid' is the target"),
     "quantity": (people(), ["--target", "income"], "which is a quantity and not a class"),
     "one class": (people(same="a"), ["--target", "same"], "'same' has one value only"),
-    "label missing": (people().assign(repaid=["", *["a", "b"] * 149, "a"]), ["--target", "repaid"], "is missing in 1 rows"),
+    "label missing": (
+        people().assign(repaid=["", *["a", "b"] * 149, "a"]),
+        ["--target", "repaid"],
+        "is missing in 1 rows",
+    ),
     "no such class": (people(), ["--target", "repaid", "--positive", "maybe"], "has no class 'maybe'; it has yes, no"),
     "few rows": (people(9), ["--target", "repaid"], "has 9 rows; a study needs at least 20"),
     "twice": ("a,a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "two columns 'a'"),
     "ragged": ("a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "file 'people.csv' has rows with more values than columns"),
     "nothing to learn": ("a,b\n" + "1,2\n1,3\n" * 30, ["--target", "b"], "no column to learn from beside 'b'"),
-    "one group": (people(one="x"), ["--target", "repaid", "--groups", "one"], "'one' has one value only; there is nobody"),
-}  # fmt: skip
+    "one group": (people(one="x"), ["--target", "repaid", "--groups", "one"], "'one' has one value only; there are no"),
+}
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_in_one_sentence(mistake, folder):
-    content, arguments, told = MISTAKES[mistake]
+def test_a_mistake_is_reported_in_one_sentence(mistake, folder):
+    content, arguments, sentence = MISTAKES[mistake]
     if isinstance(content, pd.DataFrame):
         content.to_csv("people.csv", index=False)
     elif content is not None:
         (folder / "people.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(SystemExit) as caught:
         init("people.csv", *arguments)
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
     assert not (folder / "people.yaml").exists()
 
 
-def test_a_file_that_cannot_be_written_is_told():
+def test_a_file_that_cannot_be_written_is_reported():
     with pytest.raises(SystemExit, match=r"init: --output: no/x.yaml cannot be written \(No such file or directory\)"):
-        begun(people(), "--target", "repaid", "--output", "no/x.yaml")
+        written(people(), "--target", "repaid", "--output", "no/x.yaml")
 
 
 @pytest.mark.parametrize("name", ["2020", "null", "on", "1_000", "y", "1e3", "2020-01-01", "été"])
-def test_names_that_yaml_reads_as_no_string_are_strings(name):
+def test_names_that_yaml_would_not_read_as_strings_are_quoted(name):
     people().assign(**{name: ["a", "b"] * 150}).to_csv(f"{name}.csv", index=False)
     init(f"{name}.csv", "--target", "repaid", "--groups", name, "sex", "--output", "study.yaml")
     with open("study.yaml", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The command line tells mistakes in one sentence, before Snakemake starts."""
+"""The command line reports mistakes in one sentence, before Snakemake starts."""
 
 import pytest
 
@@ -14,12 +14,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_file_that_is_no_study_is_told(mistake, tmp_path, monkeypatch):
-    text, told = MISTAKES[mistake]
+def test_a_file_that_is_no_study_is_reported(mistake, tmp_path, monkeypatch):
+    text, sentence = MISTAKES[mistake]
     monkeypatch.chdir(tmp_path)
     if text is not None:
         (tmp_path / "study.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SystemExit) as caught:
         main(["run", "study.yaml"])
-    assert str(caught.value).startswith("fairweight: ") and told in str(caught.value)
+    assert str(caught.value).startswith("fairweight: ") and sentence in str(caught.value)
     assert "\n" not in str(caught.value) and not (tmp_path / ".snakemake").exists()

@@ -5,7 +5,7 @@ import json
 import pytest
 from studies import tiny
 
-from fairweight.cli.run import Options, _budget, _executor
+from fairweight.cli.run import Options, _budget_options, _executor
 from fairweight.core.errors import InputError
 from fairweight.energy import carbon_budget, energy_model
 from fairweight.study.schema import resolve
@@ -76,17 +76,17 @@ def options(budget_g=None, further=()):
 def test_the_command_line_takes_the_place_of_the_study(tmp_path, monkeypatch):
     monkeypatch.setenv(carbon_budget.STATED, "")
     stated = RECIPE | {"carbon_budget_g": 9}
-    assert _budget(RECIPE, tmp_path, options()) == []
-    assert _budget(stated, tmp_path, options()) == ["--dask-gate", "fairweight.energy.carbon_budget:Gate"]
+    assert _budget_options(RECIPE, tmp_path, options()) == []
+    assert _budget_options(stated, tmp_path, options()) == ["--dask-gate", "fairweight.energy.carbon_budget:Gate"]
     assert carbon_budget.Gate().budget_g == 9
-    _budget(stated, tmp_path, options(0.5))
+    _budget_options(stated, tmp_path, options(0.5))
     assert carbon_budget.Gate().budget_g == 0.5
 
 
 @pytest.mark.parametrize("further", [["--executor", "local"], ["--executor=slurm"], ["-e", "local"]])
 def test_another_executor_would_not_keep_it(tmp_path, further):
-    with pytest.raises(InputError, match="a carbon budget is kept by the executor dask only, not by"):
-        _budget(RECIPE, tmp_path, options(1.0, further))
+    with pytest.raises(InputError, match="only the executor dask keeps a carbon budget, not"):
+        _budget_options(RECIPE, tmp_path, options(1.0, further))
 
 
 def test_the_executor_of_a_profile_is_found(tmp_path):

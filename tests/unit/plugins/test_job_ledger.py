@@ -1,4 +1,4 @@
-"""The kernel's account that the ledger relies on: finished children count, and each process of the run tells its own."""
+"""Figures of the kernel that the ledger relies on: finished children count, and every process reports its own use."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ def test_bytes_of_a_finished_child_are_counted(tmp_path):
     assert after["rchar"] - before["rchar"] >= 3_000_000
 
 
-def test_every_process_of_the_run_tells_what_it_used_itself(tmp_path):
+def test_every_process_of_the_run_reports_what_it_used_itself(tmp_path):
     ledger = Ledger(str(tmp_path), "session")
     busy = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
     child = subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -27,7 +27,7 @@ def test_every_process_of_the_run_tells_what_it_used_itself(tmp_path):
     ledger.write_overhead("session")
     child.communicate(b"\n")
     (path,) = tmp_path.glob("*.overhead.json")
-    told = json.loads(path.read_text())
-    (of_child,) = [row for row in told["processes"] if row["pid"] == child.pid]
-    assert 0.28 <= of_child["cpu_s"] < 0.6  # user and system time are each cut to ticks of 10 ms
-    assert told["cpu_s"] == pytest.approx(sum(row["cpu_s"] for row in told["processes"]), abs=0.001)
+    overhead = json.loads(path.read_text())
+    (child_row,) = [row for row in overhead["processes"] if row["pid"] == child.pid]
+    assert 0.28 <= child_row["cpu_s"] < 0.6  # user and system time are each cut to ticks of 10 ms
+    assert overhead["cpu_s"] == pytest.approx(sum(row["cpu_s"] for row in overhead["processes"]), abs=0.001)

@@ -1,4 +1,4 @@
-"""The line about a run, from the events that Snakemake sends."""
+"""The progress line of a run, made from the events that Snakemake sends."""
 
 import io
 import logging

@@ -1,4 +1,4 @@
-"""Schema, config/README.md and code say the same."""
+"""Schema, config/README.md and code agree."""
 
 import ast
 
@@ -7,7 +7,7 @@ from fairweight.study.reference_docs import reference
 from fairweight.study.schema import PLACES, read_schema
 
 
-def test_the_readme_is_what_schema_and_components_say():
+def test_the_readme_is_generated_from_schema_and_components():
     assert (ROOT / "config/README.md").read_text() == reference(), "run `make docs`"
 
 

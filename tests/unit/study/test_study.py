@@ -1,4 +1,4 @@
-"""Mistakes in a study file are told in one sentence that names the key and what is legal."""
+"""Mistakes in a study file are reported in one sentence that names the key and what is legal."""
 
 import pytest
 import yaml
@@ -122,7 +122,7 @@ MISTAKES = {
         dict(criteria={"attributes": ["gender"]}),
         ["criteria: attributes", "'gender'", "age, sex"],
     ),
-    "one of a curve out of range": (
+    "one value of a sweep out of range": (
         dict(variants__pruned50__prune={"method": "global_magnitude", "sparsity": [0.5, 1.0]}),
         ["variants: pruned50_1.0: prune: sparsity", "1.0"],
     ),
@@ -146,17 +146,17 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistake_is_told_in_one_sentence(mistake):
-    changes, told = MISTAKES[mistake]
+def test_a_mistake_is_reported_in_one_sentence(mistake):
+    changes, parts = MISTAKES[mistake]
     with pytest.raises(InputError) as caught:
         Study(resolve(tiny(**changes)))
     message = str(caught.value)
     assert "\n" not in message and message.endswith((".", ")", "side"))
-    for part in told:
+    for part in parts:
         assert part in message
 
 
-def test_the_default_study_is_as_the_readme_says():
+def test_the_default_study_has_the_size_that_the_readme_states():
     study = Study(resolve(yaml.safe_load((ROOT / "config/config.yaml").read_text())))
     assert study.datasets == ["adult", "mnist"]
     assert len(study.seeds) == 8
@@ -164,23 +164,23 @@ def test_the_default_study_is_as_the_readme_says():
 
 
 def test_defaults_are_filled_in_and_the_file_is_left_alone():
-    stated = tiny()
-    resolved = resolve(stated)
-    assert stated == tiny()
+    config = tiny()
+    resolved = resolve(config)
+    assert config == tiny()
     assert resolved["energy"]["watts_per_core"] == {"low": 4.4, "central": 7.5, "high": 15.6}
     assert resolved["variants"]["int8"]["quantize"] == {"method": "auto"}
     assert resolved["variants"]["dense"]["replicate"] == 0
     assert resolve(resolved) == resolved
 
 
-def test_what_a_variant_is_compared_with_is_made_too():
+def test_the_baseline_of_a_variant_is_in_the_grid():
     study = Study(resolve(tiny()))
     assert Cell("adult", "none", "mlp", "dense", "onnxruntime") in study.cells
     assert study.lineage("int8") == ["int8", "dense"]
     assert study.baseline("int8") == study.baseline("dense") == "dense"
 
 
-def test_a_mitigated_variant_and_what_is_made_from_it_are_compared_with_what_is_stated():
+def test_against_is_the_baseline_of_a_variant_and_its_descendants():
     variants = {"fair": {"train": "standard", "against": "dense"}, "fair8": {"from": "fair", "quantize": "auto"}}
     study = Study(resolve(tiny(**{f"variants__{k}": v for k, v in variants.items()})))
     assert study.baseline("fair") == study.baseline("fair8") == "dense"
@@ -204,7 +204,7 @@ def test_an_alternation_matches_its_names_and_nothing_else():
     assert not re.match(alternation([]), "")
 
 
-def test_a_list_of_sparsities_is_a_curve_and_so_is_what_is_made_from_it():
+def test_a_list_of_sparsities_is_a_sweep_and_so_are_the_variants_made_from_it():
     prune = {"method": "global_magnitude", "sparsity": [0.5, 0.9]}
     study = Study(
         resolve(
@@ -220,13 +220,13 @@ def test_a_list_of_sparsities_is_a_curve_and_so_is_what_is_made_from_it():
     assert study.variants["pruned50_0.9"].recipe["prune"]["sparsity"] == 0.9
 
 
-def test_what_an_engine_cannot_run_is_left_out_and_told():
+def test_variants_that_an_engine_cannot_run_are_left_out_and_reported():
     study = Study(resolve(tiny(engines=["onnxruntime", "torch_eager"])))
     made = {(c.variant, c.engine) for c in study.cells}
     assert ("int8", "onnxruntime") in made and ("dense", "torch_eager") in made and ("int8", "torch_eager") not in made
     assert [(entry["engine"], entry["variant"]) for entry in study.left_out] == [("torch_eager", "int8")]
 
 
-def test_a_grid_may_state_fewer_seeds():
+def test_a_grid_entry_may_have_fewer_seeds():
     study = Study(resolve(tiny(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int8"], "seeds": 1}])))
     assert [study.seeds_of(c) for c in study.cells] == [[0]] * 2
