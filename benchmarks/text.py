@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fairweight.core import components
 from fairweight.inference.export import Shipped, graph
 from fairweight.training.model import Model
-from fairweight.training.model_inputs import Fed
+from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.tokenizer import padded
-from fairweight.training.train import precision
+from fairweight.training.training_loop import precision
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MINILM = {
@@ -69,7 +69,7 @@ def training() -> dict[str, float]:
         built.body.train()
         started = time.process_time()
         for batch in batches:
-            rows = built.encoder.cut(features[batch])
+            rows = built.encoder.trim(features[batch])
             with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
                 logits = built.body(rows).float()
             optimizer.zero_grad(set_to_none=True)
@@ -98,7 +98,7 @@ def medians(candidates: dict, rounds: int) -> dict[str, float]:
 
 def files(folder: Path) -> dict[str, Path]:
     """The files to run."""
-    fed = Fed({"tokens": texts(2)})
+    fed = ModelInputs({"tokens": texts(2)})
     found = {}
     for name, layers in (("float32", 6), ("3 layers", 3)):
         found[name] = folder / f"{name}.onnx"
@@ -116,7 +116,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 def running(paths: dict[str, Path], size: int) -> dict[str, float]:
     """CPU-seconds of 64 rows, so many a call."""
-    fed = Fed({"tokens": texts(64)})
+    fed = ModelInputs({"tokens": texts(64)})
     batches = [fed.at(np.arange(start, start + size)) for start in range(0, 64, size)]
     runs = {name: components.load("engines", "onnxruntime")(path, threads=1) for name, path in paths.items()}
 

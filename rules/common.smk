@@ -15,6 +15,7 @@ from fairweight.core.operations import EXPORTED, GIVEN, OPERATIONS, SHIPPED
 from fairweight.data import counterfactual_terms
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study, alternation
 from fairweight.training.published_files import FILES

@@ -16,7 +16,7 @@ rule export:
     wildcard_constraints:
         variant=alternation(STUDY.made_by(*EXPORTED)),
     params:
-        code=code("inference/export", architectures=architecture, engines=lambda w: ["onnxruntime"], tasks=task),
+        code=code("inference/export", architectures=architecture, engines=lambda w: [REFERENCE_ENGINE], tasks=task),
     message:
         "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
     script:
@@ -42,7 +42,7 @@ rule predict:
         counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
         code=code(
             "inference/predict",
-            engines=lambda w: {*engine(w), "onnxruntime"},
+            engines=lambda w: {*engine(w), REFERENCE_ENGINE},
             architectures=built_architecture,
             tasks=task,
         ),

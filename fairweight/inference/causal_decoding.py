@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from fairweight.training.model_inputs import PADDING, TOKENS, Feeds
+from fairweight.training.signature import PADDING, TOKENS, Feeds
 
 PAST, PRESENT = "past_key_values.", "present."
 AT_ONCE = 1024  # tokens in one call when texts are scored: their logits over the whole vocabulary are held in memory

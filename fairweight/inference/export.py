@@ -14,10 +14,11 @@ from fairweight.core.artifacts import atomic, read_json, read_split, read_table,
 from fairweight.core.errors import InputError
 from fairweight.core.table import Table
 from fairweight.inference import load_engine
-from fairweight.inference.onnx_file import put_signature, write_beside
+from fairweight.inference.onnx_file import put_signature, write_tokenizer
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model import Model
-from fairweight.training.model_inputs import TOKENS, Fed, Feeds
-from fairweight.training.signature import DEFAULT_TASK, autoregressive
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import DEFAULT_TASK, TOKENS, Feeds, autoregressive
 
 OPSET = 20
 TOLERANCE = 1e-4  # largest difference of a probability between torch and onnxruntime
@@ -57,18 +58,18 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     loaded = Model.load(model, about)
     shipped = Shipped(loaded).eval()
     rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
-    fed = Fed.of(loaded.signature, rows)
+    fed = ModelInputs.from_rows(loaded.signature, rows)
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
-        run = load_engine.load("onnxruntime", temporary, threads=1, place=destination)
+        run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=destination)
         expected = fed.outputs(functools.partial(_by_torch, shipped), len(rows))
         difference = float(np.abs(fed.outputs(run, len(rows)) - expected).max())
         if not difference <= TOLERANCE:
             raise InputError(
                 f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
             )
-    write_beside(destination, loaded.signature)
+    write_tokenizer(destination, loaded.signature)
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
 
 
@@ -79,7 +80,7 @@ def _by_torch(shipped: Shipped, feeds: Feeds) -> np.ndarray:
 
 def exported(model: Model, rows: Table) -> onnx.ModelProto:
     """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
-    two = Fed.of(model.signature, rows.take(np.arange(2)))
+    two = ModelInputs.from_rows(model.signature, rows.take(np.arange(2)))
     proto = graph(Shipped(model).eval(), two.at(slice(None)))
     put_signature(proto, model.signature)
     return proto

@@ -17,7 +17,7 @@ import torch
 from fairweight.core.artifacts import atomic, link_or_copy, read_json, write_json, write_text
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import Decoder
-from fairweight.inference.onnx_file import put_signature, write_beside
+from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import session
 from fairweight.training.pretrained import label
 from fairweight.training.signature import Signature
@@ -51,7 +51,7 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
                 raise InputError(
                     f"{destination}: onnxruntime differs from transformers by {difference:.2g} nats, tolerance {TOLERANCE:g}."
                 )
-    write_beside(destination, signature)
+    write_tokenizer(destination, signature)
     write_json(report, {
         "largest_difference": difference, "tolerance": TOLERANCE, "tokens": CHECKED_TOKENS,
         "method": label(described["stored"]), "stored": described["stored"],

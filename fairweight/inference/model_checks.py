@@ -12,9 +12,10 @@ from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PAST
 from fairweight.inference.onnx_file import FLOAT_OPERATORS, INTEGER_OPERATORS, operators
-from fairweight.training.model_inputs import Fed, Feeds
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import Feeds
 
-REFERENCE = "onnxruntime"  # the engine that the others must agree with
 ROWS = 256
 TOLERANCE = 1e-3  # largest difference of a probability between engines, for float32 files
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
@@ -27,7 +28,7 @@ Run = Callable[[Feeds], Array]
 
 
 def check(
-    path: str | Path, run: Run, fed: Fed, output: Array, *, engine: str, batch_size: int, rows: int | None = None
+    path: str | Path, run: Run, fed: ModelInputs, output: Array, *, engine: str, batch_size: int, rows: int | None = None
 ) -> dict[str, Any]:
     """Checks of one file in one engine.
 
@@ -45,7 +46,7 @@ def check(
     """
     content = Path(path).read_bytes()
     proto, counts = onnx.load_model_from_string(content), operators(content)
-    some = Fed(fed.at(slice(0, min(ROWS, rows or ROWS))))
+    some = ModelInputs(fed.at(slice(0, min(ROWS, rows or ROWS))))
     whole = output[: len(some)] if _in_the_same_calls(some, fed, batch_size) else some.outputs(run, batch_size)
     single = some.outputs(run, 1)
     foretells = any(value.name.startswith(PAST) for value in proto.graph.input)
@@ -60,25 +61,25 @@ def check(
         "batch_invariant_share": None if foretells else float((whole.argmax(1) == single.argmax(1)).mean()),
         "batch_difference": float(np.abs(whole - single).max()),
         "checked_rows": len(some),
-        **(_agreement(path, proto, whole, some, engine, batch_size) if engine != REFERENCE else {}),
+        **(_agreement(path, proto, whole, some, engine, batch_size) if engine != REFERENCE_ENGINE else {}),
     }
 
 
-def _in_the_same_calls(some: Fed, fed: Fed, batch_size: int) -> bool:
+def _in_the_same_calls(some: ModelInputs, fed: ModelInputs, batch_size: int) -> bool:
     """Whether the first rows were in calls of their own when all rows were run: what a file returns may depend on the others."""
     return len(some) == len(fed) or (fed.lengths() is None and len(some) % batch_size == 0)
 
 
 def _agreement(
-    path: str | Path, proto: onnx.ModelProto, found: Array, fed: Fed, engine: str, batch_size: int
+    path: str | Path, proto: onnx.ModelProto, found: Array, fed: ModelInputs, engine: str, batch_size: int
 ) -> dict[str, Any]:
-    expected = fed.outputs(components.load("engines", REFERENCE)(path, threads=1), batch_size)
+    expected = fed.outputs(components.load("engines", REFERENCE_ENGINE)(path, threads=1), batch_size)
     difference = float(np.abs(found - expected).max())
     same = float((found.argmax(1) == expected.argmax(1)).mean())
     narrow = any(numpy_helper.to_array(t).dtype in NARROW for t in proto.graph.initializer)
     if (narrow and same < AGREEMENT) or (not narrow and not difference <= TOLERANCE):
         raise InputError(
-            f"{path}: {engine} and {REFERENCE} disagree: probabilities by {difference:.2g} (tolerance {TOLERANCE:g} for "
+            f"{path}: {engine} and {REFERENCE_ENGINE} disagree: probabilities by {difference:.2g} (tolerance {TOLERANCE:g} for "
             f"float32), {same:.1%} of predictions equal (at least {AGREEMENT:.0%} for narrower files)."
         )
     return {"engine_difference": difference, "engine_agreement": same}

@@ -48,7 +48,7 @@ def read_signature(path: str | Path) -> Signature:
     return Signature.from_dict(json.loads(stated[SIGNATURE]))
 
 
-def write_beside(path: str | Path, signature: Signature) -> None:
+def write_tokenizer(path: str | Path, signature: Signature) -> None:
     """Write what a program without this library needs beside a shipped file: of texts, the tokenizer as a file.
 
     The same tokenizer stands in the file's signature, so that nothing is lost with it.

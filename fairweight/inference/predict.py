@@ -16,9 +16,9 @@ from fairweight.inference.model_checks import check
 from fairweight.inference.onnx_file import read_signature
 from fairweight.inference.predicted_rows import predicted_rows
 from fairweight.inference.thresholds import decisions
-from fairweight.training.model_inputs import Fed
+from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Signature
-from fairweight.training.tokenizer import cut
+from fairweight.training.tokenizer import count_truncated
 
 Run = Callable[[dict[str, np.ndarray]], np.ndarray]
 
@@ -46,7 +46,7 @@ def predict(
     rows, part = predicted_rows(table, split)
     signature = read_signature(model)
     _check_length(signature, rows)
-    fed = Fed.of(signature, rows)
+    fed = ModelInputs.from_rows(signature, rows)
     memory = PeakMemory()
     run = load_engine.load(engine, model, threads=threads)
     output = fed.outputs(run, batch_size)
@@ -75,7 +75,7 @@ def _check_length(signature: Signature, rows: Table) -> None:
     """
     if signature.text is None or rows.texts is None or "start" not in signature.text:
         return
-    if longer := cut(signature.text, rows.texts):
+    if longer := count_truncated(signature.text, rows.texts):
         raise InputError(
             f"{longer:,} texts are longer than the {signature.text['length']:,} tokens that the model reads; make the model's "
             "'context' larger or the reader's 'characters' fewer."
@@ -91,6 +91,6 @@ def _swapped(rows: Table, terms: Terms, signature: Signature, run: Run, batch_si
     if there.any():
         texts = np.array([text for text in found if text is not None], dtype=object)
         other = dataclasses.replace(rows.take(np.flatnonzero(there)), texts=texts)
-        output = Fed.of(signature, other).outputs(run, batch_size)
+        output = ModelInputs.from_rows(signature, other).outputs(run, batch_size)
         predictions[there] = components.load("tasks", signature.task)(output, other)["prediction"]
     return predictions

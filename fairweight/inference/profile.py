@@ -17,7 +17,7 @@ from fairweight.core.resource_usage import Disturbance, cpu_clock, load_average
 from fairweight.core.table import Table
 from fairweight.inference import load_engine, profile_causal
 from fairweight.inference.onnx_file import read_signature, sizes
-from fairweight.training.model_inputs import Fed
+from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import autoregressive
 
 PROFILE = {
@@ -199,7 +199,7 @@ def _candidates(
 ) -> list[_Candidate]:
     run = load_engine.load(engine, path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
-    fed = Fed.of(read_signature(path), rows)
+    fed = ModelInputs.from_rows(read_signature(path), rows)
     found = []
     for size in batch_sizes:
         starts = np.arange(min(32, max(1, len(fed) // size))) * size

@@ -13,7 +13,8 @@ from fairweight.core.table import Table
 from fairweight.inference.causal_decoding import Decoder
 from fairweight.inference.onnx_file import file_bytes, read_signature
 from fairweight.inference.onnxruntime_session import session
-from fairweight.training.model_inputs import PADDING
+from fairweight.training.model_inputs import input_tensors
+from fairweight.training.signature import PADDING, TOKENS
 
 # tokens that are read at once, and then written one by one, each from the cache of all before it; fewer of a shorter model
 PROMPT, WRITTEN = 128, 32
@@ -106,7 +107,7 @@ def prompt_of(path: str, rows: Table) -> tuple[NDArray[np.int64], int]:
     assert signature.text is not None  # a language model has a tokenizer
     longest = signature.text["length"]
     written = min(WRITTEN, max(1, longest // 4))
-    tokens = signature.feeds(rows.take(np.arange(min(16, len(rows)))))["tokens"]
+    tokens = input_tensors(signature, rows.take(np.arange(min(16, len(rows)))))[TOKENS]
     return np.resize(tokens[tokens != PADDING], (1, min(PROMPT, longest - written))), written
 
 

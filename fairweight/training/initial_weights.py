@@ -1,29 +1,38 @@
-"""What a training starts from, where that is more than random numbers."""
+"""Initial weights of a model for texts: its tokenizer, and tensors where training does not start from random numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from fairweight.core.errors import InputError
+from fairweight.training.signature import Tokenizer
 
 
 @dataclass(frozen=True)
-class Start:
-    """Of an architecture for texts: a tokenizer, options to rebuild it with, and tensors of its body."""
+class InitialWeights:
+    """What an architecture for texts starts training from.
 
-    tokenizer: dict[str, Any]  # see `tokenizing`
+    Attributes:
+        tokenizer: see `tokenizer`.
+        options: changes of the architecture's options, so that it can be rebuilt without the original files.
+        tensors: name of a tensor of the body -> array. Other names are ignored.
+        prefix: every parameter whose name starts with it must be among the tensors; empty for none.
+    """
+
+    tokenizer: Tokenizer
     options: dict[str, Any] = field(default_factory=dict)
-    tensors: Mapping[str, Any] = field(default_factory=dict)  # name -> array; those of no tensor of the body are left
-    prefix: str = ""  # every parameter with it must be among the tensors
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    prefix: str = ""
 
     def load(self, body: nn.Module) -> None:
-        """Give a body these tensors.
+        """Copy the tensors into a body.
 
         Raises:
-            InputError: one is missing, or has another shape.
+            InputError: a tensor is missing or has another shape.
         """
         own = body.state_dict()
         absent = [

@@ -1,4 +1,7 @@
-"""From input tensors to features: one encoder for each form of a row, fitted on training rows and shipped inside the file."""
+"""Input encoders: input tensors to features, one encoder for each form of a row, fitted on training rows.
+
+An encoder is part of the model, so that the exported file takes raw rows.
+"""
 
 from collections.abc import Sequence
 
@@ -7,39 +10,55 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.core.table import Table
-from fairweight.training.model_inputs import PADDING
-from fairweight.training.signature import Signature
+from fairweight.training.signature import PADDING, Signature
 
 
 class Encoder(nn.Module):
-    """What all forms have in common."""
+    """Base class of all input encoders.
 
-    features: tuple[int, ...]  # shape of one row's features; of texts, the number of distinct tokens
-    most_rows = 65_536  # rows a call where only a loss is wanted
+    Attributes:
+        features: shape of one row's features; for texts, the number of distinct tokens.
+        max_rows: rows of one call where only a loss is computed.
+    """
+
+    features: tuple[int, ...]
+    max_rows = 65_536
 
     @classmethod
-    def of(cls, signature: Signature) -> "Encoder":
-        """Encoder, not fitted yet, of a model with this signature."""
+    def from_signature(cls, signature: Signature) -> "Encoder":
+        """Build the encoder, not fitted yet, of a model with this signature."""
         return FORMS[signature.form](signature)
 
     def fit(self, table: Table) -> None:
-        """Learn what it needs from training rows."""
+        """Learn statistics of training rows; an encoder may need none."""
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Features of several tables, one below the other."""
+    def concatenate(self, parts: Sequence[Tensor]) -> Tensor:
+        """Concatenate the features of several tables (n, ...) along their rows."""
         return torch.cat(list(parts))
 
-    def cut(self, features: Tensor) -> Tensor:
-        """Features of a batch (n, ...) without what is only padding."""
+    def trim(self, features: Tensor) -> Tensor:
+        """Remove what is padding in all rows of a batch (n, ...)."""
         return features
 
-    def batches(self, features: Tensor, order: Tensor, size: int) -> Sequence[Tensor]:  # noqa: ARG002 - where rows differ
-        """Positions of the rows of each batch, from their random order (n,)."""
+    def batches(self, features: Tensor, order: Tensor, size: int) -> Sequence[Tensor]:  # noqa: ARG002 - texts use it
+        """Divide rows into batches of `size` rows.
+
+        Args:
+            features: (n, ...) of all rows.
+            order: positions of the rows (n,), in random order.
+            size: rows of one batch; the last one may have fewer.
+
+        Returns:
+            Positions of the rows of each batch.
+        """
         return order.split(size)
 
 
 class TabularEncoder(Encoder):
-    """Numbers standardised, categories one-hot; a category unseen in training is all zeros, a missing number the mean."""
+    """Standardise numbers and one-hot encode categories.
+
+    A category that no training row had is all zeros; a missing number is replaced by the mean.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -51,7 +70,7 @@ class TabularEncoder(Encoder):
         numeric, sizes = len(signature.numeric), [len(levels) for levels in signature.categorical.values()]
         self.register_buffer("mean", torch.zeros(numeric))
         self.register_buffer("scale", torch.ones(numeric))
-        # one-hot feature j says: column[j] holds level[j]; two small tensors serve all columns in one comparison
+        # one-hot feature j is 1 where column[j] holds level[j]; two small tensors serve all columns in one comparison
         columns = [position for position, size in enumerate(sizes) for _ in range(size)]
         levels = [level for size in sizes for level in range(size)]
         self.register_buffer("column", torch.tensor(columns, dtype=torch.int32), persistent=False)
@@ -60,7 +79,7 @@ class TabularEncoder(Encoder):
         self.features = (numeric + sum(sizes),)
 
     def fit(self, table: Table) -> None:
-        """Take mean and standard deviation of each numeric column; a constant column keeps scale 1."""
+        """Compute mean and standard deviation of each numeric column; a constant column keeps scale 1."""
         if not self.numeric:
             return
         numeric = table.numeric.astype(np.float64)
@@ -69,7 +88,7 @@ class TabularEncoder(Encoder):
         self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Numeric float32 (n, k) and categorical int64 (n, c), whichever there are -> features float32 (n, d)."""
+        """Encode numeric float32 (n, k) and categorical int64 (n, c), whichever exist, as float32 (n, d)."""
         parts = []
         if self.numeric:
             numeric = inputs[0]
@@ -80,7 +99,7 @@ class TabularEncoder(Encoder):
 
 
 class ImageEncoder(Encoder):
-    """Pixels standardised by the mean and standard deviation of each channel."""
+    """Standardise pixels by the mean and standard deviation of each channel."""
 
     mean: Tensor
     scale: Tensor
@@ -94,7 +113,11 @@ class ImageEncoder(Encoder):
         self.features = shape
 
     def fit(self, table: Table) -> None:
-        """Take mean and standard deviation of each channel over all pixels of the rows."""
+        """Compute mean and standard deviation of each channel over all pixels of the rows.
+
+        Raises:
+            ValueError: the table has no images.
+        """
         if table.images is None:
             raise ValueError("an image encoder is fitted on images")
         for channel in range(self.features[0]):
@@ -106,17 +129,17 @@ class ImageEncoder(Encoder):
             self.scale[channel] = max(square - mean**2, 1e-12) ** 0.5
 
     def forward(self, image: Tensor) -> Tensor:
-        """uint8 (n, channels, height, width) -> float32 of the same shape."""
+        """Encode uint8 (n, channels, height, width) as float32 of the same shape."""
         return (image.to(torch.float32) - self.mean) / self.scale
 
 
-MEGABATCH = 32  # so many batches of rows drawn at random are sorted by length among themselves
+MEGABATCH = 32  # batches of rows in random order that are sorted by length together
 
 
 class TextEncoder(Encoder):
-    """Tokens as they are: a tokenizer stands outside of the file's graph, and its vocabulary inside the signature."""
+    """Pass tokens through: the tokenizer runs outside of the exported graph, and the body embeds the tokens."""
 
-    most_rows = 64  # a row has many features, and rows of one length need no padding
+    max_rows = 64  # a row has many features, and rows of one length need no padding
 
     def __init__(self, signature: Signature) -> None:
         super().__init__()
@@ -124,34 +147,34 @@ class TextEncoder(Encoder):
         self.features = (int(signature.text["vocabulary"]),)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens int64 (n, length, ...), padded with -1 -> the same."""
+        """Return tokens int64 (n, length, ...), padded with -1, unchanged."""
         return tokens
 
-    def joined(self, parts: Sequence[Tensor]) -> Tensor:
-        """Tokens of several tables, all padded to the longest."""
+    def concatenate(self, parts: Sequence[Tensor]) -> Tensor:
+        """Concatenate the tokens of several tables, all padded to the longest text."""
         longest = max(part.shape[1] for part in parts)
         filled = [part.new_full((len(part), longest, *part.shape[2:]), PADDING) for part in parts]
         for whole, part in zip(filled, parts, strict=True):
             whole[:, : part.shape[1]] = part
         return torch.cat(filled)
 
-    def cut(self, features: Tensor) -> Tensor:
-        """Tokens of a batch without the columns in which all rows are padded."""
+    def trim(self, features: Tensor) -> Tensor:
+        """Remove the columns in which all rows of a batch are padded."""
         longest = int(self._lengths(features).max())
         return features[:, : max(1, longest)]
 
     def batches(self, features: Tensor, order: Tensor, size: int) -> Sequence[Tensor]:
-        """Batches of rows of similar length: sorted within 32 batches of the random order, and drawn in random order.
+        """Divide rows into batches of similar length: rows are sorted within 32 batches of the random order.
 
-        The order of the batches is taken from that of the rows: a batch comes where its first row was drawn.
+        The batches come in the random order of their shortest rows.
         """
-        length, found = self._lengths(features), []
+        length, batches = self._lengths(features), []
         for part in order.split(size * MEGABATCH):
             ranked = part[torch.argsort(length[part], stable=True)]
-            found += ranked.split(size)
+            batches += ranked.split(size)
         rank = torch.empty(len(features), dtype=torch.int64)
         rank[order] = torch.arange(len(order))
-        return sorted(found, key=lambda batch: int(rank[batch[0]]))
+        return sorted(batches, key=lambda batch: int(rank[batch[0]]))
 
     @staticmethod
     def _lengths(tokens: Tensor) -> Tensor:

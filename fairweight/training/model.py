@@ -1,7 +1,6 @@
-"""A model: an encoder fitted on training rows, and a body built by an architecture."""
+"""Model: an input encoder fitted on training rows, and a body built by an architecture."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack, cast
 
 import torch
 from numpy.typing import NDArray
@@ -10,35 +9,63 @@ from torch import Tensor, nn
 from fairweight.core import components
 from fairweight.core.artifacts import read_weights, write_weights
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.core.table import Table
 from fairweight.training import module_surgery
 from fairweight.training.input_encoders import Encoder
-from fairweight.training.signature import Signature
+from fairweight.training.model_inputs import input_tensors
+from fairweight.training.signature import Signature, SignatureDict
+
+
+class TextCounts(TypedDict):
+    """Number of training texts, and of those that are longer than the tokenizer's length."""
+
+    training: int
+    cut: int
+
+
+class ModelDescription(TypedDict, total=False):
+    """Contents of model.json: what rebuilds the model, and how it was made."""
+
+    signature: SignatureDict
+    architecture: MethodRecipe
+    recipe: TrainingRecipe  # of the training run
+    seed: int
+    replicate: int
+    precision: str
+    texts: TextCounts
+    ranks: dict[str, int]  # factorised layers, by name
+    shapes: dict[str, list[int]]  # tensors of the body, where they differ from what the architecture builds
+    sparsity: dict[str, float]  # share of zeros by tensor, and of `all`
+    pruning: MethodRecipe
+    factorization: MethodRecipe
+    distillation: MethodRecipe
+    encoding: MethodRecipe
 
 
 class Model(nn.Module):
-    """Encoder and body; rebuilt from `about` alone.
+    """Input encoder and body, rebuilt from a description alone.
 
     Args:
-        about: signature, architecture and its options, as JSON; and where layers differ from what the architecture
-            builds, `ranks` of factorised ones and `shapes` of the body's tensors.
+        about: signature, and architecture with its options; and, where layers differ from what the architecture builds,
+            `ranks` of factorised layers and `shapes` of the body's tensors.
 
     Raises:
         InputError: the architecture does not fit the inputs.
     """
 
-    def __init__(self, about: Mapping[str, Any]) -> None:
+    def __init__(self, about: ModelDescription) -> None:
         super().__init__()
-        self.about = dict(about)
+        self.about = about.copy()
         self.signature = Signature.from_dict(about["signature"])
         self.task = components.module("tasks", self.signature.task)
-        self.encoder = Encoder.of(self.signature)
+        self.encoder = Encoder.from_signature(self.signature)
         self.body = self.new_body()
         module_surgery.factorize(self.body, about.get("ranks", {}))
         module_surgery.reshape(self.body, about.get("shapes", {}))
 
     def new_body(self) -> nn.Module:
-        """A body as the architecture builds and initialises it."""
+        """Build a body as the architecture initialises it."""
         recipe = self.about["architecture"]
         options = components.chosen(recipe, name="architecture")
         build = components.load("architectures", recipe["architecture"])
@@ -46,56 +73,68 @@ class Model(nn.Module):
         return body
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Input tensors in the order of `Signature.feeds` -> logits (n, classes)."""
+        """Compute logits (n, classes) from input tensors in the order of `model_inputs.input_tensors`."""
         logits: Tensor = self.body(self.encoder(*inputs))
         return logits
 
     def encode(self, table: Table) -> Tensor:
-        """Features of rows (n, ...)."""
+        """Compute the features of a table's rows (n, ...)."""
+        inputs = [torch.from_numpy(array) for array in input_tensors(self.signature, table).values()]
         with torch.no_grad():
-            features: Tensor = self.encoder(*(torch.from_numpy(a) for a in self.signature.feeds(table).values()))
+            features: Tensor = self.encoder(*inputs)
         return features
 
     def prunable(self) -> dict[str, Tensor]:
-        """The body's weight matrices and kernels, by name; biases and the like are never pruned."""
+        """Return the body's weight matrices and kernels, by name; biases and other vectors are never pruned."""
         return {name: p for name, p in self.body.named_parameters() if p.dim() >= 2}
 
-    def save(self, path: str, about_path: str, **about: Any) -> None:
-        """Write weights and description; further keywords enter the description."""
+    def save(self, path: str, about_path: str, **about: Unpack[ModelDescription]) -> None:
+        """Write the weights as safetensors and the description as JSON; `about` adds to the description."""
         weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in self.state_dict().items()}
-        write_weights(path, weights, self.about | about, about_path)
+        write_weights(path, weights, {**self.about, **about}, about_path)
 
     @classmethod
     def load(cls, path: str, about_path: str) -> "Model":
-        """Inverse of `save`."""
+        """Inverse of `save`.
+
+        Raises:
+            InputError: weights and description do not fit each other.
+        """
         weights, about = read_weights(path, about_path)
-        model = cls(about)
+        model = cls(cast(ModelDescription, about))
         try:
             model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
         except RuntimeError as error:
-            raise InputError(f"{path} does not fit {about_path} ({error}); make both anew") from None
+            raise InputError(f"{path} does not fit {about_path} ({error}); make both again") from None
         return model.eval()
 
 
-def narrowed(about: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """The architecture of a description at the width that has nearest to this share of its parameters.
+def narrowed(about: ModelDescription, share: float) -> MethodRecipe:
+    """Reduce the width of an architecture until it has about this share of its parameters.
+
+    Args:
+        about: description of a model.
+        share: wanted share of the parameters, below 1.
+
+    Returns:
+        The recipe of the architecture with the width that comes nearest.
 
     Raises:
-        InputError: the architecture has no option `width`.
+        InputError: the architecture has no option `width_factor`.
     """
-    stated = dict(about["architecture"])
-    if "width_factor" not in components.options("architectures", stated["architecture"]):
+    recipe = dict(about["architecture"])
+    if "width_factor" not in components.options("architectures", recipe["architecture"]):
         raise InputError(
-            f"architecture {stated['architecture']!r} has no option 'width_factor' to make it smaller with"
+            f"architecture {recipe['architecture']!r} has no option 'width_factor' to make it smaller with"
         )
 
     def parameters(width: float) -> int:
-        body = Model({**about, "architecture": stated | {"width_factor": width}}).body
-        return sum(p.numel() for p in body.parameters())
+        narrower: ModelDescription = {**about, "architecture": recipe | {"width_factor": width}}
+        return sum(p.numel() for p in Model(narrower).body.parameters())
 
-    full = float(stated.get("width_factor", 1.0))
+    full = float(recipe.get("width_factor", 1.0))
     wanted, low, high = share * parameters(full), 0.0, full
     for _ in range(16):
         middle = (low + high) / 2
         low, high = (middle, high) if parameters(middle) < wanted else (low, middle)
-    return stated | {"width_factor": min((low, high), key=lambda w: abs(parameters(w) - wanted))}
+    return recipe | {"width_factor": min((low, high), key=lambda w: abs(parameters(w) - wanted))}

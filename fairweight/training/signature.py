@@ -1,7 +1,11 @@
-"""Signature of a model: the columns, levels and classes that an engine needs to be fed with rows of a table."""
+"""Signature of a model: the columns, levels, classes and tokenizer that an engine needs to run it on rows of a table.
 
+This module describes inputs; `model_inputs` computes them. Reading a signature therefore needs no tokenizer.
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,33 +13,59 @@ from numpy.typing import NDArray
 from fairweight.core import components
 from fairweight.core.table import Table
 
-DEFAULT_TASK = "classification"  # of files that state none
+DEFAULT_TASK = "classification"  # task of a signature or a training run that names none
+TOKENS = "tokens"  # name of the input tensor of texts; it is padded at the end of each row
+PADDING = -1  # value of padded tokens
+
+Feeds = dict[str, NDArray[Any]]  # input tensors of an exported model, by name
+
+
+class Tokenizer(TypedDict):
+    """JSON-compatible description of a tokenizer, see `tokenizer`."""
+
+    kind: str
+    definition: str  # text of the file that is written beside an exported model
+    sha256: str  # of the definition
+    vocabulary: int  # number of distinct tokens
+    length: int  # largest number of tokens of one text
+    start: NotRequired[int | None]  # language models only: token before every text, if there is one
+
+
+class SignatureDict(TypedDict):
+    """A signature as JSON."""
+
+    numeric: Sequence[str]
+    categorical: dict[str, Sequence[str]]
+    image: Sequence[int] | None
+    classes: Sequence[str]
+    text: NotRequired[Tokenizer | None]
+    task: NotRequired[str]
 
 
 def autoregressive(task: str) -> bool:
-    """Whether models of a task decode token by token, with a cache of keys and values."""
+    """Return whether models of a task decode token by token, with a cache of keys and values."""
     return bool(components.literal("tasks", task, "AUTOREGRESSIVE"))
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What travels with a shipped model so that rows can be fed to it; levels are those of its training rows."""
+    """Description of a model's inputs and classes, stored with the model; levels are those of its training rows."""
 
     numeric: tuple[str, ...]
     categorical: dict[str, tuple[str, ...]]
     image: tuple[int, ...] | None  # (channels, height, width)
     classes: tuple[str, ...]
-    text: dict[str, Any] | None = None  # a tokenizer, see `tokenizing`
+    text: Tokenizer | None = None
     task: str = DEFAULT_TASK
 
     @property
     def form(self) -> str:
-        """What a row is: `text`, `image` or `tabular`."""
+        """Form of a row: `text`, `image` or `tabular`."""
         return "text" if self.text is not None else "image" if self.image is not None else "tabular"
 
     @classmethod
     def fitted(cls, training: Table) -> "Signature":
-        """Signature of a model that is trained on these rows."""
+        """Return the signature of a model that is trained on these rows."""
         seen = {}
         for position, (name, levels) in enumerate(training.levels.items()):
             codes = np.unique(training.categorical[:, position])
@@ -44,49 +74,19 @@ class Signature:
         return cls(training.numeric_names, seen, image, training.classes)
 
     @classmethod
-    def from_dict(cls, stated: dict[str, Any]) -> "Signature":
+    def from_dict(cls, description: SignatureDict) -> "Signature":
         """Inverse of `to_dict`."""
         return cls(
-            tuple(stated["numeric"]),
-            {name: tuple(levels) for name, levels in stated["categorical"].items()},
-            None if stated["image"] is None else tuple(stated["image"]),
-            tuple(stated["classes"]),
-            stated.get("text"),
-            stated.get("task", DEFAULT_TASK),
+            tuple(description["numeric"]),
+            {name: tuple(levels) for name, levels in description["categorical"].items()},
+            None if description["image"] is None else tuple(description["image"]),
+            tuple(description["classes"]),
+            description.get("text"),
+            description.get("task", DEFAULT_TASK),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-compatible form."""
-        return asdict(self)
-
-    def feeds(self, table: Table) -> dict[str, NDArray[Any]]:
-        """Input tensors of the shipped file, by name, for these rows.
-
-        Returns:
-            `tokens` int64 (n, length, ...), padded at the end; `image` uint8 (n, channels, height, width); or `numeric`
-            float32 (n, k) and `categorical` int64 (n, c), whichever the model has; a category that no training row
-            had is -1.
-        """
-        if self.text is not None:
-            if table.texts is None:
-                raise ValueError("the model takes texts, and the table has none")
-            from fairweight.training.tokenizer import tokens  # noqa: PLC0415 - a tokenizer is for texts only
-
-            return {"tokens": tokens(self.text, table.texts)}
-        if self.image is not None:
-            if table.images is None:
-                raise ValueError("the model takes images, and the table has none")
-            return {"image": table.images}
-        feeds: dict[str, NDArray[Any]] = {}
-        if self.numeric:
-            feeds["numeric"] = table.numeric
-        if self.categorical:
-            columns = [self._codes(table, position, name) for position, name in enumerate(self.categorical)]
-            feeds["categorical"] = np.stack(columns, axis=1)
-        return feeds
-
-    def _codes(self, table: Table, position: int, name: str) -> NDArray[np.int64]:
-        known = {level: code for code, level in enumerate(self.categorical[name])}
-        translation = np.array([known.get(level, -1) for level in table.levels[name]], dtype=np.int64)
-        translated: NDArray[np.int64] = translation[table.categorical[:, position]]
-        return translated
+    def to_dict(self) -> SignatureDict:
+        """Return the signature in JSON-compatible form."""
+        description: Any = asdict(self)
+        signature: SignatureDict = description
+        return signature

@@ -1,32 +1,44 @@
-"""From texts to tokens, by a tokenizer that travels with its model: the only module that knows tokenizers.
+"""Tokenizers: build them, and turn texts into tokens. The only module that knows how tokenizers work.
 
-A tokenizer is JSON-compatible: `kind`; `definition`, the text of a file that stands beside what ships; its `sha256`;
-`vocabulary`, the number of distinct tokens; `length`, the most tokens of one text.
+A tokenizer is stored in the signature of its model as JSON (see `signature.Tokenizer`), and its definition also as a
+file beside the exported model.
 """
 
 import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core.errors import InputError
-from fairweight.training.model_inputs import PADDING
+from fairweight.training.signature import PADDING, Tokenizer
 
-FILE = "tokenizer.json"  # name of the file beside what ships
-SUBWORDS = "subwords"  # a tokenizer.json of Hugging Face's library `tokenizers` (extra `text`)
-TERMS = "terms"  # words and pieces of words, counted by scikit-learn's CountVectorizer
+FILE = "tokenizer.json"  # name of the file beside the exported model
+SUBWORDS = "subwords"  # kind: a tokenizer.json of Hugging Face's library `tokenizers` (extra `text`)
+TERMS = "terms"  # kind: word and character n-grams, counted by scikit-learn's CountVectorizer
 ANALYZERS = {"words": "word", "characters": "char_wb"}
 
 
-def subwords(definition: str, length: int) -> dict[str, Any]:
-    """A tokenizer from the text of a tokenizer.json, which cuts at so many tokens, special ones counted.
+class _Terms(TypedDict):
+    """Definition of a tokenizer of n-grams."""
 
-    Published ones fill up with a token of their own and cut at another length.  What ships does neither: whoever loads
-    its file gets the tokens that the model was trained on.
+    words: list[int]
+    characters: list[int] | None
+    terms: dict[str, dict[str, int]]  # kind of term -> term -> code
+
+
+def subwords(definition: str, length: int) -> Tokenizer:
+    """Build a tokenizer from the text of a tokenizer.json.
+
+    Published tokenizers may pad texts and truncate at another length. These settings are replaced, so that everyone who
+    loads the written file gets the tokens that the model was trained on.
+
+    Args:
+        definition: text of the file.
+        length: largest number of tokens of one text, special tokens included; longer texts are cut.
 
     Raises:
         InputError: the text is not a tokenizer.json.
@@ -35,25 +47,29 @@ def subwords(definition: str, length: int) -> dict[str, Any]:
     return _described(SUBWORDS, loaded.to_str(), vocabulary=loaded.get_vocab_size(), length=length)
 
 
-def _described(kind: str, definition: str, **sizes: int) -> dict[str, Any]:
+def _described(kind: str, definition: str, *, vocabulary: int, length: int) -> Tokenizer:
     digest = hashlib.sha256(definition.encode()).hexdigest()
-    return {"kind": kind, "definition": definition, "sha256": digest, **sizes}
+    return {"kind": kind, "definition": definition, "sha256": digest, "vocabulary": vocabulary, "length": length}
 
 
 def fit_terms(
     texts: Sequence[str] | NDArray[Any], words: list[int], characters: list[int] | None, fewest: int, most: int
-) -> tuple[dict[str, Any], NDArray[np.float32], NDArray[np.float32]]:
-    """Find the terms of training texts.
+) -> tuple[Tokenizer, NDArray[np.float32], NDArray[np.float32]]:
+    """Fit a tokenizer of word and character n-grams to training texts.
 
     Args:
         texts: (n,) strings.
-        words: fewest and most words of a term.
-        characters: fewest and most characters of a term inside a word; None for words only.
+        words: smallest and largest number of words of a term.
+        characters: smallest and largest number of characters of a term inside a word; None for words only.
         fewest: terms in fewer texts are left out.
-        most: the most frequent terms of each kind that are kept.
+        most: number of the most frequent terms of each kind that are kept.
 
     Returns:
-        A tokenizer; ln((1 + n) / (1 + df)) + 1 of each term; and its kind, 0 of words and 1 of characters.
+        The tokenizer; the inverse document frequency ln((1 + n) / (1 + df)) + 1 of each term; and the kind of each
+        term, 0 for words and 1 for characters.
+
+    Raises:
+        InputError: no term is left.
     """
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415 - half a second
 
@@ -64,37 +80,37 @@ def fit_terms(
             continue
         counter = CountVectorizer(analyzer=ANALYZERS[kind], ngram_range=tuple(sizes), min_df=fewest, max_features=most)
         try:
-            found = counter.fit_transform([str(text) for text in texts])
+            counts = counter.fit_transform([str(text) for text in texts])
         except ValueError as error:
             raise InputError(f"terms: {error}") from None
-        frequency = np.bincount(found.indices, minlength=found.shape[1])
+        frequency = np.bincount(counts.indices, minlength=counts.shape[1])
         terms[kind] = {term: int(code) for term, code in sorted(counter.vocabulary_.items(), key=lambda pair: pair[1])}
         idf.append(np.log((1 + len(texts)) / (1 + frequency)) + 1)
         kinds.append(np.full(len(frequency), number))
-    stated = {"words": words, "characters": characters, "terms": terms}
-    definition = json.dumps(stated, ensure_ascii=False, separators=(",", ":"))
+    content: _Terms = {"words": words, "characters": characters, "terms": terms}
+    definition = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     vocabulary = sum(map(len, terms.values()))
     tokenizer = _described(TERMS, definition, vocabulary=vocabulary, length=vocabulary)
     return tokenizer, np.concatenate(idf).astype(np.float32), np.concatenate(kinds).astype(np.float32)
 
 
 def _counts(definition: str, texts: Sequence[str]) -> NDArray[np.int64]:
-    """Terms of texts and how often each occurs, int64 (n, longest, 2), padded at the end with -1."""
+    """Codes of the terms of each text and their counts, int64 (n, longest, 2), padded at the end with -1."""
     counted, start = [], 0
     for counter in _counters(definition):
-        found = counter.transform(texts)
-        found.sort_indices()
-        counted.append((found, start))
-        start += found.shape[1]
-    sizes = sum(found.indptr[1:] - found.indptr[:-1] for found, _ in counted)
+        matrix = counter.transform(texts)
+        matrix.sort_indices()
+        counted.append((matrix, start))
+        start += matrix.shape[1]
+    sizes = sum(matrix.indptr[1:] - matrix.indptr[:-1] for matrix, _ in counted)
     filled = np.full((len(texts), max(1, int(np.max(sizes, initial=1))), 2), PADDING, dtype=np.int64)
     for row in range(len(texts)):
         place = 0
-        for found, offset in counted:
-            part = slice(found.indptr[row], found.indptr[row + 1])
+        for matrix, offset in counted:
+            part = slice(matrix.indptr[row], matrix.indptr[row + 1])
             size = part.stop - part.start
-            filled[row, place : place + size, 0] = found.indices[part] + offset
-            filled[row, place : place + size, 1] = found.data[part]
+            filled[row, place : place + size, 0] = matrix.indices[part] + offset
+            filled[row, place : place + size, 1] = matrix.data[part]
             place += size
     return filled
 
@@ -103,53 +119,53 @@ def _counts(definition: str, texts: Sequence[str]) -> NDArray[np.int64]:
 def _counters(definition: str) -> tuple[Any, ...]:
     from sklearn.feature_extraction.text import CountVectorizer  # noqa: PLC0415 - half a second
 
-    stated = json.loads(definition)
+    content = json.loads(definition)
     return tuple(
-        CountVectorizer(analyzer=ANALYZERS[kind], ngram_range=tuple(stated[kind]), vocabulary=vocabulary)
-        for kind, vocabulary in stated["terms"].items()
+        CountVectorizer(analyzer=ANALYZERS[kind], ngram_range=tuple(content[kind]), vocabulary=vocabulary)
+        for kind, vocabulary in content["terms"].items()
     )
 
 
-def tokens(tokenizer: dict[str, Any], texts: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
-    """Tokens of texts.
+def tokens(tokenizer: Tokenizer, texts: Sequence[str] | NDArray[Any]) -> NDArray[np.int64]:
+    """Tokenize texts.
 
     Args:
-        tokenizer: as described above.
+        tokenizer: description of a tokenizer.
         texts: (n,) strings.
 
     Returns:
-        int64 (n, longest), padded at the end with -1; of terms (n, longest, 2), each with how often it occurs.
+        int64 (n, longest), padded at the end with -1; for terms (n, longest, 2), each term with its count.
 
     Raises:
-        InputError: the definition is not the one that the model was made with.
+        InputError: the definition does not have the checksum of the tokenizer that the model was trained with.
     """
     if hashlib.sha256(tokenizer["definition"].encode()).hexdigest() != tokenizer["sha256"]:
-        raise InputError("the tokenizer is not the one that the model was made with; make the model anew")
+        raise InputError("the tokenizer is not the one that the model was made with; make the model again")
     if tokenizer["kind"] == TERMS:
         return _counts(tokenizer["definition"], [str(text) for text in texts])
     loaded = _loaded(tokenizer["definition"], tokenizer["length"])
     if "start" not in tokenizer:
-        return padded([found.ids for found in loaded.encode_batch([str(text) for text in texts])])
-    # a language model is given the token it starts from, and nothing that a classifier's tokenizer adds
+        return padded([encoding.ids for encoding in loaded.encode_batch([str(text) for text in texts])])
+    # a language model gets its start token, and none of the special tokens that a classifier's tokenizer adds
     start = [] if tokenizer["start"] is None else [tokenizer["start"]]
-    found = loaded.encode_batch([str(text) for text in texts], add_special_tokens=False)
-    return padded([start + of.ids for of in found])
+    encodings = loaded.encode_batch([str(text) for text in texts], add_special_tokens=False)
+    return padded([start + encoding.ids for encoding in encodings])
 
 
-def cut(tokenizer: dict[str, Any], texts: Sequence[str] | NDArray[Any]) -> int:
-    """How many texts are longer than the tokenizer's length, and so are cut; terms are never cut."""
+def count_truncated(tokenizer: Tokenizer, texts: Sequence[str] | NDArray[Any]) -> int:
+    """Count the texts (n,) that are longer than the tokenizer's length and so are cut; terms are never cut."""
     if tokenizer["kind"] == TERMS:
         return 0
     loaded = _loaded(tokenizer["definition"], tokenizer["length"])
-    return sum(bool(found.overflowing) for found in loaded.encode_batch([str(text) for text in texts]))
+    return sum(bool(encoding.overflowing) for encoding in loaded.encode_batch([str(text) for text in texts]))
 
 
 def padded(rows: list[list[int]]) -> NDArray[np.int64]:
-    """Rows of differing length as one array (n, longest), padded at the end with -1."""
-    found = np.full((len(rows), max(map(len, rows), default=0)), PADDING, dtype=np.int64)
-    for array, row in zip(found, rows, strict=True):
+    """Stack rows of different lengths as one array (n, longest), padded at the end with -1."""
+    filled = np.full((len(rows), max(map(len, rows), default=0)), PADDING, dtype=np.int64)
+    for array, row in zip(filled, rows, strict=True):
         array[: len(row)] = row
-    return found
+    return filled
 
 
 @functools.lru_cache(maxsize=4)

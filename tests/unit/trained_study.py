@@ -12,6 +12,7 @@ from fairweight.data.split import parts
 from fairweight.inference.export import export
 from fairweight.inference.onnx_file import read_signature
 from fairweight.training.model import Model
+from fairweight.training.model_inputs import input_tensors
 from fairweight.training.train import train
 
 RECIPE = {
@@ -80,7 +81,7 @@ class Study:
 
 
 def run(path, table):
-    return components.load("engines", "onnxruntime")(path, threads=1)(read_signature(path).feeds(table))
+    return components.load("engines", "onnxruntime")(path, threads=1)(input_tensors(read_signature(path), table))
 
 
 def foreign(source, destination):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.core.errors import InputError, first_line
-from fairweight.training.initial_weights import Start
-from fairweight.training.model_inputs import PADDING
+from fairweight.training.initial_weights import InitialWeights
 from fairweight.training.published_encoders import take
+from fairweight.training.signature import PADDING
 from fairweight.training.tokenizer import subwords
 
 NEEDS = {"text": ["transformers", "tokenizers"]}  # extra of pyproject.toml -> packages
@@ -102,7 +102,7 @@ def start(
     texts: "np.ndarray[Any, Any]",  # noqa: ARG001 - the tokenizer is published
     *, cache: str | None, files: dict[str, Any] | None, folder: str | None, hub: str | None, length: int, pooling: str,  # noqa: ARG001
     config: dict[str, Any],
-) -> Start:  # fmt: skip
+) -> InitialWeights:  # fmt: skip
     """What a training starts from.
 
     Args:
@@ -132,4 +132,4 @@ def start(
     known = {
         f"encoder.{name.removeprefix(f'{encoder.base_model_prefix}.')}": array for name, array in found.weights.items()
     }
-    return Start(tokenizer, {"config": whole}, known, prefix="encoder.")
+    return InitialWeights(tokenizer, {"config": whole}, known, prefix="encoder.")

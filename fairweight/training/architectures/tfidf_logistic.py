@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairweight.training.initial_weights import Start
-from fairweight.training.model_inputs import PADDING
+from fairweight.training.initial_weights import InitialWeights
+from fairweight.training.signature import PADDING
 from fairweight.training.tokenizer import fit_terms
 
 FORMS = ("text",)  # rows that it takes
@@ -59,8 +59,8 @@ def build(
 
 def start(
     texts: Any, *, cache: str | None, words: list[int], characters: list[int] | None, fewest_texts: int, most_terms: int
-) -> Start:
+) -> InitialWeights:
     """Terms of training texts (n,), with their inverse document frequencies ln((1 + n) / (1 + df)) + 1."""
     del cache
     tokenizer, idf, kind = fit_terms(texts, words, characters, fewest_texts, most_terms)
-    return Start(tokenizer, {}, {"idf": idf, "kind": kind})
+    return InitialWeights(tokenizer, {}, {"idf": idf, "kind": kind})

@@ -7,7 +7,7 @@ import pytest
 
 from fairweight.core.artifacts import write_rows
 from fairweight.core.code_version import ROOT
-from fairweight.training.train import CURVE
+from fairweight.training.training_loop import CURVE
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "deep_compression"))
 import recipes

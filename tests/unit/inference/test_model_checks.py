@@ -10,7 +10,7 @@ from trained_study import Study
 from fairweight.inference import load_engine
 from fairweight.inference.model_checks import ROWS, check, contents, stored
 from fairweight.inference.onnx_file import read_signature
-from fairweight.training.model_inputs import Fed
+from fairweight.training.model_inputs import ModelInputs
 
 
 @pytest.mark.parametrize(("size", "again"), [(64, False), (256, False), (100, True), (400, True)])
@@ -26,11 +26,11 @@ def test_rows_are_run_again_only_where_the_calls_would_be_other_ones(tmp_path, s
         calls.append(len(next(iter(feeds.values()))))
         return run(feeds)
 
-    fed = Fed.of(read_signature(path), study.table)
+    fed = ModelInputs.from_rows(read_signature(path), study.table)
     about = {"engine": "onnxruntime", "batch_size": size}
     found = check(path, counted, fed, fed.outputs(run, size), **about)
     assert sum(calls) == (2 * ROWS if again else ROWS) and calls.count(1) == ROWS
-    some = Fed(fed.at(slice(0, ROWS)))
+    some = ModelInputs(fed.at(slice(0, ROWS)))
     assert found == check(path, run, some, some.outputs(run, size), **about)
 
 
@@ -38,7 +38,7 @@ def test_few_rows_may_be_asked_for(tmp_path):
     study = Study(tmp_path, tabular(100))
     study.train(epochs=1)
     path = study.export()
-    run, fed = load_engine.load("onnxruntime", path, threads=1), Fed.of(read_signature(path), study.table)
+    run, fed = load_engine.load("onnxruntime", path, threads=1), ModelInputs.from_rows(read_signature(path), study.table)
     found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2, rows=4)
     assert found["checked_rows"] == 4
 
@@ -94,6 +94,6 @@ def test_products_of_packed_weights_are_of_integers_only_where_their_inputs_are_
     study.export()
     path, report = study.quantize(method="weight_only", block=32, bits=8, activations=activations)
     assert report["verdict"] == verdict and report["integer_operators"] == 3 * share
-    run, fed = load_engine.load("onnxruntime", path, threads=1), Fed.of(read_signature(path), study.table)
+    run, fed = load_engine.load("onnxruntime", path, threads=1), ModelInputs.from_rows(read_signature(path), study.table)
     found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2)
     assert found["integer_share"] == share

@@ -27,8 +27,8 @@ from fairweight.study.schema import resolve
 from fairweight.study.study import Study as StudyFile
 from fairweight.training.input_encoders import Encoder
 from fairweight.training.model import Model
-from fairweight.training.model_inputs import PADDING, Fed
-from fairweight.training.signature import Signature
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import PADDING, Signature
 from fairweight.training.tokenizer import fit_terms, padded, tokens
 
 EXTRA = components.missing_extra("architectures", "pretrained") is None
@@ -64,7 +64,7 @@ def test_nothing_is_read_where_nothing_is_to_be_removed():
 def test_outputs_come_back_in_the_order_of_the_rows_and_batches_hold_no_needless_padding():
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 9, rng.integers(1, 30)).tolist() for _ in range(101)]
-    fed = Fed({"tokens": padded(rows)})
+    fed = ModelInputs({"tokens": padded(rows)})
     seen = []
 
     def run(feeds):
@@ -79,7 +79,7 @@ def test_outputs_come_back_in_the_order_of_the_rows_and_batches_hold_no_needless
 
 def test_training_batches_hold_every_row_once_and_little_padding():
     signature = Signature((), {}, None, ("0", "1"), {"vocabulary": 9})
-    encoder = Encoder.of(signature)
+    encoder = Encoder.from_signature(signature)
     generator = torch.Generator().manual_seed(0)
     rows = [
         torch.randint(0, 9, (int(n),), generator=generator).tolist()
@@ -90,14 +90,14 @@ def test_training_batches_hold_every_row_once_and_little_padding():
     one, two = (encoder.batches(features, order, 16) for order in orders)
     assert sorted(torch.cat(list(one)).tolist()) == list(range(500))
     assert [b.tolist() for b in one] != [b.tolist() for b in two]
-    size = sum(encoder.cut(features[b]).numel() for b in one)
-    plain = sum(encoder.cut(features[b]).numel() for b in orders[0].split(16))
+    size = sum(encoder.trim(features[b]).numel() for b in one)
+    plain = sum(encoder.trim(features[b]).numel() for b in orders[0].split(16))
     assert size < 0.7 * plain
 
 
 def test_tables_of_differing_length_are_joined_to_one():
-    encoder = Encoder.of(Signature((), {}, None, ("0", "1"), {"vocabulary": 9}))
-    joined = encoder.joined([torch.ones(2, 3, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64)])
+    encoder = Encoder.from_signature(Signature((), {}, None, ("0", "1"), {"vocabulary": 9}))
+    joined = encoder.concatenate([torch.ones(2, 3, dtype=torch.int64), torch.ones(1, 5, dtype=torch.int64)])
     assert joined.tolist() == [[1, 1, 1, -1, -1], [1, 1, 1, -1, -1], [1, 1, 1, 1, 1]]
 
 
@@ -132,13 +132,13 @@ def test_the_baseline_learns_and_its_file_runs_without_the_project(tmp_path):
     study.train(epochs=4, learning_rate=0.05)
     path = study.export()
     signature = read_signature(path)
-    fed = Fed.of(signature, study.table)
+    fed = ModelInputs.from_rows(signature, study.table)
     run = components.load("engines", "onnxruntime")(path, threads=1)
     assert (fed.outputs(run, 32).argmax(1) == study.table.label).mean() > 0.9
     beside = json.loads((tmp_path / "tokenizer.json").read_text())
     assert beside["terms"]["words"] and signature.text["sha256"]
     unknown = dataclasses.replace(study.table.take(np.arange(2)), texts=np.array(["zzz qqq", "ξ"], dtype=object))
-    assert np.isfinite(Fed.of(signature, unknown).outputs(run, 2)).all()
+    assert np.isfinite(ModelInputs.from_rows(signature, unknown).outputs(run, 2)).all()
 
 
 # ---- pretrained
@@ -170,13 +170,13 @@ def finetuned(checkpoint, tmp_path_factory):
 def accuracy(study, name):
     path = study.path(f"{name}.onnx")
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    return (Fed.of(read_signature(path), study.table).outputs(run, 32).argmax(1) == study.table.label).mean()
+    return (ModelInputs.from_rows(read_signature(path), study.table).outputs(run, 32).argmax(1) == study.table.label).mean()
 
 
 def test_a_pretrained_model_is_finetuned_and_its_file_says_the_same_at_any_length(finetuned):
     assert accuracy(finetuned, "dense") > 0.9
     path = finetuned.path("dense.onnx")
-    fed = Fed.of(read_signature(path), finetuned.table)
+    fed = ModelInputs.from_rows(read_signature(path), finetuned.table)
     run = components.load("engines", "onnxruntime")(path, threads=1)
     whole = run(fed.feeds)  # all padded to the longest
     assert np.abs(fed.outputs(run, 8) - whole).max() < 1e-5
@@ -241,10 +241,11 @@ def test_what_is_cut_is_gone_from_the_file_and_what_is_left_learns_from_the_pare
 def test_a_removed_neuron_is_one_whose_zero_changes_the_loss_least(finetuned):
     """The first-order score against the loss with the neuron set to zero, neuron by neuron."""
     from fairweight.compression.finetuning import Trained
-    from fairweight.training.train import Data, evaluate
+    from fairweight.training.training_data import TrainingData
+    from fairweight.training.training_loop import evaluate
 
     model = Model.load(finetuned.path("dense.st"), finetuned.path("dense.json"))
-    data = Data.read(**finetuned.data)
+    data = TrainingData.read(**finetuned.data)
     network = Trained(model, data, RECIPE, variant="x", seed=0)
     name = "encoder.encoder.layer.2.output.dense"
     score = network.taylor([name], 10_000)[name]
@@ -285,7 +286,7 @@ def test_nncf_s_file_of_a_transformer_is_integer_and_both_engines_say_the_same(f
     assert report["float_matrices"] == {}  # the embeddings are narrow, too
     assert accuracy(finetuned, "nncf") > 0.85
     path = finetuned.path("nncf.onnx")
-    fed = Fed.of(read_signature(path), finetuned.table)
+    fed = ModelInputs.from_rows(read_signature(path), finetuned.table)
     run = components.load("engines", "openvino")(path, threads=1)
     found = check(path, run, fed, fed.outputs(run, 16), engine="openvino", batch_size=16)
     assert found["integer_share"] > 0.9 and found["engine_agreement"] > 0.98
@@ -419,7 +420,7 @@ def test_encoders_of_many_kinds_are_finetuned_from_models_with_a_head(checkpoint
     study.train(epochs=1)
     study.export()
     path = study.path("dense.onnx")
-    fed, run = Fed.of(read_signature(path), study.table), components.load("engines", "onnxruntime")(path, threads=1)
+    fed, run = ModelInputs.from_rows(read_signature(path), study.table), components.load("engines", "onnxruntime")(path, threads=1)
     body = Model.load(study.path("dense.st"), study.path("dense.json")).body.eval()
     rows = [fed.feeds["tokens"][:8, :6], fed.feeds["tokens"][:2]]  # of other sizes than the file was exported with
     for some in rows:
@@ -504,7 +505,7 @@ def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, con
 
 def test_no_step_that_runs_files_needs_transformers(finetuned):
     script = (
-        "import sys; from fairweight.inference.onnx_file import read_signature; from fairweight.training.model_inputs import Fed;"
+        "import sys; from fairweight.inference.onnx_file import read_signature; from fairweight.training.model_inputs import ModelInputs;"
         "import fairweight.inference.predict, fairweight.inference.profile; assert 'transformers' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

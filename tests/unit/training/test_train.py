@@ -18,6 +18,7 @@ from fairweight.core.table import Augmented
 from fairweight.data.split import parts
 from fairweight.inference.onnx_file import read_signature
 from fairweight.training.model import Model
+from fairweight.training.model_inputs import input_tensors
 from fairweight.training.signature import Signature
 
 
@@ -111,7 +112,7 @@ def test_the_shipped_file_encodes_rows_itself_and_equals_torch(study):
     model = study.train()
     path = study.export()
     with torch.no_grad():
-        expected = torch.softmax(model(*(torch.from_numpy(a) for a in model.signature.feeds(study.table).values())), 1)
+        expected = torch.softmax(model(*(torch.from_numpy(a) for a in input_tensors(model.signature, study.table).values())), 1)
     assert np.abs(run(path, study.table) - expected.numpy()).max() < 1e-5
     assert read_json(study.path("dense.export.json"))["largest_difference"] < 1e-5
     assert read_signature(path) == Signature.fitted(study.training)
@@ -139,7 +140,7 @@ def test_a_category_unseen_in_training_and_a_missing_number_are_fed_without_harm
             "numeric": np.array([[np.nan, 40]], np.float32),
         }
     )
-    feeds = read_signature(path).feeds(row)
+    feeds = input_tensors(read_signature(path), row)
     assert feeds["categorical"][0, 0] == -1
     features = model.encode(row)
     assert features[0, 0] == 0 and features[0, 2:5].sum() == 0

@@ -1,0 +1,215 @@
+"""Training loop in plain PyTorch: tensors in memory, deterministic, with the best epoch restored at the end."""
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fairweight.core import components
+from fairweight.core.artifacts import write_rows
+from fairweight.core.errors import InputError
+from fairweight.core.recipes import TrainingRecipe
+from fairweight.training.model import Model
+from fairweight.training.optimizers import make_optimizer, make_schedule
+from fairweight.training.training_data import EncodedRows, TrainingData
+
+EVALUATION_ROWS = 4096  # rows of one call where only a loss is computed
+CURVE = {
+    "epoch": "int64",
+    "learning_rate": "double",
+    "train_loss": "double",
+    "validation_loss": "double",
+    "validation_accuracy": "double",
+    "wall_s": "double",
+    "best": "bool",
+}
+
+Parameters = dict[str, nn.Parameter]  # parameters of a body, by name
+Constraint = Callable[[Parameters], None]
+Distillation = Callable[[Tensor, Tensor, Tensor], Tensor]  # features, logits, loss of the labels -> loss
+
+
+class EpochRow(TypedDict):
+    """One epoch of a training curve; losses are means in nats (see CURVE)."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    wall_s: float
+    best: bool
+
+
+def write_curve(path: str, history: Sequence[EpochRow]) -> None:
+    """Write a training curve as a Parquet file, one row for each epoch."""
+    write_rows(path, [dict(row) for row in history], CURVE)
+
+
+def precision(recipe: TrainingRecipe) -> str:
+    """Return the number format of a training step's products on this machine: `float32` or `bfloat16`."""
+    if recipe["precision"] != "auto":
+        return str(recipe["precision"])
+    supported = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if supported else "float32"
+
+
+@dataclass
+class _Best:
+    """The best epoch so far: fewest validation errors or lowest validation loss, as the recipe selects."""
+
+    epoch: int = 0
+    reached: tuple[float, float] = (float("inf"), float("inf"))
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def update(self, epoch: int, error: float, loss: float, body: nn.Module) -> bool:
+        """Keep a copy of the body's weights if the epoch is better than all before; return whether it is."""
+        # equal errors are ranked by the loss; an epoch whose loss is not finite is never the best
+        reached = (error, loss)
+        better = bool(np.isfinite(loss)) and reached < self.reached
+        if better:
+            self.epoch, self.reached, self.state = epoch, reached, copy.deepcopy(body.state_dict())
+        return better
+
+
+@dataclass
+class _Loop:
+    """What all epochs of one training run use; see `fit`."""
+
+    model: Model
+    rows: EncodedRows
+    objective: Callable[..., Tensor]
+    parameters: Parameters
+    optimizer: torch.optim.Optimizer
+    masks: dict[str, Tensor]
+    constrain: Constraint | None
+    distillation: Distillation | None
+    narrow: bool  # whether products are in bfloat16
+
+    def epoch(self, batches: Sequence[Tensor]) -> float:
+        """Train on all batches once; return the mean loss, in nats."""
+        self.model.body.train()
+        total = 0.0
+        for batch in batches:
+            total += self._step(batch) * len(batch)
+        return total / len(self.rows.labels)
+
+    def _step(self, batch: Tensor) -> float:
+        """One optimizer step on the rows at these positions; return their loss."""
+        rows = self.rows
+        features = self.model.encoder.trim(rows.features[batch])
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
+            logits = self.model.body(features).float()
+        loss = self.objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
+        if self.distillation:
+            loss = self.distillation(features, logits, loss)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.constrain:
+            self.constrain(self.parameters)
+        self.optimizer.step()
+        with torch.no_grad():
+            for name, mask in self.masks.items():  # momentum would move a pruned weight even without a gradient
+                self.parameters[name].mul_(mask)
+        return float(loss.item())
+
+
+def fit(
+    model: Model,
+    data: TrainingData,
+    recipe: TrainingRecipe,
+    *,
+    order: int,
+    masks: dict[str, Tensor] | None = None,
+    constrain: Constraint | None = None,
+    distillation: Distillation | None = None,
+) -> list[EpochRow]:
+    """Train a model's body in place and restore its best epoch on validation rows.
+
+    Args:
+        model: a model whose encoder is fitted; the encoder is not changed.
+        data: rows to train and to validate on.
+        recipe: the training recipe of the study file.
+        order: seed of the order of rows.
+        masks: name of a parameter of the body -> boolean tensor of its shape; where False, the weight is kept at zero.
+        constrain: called with the body's parameters before each optimizer step, to change their gradients.
+        distillation: (features, logits, loss of the labels) of a batch -> the loss that is minimised instead.
+
+    Returns:
+        The training curve, one row for each epoch; losses are means in nats.
+
+    Raises:
+        InputError: training diverged.
+    """
+    torch.use_deterministic_algorithms(True)
+    options = components.chosen(recipe["objective"])
+    training, validation = data.encoded(model, options.get("attribute"))
+    prepare = components.load("objectives", recipe["objective"]["method"])
+    objective = prepare(training.labels, training.groups, training.weights, **options)
+    if training.features.dim() == 4:
+        # convolutions take two thirds of the time
+        model.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    adapt = components.load("adaptations", recipe["adapt"]["method"])
+    finish = adapt(model.body, **components.chosen(recipe["adapt"]))
+    narrow = precision(recipe) == "bfloat16"
+    parameters = dict(model.body.named_parameters())
+    optimizer = make_optimizer(recipe, parameters)
+    loop = _Loop(model, training, objective, parameters, optimizer, masks or {}, constrain, distillation, narrow)
+    history, best = _run(loop, validation, recipe, order)
+    if not best.epoch:
+        raise InputError("training: the validation loss was never finite; lower the learning rate.")
+    model.body.load_state_dict(best.state)
+    finish()
+    model.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    history[best.epoch - 1]["best"] = True
+    return history
+
+
+def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: int) -> tuple[list[EpochRow], _Best]:
+    """Run all epochs, or stop early; return the training curve and the best epoch."""
+    model, rows, epochs = loop.model, loop.rows, recipe["epochs"]
+    schedule = make_schedule(recipe, loop.optimizer)
+    shuffle = torch.Generator().manual_seed(order)
+    history: list[EpochRow] = []
+    best = _Best()
+    for epoch in range(1, epochs + 1):
+        started, rate = time.perf_counter(), loop.optimizer.param_groups[0]["lr"]
+        permutation = torch.randperm(len(rows.labels), generator=shuffle)
+        loss = loop.epoch(model.encoder.batches(rows.features, permutation, recipe["batch_size"]))
+        schedule.step()
+        validation_loss, accuracy = evaluate(model, validation)
+        history.append(
+            {
+                "epoch": epoch,
+                "learning_rate": rate,
+                "train_loss": loss,
+                "validation_loss": validation_loss,
+                "validation_accuracy": accuracy,
+                "wall_s": time.perf_counter() - started,
+                "best": False,
+            }
+        )
+        print(f"epoch {epoch}/{epochs}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}")
+        error = 1 - accuracy if recipe["select"] == "accuracy" else 0.0
+        better = best.update(epoch, error, validation_loss, model.body)
+        if not better and recipe["patience"] and epoch - best.epoch >= recipe["patience"]:
+            break
+    return history, best
+
+
+def evaluate(model: Model, rows: EncodedRows) -> tuple[float, float]:
+    """Compute the mean cross-entropy, in nats, and the accuracy of a model's body on encoded rows."""
+    model.body.eval()
+    total, correct = 0.0, 0
+    with torch.no_grad():
+        size = min(EVALUATION_ROWS, model.encoder.max_rows)
+        for batch in model.encoder.batches(rows.features, torch.arange(len(rows.labels)), size):
+            features = model.encoder.trim(rows.features[batch])
+            loss, hits = model.task.score(model.body(features), rows.labels[batch])
+            total, correct = total + loss, correct + hits
+    return total / len(rows.labels), correct / len(rows.labels)
