@@ -1,4 +1,4 @@
-"""An article compiled with latexmk, outside of the repository and without a shell."""
+"""Compile an article with latexmk, outside of the repository and without a shell."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from fairweight.core.artifacts import atomic
 from fairweight.core.errors import InputError
 
 SECONDS = 300  # a first run of LuaLaTeX lists the fonts of the machine
-RUN = [
+COMMAND = [
     "latexmk",
     "-lualatex",
     "-interaction=nonstopmode",
@@ -18,11 +18,13 @@ RUN = [
     "-file-line-error",
     "-no-shell-escape",
     "-norc",
+    "article.tex",
 ]
+MISTAKE = re.compile(r"^[^\s:]*\.(?:tex|lua):\d+: .*$|^! .*$", re.MULTILINE)
 
 
 def compile_article(article: str, *, made: str, pdf: str) -> None:
-    """Compile an article that inputs what `write_paper` made.
+    """Compile an article that inputs the files of `write_paper`.
 
     Args:
         article: the LaTeX file.
@@ -30,23 +32,24 @@ def compile_article(article: str, *, made: str, pdf: str) -> None:
         pdf: file to write.
 
     Raises:
-        InputError: LaTeX found a mistake; with its first message.
+        InputError: LaTeX reports a mistake; with its first message.
     """
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "paper"
         shutil.copytree(made, place, ignore=shutil.ignore_patterns("*.usage.json", "article.pdf"))
         shutil.copy(article, place / "article.tex")
-        command = [*RUN, "article.tex"]
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS)  # fmt: skip
+        done = subprocess.run(
+            COMMAND, cwd=place, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS
+        )
         log = (place / "article.log").read_text(errors="replace") if (place / "article.log").exists() else done.stdout
         if done.returncode:
-            told = re.findall(r"^[^\s:]*\.(?:tex|lua):\d+: .*$|^! .*$", log, flags=re.M)
-            reason = told[0] if told else (done.stderr or done.stdout).strip().splitlines()[-1]
-            raise InputError(f"{article} does not compile: {reason}")
+            messages = MISTAKE.findall(log) or (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise InputError(f"{article} does not compile: {messages[0]}")
         lost = sorted(set(re.findall(r"Missing character: There is no (\S+)", log)))
         if lost:
             print(
-                f"The article lacks {' '.join(lost)}: install a font that has them (fonts-droid-fallback, fonts-symbola)."
+                f"The article lacks {' '.join(lost)}: "
+                "install a font that has them (fonts-droid-fallback, fonts-symbola)."
             )
         with atomic(pdf) as temporary:
             shutil.copy(place / "article.pdf", temporary)

@@ -1,4 +1,4 @@
-"""The figures of an article: one column wide, text as text.  They draw what the summaries hold, and compute nothing."""
+"""Figures of an article: one column wide, with text as text. They draw what the summaries hold and compute nothing."""
 
 import functools
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from fairweight.core.artifacts import atomic
-from fairweight.core.formatting import missing
+from fairweight.core.formatting import count, missing
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
+from fairweight.core.measures import MEASURES
 from fairweight.reporting.report import palette
 from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.results import Results
@@ -26,6 +27,8 @@ WIDTH = 3.35  # inches: a column of the common two-column layouts
 # for letters that DejaVu lacks, where they are installed
 FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
 LONGEST = 30  # characters of a name before it is cut
+LONGEST_GROUP = 22
+ACCURACY, SIZE = MEASURES["accuracy"], MEASURES["transfer_bytes"]
 
 
 def style() -> Any:
@@ -53,7 +56,7 @@ def style() -> Any:
 
 @functools.cache
 def _look_for_fonts() -> None:
-    """Tell Matplotlib of fallback fonts that were installed after it made its list."""
+    """Register fallback fonts that were installed after Matplotlib made its list."""
     stems = tuple(name.replace(" ", "").removesuffix("SC").removesuffix("JP") for name in FALLBACKS)
     for path in font_manager.findSystemFonts():
         if Path(path).stem.replace("-", "").startswith(stems):
@@ -62,9 +65,10 @@ def _look_for_fonts() -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PDF and SVG beside each other, the same bytes each time."""
-    for suffix, dates in ((".pdf", {"CreationDate": None, "Creator": None, "Producer": None}), (".svg", {"Date": None})):  # fmt: skip
+    without_dates = {".pdf": {"CreationDate": None, "Creator": None, "Producer": None}, ".svg": {"Date": None}}
+    for suffix, metadata in without_dates.items():
         with atomic(path.with_suffix(suffix)) as temporary, mpl.rc_context(style()):
-            figure.savefig(temporary, format=suffix[1:], metadata=dates)
+            figure.savefig(temporary, format=suffix[1:], metadata=metadata)
 
 
 def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]:
@@ -76,30 +80,30 @@ def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]
 
 
 def first_cell(results: Results, dataset: str) -> pd.Series:
-    """Model, engine and augmentation that the figures of a dataset show: the first, which is `none` where there is one."""
+    """Model, engine and augmentation that the figures of a dataset show: the first; augmentation `none` comes first."""
     cells = results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates()
     return results.ordered(cells).iloc[0][["dataset", "augmentation", "model", "engine"]]
+
+
+def _over_seeds(seeds: int) -> str:
+    return f"over {count(seeds, 'seed')}"
+
+
+# ---- the trade-off of accuracy and size
 
 
 def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
     """Accuracy of all rows, and of the worst group, against bytes to transfer; None where nothing ships."""
     if not results.ships(dataset):
         return None
-    key = first_cell(results, dataset)
-    attributes = list(results.study["datasets"][dataset]["groups"])
-    shown = {"all rows": where(results.measured("accuracy"), key)}
-    for attribute in attributes:
-        worst = where(results.measured("worst_group_accuracy", attribute), key).dropna(subset="mean")
-        if len(worst):
-            shown[f"worst group by {short(attribute, LONGEST)}"] = worst
-            break
-    size = where(results.measured("transfer_bytes"), key)
+    shown = _accuracies(results, dataset)
+    size = where(results.measured(SIZE.key), first_cell(results, dataset))
     figure = Figure(figsize=(WIDTH, 1.65 * len(shown) + 0.55), layout="constrained")
     axes = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
     for axis, (title, table) in zip(axes, shown.items(), strict=True):
         _points(axis, results, table.merge(size, on=CELL, suffixes=("", "_x")))
-        axis.set_ylabel(f"accuracy, %\n{title}")
-    _kilobytes(axes[-1], size["mean"])
+        axis.set_ylabel(f"{ACCURACY.heading}\n{title}")
+    _size_axis(axes[-1], size["mean"])
     looks = palette.looks(results)
     variants = [v for v in results.variant_order if v in set(size["variant"])]
     handles = [
@@ -109,29 +113,42 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), columns), frameon=False)
     seeds = int(next(iter(shown.values()))["n"].max())
     return figure, (
-        f"{results.title(dataset)}: accuracy on test rows against bytes to transfer (zstd, level 19); up and to the left is "
-        f"better. Points are means over {seeds} seed{'' if seeds == 1 else 's'}, bars one standard deviation."
+        f"{results.title(dataset)}: accuracy on test rows against bytes to transfer (zstd, level 19); up and to the "
+        f"left is better. Points are means {_over_seeds(seeds)}, bars one standard deviation."
     )
+
+
+def _accuracies(results: Results, dataset: str) -> dict[str, pd.DataFrame]:
+    """Title of each panel -> accuracies: of all rows, and of the worst group by the first attribute that has one."""
+    key = first_cell(results, dataset)
+    shown = {"all rows": where(results.measured(ACCURACY.key), key)}
+    for attribute in results.study["datasets"][dataset]["groups"]:
+        worst = where(results.measured("worst_group_accuracy", attribute), key).dropna(subset="mean")
+        if len(worst):
+            return shown | {f"worst group by {short(attribute, LONGEST)}": worst}
+    return shown
 
 
 def _points(axis: Axes, results: Results, table: pd.DataFrame) -> None:
     looks = palette.looks(results)
     for _, point in table.iterrows():
         colour, marker = looks[point["variant"]]
-        spread = np.nan_to_num(point["sd"]) * 100
-        axis.errorbar(
-            point["mean_x"] / 1000, point["mean"] * 100, yerr=spread, fmt=marker, color=colour, elinewidth=0.7
-        )
+        size, accuracy = SIZE.scaled(point["mean_x"]), ACCURACY.scaled(point["mean"])
+        spread = ACCURACY.scaled(np.nan_to_num(point["sd"]))
+        axis.errorbar(size, accuracy, yerr=spread, fmt=marker, color=colour, elinewidth=0.7)
 
 
-def _kilobytes(axis: Axes, sizes: pd.Series) -> None:
+def _size_axis(axis: Axes, sizes: pd.Series) -> None:
     axis.set_xscale("log")
     wide = sizes.max() > 8 * sizes.min()
     axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 4, 5, 6, 8)))
     axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
     axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     axis.margins(x=0.08)
-    axis.set_xlabel("to transfer, kB (log scale)")
+    axis.set_xlabel(f"{SIZE.heading} (log scale)")
+
+
+# ---- who pays
 
 
 def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
@@ -147,43 +164,55 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
     height = 0.75 + len(groups) * (0.14 + 0.085 * len(variants))
     figure = Figure(figsize=(WIDTH, min(height, 8.5)), layout="constrained")
     axis = figure.subplots()
+    labels = []
     for y, (attribute, group) in enumerate(groups):
-        of = rows[(rows["attribute"] == attribute) & (rows["group"] == group)]
-        _intervals(axis, results, y, of, variants)
-    labels = [f"{short(g, 22)} (n = {int(where(rows, {'attribute': a, 'group': g}).iloc[0]['n']):,})" for a, g in groups]  # fmt: skip
+        group_rows = rows[(rows["attribute"] == attribute) & (rows["group"] == group)]
+        _intervals(axis, results, y, group_rows, variants)
+        labels.append(f"{short(group, LONGEST_GROUP)} (n = {int(group_rows.iloc[0]['n']):,})")
     axis.set_yticks(range(len(groups)), labels)
-    axis.set_ylim(len(groups) - 0.45, -0.55)
-    axis.grid(axis="y", visible=False)
-    axis.axvline(0, color="#444", linewidth=0.7)
-    for y in range(1, len(groups)):
-        if groups[y][0] != groups[y - 1][0]:
-            axis.axhline(y - 0.5, color="#999", linewidth=0.5)
-    axis.set_xlabel("change of accuracy, points")
-    looks = palette.looks(results)
-    handles: list[Any] = [
-        Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
-    ]
-    floor = bool(rows["floor_value"].notna().any())
-    handles += [Patch(color=palette.FLOOR, label="retraining alone")] if floor else []
+    _style_groups(axis, [attribute for attribute, _ in groups])
+    has_floor = bool(rows["floor_value"].notna().any())
+    handles = _legend_of_variants(results, variants, has_floor)
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    seeds = int(rows["seeds"].max())
-    band = " The grey band is the interval of a model that is only trained again." if floor else ""
+    band = " The grey band is the interval of a model that is only trained again." if has_floor else ""
     return figure, (
-        f"{results.title(dataset)}: change of each group's accuracy against the baseline of the same seed, mean over {seeds} "
-        f"seed{'' if seeds == 1 else 's'} with 95 % intervals over seeds and test rows, by {', '.join(attributes)}.{band} "
-        "Hollow: too few rows to be ranked."
+        f"{results.title(dataset)}: change of each group's accuracy against the baseline of the same seed, mean "
+        f"{_over_seeds(int(rows['seeds'].max()))} with 95 % intervals over seeds and test rows, by "
+        f"{', '.join(attributes)}.{band} Hollow: too few rows to be ranked."
     )
 
 
 def _intervals(axis: Axes, results: Results, y: int, rows: pd.DataFrame, variants: list[str]) -> None:
+    """Change of one group's accuracy by each variant, over the noise floor."""
     looks, first = palette.looks(results), rows.iloc[0]
     if not missing(first["floor_value"]):
-        axis.fill_betweenx([y - 0.44, y + 0.44], first["floor_low"] * 100, first["floor_high"] * 100, color=palette.FLOOR, linewidth=0)  # fmt: skip
+        low, high = (ACCURACY.scaled(first[f"floor_{end}"]) for end in ("low", "high"))
+        axis.fill_betweenx([y - 0.44, y + 0.44], low, high, color=palette.FLOOR, linewidth=0)
     for _, row in rows.iterrows():
         if missing(row["value"]):
             continue
         colour, marker = looks[row["variant"]]
         at = y + (variants.index(row["variant"]) - (len(variants) - 1) / 2) * 0.78 / len(variants)
-        axis.plot([row["low"] * 100, row["high"] * 100], [at, at], color=colour, linewidth=0.9)
+        value, low, high = (ACCURACY.scaled(row[key]) for key in ("value", "low", "high"))
+        axis.plot([low, high], [at, at], color=colour, linewidth=0.9)
         face = colour if row["status"] == "ok" else "white"
-        axis.plot(row["value"] * 100, at, marker, color=colour, markerfacecolor=face, markersize=3)
+        axis.plot(value, at, marker, color=colour, markerfacecolor=face, markersize=3)
+
+
+def _style_groups(axis: Axes, attributes: list[str]) -> None:
+    """Limits and lines of an axis with a row for each group, given the attribute of each."""
+    axis.set_ylim(len(attributes) - 0.45, -0.55)
+    axis.grid(axis="y", visible=False)
+    axis.axvline(0, color="#444", linewidth=0.7)
+    for y in range(1, len(attributes)):
+        if attributes[y] != attributes[y - 1]:
+            axis.axhline(y - 0.5, color="#999", linewidth=0.5)
+    axis.set_xlabel("Change of accuracy, points")
+
+
+def _legend_of_variants(results: Results, variants: list[str], has_floor: bool) -> list[Any]:
+    looks = palette.looks(results)
+    handles: list[Any] = [
+        Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
+    ]
+    return handles + ([Patch(color=palette.FLOOR, label="retraining alone")] if has_floor else [])

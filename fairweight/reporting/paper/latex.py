@@ -1,10 +1,11 @@
-"""Text, numbers and tables as LaTeX.  Whatever a name holds comes out as text, with pdfLaTeX and LuaLaTeX alike."""
+"""Text, numbers and tables as LaTeX. Any name is typeset as it is, by pdfLaTeX and LuaLaTeX alike."""
 
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from fairweight.core.formatting import missing, number
+from fairweight.core.formatting import Writer, number
+from fairweight.core.measures import Measure
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
@@ -15,7 +16,8 @@ SPECIAL = {
 PAGE = 36  # rows of a table that fits on a page
 LONG = 7  # letters of a word after which a table cell may break it
 WHOLE = 10  # letters of a part of a name that is not broken
-ENDLESS = 40  # letters of a word that running text may break, too
+ENDLESS = 40  # letters of a word that even running text may break
+HEAD_WIDTH = 9  # letters of a line in the head of a narrow column
 
 
 def escape(text: Any) -> str:
@@ -38,43 +40,33 @@ def _breakable(word: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    found = "".join(SPECIAL.get(c, c) for c in text if c.isprintable() or c == "\N{NO-BREAK SPACE}")
+    escaped = "".join(SPECIAL.get(c, c) for c in text if c.isprintable() or c == "\N{NO-BREAK SPACE}")
     # two characters that TeX would join
-    return re.sub(r"-(?=-)|[?!](?=\N{GRAVE ACCENT})|,(?=,)", lambda m: f"{m.group()}{{}}", found)
+    return re.sub(r"-(?=-)|[?!](?=\N{GRAVE ACCENT})|,(?=,)", lambda m: f"{m.group()}{{}}", escaped)
 
 
-def modelled(value: float, scale: float = 1.0) -> str:
-    """A small or large amount with digits enough to be told from nothing."""
-    return figure_text(value, 2 if value * scale >= 1 else 4, scale)
+SPREAD = r"{mean}\,$\pm$\,{sd}"
+LATEX = Writer(escape, interval="{value} [{low}, {high}]", spread=SPREAD)
+# for a narrow column: the interval is small and below the value
+LATEX_CELL = Writer(escape, interval=r"{value}\linebreak{{\scriptsize\mbox{{[{low}, {high}]}}}}", spread=SPREAD)
 
 
-def figure_text(value: Any, digits: int, scale: float = 1.0, signed: bool = False) -> str:
-    """A number as LaTeX text; what cannot be computed is said to be so."""
+def number_text(value: Any, digits: int, scale: float = 1.0, signed: bool = False) -> str:
+    """A number as LaTeX text; None and NaN are "not estimable"."""
     return escape(number(value, digits, scale, signed))
 
 
-def with_spread(mean: Any, sd: Any, digits: int, scale: float = 1.0, signed: bool = False) -> str:
-    """Mean and standard deviation over seeds; of one seed there is no spread."""
-    text = figure_text(mean, digits, scale, signed)
-    return text if missing(mean) or missing(sd) else rf"{text}\,$\pm$\,{figure_text(sd, digits, scale)}"
+def amount(value: float, scale: float = 1.0) -> str:
+    """An amount with two decimals, or four where it is below 1, so that a small one does not read as 0."""
+    return number_text(value, 2 if value * scale >= 1 else 4, scale)
 
 
-def with_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0, signed: bool = True) -> str:
-    """A value with its interval in brackets."""
-    text = figure_text(value, digits, scale, signed)
-    if missing(value) or missing(low):
-        return text
-    return f"{text} [{figure_text(low, digits, scale, signed)}, {figure_text(high, digits, scale, signed)}]"
-
-
-def above_interval(value: Any, low: Any, high: Any, digits: int, scale: float = 1.0, signed: bool = True) -> str:
-    """The same for a narrow column: the interval stands small below the value."""
-    return with_interval(value, low, high, digits, scale, signed).replace(" [", r"\linebreak{\scriptsize\mbox{[", 1) + (
-        "" if missing(value) or missing(low) else "}}"
-    )
-
-
-def tabular(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float | None], breaks: Collection[int] = ()) -> str:  # fmt: skip
+def tabular(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[float | None],
+    breaks: Collection[int] = (),
+) -> str:
     """A booktabs table, which breaks over pages where it has many rows.
 
     Args:
@@ -82,18 +74,12 @@ def tabular(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequen
         rows: cells, as LaTeX.
         widths: share of the line's width of each column that wraps, negative where it aligns right; None is a column of
             numbers.
-        breaks: numbers of rows above which a rule stands.
+        breaks: numbers of rows above which there is extra space.
     """
     columns = "".join(map(_column, widths))
     long = len(rows) > PAGE
     kind, repeated = ("longtable", [r"\endhead"]) if long else ("tabular", [])
-    lines = [
-        rf"\begin{{{kind}}}{{@{{}}{columns}@{{}}}}",
-        r"\toprule",
-        _row(header),
-        r"\midrule",
-        *repeated,
-    ]
+    lines = [rf"\begin{{{kind}}}{{@{{}}{columns}@{{}}}}", r"\toprule", _row(header), r"\midrule", *repeated]
     for position, row in enumerate(rows):
         if position and position in breaks:
             lines.append(r"\addlinespace")
@@ -102,7 +88,7 @@ def tabular(header: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequen
 
 
 def _row(cells: Sequence[str]) -> str:
-    r"""A row; what stands above it, such as `\\`, would take a bracket or an asterisk at its start for its own argument."""
+    r"""A row. The `\\` above it would take a bracket or an asterisk at its start for its own argument."""
     line = " & ".join(cells) + r" \\"
     return "{}" + line if line.lstrip().startswith(("[", "*")) else line
 
@@ -114,10 +100,16 @@ def _column(width: float | None) -> str:
     return rf">{{\ragged{side}\arraybackslash}}p{{{abs(width):g}\linewidth}}"
 
 
-def head(*lines: str) -> str:
-    """The title of a column, on several lines; it is LaTeX already."""
-    broken = r"\\".join(lines)
-    return rf"\shortstack[r]{{{broken}}}" if len(lines) > 1 else broken
+def heading(measure: Measure) -> str:
+    """Title and unit of a measure as the head of a narrow column, stacked on short lines."""
+    lines: list[str] = []
+    for word in re.findall(r"[^\s/]+/?", measure.heading):  # a unit may break after its slash
+        if lines and not lines[-1].endswith("/") and len(lines[-1]) + 1 + len(word) <= HEAD_WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    stacked = r"\\".join(map(escape, lines))
+    return rf"\shortstack[r]{{{stacked}}}" if len(lines) > 1 else stacked
 
 
 def slug(text: Any) -> str:

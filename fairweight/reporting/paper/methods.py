@@ -1,4 +1,4 @@
-"""Drafts of an article's methods and findings, filled from the study."""
+"""Drafts of an article's methods and findings, filled in from the study."""
 
 from typing import Any
 
@@ -6,22 +6,30 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, points, significant
 from fairweight.core.frames import where
+from fairweight.core.measures import measure
 from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.core.recipes import TrainingRecipe
 from fairweight.energy.energy_model import watts_per_core
 from fairweight.energy.footprint import of_study
 from fairweight.evaluation.decide import FAMILY, name_of
 from fairweight.reporting.paper import latex
-from fairweight.reporting.paper.latex import escape, figure_text
+from fairweight.reporting.paper.latex import LATEX, amount, escape, number_text
 from fairweight.reporting.report.results import Results
+
+PLACE = ["dataset", "augmentation", "model", "engine"]  # of variants that are compared with each other
 
 
 def methods(results: Results) -> str:
-    """`methods.tex`: data, variants, statistics, energy and reproducibility statements."""
-    parts = {"Data.": _data(results), "Models and variants.": _variants(results), "Evaluation and statistics.": _statistics(results),
-             "Energy and emissions.": _energy(results), "Reproducibility.": _reproducibility(results)}  # fmt: skip
-    return "% A draft, made anew with the study: copy what you keep.\n" + "\n\n".join(
-        rf"\paragraph{{{title}}} {text}" for title, text in parts.items()
-    ) + "\n"  # fmt: skip
+    """Content of `methods.tex`: data, variants, statistics, energy and reproducibility statements."""
+    parts = {
+        "Data.": _data(results),
+        "Models and variants.": _variants(results),
+        "Evaluation and statistics.": _statistics(results),
+        "Energy and emissions.": _energy(results),
+        "Reproducibility.": _reproducibility(results),
+    }
+    paragraphs = "\n\n".join(rf"\paragraph{{{title}}} {text}" for title, text in parts.items())
+    return f"% A draft, written again by each run of the study: copy what you keep.\n{paragraphs}\n"
 
 
 def listed(items: list[str]) -> str:
@@ -34,17 +42,24 @@ def _data(results: Results) -> str:
     for card in results.cards:
         recipe = results.study["datasets"][card["dataset"]]
         test = recipe["split"]["test"]
-        split = {"official": "the official test part", "all": "all rows are audited"}.get(test) if isinstance(test, str) else (
-            rf"a share of {escape(as_stated(test, 100))}\,\% drawn once")  # fmt: skip
         groups = f", compared by {listed([escape(a) for a in card['groups']])}" if card["groups"] else ""
         licence = f", licence {escape(card['licence'])}" if card["licence"] else ""
-        text = rf"{escape(card['title'])} has {card['rows']:,} rows and {len(card['classes'])} classes{groups}{licence}; test rows: {split}"
+        size = f"{card['rows']:,} rows and {len(card['classes'])} classes"
+        text = f"{escape(card['title'])} has {size}{groups}{licence}; test rows: {_test_rows(test)}"
         if test != "all":
-            text += rf"; of the others {escape(as_stated(recipe['split']['validation'], 100))}\,\% validate, drawn anew by each seed"
+            share = escape(as_stated(recipe["split"]["validation"], 100))
+            text += rf"; {share}\,\% of the others are validation rows, drawn by each seed"
         dropped = recipe["drop"]
         text += f". Columns that may identify someone were dropped when reading ({len(dropped)})." if dropped else "."
         sentences.append(text)
     return " ".join(sentences)
+
+
+def _test_rows(test: str | float) -> str | None:
+    """What the test rows are, from `split: test` of the dataset."""
+    if isinstance(test, str):
+        return {"official": "the official test part", "all": "all rows are audited"}.get(test)
+    return rf"a share of {escape(as_stated(test, 100))}\,\% drawn once"
 
 
 def _variants(results: Results) -> str:
@@ -57,7 +72,7 @@ def _variants(results: Results) -> str:
     return text + (" ".join(recipes) + " The epoch with the lowest validation loss is kept." if recipes else "")
 
 
-def _recipe(name: str, recipe: dict[str, Any]) -> str:
+def _recipe(name: str, recipe: TrainingRecipe) -> str:
     objective = recipe["objective"]["method"]
     text = (
         f"Recipe {escape(name)}: {count(recipe['epochs'], 'epoch')} with {escape(recipe['optimizer'])}, learning rate "
@@ -66,64 +81,71 @@ def _recipe(name: str, recipe: dict[str, Any]) -> str:
     return text + (f", objective {escape(objective)}." if objective != "standard" else ".")
 
 
-def _variant(name: str, stated: dict[str, Any]) -> str:
-    operation = of_recipe(stated)
-    recipe = stated[operation]
+def _variant(name: str, variant: dict[str, Any]) -> str:
+    """How a variant is made, from its entry in the study file."""
+    operation = of_recipe(variant)
+    recipe = variant[operation]
     if operation == "train":
-        again = " with another initialisation (the noise floor)" if stated.get("replicate") else ""
+        again = " with another initialisation (the noise floor)" if variant.get("replicate") else ""
         return f"{escape(name)}, trained{again}"
     if operation == "given":
         return f"{escape(name)}, given scores of column {escape(recipe['column'])}, positive above {recipe['above']:g}"
     options = f" to a sparsity of {recipe['sparsity']:g}" if "sparsity" in recipe else ""
     method = f" ({escape(recipe['method'])})" if "method" in recipe else ""
-    tuned = recipe.get("finetune", {}).get("epochs", 0)
-    options += f" and finetuned for {count(tuned, 'epoch')}" if tuned else ""
-    return f"{escape(name)}, {escape(stated['from'])} {OPERATIONS[operation].participle}{method}{options}"
+    epochs = recipe.get("finetune", {}).get("epochs", 0)
+    options += f" and finetuned for {count(epochs, 'epoch')}" if epochs else ""
+    return f"{escape(name)}, {escape(variant['from'])} {OPERATIONS[operation].participle}{method}{options}"
 
 
 def _statistics(results: Results) -> str:
     criteria, seeds = results.study["criteria"], int(results.assessments["seed"].nunique())
-    margins = [rf"{escape(k.replace('_', ' '))} {escape(points(v))}" for k, v in criteria["margins"].items() if v is not None]  # fmt: skip
+    stated_margins = {name: margin for name, margin in criteria["margins"].items() if margin is not None}
+    margins = [rf"{escape(name.replace('_', ' '))} {escape(points(v))}" for name, v in stated_margins.items()]
     return (
-        f"Every variant was assessed on the test rows from the file that ships, with {count(seeds, 'seed')}; a seed varies the "
-        "split into training and validation rows, augmentation and initialisation, and all seeds predict the same test rows. "
-        "Changes against the baseline are paired by seed; their 95\\,\\% intervals are over seeds and test rows, which are crossed "
-        "(Student's distribution, degrees of freedom after Satterthwaite). A variant is called non-inferior if every "
-        f"criterion is shown with p at most {criteria['error_rate']:g} after Holm's correction over the variants of a dataset and model "
-        f"(margins: {listed(margins) or 'none'}); p is the larger of an exact sign-flip test over seeds and a t-test over seeds and rows. "
-        "Changes of single groups are exploratory, with false discovery rates after Benjamini and Hochberg. Rates of fewer than "
-        f"{results.study['fairness']['smallest_group']} rows are not ranked."
+        "Every variant was assessed on the test rows from the file that ships, with "
+        f"{count(seeds, 'seed')}; a seed varies the split into training and validation rows, augmentation and "
+        "initialisation, and all seeds predict the same test rows. Changes against the baseline are paired by seed; "
+        "their 95\\,\\% intervals are over seeds and test rows, which are crossed (Student's distribution, degrees of "
+        "freedom after Satterthwaite). A variant is called non-inferior if every criterion is shown with p at most "
+        f"{criteria['error_rate']:g} after Holm's correction over the variants of a dataset and model (margins: "
+        f"{listed(margins) or 'none'}); p is the larger of an exact sign-flip test over seeds and a t-test over seeds "
+        "and rows. Changes of single groups are exploratory, with false discovery rates after Benjamini and Hochberg. "
+        f"Rates of fewer than {results.study['fairness']['smallest_group']} rows are not ranked."
     )
 
 
 def _energy(results: Results) -> str:
-    f, energy, intensity = of_study(results.steps), results.study["energy"], results.provenance["intensity"]
-    watts, memory, year = watts_per_core(energy), energy["watts_per_gb"], intensity["year"] or "no year told"
+    used, energy, intensity = of_study(results.steps), results.study["energy"], results.provenance["intensity"]
+    watts, memory = watts_per_core(energy), energy["watts_per_gb"]
     held = float((results.steps["peak_memory_bytes"] / 1e9 * results.steps["wall_s"]).sum())
+    source = f"{escape(intensity['name'])}, {intensity['year'] or 'year not stated'}, {escape(intensity['source'])}"
     return (
-        rf"The {count(f.jobs, 'step')} of the study used {figure_text(f.cpu_s, 0)} CPU-seconds and held {figure_text(held, 0)} GB-seconds of memory, "
-        "each its peak for as long as it took (measured, successful attempts). Energy is modelled, not metered: "
-        rf"CPU-seconds times {watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}), plus GB-seconds times "
-        rf"{memory['central']:.3g}\,W for a GB ({memory['low']:.3g} to {memory['high']:.3g}), together "
-        rf"times a PUE of {energy['pue']:g}: {latex.modelled(f.energy_j, 1e-3)}\,kJ ({latex.modelled(f.energy_j_low, 1e-3)} to "
-        rf"{latex.modelled(f.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:.4g}\,gCO\textsubscript{{2}}e/kWh ({escape(intensity['name'])}, {year}, "
-        rf"{escape(intensity['source'])}) that is {escape(significant(f.emissions_g))}\,gCO\textsubscript{{2}}e. Embodied carbon is not in it."
+        rf"The {count(used.jobs, 'step')} of the study used {number_text(used.cpu_s, 0)} CPU-seconds and held "
+        rf"{number_text(held, 0)} GB-seconds of memory, each its peak for as long as it took (measured, successful "
+        r"attempts). Energy is modelled, not metered: CPU-seconds times "
+        rf"{watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}), plus GB-seconds "
+        rf"times {memory['central']:.3g}\,W for a GB ({memory['low']:.3g} to {memory['high']:.3g}), together times a "
+        rf"PUE of {energy['pue']:g}: {amount(used.energy_j, 1e-3)}\,kJ ({amount(used.energy_j_low, 1e-3)} to "
+        rf"{amount(used.energy_j_high, 1e-3)}); with {intensity['g_per_kwh']:.4g}\,gCO\textsubscript{{2}}e/kWh "
+        rf"({source}) that is {escape(significant(used.emissions_g))}\,gCO\textsubscript{{2}}e. Embodied carbon is not "
+        "included."
     )
 
 
 def _reproducibility(results: Results) -> str:
     about = results.provenance
     packages = listed([f"{escape(n)} {escape(v)}" for n, v in about["packages"].items()])
+    commit = escape(about["commit"] or "unknown")
     return (
-        f"The study is one file, run by fairweight {escape(about['fairweight'])} (commit {escape(about['commit'] or 'unknown')}), Python "
-        f"{escape(about['python'])}, {packages}, on {escape(about['host']['processor'])}. Raw files are verified by SHA-256. "
-        "The archive holds the study file, the code, the lock file, results and checksums; with the same threads, instruction "
-        "set and versions a run gives the same bytes."
+        f"The study is one file, run by fairweight {escape(about['fairweight'])} (commit {commit}), Python "
+        f"{escape(about['python'])}, {packages}, on {escape(about['host']['processor'])}. Raw files are verified by "
+        "SHA-256. The archive holds the study file, the code, the lock file, results and checksums; with the same "
+        "threads, instruction set and versions a run gives the same bytes."
     )
 
 
 def findings(results: Results) -> str:
-    """`findings.tex`: for each dataset and model what to ship, or that nothing is proven."""
+    """Content of `findings.tex`: for each dataset and model what to ship, or that nothing is proven."""
     decided = results.decisions[results.decisions["verdict"].notna()]
     if decided.empty:
         return "No variant is compared with a baseline under augmentation none, so nothing was decided.\n"
@@ -135,30 +157,34 @@ def _finding(results: Results, family: pd.DataFrame) -> str:
     place = f"{escape(results.title(first['dataset']))}, {escape(first['model'])}: "
     chosen = family[family["recommended"]]
     if chosen.empty:
-        reasons = "; ".join(
-            f"{escape(r['variant'])}: {escape(r['reason'])}" for _, r in results.ordered(family).iterrows()
-        )
+        ordered = results.ordered(family)
+        reasons = "; ".join(f"{escape(r['variant'])}: {escape(r['reason'])}" for _, r in ordered.iterrows())
         return f"{place}no compressed variant is proven to keep the criteria ({reasons})."
     row = chosen.iloc[0]
-    cell = row[["dataset", "augmentation", "model", "engine"]]
-    entries = where(results.criteria, {**cell, "variant": row["variant"]})
-    said = [
-        rf"{escape(name_of(e))} {latex.with_interval(e['value'], e['low'], e['high'], 2, 100)} points (margin {escape(as_stated(e['margin'], 100))})"
-        for _, e in entries.iterrows() if e["criterion"] in results.study["criteria"]["margins"]
-    ]  # fmt: skip
+    criteria = where(results.criteria, {**row[PLACE], "variant": row["variant"]})
+    margins = results.study["criteria"]["margins"]
+    changes = [_change(entry) for _, entry in criteria.iterrows() if entry["criterion"] in margins]
     p = p_value(row["p_value"])
     p = p if p.startswith("below") else f"= {p}"
-    smaller = _smaller(results, row)
     return (
-        f"{place}\\textbf{{{escape(row['variant'])}}} is the cheapest variant that is proven non-inferior (p {escape(p)} after Holm's correction "
-        f"over {int(row['tests'])} variants){smaller}. Changes against the baseline with 95\\,\\% intervals: {'; '.join(said)}."
+        f"{place}\\textbf{{{escape(row['variant'])}}} is the cheapest variant that is proven non-inferior "
+        f"(p {escape(p)} after Holm's correction over {int(row['tests'])} variants){_smaller(results, row)}. Changes "
+        f"against the baseline with 95\\,\\% intervals: {'; '.join(changes)}."
     )
 
 
+def _change(entry: Any) -> str:
+    """A criterion with the change from the baseline, its interval and the margin."""
+    value, low, high = (entry[key] for key in ("value", "low", "high"))
+    change = measure(entry["criterion"]).with_interval(value, low, high, signed=True, writer=LATEX)
+    return rf"{escape(name_of(entry))} {change} points (margin {escape(as_stated(entry['margin'], 100))})"
+
+
 def _smaller(results: Results, row: pd.Series) -> str:
-    sizes = where(results.measured("transfer_bytes"), row[["dataset", "augmentation", "model", "engine"]])
+    sizes = where(results.measured("transfer_bytes"), row[PLACE])
     own = where(sizes, {"variant": row["variant"]})
     base = where(sizes, {"variant": own.iloc[0]["baseline"]}) if len(own) else own
     if base.empty or missing(own.iloc[0]["mean"]):
         return ""
-    return f"; its file is {figure_text(base.iloc[0]['mean'] / own.iloc[0]['mean'], 1)} times smaller to transfer than that of {escape(own.iloc[0]['baseline'])}"
+    times = latex.number_text(base.iloc[0]["mean"] / own.iloc[0]["mean"], 1)
+    return f"; its file is {times} times smaller to transfer than that of {escape(own.iloc[0]['baseline'])}"

@@ -1,7 +1,7 @@
 r"""Every number that an article may cite, by key: `\fw{adult/mlp/int8/accuracy}`.
 
 A key is a lineage, as paths are: dataset, model, variant, measure, then attribute and group where there are any; an
-augmentation stands before the model where it is not `none`, an engine after the variant where a study has several.
+augmentation comes before the model where it is not `none`, an engine after the variant where a study has several.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,32 +12,12 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, significant
 from fairweight.core.lineage import CELL
+from fairweight.core.measures import RECORDS, measure
 from fairweight.energy.footprint import of_study
 from fairweight.reporting.paper import latex
-from fairweight.reporting.paper.latex import slug
+from fairweight.reporting.paper.latex import LATEX, slug
 from fairweight.reporting.report.results import Results
 
-# how a measure is shown: digits, scale, unit
-SHARE = (2, 100.0, "%")
-SHOWN = {
-    "transfer_bytes": (1, 1e-3, "kB"),
-    "size_bytes": (1, 1e-3, "kB"),
-    "latency_p50_ms": (1, 1e3, "µs"),
-    "latency_p95_ms": (1, 1e3, "µs"),
-    "cpu_s_per_1000": (4, 1.0, "CPU-s"),
-    "energy_j_per_1000": (4, 1.0, "J"),
-    "making_cpu_s": (1, 1.0, "CPU-s"),
-    "making_energy_j": (1, 1.0, "J"),
-    "log_loss": (3, 1.0, "nats"),
-    "auc": (3, 1.0, ""),
-    "perplexity": (2, 1.0, ""),
-    "perplexity_ratio": (3, 1.0, ""),
-    "bits_per_byte": (3, 1.0, "bits"),
-    "prefill_tokens_per_cpu_s": (0, 1.0, "tokens/CPU-s"),
-    "decode_tokens_per_cpu_s": (1, 1.0, "tokens/CPU-s"),
-}
-# measures of language models that have an interval in the summary -> what its bounds are called there
-LANGUAGE = {"perplexity": "perplexity", "perplexity_ratio": "perplexity_ratio", "stereotype_score": "stereotype"}
 # \fw{key} is an error where there is no such number, not a gap in the text
 MACRO = r"""\providecommand{\fw}[1]{\ifcsname fw@\detokenize{#1}\endcsname\csname fw@\detokenize{#1}\endcsname
   \else\errmessage{fairweight: there is no number of this key: \detokenize{#1}}\fi}
@@ -47,7 +27,7 @@ MACRO = r"""\providecommand{\fw}[1]{\ifcsname fw@\detokenize{#1}\endcsname\csnam
 
 @dataclass(frozen=True)
 class Number:
-    """A number with what it is called, how it reads, and where it comes from."""
+    """A number with its key, its text, and the file that it comes from."""
 
     key: str
     text: str  # LaTeX
@@ -57,63 +37,84 @@ class Number:
 
 
 def numbers(results: Results) -> list[Number]:
-    """Every number, keys told apart."""
-    found: dict[str, Number] = {}
+    """Every number of a study, each under its own key.
+
+    Raises:
+        ValueError: two numbers have the same key.
+    """
+    by_key: dict[str, Number] = {}
     keys = Keys(results)
     parts = (_of_data, _of_variants, _of_language, _of_changes, _of_decisions)
     for number in [*_of_study(results), *(number for part in parts for number in part(results, keys))]:
-        if number.key in found:
+        if number.key in by_key:
             raise ValueError(f"two numbers have the key {number.key!r}")
-        found[number.key] = number
-    return list(found.values())
+        by_key[number.key] = number
+    return list(by_key.values())
 
 
-def macros(found: list[Number]) -> str:
-    """`numbers.tex`."""
-    lines = [f"\\fwset{{{n.key}}}{{{n.text}}}% {latex.escape(n.unit)} {n.source}" for n in found]
-    return "% Every number of the study, made anew with it.\n" + MACRO + "\n".join(lines) + "\n"
+def macros(entries: list[Number]) -> str:
+    """Content of `numbers.tex`: a macro definition for each number."""
+    lines = [f"\\fwset{{{n.key}}}{{{n.text}}}% {latex.escape(n.unit)} {n.source}" for n in entries]
+    return "% Every number of the study, written again by each run.\n" + MACRO + "\n".join(lines) + "\n"
 
 
-def frame(found: list[Number]) -> pd.DataFrame:
-    """The same as a table."""
-    return pd.DataFrame([{"key": n.key, "value": n.value, "unit": n.unit, "text": n.text, "source": n.source} for n in found])  # fmt: skip
+def frame(entries: list[Number]) -> pd.DataFrame:
+    """The same numbers as a table, a row each."""
+    return pd.DataFrame(
+        [{"key": n.key, "value": n.value, "unit": n.unit, "text": n.text, "source": n.source} for n in entries]
+    )
 
 
 def _of_study(results: Results) -> Iterator[Number]:
-    about, usage = results.provenance, of_study(results.steps)
-    source = "summary/provenance.json"
-    criteria = results.study["criteria"]
-    compared = results.comparisons["variant"].unique()
-    for key, value in {
-        "study": results.study["name"], "version": about["fairweight"], "commit": about["commit"] or "unknown",
-        "python": about["python"], "processor": about["host"]["processor"], "country": about["intensity"]["name"],
-    }.items():  # fmt: skip
-        yield Number(key, latex.escape(value), value, "", source)
-    counts = {"datasets": len(results.datasets), "variants": results.assessments["variant"].nunique(),
-              "compared": len(compared), "seeds": results.assessments["seed"].nunique(), "cells": about["cells"],
-              "cores": about["host"]["cores"]}  # fmt: skip
-    for key, found in counts.items():
-        yield Number(
-            key, f"{found:,}", found, "", source if key in ("cells", "cores") else "summary/assessments.parquet"
-        )
-    for key in ("datasets", "variants", "seeds"):
-        said = count(counts[key], key.removesuffix("s"))
-        yield Number(f"{key}/counted", said, counts[key], "", "summary/assessments.parquet")
-    criteria_of = {
-        "error-rate": criteria["error_rate"],
-        **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()},
-    }
-    for key, value in criteria_of.items():
+    yield from _names(results)
+    yield from _counts(results)
+    source, criteria = "summary/provenance.json", results.study["criteria"]
+    shares = {"error-rate": criteria["error_rate"], **{f"margin/{slug(k)}": v for k, v in criteria["margins"].items()}}
+    for key, value in shares.items():
         yield Number(key, latex.escape(as_stated(value, 100)), value, "%", source)
+    yield from _usage(results)
+    intensity = results.provenance["intensity"]["g_per_kwh"]
+    yield Number("carbon-intensity", latex.number_text(intensity, 0), intensity, "gCO2e/kWh", source)
+
+
+def _names(results: Results) -> Iterator[Number]:
+    about = results.provenance
+    names = {
+        "study": results.study["name"],
+        "version": about["fairweight"],
+        "commit": about["commit"] or "unknown",
+        "python": about["python"],
+        "processor": about["host"]["processor"],
+        "country": about["intensity"]["name"],
+    }
+    for key, value in names.items():
+        yield Number(key, latex.escape(value), value, "", "summary/provenance.json")
+
+
+def _counts(results: Results) -> Iterator[Number]:
+    about, counted = results.provenance, "summary/assessments.parquet"
+    counts = {
+        "datasets": len(results.datasets),
+        "variants": results.assessments["variant"].nunique(),
+        "compared": len(results.comparisons["variant"].unique()),
+        "seeds": results.assessments["seed"].nunique(),
+        "cells": about["cells"],
+        "cores": about["host"]["cores"],
+    }
+    for key, value in counts.items():
+        yield Number(key, f"{value:,}", value, "", "summary/provenance.json" if key in ("cells", "cores") else counted)
+    for key in ("datasets", "variants", "seeds"):
+        yield Number(f"{key}/counted", count(counts[key], key.removesuffix("s")), counts[key], "", counted)
+
+
+def _usage(results: Results) -> Iterator[Number]:
+    usage, source = of_study(results.steps), "summary/steps.parquet"
     energies = {"energy": usage.energy_j, "energy/low": usage.energy_j_low, "energy/high": usage.energy_j_high}
     for key, value in energies.items():
-        yield Number(key, latex.modelled(value, 1e-3), value, "kJ", "summary/steps.parquet")
-    grams = usage.emissions_g
-    yield Number("emissions", latex.escape(significant(grams)), grams, "gCO2e", "summary/steps.parquet")
-    for key, value, unit in (("cpu-seconds", usage.cpu_s, "CPU-s"), ("steps", usage.jobs, "")):
-        yield Number(key, latex.figure_text(value, 0), value, unit, "summary/steps.parquet")
-    intensity = about["intensity"]["g_per_kwh"]
-    yield Number("carbon-intensity", latex.figure_text(intensity, 0), intensity, "gCO2e/kWh", source)
+        yield Number(key, latex.amount(value, 1e-3), value, "kJ", source)
+    yield Number("emissions", latex.escape(significant(usage.emissions_g)), usage.emissions_g, "gCO2e", source)
+    yield Number("cpu-seconds", latex.number_text(usage.cpu_s, 0), usage.cpu_s, "CPU-s", source)
+    yield Number("steps", latex.number_text(usage.jobs, 0), usage.jobs, "", source)
 
 
 def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:
@@ -125,19 +126,22 @@ def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:
             for group in groups:
                 name = keys.groups[card["dataset"], attribute][str(group["group"])]
                 key = f"{card['dataset']}/share/{slug(attribute)}/{name}"
-                yield Number(key, latex.figure_text(group["share"], 1, 100), group["share"], "%", source)
+                yield Number(key, latex.number_text(group["share"], 1, 100), group["share"], "%", source)
 
 
-def _told_apart(names: Iterable[str]) -> dict[str, str]:
-    """Parts of keys for groups, which may hold anything: a number follows where two would be alike, whatever their order."""
-    found: dict[str, str] = {}
+def _distinct_slugs(names: Iterable[str]) -> dict[str, str]:
+    """Name of each group -> its part of a key; a number follows where two would be equal.
+
+    The result does not depend on the order of the names.
+    """
+    slugs: dict[str, str] = {}
     for name in sorted(set(names), key=lambda n: (slug(n) != n, n)):  # a name that is a key already keeps it
-        part, count = slug(name), 1
-        while part in found.values():
-            count += 1
-            part = f"{slug(name)}-{count}"
-        found[name] = part
-    return found
+        part, copies = slug(name), 1
+        while part in slugs.values():
+            copies += 1
+            part = f"{slug(name)}-{copies}"
+        slugs[name] = part
+    return slugs
 
 
 class Keys:
@@ -154,17 +158,17 @@ class Keys:
         for table in (results.variants, results.comparisons):
             for dataset, attribute, group in table.reindex(columns=columns).dropna().drop_duplicates().to_numpy():
                 names.setdefault((dataset, attribute), set()).add(group)
-        self.groups = {place: _told_apart(found) for place, found in names.items()}
+        self.groups = {place: _distinct_slugs(group_names) for place, group_names in names.items()}
 
-    def of_cell(self, row: Any) -> str:
-        """Dataset, augmentation, model, variant, engine."""
+    def cell_key(self, row: Any) -> str:
+        """Key of a cell: dataset, augmentation, model, variant, engine."""
         augmentation = [] if row["augmentation"] == "none" else [row["augmentation"]]
         engine = [row["engine"]] if self.engines else []
         return "/".join([row["dataset"], *augmentation, row["model"], row["variant"], *engine])
 
-    def of(self, row: Any, measure: str) -> str:
-        """The same, with measure, attribute and group."""
-        parts = [self.of_cell(row), measure]
+    def measure_key(self, row: Any, name: str) -> str:
+        """Key of a measure of a cell: the cell's key, then measure, attribute, group and batch size."""
+        parts = [self.cell_key(row), name]
         if isinstance(row.get("attribute"), str):
             parts.append(slug(row["attribute"]))
             if isinstance(row.get("group"), str):
@@ -178,28 +182,29 @@ class Keys:
 def _of_variants(results: Results, keys: Keys) -> Iterator[Number]:
     source = "summary/variants.parquet"
     for _, row in results.variants.iterrows():
-        digits, scale, unit = SHOWN.get(row["measure"], SHARE)
-        key = keys.of(row, row["measure"])
-        yield Number(key, latex.figure_text(row["mean"], digits, scale), row["mean"], unit, source)
-        yield Number(f"{key}/sd", latex.figure_text(row["sd"], digits, scale), row["sd"], unit, source)
+        record, key = measure(row["measure"]), keys.measure_key(row, row["measure"])
+        yield Number(key, record.text(row["mean"], writer=LATEX), row["mean"], record.unit, source)
+        yield Number(f"{key}/sd", record.text(row["sd"], writer=LATEX), row["sd"], record.unit, source)
     sizes = results.measured("transfer_bytes")
+    place = ["dataset", "augmentation", "model", "engine"]
     for _, row in sizes.iterrows():
-        same = sizes[(sizes[["dataset", "augmentation", "model", "engine"]] == row[["dataset", "augmentation", "model", "engine"]]).all(axis=1)]  # fmt: skip
-        base = same[same["variant"] == row["baseline"]]
+        siblings = sizes[(sizes[place] == row[place]).all(axis=1)]
+        base = siblings[siblings["variant"] == row["baseline"]]
         if len(base) and row["variant"] != row["baseline"]:
             times = float(base.iloc[0]["mean"] / row["mean"])
-            yield Number(f"{keys.of_cell(row)}/times-smaller", latex.figure_text(times, 1), times, "", source)
+            yield Number(f"{keys.cell_key(row)}/times-smaller", latex.number_text(times, 1), times, "", source)
 
 
 def _of_language(results: Results, keys: Keys) -> Iterator[Number]:
-    """Intervals of what is measured of language models, which depend on no seed."""
+    """Bounds of the intervals of language models, which depend on no seed."""
+    source = "summary/language.parquet"
     for _, row in results.language.drop_duplicates(CELL).iterrows():
-        for measure, bounds in LANGUAGE.items():
-            digits, scale, unit = SHOWN.get(measure, SHARE)
+        for record in (record for record in RECORDS if record.interval):
             for end in ("low", "high"):
-                value = row[f"{bounds}_{end}"]
+                value = row[f"{record.interval}_{end}"]
                 if not missing(value):
-                    yield Number(f"{keys.of(row, measure)}/{end}", latex.figure_text(value, digits, scale), value, unit, "summary/language.parquet")  # fmt: skip
+                    key = f"{keys.measure_key(row, record.key)}/{end}"
+                    yield Number(key, record.text(value, writer=LATEX), value, record.unit, source)
 
 
 def _of_changes(results: Results, keys: Keys) -> Iterator[Number]:
@@ -209,16 +214,17 @@ def _of_changes(results: Results, keys: Keys) -> Iterator[Number]:
     rows = rows[rows["metric"].isin(["accuracy", "worst_group_accuracy", "churn"]) & rows["attribute"].ne("class")]
     source = "summary/comparisons.parquet"
     for _, row in rows.iterrows():
-        key = keys.of(row, f"change-{row['metric']}" if row["metric"] != "churn" else "churn")
+        changes = row["metric"] != "churn"  # churn is a share, not a change
+        key = keys.measure_key(row, f"change-{row['metric']}" if changes else "churn")
         for suffix, column in (("", "value"), ("/low", "low"), ("/high", "high")):
-            signed = row["metric"] != "churn"
-            yield Number(key + suffix, latex.figure_text(row[column], 2, 100, signed), row[column], "points", source)
+            text = measure(row["metric"]).text(row[column], signed=changes, writer=LATEX)
+            yield Number(key + suffix, text, row[column], "points", source)
 
 
 def _of_decisions(results: Results, keys: Keys) -> Iterator[Number]:
     source = "summary/decisions.parquet"
     for _, row in results.decisions[results.decisions["verdict"].notna()].iterrows():
-        key = keys.of_cell(row)
+        key = keys.cell_key(row)
         yield Number(f"{key}/verdict", latex.escape(row["verdict"]), row["verdict"], "", source)
         yield Number(f"{key}/p-value", latex.escape(p_value(row["p_value"])), row["p_value"], "", source)
     for (dataset, model), family in results.decisions.groupby(["dataset", "model"]):

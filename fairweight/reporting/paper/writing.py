@@ -1,4 +1,4 @@
-"""Everything that an article takes from a study, written into one folder."""
+"""Write everything that an article takes from a study into one folder."""
 
 from pathlib import Path
 
@@ -21,26 +21,38 @@ def write_paper(results: str, folder: str) -> None:
             `exhibits.tex`, which shows all figures and tables with their captions.
     """
     study, place = Results.read(results), Path(folder)
-    found = numbers(study)
-    write_text(place / "numbers.tex", macros(found))
-    write_csv(place / "numbers.csv", frame(found))
+    entries = numbers(study)
+    write_text(place / "numbers.tex", macros(entries))
+    write_csv(place / "numbers.csv", frame(entries))
     write_text(place / "methods.tex", methods(study))
     write_text(place / "findings.tex", findings(study))
-    shown = []
+    exhibits = [*_write_tables(study, place / "tables"), *_write_figures(study, place / "figures")]
+    write_text(place / "exhibits.tex", "\n".join(exhibits))
+
+
+def _write_tables(study: Results, folder: Path) -> list[str]:
+    """Write the tables, and return them as LaTeX with their captions."""
     energies = [carbon.variants(study, dataset) for dataset in study.datasets if study.ships(dataset)]
+    shown = []
     for exhibit in [*tables(study), *energies, carbon.estimators(study)]:
-        write_text(place / "tables" / f"{exhibit.name}.tex", exhibit.text)
-        write_csv(place / "tables" / f"{exhibit.name}.csv", exhibit.frame)
+        write_text(folder / f"{exhibit.name}.tex", exhibit.text)
+        write_csv(folder / f"{exhibit.name}.csv", exhibit.frame)
         shown.append(_table(exhibit))
+    return shown
+
+
+def _write_figures(study: Results, folder: Path) -> list[str]:
+    """Write the figures, and return those of each dataset as LaTeX with their captions."""
+    shown = []
     for dataset in study.datasets:
-        drawn = []
+        captions = {}
         for name, figure, caption in figures(study, dataset):
-            save(figure, place / "figures" / f"{dataset}-{name}")
-            drawn.append((f"{dataset}-{name}", caption))
-        shown += [_figures(drawn)] if drawn else []
+            save(figure, folder / f"{dataset}-{name}")
+            captions[f"{dataset}-{name}"] = caption
+        shown += [_figures(captions)] if captions else []
     name, figure, caption = carbon.energy_by_rule(study)
-    save(figure, place / "figures" / name)
-    write_text(place / "exhibits.tex", "\n".join([*shown, _figures([(name, caption)])]))
+    save(figure, folder / name)
+    return [*shown, _figures({name: caption})]
 
 
 def _table(exhibit: Exhibit) -> str:
@@ -51,11 +63,12 @@ def _table(exhibit: Exhibit) -> str:
     return f"\\begin{{table}}[htbp]\\centering\\small\n\\caption{caption}\n{shown}\n\\end{{table}}\n"
 
 
-def _figures(drawn: list[tuple[str, str]]) -> str:
-    """The figures of a dataset, each one column wide, beside each other."""
+def _figures(captions: dict[str, str]) -> str:
+    """The figures of a dataset (name -> caption), each one column wide, beside each other."""
     parts = [
-        f"\\begin{{minipage}}[t]{{.48\\linewidth}}\\vspace{{0pt}}\\includegraphics[width=\\linewidth]{{\\detokenize{{figures/{name}.pdf}}}}\n"
+        "\\begin{minipage}[t]{.48\\linewidth}\\vspace{0pt}"
+        f"\\includegraphics[width=\\linewidth]{{\\detokenize{{figures/{name}.pdf}}}}\n"
         f"\\caption{{{escape(caption)}}}\\label{{fig:{name}}}\n\\end{{minipage}}"
-        for name, caption in drawn
+        for name, caption in captions.items()
     ]
     return "\\begin{figure}[htbp]\n" + "\\hfill\n".join(parts) + "\n\\end{figure}\n"
