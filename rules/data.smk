@@ -1,4 +1,4 @@
-# Raw files to tables, splits and augmented training rows.
+# From raw files to tables, data cards, splits and augmented training rows.
 
 
 rule fetch:
@@ -55,7 +55,7 @@ rule card:
         recipe=lambda w: part(config["datasets"][w.dataset], "title", "licence", "homepage", "files"),
         code=code("data/card"),
     message:
-        "Describe {wildcards.dataset}"
+        "Write the data card of {wildcards.dataset}"
     script:
         "../scripts/data/card.py"
 
@@ -91,6 +91,6 @@ rule augment:
         recipe=recipe("augmentations", "{augmentation}"),
         code=code("data/augment", augmentations=lambda w: [STUDY.augmentations[w.augmentation]["method"]]),
     message:
-        "Augment {wildcards.dataset}: {wildcards.augmentation} (seed {wildcards.seed})"
+        "Augment {wildcards.dataset} with {wildcards.augmentation} (seed {wildcards.seed})"
     script:
         "../scripts/data/augment.py"

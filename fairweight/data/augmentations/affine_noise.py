@@ -1,4 +1,4 @@
-"""Images shifted, rotated, scaled and made noisy, a little each."""
+"""Augment images by small random shifts, rotations, changes of scale, and noise."""
 
 import dataclasses
 
@@ -10,18 +10,46 @@ from fairweight.core.random_streams import copies
 from fairweight.core.table import Augmented, Table
 
 OPTIONS = {
-    "share": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Images made, as a share of the training rows."},
-    "shift": {"type": "number", "minimum": 0, "default": 2.0, "description": "Largest shift along each axis, in pixels."},
-    "rotate": {"type": "number", "minimum": 0, "maximum": 180, "default": 10.0, "description": "Largest rotation to either side, in degrees."},
-    "scale": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.1, "description": "Largest change of size; 0.1 draws factors between 0.9 and 1.1."},
-    "noise": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.02, "description": "Standard deviation of the noise on a pixel, of the full range."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Images made, as a share of the training rows.",
+    },
+    "shift": {
+        "type": "number",
+        "minimum": 0,
+        "default": 2.0,
+        "description": "Largest shift along each axis, in pixels.",
+    },
+    "rotate": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 180,
+        "default": 10.0,
+        "description": "Largest rotation to either side, in degrees.",
+    },
+    "scale": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.1,
+        "description": "Largest change of size; 0.1 draws factors between 0.9 and 1.1.",
+    },
+    "noise": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.02,
+        "description": "Standard deviation of the noise on a pixel, as a share of the full range.",
+    },
+}
 
 
 def augment(
     block: Table, rng: np.random.Generator, *, share: float, shift: float, rotate: float, scale: float, noise: float
 ) -> Augmented:
-    """Make distorted copies of a block's images drawn at random; labels and groups are those of the source row.
+    """Make distorted copies of randomly drawn images of a block; label and groups are those of the source row.
 
     Raises:
         InputError: the rows are not images.

@@ -1,4 +1,4 @@
-"""Resampling that makes every cell of group x label equally frequent."""
+"""Resample rows so that every combination of group and label is equally frequent."""
 
 import dataclasses
 
@@ -9,14 +9,14 @@ from fairweight.core.table import Augmented, Table
 
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
-}  # fmt: skip
+}
 
 
 def augment(training: Table, rng: np.random.Generator, *, attribute: str) -> Augmented:
-    """Draw as many rows as there are, evenly from all cells, with replacement; a row's weight is how often it was drawn.
+    """Draw n of n rows with replacement, evenly from all combinations; a row's weight is how often it was drawn.
 
-    No row is copied: a row drawn three times counts three times in the loss, one never drawn not at all.  Rows that
-    belong to no group keep weight 1.
+    No row is copied: a row drawn three times counts three times in the loss, a row never drawn does not count. Rows
+    that belong to no group keep weight 1.
 
     Raises:
         InputError: the dataset has no such attribute, or no training row has it.
@@ -28,14 +28,14 @@ def augment(training: Table, rng: np.random.Generator, *, attribute: str) -> Aug
     member = np.flatnonzero(group >= 0)
     if not len(member):
         raise InputError(f"augmentation balance_groups: no training row has a value of {attribute!r}")
-    cell = group[member] * len(training.classes) + training.label[member]
-    cells = np.unique(cell)
+    combination = group[member] * len(training.classes) + training.label[member]
+    combinations = np.unique(combination)
     weights = np.ones(len(training), np.float32)
     weights[member] = 0
-    # the remainder of the division goes to the first cells, so that the number of draws is exact
-    draws = np.full(len(cells), len(member) // len(cells))
-    draws[: len(member) % len(cells)] += 1
-    for code, count in zip(cells, draws, strict=True):
-        rows = member[cell == code]
+    # the remainder of the division goes to the first combinations, so that the number of draws is exact
+    draws = np.full(len(combinations), len(member) // len(combinations))
+    draws[: len(member) % len(combinations)] += 1
+    for code, count in zip(combinations, draws, strict=True):
+        rows = member[combination == code]
         np.add.at(weights, rng.choice(rows, size=count, replace=True), 1)
     return dataclasses.replace(Augmented.nothing(training), row_weights=weights)

@@ -1,4 +1,4 @@
-"""Tabular noise: numbers move a little, categories are swapped now and then."""
+"""Augment tabular rows: add noise to numbers and randomly replace categories."""
 
 import dataclasses
 
@@ -10,19 +10,35 @@ from fairweight.core.table import Augmented, Table
 from fairweight.data.column_statistics import Columns
 
 OPTIONS = {
-    "share": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Rows made, as a share of the training rows."},
-    "noise": {"type": "number", "minimum": 0, "default": 0.1, "description": "Standard deviation of the noise on a number, in standard deviations of its column."},
-    "swap": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1, "description": "Probability that a category is replaced by one drawn from its column."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Rows made, as a share of the training rows.",
+    },
+    "noise": {
+        "type": "number",
+        "minimum": 0,
+        "default": 0.1,
+        "description": "Standard deviation of the noise on a number, in standard deviations of its column.",
+    },
+    "swap": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.1,
+        "description": "Probability that a category is replaced by one drawn from its column.",
+    },
+}
 
 
 def augment(
     block: Table, rng: np.random.Generator, columns: Columns, *, share: float, noise: float, swap: float
 ) -> Augmented:
-    """Make noisy copies of a block's rows drawn at random.
+    """Make noisy copies of randomly drawn rows of a block.
 
-    Whole-numbered columns stay whole, every column stays within the range of all training rows, and a constant column
-    stays constant.  Labels and groups are those of the source row.
+    Columns of whole numbers stay whole, every column stays within the range of all training rows, and a constant column
+    stays constant. Label and groups are those of the source row.
 
     Raises:
         InputError: the rows are images or texts.
@@ -36,7 +52,7 @@ def augment(
     moved = np.clip(moved, columns.lowest, columns.highest)
     categorical = block.categorical[source]
     for column, rows_of_level in enumerate(columns.levels):
-        # as likely as the level of a training row drawn at random
+        # each level is as likely as in a training row drawn at random
         donors = rng.integers(rows_of_level.sum(), size=len(source))
         drawn = np.searchsorted(np.cumsum(rows_of_level), donors, side="right")
         swapped = rng.random(len(source)) < swap

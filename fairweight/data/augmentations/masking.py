@@ -1,4 +1,4 @@
-"""Texts with words masked at random."""
+"""Mask words of texts at random."""
 
 import numpy as np
 
@@ -7,17 +7,28 @@ from fairweight.core.random_streams import copies
 from fairweight.core.table import Augmented, Table
 
 OPTIONS = {
-    "share": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Rows made, as a share of the training rows."},
-    "words": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "default": 0.15, "description": "Probability that a word is masked (0.15 in Devlin et al. 2019); one word at least stays."},
-    "mask": {"type": "string", "minLength": 1, "default": "[MASK]", "description": "What stands in its place."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Rows made, as a share of the training rows.",
+    },
+    "words": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.15,
+        "description": "Probability that a word is masked (0.15 in Devlin et al. 2019); at least one word stays.",
+    },
+    "mask": {"type": "string", "minLength": 1, "default": "[MASK]", "description": "Replacement for a masked word."},
+}
 
 
 def augment(block: Table, rng: np.random.Generator, *, share: float, words: float, mask: str) -> Augmented:
-    """Make copies of a block's texts with words masked; labels and groups are those of the source row.
+    """Make copies of a block's texts with words masked; label and groups are those of the source row.
 
     Raises:
-        InputError: the rows are no texts.
+        InputError: the rows are not texts.
     """
     if block.texts is None:
         raise InputError("augmentation masking is for texts")
@@ -28,4 +39,4 @@ def augment(block: Table, rng: np.random.Generator, *, share: float, words: floa
         hidden = rng.random(len(parts)) < words
         hidden[rng.integers(len(parts))] = False
         made.append(" ".join(mask if gone else part for part, gone in zip(parts, hidden, strict=True)))
-    return Augmented.of_texts(block, source, made)
+    return Augmented.from_texts(block, source, made)

@@ -1,4 +1,4 @@
-"""No augmentation: nothing is made."""
+"""No augmentation: makes no rows."""
 
 import numpy as np
 
@@ -7,6 +7,6 @@ from fairweight.core.table import Augmented, Table
 OPTIONS: dict[str, dict[str, object]] = {}
 
 
-def augment(block: Table, rng: np.random.Generator) -> Augmented:  # noqa: ARG001 - one signature for all
+def augment(block: Table, rng: np.random.Generator) -> Augmented:  # noqa: ARG001 - same signature as all
     """Make no row and leave every weight at 1."""
     return Augmented.nothing(block)

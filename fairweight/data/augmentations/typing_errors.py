@@ -1,4 +1,4 @@
-"""Texts with random edits of characters, as slips of the hand make them (nlpaug, extra `text`)."""
+"""Add random typing errors to texts (nlpaug, extra `text`)."""
 
 import random
 
@@ -11,24 +11,40 @@ from fairweight.core.table import Augmented, Table
 
 NEEDS = {"text": ["nlpaug"]}  # extra of pyproject.toml -> packages
 OPTIONS = {
-    "share": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Rows made, as a share of the training rows."},
-    "words": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.1, "description": "Share of the words that are edited."},
-    "edit": {"enum": ["keyboard", "swap", "delete", "insert", "substitute"], "default": "keyboard", "description": "What is done to a word: a neighbouring key, two characters swapped, one deleted, inserted or replaced."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Rows made, as a share of the training rows.",
+    },
+    "words": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": 1,
+        "default": 0.1,
+        "description": "Share of the words that are edited.",
+    },
+    "edit": {
+        "enum": ["keyboard", "swap", "delete", "insert", "substitute"],
+        "default": "keyboard",
+        "description": "Edit of a word: a neighbouring key, two characters swapped, or one deleted, inserted or "
+        "substituted.",
+    },
+}
 
 
 def augment(block: Table, rng: np.random.Generator, *, share: float, words: float, edit: str) -> Augmented:
-    """Make copies of a block's texts with edited words; labels and groups are those of the source row.
+    """Make copies of a block's texts with edited words; label and groups are those of the source row.
 
     Raises:
-        InputError: the rows are no texts.
+        InputError: the rows are not texts.
     """
     if block.texts is None:
         raise InputError("augmentation typing_errors is for texts")
     amount = {"aug_word_p": words, "aug_char_p": 0.1, "aug_char_max": 1, "aug_word_max": None}
     editor = KeyboardAug(**amount) if edit == "keyboard" else RandomCharAug(action=edit, **amount)
     source = copies(rng, len(block), share)
-    # the library draws from the generators of the process: they are set for it, and put back
+    # the library uses the global generators of the process: seed them here, and restore them afterwards
     before, legacy = random.getstate(), np.random.get_state()
     try:
         seed = int(rng.integers(2**32))
@@ -38,4 +54,4 @@ def augment(block: Table, rng: np.random.Generator, *, share: float, words: floa
     finally:
         random.setstate(before)
         np.random.set_state(legacy)
-    return Augmented.of_texts(block, source, made)
+    return Augmented.from_texts(block, source, made)

@@ -1,4 +1,4 @@
-"""Delimited text: CSV, TSV and their relatives; every file has the same columns."""
+"""Read delimited text such as CSV and TSV; all files have the same columns."""
 
 import contextlib
 import re
@@ -13,15 +13,52 @@ from fairweight.core.errors import InputError
 from fairweight.core.table import block_rows
 
 OPTIONS = {
-    "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Between two values."},
-    "quote": {"type": "string", "minLength": 1, "maxLength": 1, "default": '"', "description": "Around a value that holds separators."},
-    "encoding": {"type": ["string", "object"], "additionalProperties": {"type": "string"}, "default": "utf-8", "description": "Character encoding; or by file name, where the others are UTF-8."},
-    "keep": {"type": ["array", "null"], "items": {"type": "string"}, "minItems": 1, "default": None, "description": "Only these columns; files may differ in the others. Null keeps all."},
-    "columns": {"type": ["array", "null"], "items": {"type": "string"}, "default": None, "description": "Names of the columns where the file has no header line; null reads the header."},
-    "missing": {"type": "array", "items": {"type": "string"}, "default": ["", "NA", "?"], "description": "Marks of a missing value."},
-    "skip_lines": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}, "default": {}, "description": "Lines to skip at the start, by file name."},
-    "rows": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Read only the first so many rows of each file, for a quick trial."},
-}  # fmt: skip
+    "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Text between two values."},
+    "quote": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1,
+        "default": '"',
+        "description": "Character around a value that contains separators.",
+    },
+    "encoding": {
+        "type": ["string", "object"],
+        "additionalProperties": {"type": "string"},
+        "default": "utf-8",
+        "description": "Character encoding, or one per file name; files without one are UTF-8.",
+    },
+    "keep": {
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+        "minItems": 1,
+        "default": None,
+        "description": "Keep only these columns; files may differ in the others. Null keeps all.",
+    },
+    "columns": {
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+        "default": None,
+        "description": "Column names of files without a header line; null reads the header.",
+    },
+    "missing": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": ["", "NA", "?"],
+        "description": "Values that mean a missing value.",
+    },
+    "skip_lines": {
+        "type": "object",
+        "additionalProperties": {"type": "integer", "minimum": 0},
+        "default": {},
+        "description": "Lines to skip at the start, by file name.",
+    },
+    "rows": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of rows from the start of each file, for a quick trial.",
+    },
+}
 
 
 def read(
@@ -36,16 +73,17 @@ def read(
     skip_lines: dict[str, int],
     rows: int | None,
 ) -> Iterator[pd.DataFrame]:
-    """Read the files, one below the other, in blocks of rows.
+    """Read the files one after the other, in blocks of rows.
 
     Args:
         files: name -> path.
+        separator, quote, encoding, keep, columns, missing, skip_lines, rows: see `OPTIONS`.
 
     Yields:
-        Strings, stripped of blanks, missing values as None; column `__file__` names the file of each row.
+        Strings without surrounding white space, missing values as None; column `__file__` names the file of each row.
 
     Raises:
-        InputError: a file is empty, has other columns, or is not of that form.
+        InputError: a file is empty, has other columns, or is not delimited as the options say.
     """
     for name in skip_lines:
         if name not in files:
@@ -55,13 +93,13 @@ def read(
             raise InputError(f"reader: encoding: there is no file {name!r}; there are {', '.join(files)}")
     first: list[str] = []
     for name, path in files.items():
-        coded = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
+        file_encoding = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
         blocks = _blocks(
             path,
             sep=separator if len(separator) == 1 else re.escape(separator),
             engine="c" if len(separator) == 1 else "python",
             quotechar=quote,
-            encoding=coded,
+            encoding=file_encoding,
             names=columns,
             header=None if columns else "infer",
             index_col=False,
@@ -71,7 +109,7 @@ def read(
             skiprows=skip_lines.get(name, 0),
             nrows=rows,
         )
-        for frame in _explained(blocks, name, coded):
+        for frame in _explained(blocks, name, file_encoding):
             if frame.empty:
                 raise InputError(f"file {name!r} has no rows")
             block = _kept(_cleaned(frame, missing), keep, name)
@@ -90,7 +128,7 @@ def _kept(frame: pd.DataFrame, keep: list[str] | None, name: str) -> pd.DataFram
 
 
 def _blocks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
-    """Blocks of a file's rows, the first one even if it is empty."""
+    """Blocks of a file's rows; the first one is yielded even if it is empty."""
     size = block_rows(len(_strict(pd.read_csv, path, **(options | {"nrows": 0})).columns))
     with _strict(pd.read_csv, path, iterator=True, **options) as parser:
         yield _strict(parser.get_chunk, size)
@@ -100,14 +138,14 @@ def _blocks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
 
 
 def _strict(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call pandas; a row with surplus values, which it would cut, is an error."""
+    """Call pandas, and raise an error for rows with surplus values, which it would otherwise cut."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
         return function(*arguments, **options)
 
 
 def _explained(blocks: Iterator[pd.DataFrame], name: str, encoding: str) -> Iterator[pd.DataFrame]:
-    """The same blocks; what pandas cannot read is told in one sentence."""
+    """The same blocks; errors of pandas become one sentence."""
     try:
         yield from blocks
     except pd.errors.EmptyDataError:
@@ -115,7 +153,9 @@ def _explained(blocks: Iterator[pd.DataFrame], name: str, encoding: str) -> Iter
     except pd.errors.ParserWarning:
         raise InputError(f"file {name!r} has rows with more values than columns; check separator and quote") from None
     except pd.errors.ParserError as error:
-        raise InputError(f"file {name!r} is not delimited as stated: {' '.join(str(error).split())}") from None
+        raise InputError(
+            f"file {name!r} is not delimited as the reader's options say: {' '.join(str(error).split())}"
+        ) from None
     except LookupError:
         raise InputError(
             f"reader: encoding: {encoding!r} is not known; utf-8 and latin-1 are the common ones"

@@ -1,4 +1,4 @@
-"""IDX, the format of MNIST: files in pairs named `PART-images` and `PART-labels`."""
+"""Read IDX, the format of MNIST: pairs of files named `PART-images` and `PART-labels`."""
 
 import math
 from pathlib import Path
@@ -9,17 +9,22 @@ import pandas as pd
 from fairweight.core.errors import InputError
 
 OPTIONS = {
-    "rows": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Read only the first so many rows of each part, for a quick trial."},
-}  # fmt: skip
-
+    "rows": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of rows from the start of each part, for a quick trial.",
+    },
+}
 UNSIGNED_BYTE = 8  # the type code in the header
 
 
 def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
-    """Read the parts, one below the other.
+    """Read the parts one after the other.
 
     Args:
-        files: name -> path, the names in pairs `train-images`, `train-labels`.
+        files: name -> path; names in pairs such as `train-images` and `train-labels`.
+        rows: see `OPTIONS`.
 
     Returns:
         Columns `image` (uint8 arrays (1, height, width)), `label` (int) and `__file__` (the part).

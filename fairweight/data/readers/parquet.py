@@ -1,4 +1,4 @@
-"""Parquet tables; every file has the same columns."""
+"""Read Parquet tables; all files have the same columns."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +12,21 @@ from fairweight.core.errors import InputError
 from fairweight.core.table import block_rows
 
 OPTIONS = {
-    "rows": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Read only the first so many rows of each file, for a quick trial."},
-}  # fmt: skip
+    "rows": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of rows from the start of each file, for a quick trial.",
+    },
+}
 
 
 def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
-    """Read the files, one below the other, in blocks of rows.
+    """Read the files one after the other, in blocks of rows.
 
     Args:
         files: name -> path.
+        rows: see `OPTIONS`.
 
     Yields:
         The columns as they are, missing values as None; column `__file__` names the file of each row.
@@ -51,9 +57,10 @@ def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
 
 
 def _head(path: Path) -> pd.DataFrame:
-    """No rows, with the types that the columns of the whole file have in pandas.
+    """An empty frame with the types that the columns of the whole file have in pandas.
 
-    There a whole number or a truth value becomes another type if one is missing anywhere, and so the text of all.
+    In pandas, a column of integers or Booleans changes its type if any value is missing, and with it the text of all
+    values.
     """
     with pq.ParquetFile(path) as file:
         frame = _frame(file.schema_arrow.empty_table())

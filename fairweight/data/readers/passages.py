@@ -1,4 +1,4 @@
-"""Texts for a language model: passages out of plain text or JSON, and pairs of sentences out of CSV, one text a row."""
+"""Read texts for a language model: passages from plain text or JSON, and pairs of sentences from CSV."""
 
 import json
 import re
@@ -12,33 +12,62 @@ import pandas as pd
 from fairweight.core.errors import InputError
 
 OPTIONS = {
-    "pairs": {"type": "array", "items": {"type": "string"}, "default": [], "description": "Names of the files that are CSV with one pair of sentences a row; the others are text (UTF-8), or where their text is JSON, all strings in it, those of one list together."},
-    "more": {"type": "string", "default": "sent_more", "description": "Column of the sentence that is the more stereotyping one."},
-    "less": {"type": "string", "default": "sent_less", "description": "Column of the other one."},
-    "kind": {"type": "string", "default": "bias_type", "description": "Column that tells what a pair is about."},
-    "characters": {"type": "integer", "minimum": 20, "default": 1500, "description": "Longest passage: text is cut at the ends of sentences before it."},
-    "passages": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only so many passages of each file, spread evenly over it, for a quick trial."},
-    "pairs_a_kind": {"type": ["integer", "null"], "minimum": 1, "default": None, "description": "Only the first so many pairs of each kind, for a quick trial."},
-}  # fmt: skip
+    "pairs": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "description": "Names of the CSV files with one pair of sentences per row. Other files are UTF-8 text; if the "
+        "text is JSON, all strings in it are read, and the strings of one list are joined.",
+    },
+    "more": {"type": "string", "default": "sent_more", "description": "Column of the more stereotyping sentence."},
+    "less": {"type": "string", "default": "sent_less", "description": "Column of the less stereotyping sentence."},
+    "kind": {"type": "string", "default": "bias_type", "description": "Column that states what a pair is about."},
+    "characters": {
+        "type": "integer",
+        "minimum": 20,
+        "default": 1500,
+        "description": "Longest passage; text is cut at the ends of sentences.",
+    },
+    "passages": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of passages of each file, spread evenly over it, for a quick trial.",
+    },
+    "pairs_a_kind": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of pairs of each kind, from the start, for a quick trial.",
+    },
+}
 HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 def read(
-    files: dict[str, Path], *, pairs: list[str], more: str, less: str, kind: str, characters: int,
-    passages: int | None, pairs_a_kind: int | None,
-) -> Iterator[pd.DataFrame]:  # fmt: skip
-    """Read the files, one below the other.
+    files: dict[str, Path],
+    *,
+    pairs: list[str],
+    more: str,
+    less: str,
+    kind: str,
+    characters: int,
+    passages: int | None,
+    pairs_a_kind: int | None,
+) -> Iterator[pd.DataFrame]:
+    """Read the files one after the other, one text per row.
 
     Args:
         files: name -> path.
+        pairs, more, less, kind, characters, passages, pairs_a_kind: see `OPTIONS`.
 
     Yields:
-        `text`; `pair`, the number of a sentence's pair, positive for the more stereotyping one of the two, 0 for a passage;
-        `kind`, what the pair is about, None for a passage; and `__file__`.
+        `text`; `pair`, the number of a sentence's pair, positive for the more stereotyping sentence, negative for the
+        less stereotyping one, 0 for a passage; `kind`, what the pair is about, None for a passage; and `__file__`.
 
     Raises:
-        InputError: a file is empty, is not UTF-8, or has not the columns.
+        InputError: a file is empty, is not UTF-8, or lacks a column.
     """
     for name in pairs:
         if name not in files:
@@ -46,50 +75,50 @@ def read(
     number = 0
     for name, path in files.items():
         if name in pairs:
-            found = _pairs(path, name, [more, less, kind], pairs_a_kind)
-            numbers = range(number + 1, number + len(found) + 1)
+            sentences = _pairs(path, name, [more, less, kind], pairs_a_kind)
             rows = [
-                (text, sign * of, about)
-                for of, (one, two, about) in zip(numbers, found, strict=True)
-                for text, sign in ((one, 1), (two, -1))
+                (text, signed, about)
+                for pair, (more_text, less_text, about) in enumerate(sentences, start=number + 1)
+                for text, signed in ((more_text, pair), (less_text, -pair))
             ]
-            number += len(found)
+            number += len(sentences)
         else:
-            rows = [(text, 0, None) for text in _passages(_decoded(path, name), name, characters, passages)]
+            rows = [(text, 0, None) for text in _passages(_utf8_text(path, name), name, characters, passages)]
         frame = pd.DataFrame(rows, columns=["text", "pair", "kind"]).astype({"text": object, "kind": object})
         yield frame.assign(__file__=name)
 
 
-def _decoded(path: Path, name: str) -> str:
+def _utf8_text(path: Path, name: str) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
     if not text.strip():
-        raise InputError(f"file {name!r} holds no text")
+        raise InputError(f"file {name!r} contains no text")
     return text
 
 
-def _passages(text: str, name: str, characters: int, wanted: int | None) -> list[str]:
+def _passages(content: str, name: str, characters: int, wanted: int | None) -> list[str]:
     try:
-        lists = list(_texts(json.loads(text))) if text.lstrip()[:1] in "[{" else [text]
+        texts = list(_texts(json.loads(content))) if content.lstrip()[:1] in "[{" else [content]
     except json.JSONDecodeError:
-        lists = [text]
-    found = [passage for whole in lists for passage in _cut(whole, characters)]
-    if not found:
-        raise InputError(f"file {name!r} holds no text")
-    for number, passage in enumerate(found, start=1):
-        if half := HALF.search(passage):  # which JSON can state and no text can hold
+        texts = [content]
+    parts = [passage for text in texts for passage in _cut(text, characters)]
+    if not parts:
+        raise InputError(f"file {name!r} contains no text")
+    for number, passage in enumerate(parts, start=1):
+        if half := HALF.search(passage):  # JSON can express it, but text cannot hold it
             raise InputError(
-                f"file {name!r} has half a character, \\u{ord(half[0]):x}, in passage {number:,}; state both halves or none"
+                f"file {name!r} has half a character, \\u{ord(half[0]):x}, in passage {number:,}; "
+                "write both halves or none"
             )
-    if wanted is None or wanted >= len(found):
-        return found
-    return [found[position * len(found) // wanted] for position in range(wanted)]
+    if wanted is None or wanted >= len(parts):
+        return parts
+    return [parts[position * len(parts) // wanted] for position in range(wanted)]
 
 
 def _texts(node: Any) -> Iterator[str]:
-    """The strings in JSON; those of one list are the sentences of one text."""
+    """The strings in parsed JSON; the strings of one list are the sentences of one text."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, list) and node and all(isinstance(item, str) for item in node):
@@ -100,7 +129,7 @@ def _texts(node: Any) -> Iterator[str]:
 
 
 def _cut(text: str, characters: int) -> Iterator[str]:
-    """Passages of whole sentences, as long as they may be; a longer sentence is cut where it must be."""
+    """Passages of whole sentences, as long as `characters` allows; only a longer sentence is cut within."""
     passage = ""
     for sentence in SENTENCE.split(text.strip()):
         if passage and len(passage) + 1 + len(sentence) > characters:
@@ -117,8 +146,8 @@ def _cut(text: str, characters: int) -> Iterator[str]:
 def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[Any, ...]]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # of surplus values, which would be cut
-            # without it a first value too many would be the index, and each column the one beside it
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # surplus values would be cut
+            # index_col=False: with one value too many, pandas would take the first as index and shift all columns
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except UnicodeDecodeError as error:
         raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
@@ -126,7 +155,7 @@ def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> lis
         raise InputError(f"file {name!r} is empty") from None
     except pd.errors.ParserWarning:
         raise InputError(
-            f"file {name!r} has rows with more values than columns; take commas at their ends out"
+            f"file {name!r} has rows with more values than columns; remove the commas at their ends"
         ) from None
     except pd.errors.ParserError as error:
         raise InputError(f"file {name!r} is not CSV: {' '.join(str(error).split())}") from None

@@ -1,4 +1,4 @@
-"""`file:PATH`: a file of this machine, relative to the folder of the run; `file:archive.zip#member` takes one member."""
+"""`file:PATH`: a local file, relative to the folder of the run; `file:ARCHIVE#MEMBER` extracts one member."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from fairweight.core.lineage import local_path
 from fairweight.data.archive_members import take_member
 
 
-def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - one signature for all sources
+def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - same signature as all sources
     """Return the local file that `reference` (without its scheme) names.
 
     Args:
-        reference: path, with `#member` where the file is an archive.
-        folder: place for what is unpacked.
+        reference: path, followed by `#member` if the file is an archive.
+        folder: folder for the extracted member.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or the archive does not contain the member.
     """
     path, member = local_path(reference), reference.partition("#")[2]
     if not path.is_file():

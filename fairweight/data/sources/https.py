@@ -1,4 +1,4 @@
-"""`https://HOST/FILE`, gunzipped where it ends in `.gz`; `https://HOST/ARCHIVE#member` takes one member."""
+"""`https://HOST/FILE`, decompressed if it ends in `.gz`; `https://HOST/ARCHIVE#MEMBER` extracts one member."""
 
 import gzip
 import shutil
@@ -11,20 +11,20 @@ from fairweight.core.errors import InputError
 from fairweight.data.archive_members import take_member
 
 CONNECT_S, READ_S = 10, 60  # time-outs in seconds
-PASSING = (408, 429)  # client errors that may pass: time-out, too many requests
+TEMPORARY = (408, 429)  # temporary client errors: request time-out, rate limit
 
 
-def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - one signature for all sources
-    """Download what `reference` (without its scheme) names and return the extracted file.
+def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001 - same signature as all sources
+    """Download the file that `reference` (without its scheme) names, and return it decompressed or extracted.
 
     Raises:
-        InputError: the address is wrong (HTTP 4xx), or the archive does not hold the member.
-        requests.RequestException: a fault that may pass.
+        InputError: the address is wrong (HTTP 4xx), or the archive does not contain the member.
+        requests.RequestException: a temporary error.
     """
     address, _, member = f"https:{reference}".partition("#")
     path = folder / address.rsplit("/", 1)[-1]
     with requests.get(address, stream=True, timeout=(CONNECT_S, READ_S)) as response:
-        if 400 <= response.status_code < 500 and response.status_code not in PASSING:
+        if 400 <= response.status_code < 500 and response.status_code not in TEMPORARY:
             raise InputError(f"HTTP {response.status_code} {response.reason}")
         response.raise_for_status()
         with path.open("wb") as file:

