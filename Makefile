@@ -91,12 +91,16 @@ crate-validator: .venv-crate/installed ## Install the public validator of archiv
 	@touch $@
 
 .PHONY: energy
-energy: .venv/installed ## Tell what a study used: ledger, energy, carbon, break-even.
+energy: .venv/installed ## Print the resource usage of a study: ledger, energy, carbon, break-even.
 	@$(BIN)/fairweight energy '$(STUDY)'
 
 .PHONY: test
 test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+.PHONY: test-unit
+test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run the unit tests (under a minute).
+	@$(BIN)/python -m pytest -n 2 tests/unit
 
 .PHONY: bench
 bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine).
@@ -118,11 +122,12 @@ format: .venv/installed ## Format the code.
 	$(BIN)/snakefmt $(SNAKEFILES)
 
 .PHONY: docs
-docs: .venv/installed ## Write config/README.md anew from the schema and the components.
+docs: .venv/installed ## Generate config/README.md (schema, components) and docs/architecture.md (imports).
 	$(BIN)/fairweight reference > config/README.md
+	$(BIN)/python docs/architecture.py > docs/architecture.md
 
 .PHONY: lock
-lock: ## Pin the newest versions anew in requirements.lock (torch as pinned here).
+lock: ## Pin the newest versions in requirements.lock (torch as pinned here).
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
 	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \

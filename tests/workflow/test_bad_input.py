@@ -70,11 +70,11 @@ def _name(mistake):
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_data_that_do_not_fit(mistaken, mistake):
     run, output = mistaken
-    *_, told = MISTAKES[mistake]
+    *_, message = MISTAKES[mistake]
     sentence = next(
         line for line in output.splitlines() if line.startswith(f"fairweight: datasets: {_name(mistake)}: ")
     )
-    assert told in sentence
+    assert message in sentence
     assert "Traceback" not in output
     files = {p for p in (run.folder / "results/tiny").rglob("*") if p.is_file() and "logs" not in p.parts}
     left = {p.name for p in files if _name(mistake) in p.parts}
@@ -86,23 +86,23 @@ def test_an_empty_file_ends_the_run(run):
     study = csv_study(run, people=dataset(run, "people"))
     (run.folder / "people.csv").write_text("")
     assert (
-        "fairweight: datasets: people: files: all could not be fetched from any of its sources: file:people.csv: the file is empty"
-        in (run.snakemake(study, ok=False))
+        "fairweight: datasets: people: files: all could not be fetched from any of its sources: file:people.csv: the "
+        "file is empty" in (run.snakemake(study, ok=False))
     )
     assert not list(run.folder.glob("results/tiny/data/people/raw/*"))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"seedz": 1}, "study file: top level: the key 'seedz' is not known; did you mean 'seeds'?"),
         ({"datasets": {"../x": {}}}, "'../x' is not a legal name"),
         ({"energy": {"country": "XXX"}}, "energy: country: 'XXX' is not in CodeCarbon's table"),
     ],
 )
-def test_a_study_file_with_a_mistake_starts_nothing(run, changes, told):
+def test_a_study_file_with_a_mistake_starts_nothing(run, changes, message):
     output = run.snakemake(run.study(**changes), ok=False)
-    assert told in output and "Traceback" not in output
+    assert message in output and "Traceback" not in output
     assert not (run.folder / "results").exists()
 
 

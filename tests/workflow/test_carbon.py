@@ -35,9 +35,11 @@ def test_steps_emit_by_the_hour_and_other_hours_are_imagined(scratch):
     costs = pd.read_parquet(scratch.folder / SUMMARY / "steps.parquet")
     met = costs["emissions_g"] / costs["energy_j_central"] * 3.6e6
     assert met.between(100 - 1e-6, 200 + 1e-6).all()
-    found = pd.read_parquet(scratch.folder / SUMMARY / "what_if.parquet")
-    assert set(found["kind"]) == {"here", "country", "region", "hour"} and found["source"].notna().all()
-    assert found["carbon_low_g"].lt(found["carbon_g"]).all() and found["carbon_g"].lt(found["carbon_high_g"]).all()
+    what_if = pd.read_parquet(scratch.folder / SUMMARY / "what_if.parquet")
+    assert set(what_if["kind"]) == {"here", "country", "region", "hour"} and what_if["source"].notna().all()
+    assert (
+        what_if["carbon_low_g"].lt(what_if["carbon_g"]).all() and what_if["carbon_g"].lt(what_if["carbon_high_g"]).all()
+    )
     # a budget, a start and meters change no result
     study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 7, "meter_csv": "wall.csv"})
     assert scratch.jobs(study, "--", f"{SUMMARY}/what_if.parquet") == {}
@@ -45,9 +47,14 @@ def test_steps_emit_by_the_hour_and_other_hours_are_imagined(scratch):
 
 def fairweight(folder, *arguments, **environment):
     done = subprocess.run(
-        [*MAIN, "run", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+        [*MAIN, "run", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
         env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-    )  # fmt: skip
+    )
     assert "Traceback" not in done.stdout + done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -75,8 +82,8 @@ def test_electricity_maps_is_asked_and_the_key_stands_in_no_file(scratch):
         server.shutdown()
     assert code == 0 and "3 hours of zone DE were fetched" in said, said
     assert len(server.seen) == 2  # at the start, and when all steps are done
-    found = pd.read_parquet(scratch.folder / SUMMARY / "what_if.parquet")
-    assert found["source"].iloc[0].startswith("Electricity Maps")
+    what_if = pd.read_parquet(scratch.folder / SUMMARY / "what_if.parquet")
+    assert what_if["source"].iloc[0].startswith("Electricity Maps")
     files = [path for path in scratch.folder.rglob("*") if path.is_file()]
     assert len(files) > 100 and not [path for path in files if SECRET.encode() in path.read_bytes()]
     code, said = fairweight(scratch.folder, str(study), "--", f"{SUMMARY}/what_if.parquet", **{KEY: ""})

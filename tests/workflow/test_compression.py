@@ -1,5 +1,4 @@
-"""Every operation through the real Snakefile: what is made, coded, quantized and left out, what the tables say of it, and
-what is told of mistakes."""
+"""Every operation through the real Snakefile: files, tables, engines that are left out, and messages about mistakes."""
 
 import importlib.util
 
@@ -62,7 +61,7 @@ def test_every_operation_ships_and_is_checked(tmp_path):
     assert run.jobs(study) == {}
 
 
-# ---- bad input: mistake -> (changes of the tiny study, what is told)
+# ---- bad input: mistake -> (changes of the tiny study, the message)
 
 HALF = {"method": "global_magnitude", "sparsity": 0.5}
 EXTRA = ("openvino", "nncf")  # packages that are taken to be absent, whether they are or not
@@ -90,30 +89,35 @@ WHILE_PARSING = {
     ),
     "operators that no engine knows": (
         {"engines": ["torch_eager"]},
-        "grid: entry 1: variants: no engine of the study runs 'int8' (torch_eager: PyTorch runs the float weights that a file was "
+        "grid: entry 1: variants: no engine of the study runs 'int8' (torch_eager: PyTorch runs the float weights "
+        "that a file was "
         "exported from, and a quantized file has none); name another one in 'engines', or take the variant out.",
     ),
     "a quantized parent of a quantized file": (
         {"variants__twice": {"from": "int8", "quantize": "auto"}},
-        "variants: twice: from: 'int8' is made by 'quantize', and 'quantize' takes only variants made by train or prune or factorize "
+        "variants: twice: from: 'int8' is made by 'quantize', and 'quantize' takes only variants made by train or "
+        "prune or factorize "
         "or distill or encode or pretrained; there are: dense, pruned50.",
     ),
     "a quantized parent of a pruned model": (
         {"variants__pruned50__from": "int8"},
-        "variants: pruned50: from: 'int8' is made by 'quantize', and 'prune' takes only variants made by train or prune or factorize "
+        "variants: pruned50: from: 'int8' is made by 'quantize', and 'prune' takes only variants made by train or "
+        "prune or factorize "
         "or distill or encode; there are: dense, pruned50.",
     ),
     "an engine of an absent extra": (
         {"engines": ["openvino"]},
-        "engines: 'openvino' needs the optional extra 'openvino', which is not installed; install it with 'make setup-openvino'.",
+        "engines: 'openvino' needs the optional extra 'openvino', which is not installed; install it with 'make "
+        "setup-openvino'.",
     ),
     "a method of an absent extra": (
         {"variants__int8__quantize": "openvino"},
-        "variants: int8: quantize: 'openvino' needs the optional extra 'openvino', which is not installed; install it with "
+        "variants: int8: quantize: 'openvino' needs the optional extra 'openvino', which is not installed; install it "
+        "with "
         "'make setup-openvino'.",
     ),
 }
-# variant -> (how it is made, its file, what is told): what only weights and rows tell
+# variant -> (how it is made, its file, the message): what only weights and rows tell
 FINETUNED = {"finetune": {"epochs": 1}}
 WHEN_RUN = {
     "emptied": (
@@ -124,13 +128,15 @@ WHEN_RUN = {
     "starved": (
         {"quantize": "static"},
         "model.onnx",
-        "variants: starved: quantize: calibration takes 32 training rows or more, and there are 27; give the dataset more rows, or "
+        "variants: starved: quantize: calibration takes 32 training rows or more, and there are 27; give the dataset "
+        "more rows, or "
         "use 'dynamic' or 'weight_only', which need none.",
     ),
     "foreign": (
         {"quantize": {"method": "mine:wavelets"}},
         "model.onnx",
-        "variants: foreign: quantize: engine 'onnxruntime' cannot run the file: operator my.own.Wavelet (its own words: ",
+        "variants: foreign: quantize: engine 'onnxruntime' cannot run the file: operator my.own.Wavelet (its own "
+        "words: ",
     ),
 }
 # a method of the user's own that writes an operator which no engine knows
@@ -164,9 +170,11 @@ def failed(in_folder, tmp_path_factory):
     }
     made = {name: {"from": "dense", **how} for name, (how, _, _) in WHEN_RUN.items()}
     study = run.study(
-        datasets={"people": people}, variants={"dense": {"train": "standard"}, **made}, seeds=1,
+        datasets={"people": people},
+        variants={"dense": {"train": "standard"}, **made},
+        seeds=1,
         grid=[{"dataset": "people", "models": ["mlp"], "variants": list(WHEN_RUN)}],
-    )  # fmt: skip
+    )
     folder = "results/tiny/seed-0/people/none/mlp"
     files = [f"{folder}/{name}/{file}" for name, (_, file, _) in WHEN_RUN.items()]
     output = run.snakemake(study, "--keep-going", "--", *files, ok=False)
@@ -179,14 +187,14 @@ def test_a_mistake_is_told_in_one_sentence_with_place_and_remedy(mistake, in_fol
     if (
         mistake in WHILE_PARSING
     ):  # by what rules/common.smk does; test_bad_input.py shows that the Snakefile adds nothing
-        found = importlib.util.find_spec
-        monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in EXTRA else found(n, *a))
-        changes, told = WHILE_PARSING[mistake]
+        find_spec = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n in EXTRA else find_spec(n, *a))
+        changes, message = WHILE_PARSING[mistake]
         with pytest.raises(InputError) as caught:
             Study(resolve(yaml.safe_load(in_folder(tmp_path).study(**changes).read_text())))
-        assert str(caught.value) == told
+        assert str(caught.value) == message
     else:
-        output, (_, _, told) = request.getfixturevalue("failed"), WHEN_RUN[mistake]
+        output, (_, _, message) = request.getfixturevalue("failed"), WHEN_RUN[mistake]
         own = [line for line in output.splitlines() if f"variants: {mistake}: " in line]
-        assert len(own) == 1 and own[0].startswith(f"fairweight: {told}") and own[0].endswith("."), output[-3000:]
+        assert len(own) == 1 and own[0].startswith(f"fairweight: {message}") and own[0].endswith("."), output[-3000:]
         assert "Traceback" not in output

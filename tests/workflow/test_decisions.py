@@ -41,8 +41,8 @@ def test_summaries_and_comparisons_say_the_same(finished):
 
 
 def test_the_gate_fails_without_a_proof_and_names_the_reason(scratch):
-    told = scratch.snakemake("study.yaml", *LOCAL, "gate", ok=False)
-    assert "gate: adult, mlp: no variant is proven" in told and "cannot reach significance" in told
+    output = scratch.snakemake("study.yaml", *LOCAL, "gate", ok=False)
+    assert "gate: adult, mlp: no variant is proven" in output and "cannot reach significance" in output
 
 
 def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch):
@@ -51,8 +51,8 @@ def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch)
     verdict = json.loads((scratch.folder / "results/tiny/summary/gate.json").read_text())
     assert {p["variant"] for p in verdict["passed"]} == {"int8"}  # the cheapest of those proven
     broken = LENIENT | {"variant": "int8", "ceilings": {"size_bytes": {"at_most": 100}}}
-    told = scratch.snakemake(scratch.study(criteria=broken), *LOCAL, "gate", ok=False)
-    assert "int8 is refuted (size bytes is refuted)" in told
+    output = scratch.snakemake(scratch.study(criteria=broken), *LOCAL, "gate", ok=False)
+    assert "int8 is refuted (size bytes is refuted)" in output
     assert not (scratch.folder / "results/tiny/summary/gate.json").exists()
 
 
@@ -63,11 +63,16 @@ def test_criteria_decide_anew_and_train_nothing(scratch):
 
 def test_a_mitigation_is_compared_with_the_plain_model(scratch):
     study = scratch.study(
-        training__fair={"epochs": 2, "learning_rate": 0.005, "batch_size": 64, "objective": {"method": "reweighing", "attribute": "sex"}},
+        training__fair={
+            "epochs": 2,
+            "learning_rate": 0.005,
+            "batch_size": 64,
+            "objective": {"method": "reweighing", "attribute": "sex"},
+        },
         variants__fair={"train": "fair", "against": "dense"},
         variants__fair_int8={"from": "fair", "quantize": "auto"},
         grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["fair_int8"]}],
-    )  # fmt: skip
+    )
     scratch.snakemake(study, "--", "results/tiny/summary/comparisons.parquet")
     compared = pd.read_parquet(scratch.folder / "results/tiny/summary/comparisons.parquet")
     assert dict(compared[["variant", "baseline"]].drop_duplicates().to_numpy().tolist()) == {

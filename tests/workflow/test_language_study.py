@@ -27,22 +27,22 @@ def study(folder):
     (folder / "text.txt").write_text(" ".join(f"The cat sat on mat {n}. It was {n * n} degrees." for n in range(8)))
     rows = [f"{OFFENCE} {n}.,Another one {n}.,{kind}" for kind in ("age", "race") for n in range(4)]
     (folder / "pairs.csv").write_text("\n".join(["sent_more,sent_less,bias_type", *rows]))
-    stated = yaml.safe_load((ROOT / "config" / "llm.yaml").read_text())
-    english = stated["datasets"]["english"]
+    study = yaml.safe_load((ROOT / "config" / "llm.yaml").read_text())
+    english = study["datasets"]["english"]
     english["files"] = {
         n: {"sources": [f"file:{folder / f}"]} for n, f in (("text", "text.txt"), ("pairs", "pairs.csv"))
     }
     english["reader"] = {"method": "passages", "pairs": ["pairs"], "characters": 40}
-    stated["models"] = {"tiny": {"architecture": "causal_lm", "folder": str(folder / "llama"), "context": 60}}
-    stated["variants"] = {
+    study["models"] = {"tiny": {"architecture": "causal_lm", "folder": str(folder / "llama"), "context": 60}}
+    study["variants"] = {
         "published": {"pretrained": {}},
         "int8": {"from": "published", "quantize": {"method": "weight_only", "block": 32, "activations": "int8"}},
     }
-    stated["fairness"] = {"smallest_group": 2}
-    stated["profile"] = {"rounds": 2}
-    stated["grid"] = [{"dataset": "english", "models": ["tiny"], "variants": ["published", "int8"]}]
+    study["fairness"] = {"smallest_group": 2}
+    study["profile"] = {"rounds": 2}
+    study["grid"] = [{"dataset": "english", "models": ["tiny"], "variants": ["published", "int8"]}]
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(stated, sort_keys=False))
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
     return path
 
 
@@ -64,8 +64,8 @@ def test_a_language_model_goes_through_the_rules_of_every_model(tmp_path):
     page = (results / "report" / "report.html").read_text()
     assert "Language models" in page and "Stereotype score by kind of bias" in page
     # texts are in no report and no log
-    told = [page, *(file.read_text() for file in (results / "logs").rglob("*.log"))]
-    assert not [text for text in told if OFFENCE in text]
+    texts = [page, *(file.read_text() for file in (results / "logs").rglob("*.log"))]
+    assert not [text for text in texts if OFFENCE in text]
     assert run.jobs(path) == {}
     from llamas import llama
 

@@ -125,9 +125,9 @@ def test_model_cards_are_those_of_the_hub(made):
             folder / f"seed-0/adult/none/mlp/{variant}/model.onnx"
         ).read_bytes()
         results = {(r.metric_name): r for r in card.data.eval_results}
-        found = results["Accuracy of Female by sex"]
-        low, high = found.metric_args["interval_95"]
-        assert low < found.metric_value < high and found.metric_args["seeds"] == 2 and found.dataset_split == "test"
+        entry = results["Accuracy of Female by sex"]
+        low, high = entry.metric_args["interval_95"]
+        assert low < entry.metric_value < high and entry.metric_args["seeds"] == 2 and entry.dataset_split == "test"
         gap = results["Accuracy difference by sex"].metric_args
         assert gap["expected_of_equal_groups"] > 0 and "interval_95" not in gap
         assert ("change_interval_95" in gap) == (variant != "dense")  # a baseline is compared with nothing
@@ -145,10 +145,12 @@ def test_emissions_are_grams_of_the_lineage(made):
     costs = pd.read_parquet(folder / "summary/steps.parquet")
     ours = costs[(costs["dataset"] == "adult") & (costs["augmentation"].isna() | (costs["augmentation"] == "none"))]
     once = ours[ours["rule"].isin(["fetch", "read"])]
-    own = ours[ours["rule"].isin(["split", "augment"]) | (ours["rule"].isin(["train", "export", "quantize"]) & ours["variant"].isin(["dense", "int8"]))]  # fmt: skip
+    shared = ours["rule"].isin(["split", "augment"])
+    made = ours["rule"].isin(["train", "export", "quantize"]) & ours["variant"].isin(["dense", "int8"])
+    own = ours[shared | made]
     card = ModelCard.load(folder / "hub/models/adult/none/mlp/int8/README.md")
-    one = once["emissions_g"].sum() + own["emissions_g"].sum() / 2
-    assert card.data.co2_eq_emissions["emissions"] == pytest.approx(one)
+    expected = once["emissions_g"].sum() + own["emissions_g"].sum() / 2
+    assert card.data.co2_eq_emissions["emissions"] == pytest.approx(expected)
     assert "modelled" in card.data.co2_eq_emissions["source"]
 
 
@@ -202,8 +204,8 @@ def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, fi
     monkeypatch.chdir(tmp_path)
     shutil.copy(archive_of(made), "moved.zip")
     main(["verify-archive", "moved.zip", "--into", "unpacked"])
-    told = capfd.readouterr().out
-    assert "files are as their checksums say" in told and "without training: the same bytes" in told
+    output = capfd.readouterr().out
+    assert "files are as their checksums say" in output and "without training: the same bytes" in output
     places = [str(place).encode() for place in (made.folder, finished.folder, ROOT)]
     files = [path for path in Path("unpacked").rglob("*") if path.is_file()]
     assert not [path for path in files if any(place in path.read_bytes() for place in places)]
@@ -216,13 +218,13 @@ def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, fi
 
 def test_it_is_reproduced_to_the_byte_in_a_clean_folder(made, tmp_path, capfd):
     main(["reproduce", str(archive_of(made)), "--into", str(tmp_path / "again")])
-    told = re.search(
+    match = re.search(
         r"Reproduced: all (\d+) files that follow from data and recipe have the same bytes", capfd.readouterr().out
     )
-    assert int(told.group(1)) >= 50
-    found = json.loads((tmp_path / "again/reproduction.json").read_text())
-    assert found["reproduced"] and all(part["archived"] == part["here"] for part in found["parts"])
-    assert found["parts"][1]["name"] == "instruction set" and found["parts"][1]["here"] != "not recorded"
+    assert int(match.group(1)) >= 50
+    differences = json.loads((tmp_path / "again/reproduction.json").read_text())
+    assert differences["reproduced"] and all(part["archived"] == part["here"] for part in differences["parts"])
+    assert differences["parts"][1]["name"] == "instruction set" and differences["parts"][1]["here"] != "not recorded"
     with pytest.raises(SystemExit, match="is not empty; a study is reproduced in a clean folder"):
         main(["reproduce", str(archive_of(made)), "--into", str(tmp_path / "again")])
 
@@ -232,7 +234,7 @@ def test_it_is_reproduced_to_the_byte_in_a_clean_folder(made, tmp_path, capfd):
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """A study of a table whose columns, groups, classes and titles hold what data may hold; begun by `init`."""
+    """A study of a table whose columns, groups, classes and titles hold what data may hold; started by `init`."""
     folder = tmp_path_factory.mktemp("hostile") / "run"
     folder.mkdir()
     rng, rows, names = np.random.default_rng(0), 900, list(NAMES.values())

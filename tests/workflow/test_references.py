@@ -44,7 +44,10 @@ def test_adult_is_read_whole(references):
 
 
 def test_reweighing_makes_income_independent_of_sex_on_adult(references):
-    """Kamiran & Calders 2012.  AIF360's example starts at -0.1907 on its own random 70 % of both files; this is all of one."""
+    """Kamiran & Calders 2012.  AIF360's example starts at -0.1907 on its own random 70 % of both files.
+
+    Here all rows of one file are used.
+    """
     run, _ = references
     table = pd.read_parquet(run.folder / "results/references/data/adult/table.parquet")
     train = table[table["file"] == "train"]

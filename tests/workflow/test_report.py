@@ -14,7 +14,8 @@ from fairweight.core.formatting import number
 from fairweight.reporting.report.render import assemble, execute
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 " + "x" * 200
+HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 "
+HOSTILE += "x" * 200
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium")
 
 
@@ -81,8 +82,10 @@ def test_the_explorer_reacts(browser, page_file):
 def test_axe_finds_nothing_serious(browser, page_file, scheme):
     reader = Reader(browser, 1280)
     reader.page.emulate_media(color_scheme=scheme)
-    found = Axe().run(reader.open(page_file)).response["violations"]
-    serious = [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+    violations = Axe().run(reader.open(page_file)).response["violations"]
+    serious = [
+        f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in violations if v["impact"] in ("serious", "critical")
+    ]
     assert not serious
 
 
@@ -134,7 +137,7 @@ def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_fil
         for value in table.select_dtypes("number").stack():
             known |= {number(abs(value), digits, scale) for digits in range(4) for scale in (1, 100, 1e-3, 1e3)}
     sizes = tables[2][tables[2]["measure"] == "transfer_bytes"]["mean"]
-    known |= {number(one / two) for one in sizes for two in sizes}
+    known |= {number(size / other) for size in sizes for other in sizes}
     cells = json.loads((summary / "provenance.json").read_text())["cells"]
-    found = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text)) - {str(cells)}
-    assert found and found <= known, found - known
+    numbers = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text)) - {str(cells)}
+    assert numbers and numbers <= known, numbers - known

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.workflow
 # columns that measure time or energy, or the machine's load; all others must be equal in every run of a study
 MEASURED = {
     "cpu_s", "wall_s", "peak_memory_bytes", "started", "host", "energy_j_low", "energy_j_central", "energy_j_high",
-    "emissions_g", "latency_p50_ms", "disturbed_rounds", "latency_p95_ms", "cpu_s_per_1000", "calls", "load_before", "load_after",
+    "emissions_g", "latency_p50_ms", "disturbed_rounds", "latency_p95_ms", "cpu_s_per_1000", "calls", "load_before",
+    "load_after",
 }  # fmt: skip
 TABLES = ("assessments", "checks", "steps", "curves", "profiles", "measures", "changes", "variants")
 VARIANTS = "results/tiny/summary/variants.parquet"  # of the step that writes all of TABLES
@@ -30,19 +31,19 @@ TIMED = {"latency_p50_ms", "latency_p95_ms", "cpu_s_per_1000", "energy_j_per_100
 
 
 def tables(run, study="tiny"):
-    """Summary tables without what is measured anew in every run."""
-    found = {}
+    """Summary tables without what is measured again in every run."""
+    frames = {}
     for name in TABLES:
         table = pd.read_parquet(run.folder / f"results/{study}/summary/{name}.parquet")
         if "measure" in table:
             table = table[~table["measure"].isin(TIMED)]
-        found[name] = table.drop(columns=[c for c in table if c in MEASURED]).reset_index(drop=True)
-    return found
+        frames[name] = table.drop(columns=[c for c in table if c in MEASURED]).reset_index(drop=True)
+    return frames
 
 
-def assert_equal(one, two):
+def assert_equal(first, second):
     for name in TABLES:
-        pd.testing.assert_frame_equal(one[name], two[name], check_exact=True, obj=name)
+        pd.testing.assert_frame_equal(first[name], second[name], check_exact=True, obj=name)
 
 
 def test_it_makes_a_report_that_needs_nothing_else(finished):
@@ -107,7 +108,8 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
     jobs = scratch.jobs("study.yaml", "--config", "seeds=3")
     assert jobs == {
         "split": 1, "augment": 2, "train": 2, "prune": 1, "export": 3, "quantize": 1, "predict": 4, "assess": 4,
-        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "what_if": 1, "decide": 1, "life_cycle": 1, "power": 1, "provenance": 1, "notebook": 7, "report": 1,
+        "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "what_if": 1, "decide": 1, "life_cycle": 1, "power": 1,
+        "provenance": 1, "notebook": 7, "report": 1,
     }  # fmt: skip
 
 

@@ -41,5 +41,6 @@ def test_the_tutorial_takes_a_table_and_a_module_to_a_report_in_ten_minutes(tmp_
     assert (results / "hub/models/patients/none/mine/int8/model.onnx").exists()
     # the user's own module is in the archive, the user's table is not
     assert "Reproduced" not in output and "the same bytes" in output
-    names = subprocess.run([sys.executable, "-m", "zipfile", "-l", results / "archive/patients.crate.zip"], capture_output=True, text=True, check=True).stdout  # fmt: skip
+    command = [sys.executable, "-m", "zipfile", "-l", results / "archive/patients.crate.zip"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "run/my_models.py" in names and "patients.csv" not in names

@@ -24,8 +24,8 @@ def test_the_sum_over_jobs_and_overhead_is_what_the_operating_system_counts(tmp_
     assert os.waitstatus_to_exitcode(status) == 0
     results = tmp_path / "results" / "tiny"
     table = read_ledger(results)
-    told, counted = table["cpu_s"].sum(), used.ru_utime + used.ru_stime
-    assert told == pytest.approx(counted, rel=0.05), table.groupby("kind")["cpu_s"].sum().to_dict()
+    recorded, counted = table["cpu_s"].sum(), used.ru_utime + used.ru_stime
+    assert recorded == pytest.approx(counted, rel=0.05), table.groupby("kind")["cpu_s"].sum().to_dict()
     steps = table[table["kind"] == "step"]
     assert set(steps["recorded_by"]) == {"executor"} and steps["read_bytes"].gt(0).all()
     assert (steps["cpu_user_s"] + steps["cpu_system_s"]).to_list() == pytest.approx(steps["cpu_s"].to_list())
