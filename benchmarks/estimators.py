@@ -63,7 +63,7 @@ print(f"# {SECONDS} s of one thread each, load {load():.1f}; energy in J, times 
 found = {}
 for count in (1, CORES):
     steps, said = run(count)
-    table = compare(steps, recipe, Machine.of(*machine(), recipe)).set_index(["estimator", "mode"])
+    table = compare(steps, recipe, Machine.from_recipe(*machine(), recipe)).set_index(["estimator", "mode"])
     ours = table.loc[("fairweight", "CPU-seconds"), "energy_j"]
     print(f"\n{count} at once, {steps['cpu_s'].sum():.1f} CPU-s")
     for (estimator, mode), row in table.iterrows():

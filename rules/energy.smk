@@ -1,9 +1,9 @@
-# Carbon intensity by hour, the life cycle of every variant, and the same study at other places and hours.
+# Carbon intensity by hour, the same study in other places and hours, and the life cycle of every variant.
 
 
 rule gather_intensity:
     input:
-        # what was fetched when all steps are done knows the hours in which they ran
+        # fetched after all steps, so that it covers the hours in which they ran
         lambda w: usage_files() if config["energy"]["electricity_maps"] else [],
         hours=lambda w: [file for file in [config["energy"]["hourly"]] if file and Path(file).is_file()],
     output:
@@ -35,7 +35,7 @@ rule what_if:
         recipe=lambda w: power() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
         code=code("energy/what_if", files=["config/processors.json"]),
     message:
-        "Imagine {STUDY.name} in other places and hours"
+        "Compute the emissions of {STUDY.name} in other places and hours"
     script:
         "../scripts/energy/what_if.py"
 
@@ -46,7 +46,7 @@ rule life_cycle:
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         hours=lambda w: by_hour(),
-        # not read; the ledger, which no rule declares, is more complete after them
+        # not read: the ledger, which no rule declares, is more complete once the decisions exist
         decisions="<results>/summary/decisions.parquet",
     output:
         rules="<results>/summary/rules.parquet",
@@ -63,6 +63,6 @@ rule life_cycle:
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("energy/life_cycle", files=["config/processors.json"]),
     message:
-        "Tell what the variants of {STUDY.name} cost over their lives"
+        "Compute the life cycle of the variants of {STUDY.name}"
     script:
         "../scripts/energy/life_cycle.py"

@@ -1,4 +1,4 @@
-"""Metered energy of a node shared among the jobs that ran on it (NumPy and pandas; reads no files)."""
+"""Share the metered energy of a node among the jobs that ran on it (NumPy and pandas; reads no files)."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 CLOCK_TOLERANCE_S = 1.0
-LONGEST_GAP_S = 30.0  # a sampler that was silent for longer tells nothing of what lay in between
-COVERED = 0.99  # share of a job's time that must be metered
+LONGEST_GAP_S = 30.0  # after a longer silence of the sampler, nothing is known about the time in between
+COVERED = 0.99  # share of a job's CPU-seconds that must be metered
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,14 @@ class Shares:
 
     Attributes:
         jobs: active energy of each job, shape (jobs,); NaN where the job is not metered.
-        status: `measured`, or `not attributable` (not metered for 99 % of its time, or nothing was busy), by job.
-        metered_j: what the meters counted while the run lasted.
-        idle_j: what the idle node would have used in that time.
-        others_j: active energy of other processes, the run itself included.
-        unattributed_j: active energy of times in which no share can be told, and of jobs that are not attributable.
-        idle_busy_cores: how many cores were busy while the idle node was measured; NaN where it is not known. What they
-            drew counts as idle, and is missing from the active energy.
+        status: `measured` or `not attributable` for each job. A job is not attributable if less than 99 % of its time
+            is metered, or if the node was not busy.
+        metered_j: what the meters counted during the run.
+        idle_j: what the idle node would have used in the same time.
+        others_j: active energy of other processes, including the run itself.
+        unattributed_j: active energy of times that cannot be shared out, and of jobs that are not attributable.
+        idle_busy_cores: how many cores were busy while the idle node was measured; NaN where unknown. What they drew
+            counts as idle and is missing from the active energy.
     """
 
     jobs: NDArray[np.float64]
@@ -36,10 +37,11 @@ class Shares:
 
 
 def idle_rate(samples: pd.DataFrame, column: str) -> float:
-    """Growth of a column a second in the idle phase, such as W of `energy_j`; NaN without two samples of it.
+    """Increase of a column per second in the idle phase, such as W for `energy_j`; NaN with fewer than two samples.
 
     Args:
         samples: columns phase, clock (s), and the column (cumulative, NaN where unknown).
+        column: name of the column.
     """
     idle = samples[(samples["phase"] == "idle") & samples[column].notna()]
     if len(idle) < 2:
@@ -51,9 +53,9 @@ def idle_rate(samples: pd.DataFrame, column: str) -> float:
 def share(samples: pd.DataFrame, jobs: pd.DataFrame) -> Shares:
     """Share the active energy of a node among jobs by their share of its busy CPU-seconds, interval by interval.
 
-    A job is taken to be equally busy all the time that it runs. Active is what exceeds the power of the idle node.
-    Intervals without energy (a meter vanished), with a silent sampler, and all after a jump of the wall clock, by which
-    jobs are placed, are not attributable.
+    A job is assumed to be equally busy all the time that it runs. Active energy is what exceeds the power of the idle
+    node. Three kinds of intervals are not attributable: those without energy (a meter vanished), those with a silent
+    sampler, and all intervals after a jump of the wall clock, because jobs are placed by the wall clock.
 
     Args:
         samples: of one node, in order: phase, time (wall clock, s), clock (monotonic, s), busy_cpu_s and energy_j
@@ -75,8 +77,7 @@ def share(samples: pd.DataFrame, jobs: pd.DataFrame) -> Shares:
     busy = np.fmax(np.diff(run["busy_cpu_s"].to_numpy(float)), of_jobs)
     shareable &= busy > 0
     rate = np.divide(active, busy, out=np.zeros_like(active), where=shareable)
-    covered = np.divide((cpu * shareable).sum(axis=1), jobs["cpu_s"].to_numpy(float), where=jobs["cpu_s"].to_numpy(float) > 0, out=np.zeros(len(jobs)))  # fmt: skip
-    metered = covered >= COVERED
+    metered = _covered(cpu, shareable, jobs["cpu_s"].to_numpy(float)) >= COVERED
     energies = (cpu * rate).sum(axis=1)
     total, idle_j = float(np.where(known, energy, 0.0).sum()), float(idle.sum())
     others = float(((busy - of_jobs) * rate).sum())
@@ -92,8 +93,14 @@ def share(samples: pd.DataFrame, jobs: pd.DataFrame) -> Shares:
 
 
 def _cpu_by_interval(time: NDArray[np.float64], jobs: pd.DataFrame) -> NDArray[np.float64]:
+    """CPU-seconds of each job in each interval between samples, shape (jobs, intervals)."""
     started, wall = jobs["started"].to_numpy(float)[:, None], jobs["wall_s"].to_numpy(float)[:, None]
     overlap = np.clip(np.minimum(time[1:], started + wall) - np.maximum(time[:-1], started), 0.0, None)
     # a job without time or CPU-seconds has no share
     share = np.divide(overlap, wall, out=np.zeros_like(overlap), where=np.broadcast_to(wall, overlap.shape) > 0)
     return np.nan_to_num(share * jobs["cpu_s"].to_numpy(float)[:, None])
+
+
+def _covered(cpu: NDArray[np.float64], shareable: NDArray[np.bool_], cpu_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of each job's CPU-seconds that lies in intervals whose energy can be shared out, shape (jobs,)."""
+    return np.divide((cpu * shareable).sum(axis=1), cpu_s, where=cpu_s > 0, out=np.zeros(len(cpu_s)))

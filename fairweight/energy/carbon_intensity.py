@@ -1,4 +1,4 @@
-"""Carbon intensity of electricity: of a country, of a cloud region, as stated, or hour by hour (standard library only)."""
+"""Carbon intensity of electricity by country, cloud region, own figure or hour (standard library only)."""
 
 import csv
 import difflib
@@ -10,16 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy.hourly_intensity import read_hours
 
-# keys of `energy` that tell the intensity; one of them takes the place of `country`
+# keys of `energy` that set the intensity; each of them replaces `country`
 PLACES = ("cloud_region", "g_per_kwh", "hourly", "electricity_maps")
 HOURLY = ("hourly", "electricity_maps")
 HOUR_S = 3600
 NEAREST = 3
+
+
+class Country(TypedDict):
+    """Entry of CodeCarbon's table of countries; intensity in gCO2e/kWh."""
+
+    country_name: str
+    carbon_intensity: float
+    year: int
 
 
 @dataclass(frozen=True)
@@ -27,12 +36,12 @@ class Intensity:
     """Carbon intensity of electricity, with its year and source.
 
     Attributes:
-        place: ISO 3166 alpha-3 of a country, `provider/region` of a cloud, or a zone of Electricity Maps.
-        name: what people call it.
-        g_per_kwh: gCO2e/kWh; of hourly intensities their mean.
-        year: that the figure is of; None where the source does not tell.
+        place: ISO 3166 alpha-3 code of a country, `provider/region` of a cloud, or a zone of Electricity Maps.
+        name: name for people.
+        g_per_kwh: gCO2e/kWh; the mean of hourly intensities.
+        year: year of the figure; None where the source gives none.
         source: where the figure comes from.
-        hours: gCO2e/kWh by the start of the hour, in hours since 1970 (UTC); empty where there is one figure for all time.
+        hours: gCO2e/kWh by the start of the hour, in hours since 1970 (UTC); empty where one figure holds for all time.
     """
 
     place: str
@@ -43,7 +52,12 @@ class Intensity:
     hours: Mapping[int, float] = field(default_factory=dict, repr=False)
 
     def during(self, started: float, lasted_s: float) -> float:
-        """Mean gCO2e/kWh over a time (Unix seconds, s); the mean of all known hours stands in for unknown ones."""
+        """Mean gCO2e/kWh over a period; unknown hours count with the mean of all known hours.
+
+        Args:
+            started: start in Unix seconds; NaN gives the mean.
+            lasted_s: length in s; NaN gives the mean.
+        """
         if not self.hours or math.isnan(started) or math.isnan(lasted_s):
             return self.g_per_kwh
         first, last = int(started // HOUR_S), int((started + max(lasted_s, 0.0)) // HOUR_S)
@@ -56,69 +70,75 @@ class Intensity:
         return sum(s * self.hours.get(hour, self.g_per_kwh) for hour, s in shares.items()) / lasted_s
 
     def knows(self, started: float, lasted_s: float) -> bool:
-        """Whether there is a figure for all of a time."""
+        """Whether there is a figure for every hour of a period (Unix seconds, s)."""
         if not self.hours:
             return True
         first, last = int(started // HOUR_S), int((started + lasted_s) // HOUR_S)
         return all(hour in self.hours for hour in range(first, last + 1))
 
 
-def intensity_of(recipe: Mapping[str, Any]) -> Intensity:
+def intensity_of(recipe: EnergyRecipe) -> Intensity:
     """Carbon intensity of a study.
 
     Args:
-        recipe: `energy` of the study file; of hourly intensities `hours` is the file that the rule `intensity` wrote.
+        recipe: `energy` of the study file. With hourly intensities, `hours` is the file that the rule
+            `gather_intensity` wrote.
 
     Raises:
         InputError: it is not known.
     """
-    told, year = recipe.get("intensity_source"), recipe.get("intensity_year")
-    if recipe.get("g_per_kwh") is not None:
-        return Intensity(
-            recipe["country"], "stated in the study file", float(recipe["g_per_kwh"]), year, told or "energy: g_per_kwh"
-        )
-    if recipe.get("cloud_region") is not None:
-        return cloud_region(recipe["cloud_region"])
-    if recipe.get("electricity_maps") is not None:
-        zone = recipe["electricity_maps"]["zone"]
+    source, year = recipe.get("intensity_source"), recipe.get("intensity_year")
+    if (g_per_kwh := recipe.get("g_per_kwh")) is not None:
+        source = source or "energy: g_per_kwh"
+        return Intensity(recipe["country"], "stated in the study file", float(g_per_kwh), year, source)
+    if (region := recipe.get("cloud_region")) is not None:
+        return cloud_region(region)
+    if (maps := recipe.get("electricity_maps")) is not None:
+        zone = maps["zone"]
         return _by_hour(Path(recipe.get("hours") or ""), zone, zone, "Electricity Maps, life cycle, hourly")
-    if recipe.get("hourly") is not None:
-        path = Path(recipe.get("hours") or recipe["hourly"])
-        return _by_hour(path, recipe["country"], "hour by hour", told or f"energy: hourly: {recipe['hourly']}")
+    if (hourly := recipe.get("hourly")) is not None:
+        path = Path(recipe.get("hours") or hourly)
+        return _by_hour(path, recipe["country"], "hour by hour", source or f"energy: hourly: {hourly}")
     return country(recipe["country"])
 
 
-def with_hours(recipe: Mapping[str, Any], file: str | Path | list[str] | None) -> dict[str, Any]:
-    """A recipe that knows its file of hourly intensities, if there is one (of a rule's input, none is an empty list)."""
+def with_hours(recipe: EnergyRecipe, file: str | Path | list[str] | None) -> EnergyRecipe:
+    """Add the file of hourly intensities to a recipe.
+
+    Args:
+        recipe: `energy` of the study file.
+        file: the file; None, or the empty list that Snakemake passes for a missing input, if there is none.
+    """
     return {**recipe, "hours": str(file) if file else None}
 
 
 def _by_hour(path: Path, place: str, name: str, source: str) -> Intensity:
-    hours = read_hours(path, gaps=True)  # the user's file was checked; what was fetched run by run may have some
+    hours = read_hours(path, gaps=True)  # the user's file was checked; what was fetched run by run may have gaps
     by_hour = {int(hour.start.timestamp()) // HOUR_S: hour.g_per_kwh for hour in hours}
     mean = sum(by_hour.values()) / len(by_hour)
     return Intensity(place, name, mean, hours[-1].start.year, source, by_hour)
 
 
-def check(recipe: Mapping[str, Any]) -> None:
-    """Tell what is wrong with where a study says that it runs, while the workflow is parsed.
+def check(recipe: EnergyRecipe) -> None:
+    """Check the places of a study while the workflow is parsed.
 
-    A file of hourly intensities is looked at if it is there: an archive has what was made of it.
+    A file of hourly intensities is checked only if it exists: an archive holds the table that was made from it instead.
 
     Raises:
-        InputError: an unknown place, two places at once, a fault in the file.
+        InputError: an unknown place, two places at once, or a fault in the file.
     """
-    stated = [key for key in PLACES if recipe.get(key) is not None]
-    if len(stated) > 1:
-        raise InputError(f"energy: {' and '.join(stated)} each tell the carbon intensity; take all but one out.")
+    keys = [key for key in PLACES if recipe.get(key) is not None]
+    if len(keys) > 1:
+        raise InputError(f"energy: {' and '.join(keys)} each set the carbon intensity; remove all but one of them.")
     country(recipe["country"])
     for place in recipe.get("elsewhere", ()):
         somewhere(place)
-    if stated and stated[0] not in HOURLY:
+    if keys and keys[0] not in HOURLY:
         intensity_of(recipe)
-    if recipe.get("hourly") is not None and Path(recipe["hourly"]).is_file():
+    hourly = recipe.get("hourly")
+    if hourly is not None and Path(hourly).is_file():
         try:
-            read_hours(Path(recipe["hourly"]))
+            read_hours(Path(hourly))
         except InputError as error:
             raise InputError(f"energy: hourly: {error}") from None
 
@@ -128,19 +148,19 @@ def somewhere(place: str, key: str = "energy: elsewhere") -> Intensity:
     return (cloud_region if "/" in place else country)(place, key)
 
 
-def _unknown(place: str, legal: Mapping[str, str], key: str, what: str) -> InputError:
-    """One sentence with the places that it may have meant, by code or by name; `legal` has names by code."""
+def _unknown(place: str, legal: Mapping[str, str], key: str, table: str) -> InputError:
+    """An error that suggests places with a similar code or name; `legal` maps codes to names."""
     codes = {name.lower(): code for code, name in legal.items()}
     begins = [code for name, code in codes.items() if name.startswith(place.lower())]
     named = [codes[n] for n in difflib.get_close_matches(place.lower(), codes, n=NEAREST)]
     spelt = difflib.get_close_matches(place, legal, n=NEAREST)
     near = list(dict.fromkeys(begins + named + spelt))[:NEAREST]
     hint = f"did you mean {' or '.join(f'{c} ({legal[c]})' for c in near)}?" if near else f"it has {', '.join(legal)}."
-    return InputError(f"{key}: {place!r} is not in {what}; {hint}")
+    return InputError(f"{key}: {place!r} is not in {table}; {hint}")
 
 
 def _data() -> Path:
-    # found without importing it: the package starts meters and reads settings when it is imported
+    # located without importing it: on import, the package starts meters and reads settings
     spec = importlib.util.find_spec("codecarbon")
     if spec is None or spec.origin is None:
         raise InputError("energy: the package codecarbon, whose table of carbon intensities is read, is not installed.")
@@ -148,9 +168,9 @@ def _data() -> Path:
 
 
 @functools.cache
-def _countries() -> dict[str, Any]:
+def _countries() -> dict[str, Country]:
     path = _data() / "private_infra" / "global_energy_mix.json"
-    countries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    countries: dict[str, Country] = json.loads(path.read_text(encoding="utf-8"))
     return countries
 
 
@@ -161,10 +181,14 @@ def _regions() -> dict[str, dict[str, str]]:
 
 
 def country(code: str, key: str = "energy: country") -> Intensity:
-    """Carbon intensity of a country (ISO 3166 alpha-3), from the table that CodeCarbon ships.
+    """Carbon intensity of a country, from the table that CodeCarbon ships.
+
+    Args:
+        code: ISO 3166 alpha-3 code.
+        key: place in the study file, for the error.
 
     Raises:
-        InputError: the table has no such country; near codes and the codes of countries named so are told.
+        InputError: the table has no such country; the error suggests similar codes and names.
     """
     countries = _countries()
     if code not in countries:
@@ -180,7 +204,11 @@ def _city(row: Mapping[str, str]) -> str:
 
 
 def cloud_region(name: str, key: str = "energy: cloud_region") -> Intensity:
-    """Carbon intensity of a cloud region (`gcp/europe-west9`), from the table that CodeCarbon ships; it tells no year.
+    """Carbon intensity of a cloud region, from the table that CodeCarbon ships; the table gives no year.
+
+    Args:
+        name: provider and region, such as `gcp/europe-west9`.
+        key: place in the study file, for the error.
 
     Raises:
         InputError: the table has no such region.

@@ -1,7 +1,7 @@
 """Hourly carbon intensities from Electricity Maps (standard library only).
 
-https://portal.electricitymaps.com/docs/api: GET /v3/carbon-intensity/history?zone=... answers with the last 24 hours.
-The key goes into one header of one request, and nowhere else.
+https://portal.electricitymaps.com/docs/api: GET /v3/carbon-intensity/history?zone=... returns the last 24 hours.
+The key is sent in one header of one request and is written nowhere.
 """
 
 import http.client
@@ -11,6 +11,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,17 +33,22 @@ REFUSED = {
 
 
 class _Unredirected(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: the header with the key would go to wherever it points."""
+    """Follow no redirect: the header with the key would go to its target."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def fetch(zone: str, key: str, url: str = URL) -> list[Hour]:
-    """Intensities (life cycle) of the last hours in a zone, in order.
+    """Fetch the life-cycle intensities of the last hours in a zone, in order of time.
+
+    Args:
+        zone: zone of Electricity Maps, such as `DE`.
+        key: API key.
+        url: address of the service.
 
     Raises:
-        InputError: it cannot be reached, refuses the key, or answers with something else.
+        InputError: the service cannot be reached, refuses the key, or gives an unexpected answer.
     """
     _check_address(url)
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked
@@ -51,7 +57,7 @@ def fetch(zone: str, key: str, url: str = URL) -> list[Hour]:
     )
     try:
         with urllib.request.build_opener(_Unredirected).open(request, timeout=TIMEOUT_S) as answer:
-            told = json.loads(answer.read(LARGEST_BYTES))
+            history = json.loads(answer.read(LARGEST_BYTES))
     except urllib.error.HTTPError as error:
         why = REFUSED.get(error.code, f"it answers with status {error.code}")
         raise InputError(f"{PLACE}: zone {zone!r}: {why}.") from None
@@ -60,7 +66,7 @@ def fetch(zone: str, key: str, url: str = URL) -> list[Hour]:
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
             reason = "its answer is not JSON"
         raise InputError(f"{PLACE}: {url} cannot be read ({reason}).") from None
-    return _hours(told, zone)
+    return _hours(history, zone)
 
 
 def _check_address(url: str) -> None:
@@ -69,12 +75,12 @@ def _check_address(url: str) -> None:
         raise InputError(f"{PLACE}: url: {url!r}: the key is sent over https only (http to this machine itself).")
 
 
-def _hours(told: Any, zone: str) -> list[Hour]:
-    """Hours of an answer; those whose intensity is not known (null) are left out."""
+def _hours(answer: Any, zone: str) -> list[Hour]:
+    """Hours of an answer, without those whose intensity is not known (null)."""
     try:
         rows = [
             Hour(datetime.fromisoformat(row["datetime"]).astimezone(UTC), float(row["carbonIntensity"]))
-            for row in told["history"]
+            for row in answer["history"]
             if row["carbonIntensity"] is not None
         ]
     except (KeyError, TypeError, ValueError):
@@ -89,18 +95,22 @@ def _key() -> str:
     if not key:
         raise InputError(f"{PLACE}: the environment variable {KEY} is not set; put your key there.")
     if not (key.isascii() and key.isprintable()):  # the library's own error would print it
-        raise InputError(f"{PLACE}: the environment variable {KEY} holds what no key can be.")
+        raise InputError(f"{PLACE}: the environment variable {KEY} does not hold a valid key; check it.")
     return key
 
 
-def update(recipe: dict[str, Any], archive: Path) -> str:
-    """Add the last hours to those that were fetched earlier, and return a sentence about it.
+def update(recipe: Mapping[str, Any], archive: Path) -> str:
+    """Add the last hours to those that were fetched earlier.
 
-    So a study that runs for longer than the service looks back keeps the hours of each of its runs; the file may have gaps.
+    A study may take longer than the period that the service covers. The file therefore keeps the hours of each of the
+    study's runs, and may have gaps.
 
     Args:
         recipe: `energy: electricity_maps` of the study file: `zone` and `url`.
-        archive: CSV file with the hours (`hourly.read_hours`).
+        archive: CSV file with the hours (see `hourly_intensity.read_hours`).
+
+    Returns:
+        A sentence that says what was fetched.
 
     Raises:
         InputError: there is no key or no answer, and nothing was fetched earlier.

@@ -1,16 +1,17 @@
-"""What a finished or broken run used, as far as its ledger tells, and when its variants repay what they cost."""
+"""Summarize the energy of a finished or interrupted run from its ledger, and the break-even points of its variants."""
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, write_frame, write_yaml
-from fairweight.core.formatting import significant
+from fairweight.core.formatting import significant, with_interval
+from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.resource_usage import machine
-from fairweight.energy import energy_model, life_cycle, other_estimators
+from fairweight.energy import energy_model, other_estimators
 from fairweight.energy.attribution import Shares
-from fairweight.energy.carbon_intensity import intensity_of, with_hours
+from fairweight.energy.carbon_intensity import Intensity, intensity_of, with_hours
 from fairweight.energy.gather_intensity import hours_of
 from fairweight.energy.ledger import by_rule, read_ledger
 from fairweight.energy.metered_ledger import differing_clocks, meter
@@ -18,136 +19,178 @@ from fairweight.energy.sci import embodied_g
 from fairweight.energy.wall_meter import read_wall_meter
 from fairweight.energy.what_if import elsewhere, span
 
-BUSY_CORES = 0.2  # more than that is no idle machine
+BUSY_CORES = 0.2  # with more busy cores, the machine is not idle
 
 
-def account(results: Path, recipe: dict[str, Any]) -> str:
-    """Write summary/ledger.parquet and summary/carbon.yaml, and tell what is in them and in summary/break_even.parquet.
+class Emissions(TypedDict):
+    """`co2_eq_emissions` of a model card; emissions in g."""
+
+    emissions: float
+    source: str
+    training_type: str
+    geographical_location: str
+    hardware_used: str
+
+
+class Card(TypedDict):
+    """Emissions for a model card, as in summary/carbon.yaml."""
+
+    co2_eq_emissions: Emissions
+
+
+def account(results: Path, recipe: EnergyRecipe) -> str:
+    """Write summary/ledger.parquet and summary/carbon.yaml, and summarize them together with the break-even points.
 
     Args:
         results: folder of the study.
         recipe: `energy` of the study file.
 
     Returns:
-        What was found, as text.
+        The summary as text for a terminal.
     """
     recipe = with_hours(recipe, hours_of(results, recipe))
-    wall = read_wall_meter(Path(recipe["meter_csv"])) if recipe["meter_csv"] else None
+    wall = read_wall_meter(Path(meter_csv)) if (meter_csv := recipe["meter_csv"]) else None
     table, nodes = meter(read_ledger(results), results / "meter", wall)
     rules = by_rule(table, recipe)
-    told = [
+    this_machine = other_estimators.Machine.from_recipe(*machine(), recipe)
+    sections = [
         _text_of_rules(table, rules, recipe),
         _text_of_meters(table, nodes),
         *(differing_clocks(results / "meter", wall) if wall else []),
-        other_estimators.text(other_estimators.compare(table, recipe, other_estimators.Machine.of(*machine(), recipe))),
+        other_estimators.text(other_estimators.compare(table, recipe, this_machine)),
         _text_of_carbon(table, rules, recipe),
     ]
     write_frame(results / "summary" / "ledger.parquet", table)
     write_yaml(results / "summary" / "carbon.yaml", card(rules, recipe))
     if (repaid := results / "summary" / "break_even.parquet").exists():  # of a finished study
-        told.append(life_cycle.text(read_frame(repaid)))
-    return "\n\n".join(told)
+        sections.append(_text_of_break_even(read_frame(repaid)))
+    return "\n\n".join(sections)
 
 
-def card(rules: pd.DataFrame, recipe: dict[str, Any]) -> dict[str, Any]:
-    """`co2_eq_emissions` of a Hugging Face model card, in grams; the embodied share of the machine is not in it."""
+def card(rules: pd.DataFrame, recipe: EnergyRecipe) -> Card:
+    """`co2_eq_emissions` of a Hugging Face model card, without the embodied emissions of the machine.
+
+    Args:
+        rules: `ledger.by_rule`.
+        recipe: `energy` of the study file.
+    """
     intensity, watts = intensity_of(recipe), energy_model.watts_per_core(recipe)
+    power = with_interval(watts["central"], watts["low"], watts["high"], write=significant)
     source = (
-        f"modelled by fairweight from CPU-seconds, operational only: {watts['central']:.3g} W per busy core "
-        f"({watts['low']:.3g} to {watts['high']:.3g}), PUE {recipe['pue']:g}, {intensity.g_per_kwh:g} gCO2e/kWh "
-        f"({intensity.source}{f' {intensity.year}' if intensity.year else ''})"
+        f"modelled by fairweight from CPU-seconds, operational only: {power} W per busy core, PUE {recipe['pue']:g}, "
+        f"{intensity.g_per_kwh:g} gCO2e/kWh ({intensity.source}{f' {intensity.year}' if intensity.year else ''})"
     )
     return {
         "co2_eq_emissions": {
             "emissions": round(float(rules["emissions_g"].sum()), 4),
             "source": source,
             "training_type": "the whole study: training, compression, evaluation, and failed attempts as far as known",
-            "geographical_location": "not told" if recipe["g_per_kwh"] is not None else intensity.name,
+            "geographical_location": "not stated" if recipe["g_per_kwh"] is not None else intensity.name,
             "hardware_used": recipe["processor"] or "CPU",
         }
     }
 
 
-def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
+def _text_of_rules(table: pd.DataFrame, rules: pd.DataFrame, recipe: EnergyRecipe) -> str:
+    """Table of the rules, sums, what is not known, and the carbon intensity."""
     lines = [f"{'rule':<18}{'attempts':>9}{'not ok':>8}{'CPU-s':>10}   energy, J (modelled, low to high)     gCO2e"]
-    for row in rules.itertuples():
-        about = f"{row.rule:<18}{row.attempts:>9}{row.failed:>8}"
-        if pd.isna(row.cpu_s):
-            lines.append(f"{about}          not attributable")
-            continue
-        power = f"{row.energy_j_central:.0f} ({row.energy_j_low:.0f} to {row.energy_j_high:.0f})"
-        lines.append(f"{about}{row.cpu_s:>10.1f}   {power:<34}{significant(row.emissions_g):>9}")
+    for row in rules.to_dict("records"):
+        start = f"{row['rule']:<18}{row['attempts']:>9}{row['failed']:>8}"
+        if pd.isna(row["cpu_s"]):
+            lines.append(f"{start}          not attributable")
+        else:
+            lines.append(start + _amounts(row))
     total = rules[["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]].sum()
-    power = f"{total['energy_j_central']:.0f} ({total['energy_j_low']:.0f} to {total['energy_j_high']:.0f})"
-    lines.append(f"{'together':<35}{total['cpu_s']:>10.1f}   {power:<34}{significant(total['emissions_g']):>9}")
+    lines.append(f"{'together':<35}{_amounts(total)}")
     if unknown := int(rules["unknown"].sum()):
-        lines.append(f"{unknown} attempts ended without telling what they used; they are not in the sums.")
-    lines += _unknown(table)
-    place = intensity_of(recipe)
-    kind = "on average " if place.hours else ""
-    lines.append(
-        f"Operational only, at {kind}{place.g_per_kwh:.4g} gCO2e/kWh ({place.name}, {place.source}, {place.year or 'no year told'})."
-    )
-    if place.hours:
+        lines.append(f"{unknown} attempts ended without a record of their usage; they are not in the sums.")
+    return "\n".join([*lines, *_unknown(table), *_text_of_intensity(table, intensity_of(recipe))])
+
+
+def _amounts(row: "pd.Series | dict[str, float]") -> str:
+    """CPU-seconds, energy and emissions of a rule, in columns."""
+    energy = with_interval(row["energy_j_central"], row["energy_j_low"], row["energy_j_high"], digits=0)
+    return f"{row['cpu_s']:>10.1f}   {energy:<34}{significant(row['emissions_g']):>9}"
+
+
+def _text_of_intensity(table: pd.DataFrame, intensity: Intensity) -> list[str]:
+    """Sentences about the carbon intensity that emissions are computed with."""
+    mean = "on average " if intensity.hours else ""
+    year = intensity.year or "year not stated"
+    lines = [
+        f"Operational only, at {mean}{intensity.g_per_kwh:.4g} gCO2e/kWh "
+        f"({intensity.name}, {intensity.source}, {year})."
+    ]
+    if intensity.hours:
         spans = table[["started", "wall_s"]].dropna()
-        unknown = sum(not place.knows(started, lasted) for started, lasted in spans.itertuples(index=False))
-        if unknown:
-            lines.append(f"{unknown} attempts ran in hours of which no intensity is known; the mean stands in.")
-    return "\n".join(lines)
+        if unknown := sum(not intensity.knows(started, lasted) for started, lasted in spans.itertuples(index=False)):
+            lines.append(f"{unknown} attempts ran in hours of unknown intensity; the mean is used for them.")
+    return lines
 
 
 def _unknown(table: pd.DataFrame) -> list[str]:
-    """What the ledger cannot know, a sentence each."""
+    """What the ledger cannot know, one sentence each."""
     steps, lines = table[table["kind"] == "step"], []
     if alone := int((steps["recorded_by"] == "step").sum()):
         lines.append(f"{alone} steps are known from their usage files only: failed attempts at them are not known.")
-    told = set(table.loc[table["kind"] == "run", "session"])
-    if silent := len(set(steps["session"].dropna()) - told):
-        lines.append(f"{silent} runs ended without telling what Snakemake and Dask used themselves.")
-    elif not told:
-        lines.append("What Snakemake used itself is not known: only the executor `dask` tells it.")
+    recorded = set(table.loc[table["kind"] == "run", "session"])
+    if silent := len(set(steps["session"].dropna()) - recorded):
+        lines.append(f"{silent} runs ended without a record of what Snakemake and Dask used themselves.")
+    elif not recorded:
+        lines.append("What Snakemake used itself is not known: only the executor `dask` records it.")
     return lines
 
 
 def _text_of_meters(table: pd.DataFrame, nodes: list[tuple[str, Shares]]) -> str:
-    """What meters counted: of each node, and of how many attempts."""
+    """Number of attempts by status, and the measured energy of each node."""
     if not nodes:
-        return "No meter was read, or no sampler ran beside it (`fairweight run` starts one): all energy is modelled."
+        return "No meter was read, or no sampler ran (`fairweight run` starts one): all energy is modelled."
     counts = table.loc[table["kind"] == "step", "energy_status"].value_counts()
     lines = ["By attempt, energy is " + ", ".join(f"{name}: {count}" for name, count in counts.items()) + "."]
     for host, node in nodes:
         steps = node.metered_j - node.idle_j - node.others_j - node.unattributed_j
         lines.append(
-            f"{host}: measured {node.metered_j:.0f} J, of which the idle machine {node.idle_j:.0f}, steps {steps:.0f}, other "
-            f"processes {node.others_j:.0f}, not attributable {node.unattributed_j:.0f}."
+            f"{host}: measured {node.metered_j:.0f} J, of which the idle machine {node.idle_j:.0f}, steps {steps:.0f}, "
+            f"other processes {node.others_j:.0f}, not attributable {node.unattributed_j:.0f}."
         )
         if node.idle_busy_cores > BUSY_CORES:
             lines.append(
-                f"{host} was not idle when that was measured ({node.idle_busy_cores:.1f} cores busy): the energy of steps is "
-                "too low."
+                f"{host} was not idle when its idle power was measured ({node.idle_busy_cores:.1f} cores busy): the "
+                "energy of steps is too low."
             )
     return "\n".join(lines)
 
 
-def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: dict[str, Any]) -> str:
-    """Water, what making the machine emitted, and the same run elsewhere."""
+def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: EnergyRecipe) -> str:
+    """Water, embodied emissions of the machine, and the same run in other places and hours."""
     water = energy_model.water_l(float(rules["energy_j_central"].sum()), recipe)
     lines = [] if water is None else [f"Water of the building, by its WUE: {water:.3g} l."]
     steps = table[table["kind"] == "step"].dropna(subset=["wall_s", "threads"])
     made = embodied_g(float((steps["wall_s"] * steps["threads"].astype(float)).sum()), recipe["embodied"])
     if made:
-        share = f"{made['central']:.3g} gCO2e ({made['low']:.3g} to {made['high']:.3g})"
+        share = with_interval(made["central"], made["low"], made["high"], write=significant)
         lines.append(
-            f"The share of the steps in making the machine, by cores and time: {share}; it is not in the sums above."
+            f"Embodied emissions of the machine, shared by cores and time: {share} gCO2e; not in the sums above."
         )
     lines.append("The same energy elsewhere:")
     joules = {bound: float(rules[f"energy_j_{bound}"].sum()) for bound in energy_model.BOUNDS}
-    found = elsewhere(joules, float(rules["emissions_g"].sum()), span(table[table["kind"] == "step"]), recipe)
-    hours = found[found["kind"] == "hour"].sort_values("carbon_g")
-    for row in pd.concat([found[found["kind"].isin(["country", "region"])], hours[:1], hours[1:][-1:]]).itertuples():
+    emitted_g, run = float(rules["emissions_g"].sum()), span(table[table["kind"] == "step"])
+    rows = elsewhere(joules, emitted_g, run, recipe)
+    hours = rows[rows["kind"] == "hour"].sort_values("carbon_g")
+    for row in pd.concat([rows[rows["kind"].isin(["country", "region"])], hours[:1], hours[1:][-1:]]).itertuples():
         year = f", {row.year}" if pd.notna(row.year) else ""
         place = f"here, from {row.place}" if row.kind == "hour" else row.place
         lines.append(
             f"  {place:<44}{significant(row.carbon_g):>9} gCO2e  ({row.intensity_g_per_kwh:.4g} gCO2e/kWh{year})"
         )
+    return "\n".join(lines)
+
+
+def _text_of_break_even(table: pd.DataFrame) -> str:
+    """Break-even points of the variants."""
+    lines = ["Predictions after which a variant has repaid the extra energy of making it over its baseline (95 %):"]
+    for row in table.itertuples():
+        after = with_interval(row.predictions, row.low, row.high, digits=0) if row.status == "after" else row.status
+        place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"
+        lines.append(f"  {row.variant:<24}{after:<44}{row.scope:<20}{place}")
     return "\n".join(lines)

@@ -1,8 +1,9 @@
-"""What a study and each of its variants took to make: summaries, lives, papers, cards and archives read it here.
+"""CPU-seconds, energy and emissions of making a study and each of its variants.
 
-Making one model is making its variant along its lineage in one seed: fetching and reading its data, its split, its
-augmentation, and every step of itself and its ancestors.  Other variants share some of that; it is what making this one alone
-would take.  Assessment is not in it.
+Summaries, life cycle, papers, cards and archives read them here. Making one model means making its variant along its
+lineage in one seed: fetching and reading its data, its split, its augmentation, and every step of itself and its
+ancestors. Other variants share some of these steps; the figures are what making this variant alone would take.
+Assessment is not included.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,13 +15,13 @@ import pandas as pd
 from fairweight.core.operations import SHIPPED
 
 MAKING = (*SHIPPED, "export")
-BEFORE = ("fetch", "read", "split", "augment")  # what variants share
+BEFORE = ("fetch", "read", "split", "augment")  # steps that variants share
 AMOUNTS = ["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """CPU-seconds (measured) of some steps, and the energy and emissions that are modelled from them."""
+    """Measured CPU-seconds of some steps, and the energy (J) and emissions that are modelled from them."""
 
     jobs: int
     cpu_s: float
@@ -34,16 +35,16 @@ def of_study(usage: pd.DataFrame) -> Footprint:
     """Footprint of the successful attempt of every step of a study.
 
     Args:
-        usage: the summary table, a row a step.
+        usage: the summary table, one row per step.
     """
     return Footprint(len(usage), *(float(usage[name].sum()) for name in AMOUNTS))
 
 
 def of_variant(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
-    """Footprint of making one variant in all the seeds that it has.
+    """Footprint of making one variant in all its seeds.
 
     Args:
-        usage: the summary table, a row a step.
+        usage: the summary table, one row per step.
         cell: `dataset`, `augmentation` and `model`.
         lineage: the variant and its ancestors.
     """
@@ -51,25 +52,28 @@ def of_variant(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[s
 
 
 def of_model(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
-    """Footprint of making one model of a variant: the mean over the seeds that it has; arguments as of `of_variant`."""
+    """Footprint of making one model of a variant, the mean over its seeds; arguments as in `of_variant`."""
     seeds = seeds_of(usage, cell, lineage)
     steps = making(usage, cell, lineage, seeds)
     return Footprint(len(steps), *per_model(steps, len(seeds)).values())
 
 
 def seeds_of(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> list[int]:
-    """Seeds in which a variant was made, which can be fewer than those of the study or of an ancestor."""
+    """Seeds in which a variant was made; these can be fewer than those of the study or of an ancestor."""
     return sorted(steps.loc[_own(steps, cell, lineage[:1]), "seed"].dropna().astype(int).unique())
 
 
-def making(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str], seeds: Collection[int]) -> pd.DataFrame:  # fmt: skip
-    """Steps that making a variant in some seeds takes; a step without a seed is there for all of them.
+def making(
+    steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str], seeds: Collection[int]
+) -> pd.DataFrame:
+    """Select the steps that making a variant in some seeds takes; a step without a seed counts for all of them.
 
     Args:
-        steps: `rule`, `seed`, `dataset`, `augmentation`, `model` and `variant` of each, as a cost table or a ledger has them.
+        steps: `rule`, `seed`, `dataset`, `augmentation`, `model` and `variant` of each step, as in a usage table or a
+            ledger.
         cell: `dataset`, `augmentation` and `model`.
         lineage: the variant and its ancestors.
-        seeds: those to keep.
+        seeds: seeds to keep.
     """
     before = steps["rule"].isin(BEFORE) & (steps["dataset"] == cell["dataset"])
     before &= steps["augmentation"].isna() | (steps["augmentation"] == cell["augmentation"])
@@ -77,13 +81,14 @@ def making(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str],
 
 
 def per_model(steps: pd.DataFrame, seeds: int) -> dict[str, float]:
-    """Amounts of what `making` found, for one model: the data are read once, the rest is done in each seed."""
+    """Amounts of the steps from `making`, for one model: data are read once, the other steps run in each seed."""
     once, used = steps["seed"].isna(), steps[AMOUNTS]
     return {name: float(value) for name, value in (used[once].sum() + used[~once].sum() / max(1, seeds)).items()}
 
 
 def _own(steps: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> "pd.Series[bool]":
-    found = steps["rule"].isin(MAKING) & steps["variant"].isin(lineage)
+    """Which steps make the variants of a lineage themselves."""
+    own = steps["rule"].isin(MAKING) & steps["variant"].isin(lineage)
     for key in ("dataset", "augmentation", "model"):
-        found &= steps[key] == cell[key]
-    return found
+        own &= steps[key] == cell[key]
+    return own

@@ -1,4 +1,4 @@
-"""Carbon intensity hour by hour: the CSV file that a user or Electricity Maps gives (standard library only)."""
+"""Read and write hourly carbon intensities as a CSV file (standard library only)."""
 
 import csv
 import itertools
@@ -16,22 +16,22 @@ COLUMNS = ("hour", "g_per_kwh")
 
 @dataclass(frozen=True)
 class Hour:
-    """The carbon intensity in gCO2e/kWh of the hour that begins at `start` (UTC)."""
+    """Carbon intensity in gCO2e/kWh of the hour that starts at `start` (UTC)."""
 
     start: datetime
     g_per_kwh: float
 
 
 def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
-    """Hourly carbon intensities of a CSV file with the columns `hour` (ISO 8601 with its time zone) and `g_per_kwh`.
+    """Read hourly carbon intensities from a CSV file.
 
     Args:
-        path: the file.
+        path: file with the columns `hour` (ISO 8601 with its time zone) and `g_per_kwh`, in order of time.
         gaps: whether hours may be missing between others.
 
     Raises:
-        InputError: not such a file, no time zone, a negative or missing intensity, an hour told twice, missing or out of
-            order.
+        InputError: there is no such file or it has no hours; an hour has no time zone, or a negative or missing
+            intensity; hours are repeated, missing or out of order.
     """
     if not path.is_file():
         raise InputError(f"there is no file {path} of hourly carbon intensities.")
@@ -47,7 +47,7 @@ def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
         raise InputError(f"{path}: there are no hours in it.")
     for before, after in itertools.pairwise(hours):
         if after.start == before.start:
-            raise InputError(f"{path}: the hour {after.start.isoformat()} is told twice; take one of them out.")
+            raise InputError(f"{path}: the hour {after.start.isoformat()} occurs twice; remove one of them.")
         if after.start - before.start != HOUR and not (gaps and after.start > before.start):
             raise InputError(
                 f"{path}: {after.start.isoformat()} follows {before.start.isoformat()}; give every hour once, in order."
@@ -61,7 +61,9 @@ def _hour(row: dict[str, str | None], place: str) -> Hour:
     except ValueError:
         raise InputError(f"{place}: {row['hour']!r} is not a time such as 2026-11-24T13:00Z.") from None
     if start.tzinfo is None:
-        raise InputError(f"{place}: {row['hour']!r} has no time zone; write {row['hour']}Z for UTC, or +01:00, say.")
+        raise InputError(
+            f"{place}: {row['hour']!r} has no time zone; write {row['hour']}Z for UTC, or an offset such as +01:00."
+        )
     try:
         intensity = float(row["g_per_kwh"] or "")
     except ValueError:
@@ -72,7 +74,7 @@ def _hour(row: dict[str, str | None], place: str) -> Hour:
 
 
 def write_hours(path: Path, hours: Iterable[Hour]) -> None:
-    """Write a file that `read_hours` reads; a reader never sees half of it."""
+    """Write a file for `read_hours`; a reader never sees a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [",".join(COLUMNS), *(f"{hour.start.isoformat()},{hour.g_per_kwh:g}" for hour in hours)]
     temporary = path.with_name(f".{path.name}.new")

@@ -1,13 +1,14 @@
-"""Every attempt at a step, from the files that the executor appends to, and what the run used itself."""
+"""Ledger of a study: every attempt at a step, and what the run itself used."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
 from fairweight.core.artifacts import read_json
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy import energy_model
 
 COLUMNS = {
@@ -34,84 +35,122 @@ COLUMNS = {
 CLOCK_TOLERANCE_S = 1.0
 
 
-def read_ledger(results: str | Path) -> pd.DataFrame:
-    """The ledger of a study, one row an attempt (columns of COLUMNS; times in s, sizes in bytes).
+class LedgerEntry(TypedDict, total=False):
+    """One attempt at a step, or what a run itself used; times in s, sizes in bytes, a lost attempt without usage.
 
-    `kind` is `step`, or `run` for what Snakemake, Dask and the warm process used. `recorded_by` is `executor`, or `step`
-    where only the usage file of a step is left, as with the local executor: such rows exist for attempts that succeeded
-    only. A lost attempt has no CPU-seconds: they are missing, not 0. `clock_jumped` says that the wall clock does not
-    agree with the time that the attempt took; its seconds come from a clock that does not jump and stay right.
+    The executor appends entries to a JSON Lines file with `output` as a list of files. `read_ledger` keeps that list in
+    `outputs` and adds `kind` and `recorded_by`; `output` is then the first file.
+    """
+
+    session: str
+    kind: str
+    rule: str
+    output: list[str] | str | None
+    outputs: list[str]
+    attempt: int
+    status: str
+    recorded_by: str
+    started: float | None
+    ended: float | None
+    wall_s: float | None
+    cpu_s: float | None
+    cpu_user_s: float | None
+    cpu_system_s: float | None
+    launch_cpu_s: float | None
+    peak_memory_bytes: float | None
+    read_bytes: float | None
+    written_bytes: float | None
+    threads: int | None
+    host: str | None
+    exit_code: int | None
+
+
+def read_ledger(results: str | Path) -> pd.DataFrame:
+    """Read the ledger of a study: one row per attempt (columns of COLUMNS; times in s, sizes in bytes).
+
+    `kind` is `step`, or `run` for what Snakemake, Dask and the warm process used. `recorded_by` is `executor`, or
+    `step` if only the usage file of a step is left, as with the local executor; such rows exist only for attempts that
+    succeeded. The CPU-seconds of a lost attempt are missing, not 0. `clock_jumped` marks attempts whose start and end
+    disagree with the time that they took. Their seconds come from a clock that does not jump, and stay right.
 
     Args:
         results: folder of the study.
 
     Raises:
-        InputError: there is nothing to read, or a line of a ledger, but for a last one cut short, is not JSON.
+        InputError: there is nothing to read, or a line of a ledger is not JSON. A truncated last line is skipped.
     """
     results = Path(results)
-    rows = [row for path in sorted((results / "ledger").glob("*.jsonl")) for row in _attempts(path)]
-    told = {_lineage(file) for row in rows if row["status"] == "ok" for file in row["outputs"]}
+    entries = [entry for path in sorted((results / "ledger").glob("*.jsonl")) for entry in _attempts(path)]
+    recorded = {_lineage(file) for entry in entries if entry["status"] == "ok" for file in entry["outputs"]}
     usage = sorted(results.rglob("*.usage.json"))
-    rows += [_from_usage(path) for path in usage if _lineage(path.relative_to(results.parent)) not in told]
-    rows += [_overhead(path, rows) for path in sorted((results / "ledger").glob("*.overhead.json"))]
-    if not rows:
+    entries += [_from_usage(path) for path in usage if _lineage(path.relative_to(results.parent)) not in recorded]
+    entries += [_overhead(path, entries) for path in sorted((results / "ledger").glob("*.overhead.json"))]
+    if not entries:
         raise InputError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    table = pd.DataFrame(entries).reindex(columns=list(COLUMNS)).astype(COLUMNS)
     spread = (table["ended"] - table["started"] - table["wall_s"]).abs()
     return table.assign(clock_jumped=spread > CLOCK_TOLERANCE_S)
 
 
 def _lineage(path: str | Path) -> tuple[str, ...]:
-    # results of a study may have been moved: what follows the folder of the study tells a step
+    # the results of a study may have been moved: the path below the folder of results identifies a step
     parts = Path(path).parts
     return parts[parts.index("results") + 1 :] if "results" in parts else parts
 
 
-def _attempts(path: Path) -> list[dict[str, Any]]:
+def _attempts(path: Path) -> list[LedgerEntry]:
     lines = path.read_text(encoding="utf-8").splitlines()
-    rows = []
+    entries: list[LedgerEntry] = []
     for number, line in enumerate(lines, 1):
         try:
-            entry = json.loads(line)
+            entry: LedgerEntry = json.loads(line)
         except json.JSONDecodeError:
             if number == len(lines):  # the machine went down while it was written
                 continue
-            raise InputError(f"{path}, line {number}: this is not JSON; take the line out.") from None
-        files = entry.get("output") or []
-        rows.append(
-            {**entry, "kind": "step", "recorded_by": "executor", "outputs": files, "output": next(iter(files), None)}
-        )
-    return rows
+            raise InputError(f"{path}, line {number}: this is not JSON; remove the line.") from None
+        files = list(entry.get("output") or [])
+        first = next(iter(files), None)
+        entries.append({**entry, "kind": "step", "recorded_by": "executor", "outputs": files, "output": first})
+    return entries
 
 
-def _from_usage(path: Path) -> dict[str, Any]:
-    used = read_json(path)
+def _from_usage(path: Path) -> LedgerEntry:
+    usage = read_json(path)
+    entry: LedgerEntry = usage
     return {
-        **used,
+        **entry,
         "kind": "step",
         "rule": path.name.removesuffix(".usage.json").split(".")[-1],
         "output": str(path),
         "status": "ok",
         "recorded_by": "step",
         "exit_code": 0,
-        "ended": used["started"] + used["wall_s"],
+        "ended": usage["started"] + usage["wall_s"],
     }
 
 
-def _overhead(path: Path, attempts: list[dict[str, Any]]) -> dict[str, Any]:
-    found = read_json(path)
-    watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == found["session"])
+def _overhead(path: Path, attempts: list[LedgerEntry]) -> LedgerEntry:
+    """What the run itself used, including its processes that launched and watched the attempts."""
+    overhead = read_json(path)
+    watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == overhead["session"])
     return {
-        "kind": "run", "rule": "(the run itself)", "status": "ok", "recorded_by": "executor", "session": found["session"],
-        "host": found["host"], "started": found["started"], "ended": found["ended"], "cpu_s": found["cpu_s"] + watching,
-        "wall_s": found["ended"] - found["started"],
-    }  # fmt: skip
+        "kind": "run",
+        "rule": "(the run itself)",
+        "status": "ok",
+        "recorded_by": "executor",
+        "session": overhead["session"],
+        "host": overhead["host"],
+        "started": overhead["started"],
+        "ended": overhead["ended"],
+        "cpu_s": overhead["cpu_s"] + watching,
+        "wall_s": overhead["ended"] - overhead["started"],
+    }
 
 
-def by_rule(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
-    """Attempts, CPU-seconds, and modelled energy in J and emissions in g of each rule; `unknown`: attempts without them.
+def by_rule(table: pd.DataFrame, recipe: EnergyRecipe) -> pd.DataFrame:
+    """Sum attempts, CPU-seconds, modelled energy in J and emissions in g by rule.
 
-    A rule of which no attempt told what it used has no amounts: they are missing, not 0.
+    The amounts of a rule are missing, not 0, if no attempt reported its usage. `unknown` counts such attempts.
 
     Args:
         table: a ledger.
@@ -123,7 +162,6 @@ def by_rule(table: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
     full = table.assign(**energy_model.modelled(table["cpu_s"], recipe, memory, when), failed=table["status"] != "ok")
     full["unknown"] = full["cpu_s"].isna()
     grouped = full.groupby(["kind", "rule"], sort=False)
-    sums = grouped[["failed", "unknown", "cpu_s", *(f"energy_j_{b}" for b in energy_model.BOUNDS), "emissions_g"]].sum(
-        min_count=1
-    )
+    columns = ["failed", "unknown", "cpu_s", *(f"energy_j_{b}" for b in energy_model.BOUNDS), "emissions_g"]
+    sums = grouped[columns].sum(min_count=1)
     return sums.assign(attempts=grouped.size()).sort_values("energy_j_central", ascending=False).reset_index()

@@ -1,4 +1,4 @@
-"""A variant from its making to its use: what it takes along its lineage, and when it has repaid what it cost more."""
+"""Life-cycle energy of a variant and its break-even point against the baseline."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fairweight.core import resource_usage
 from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.lineage import CELL, lineage_of
 from fairweight.core.operations import STAGES
+from fairweight.core.recipes import Bounds, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model, other_estimators
 from fairweight.energy.carbon_intensity import intensity_of
 from fairweight.energy.footprint import AMOUNTS, making, per_model, seeds_of
@@ -22,23 +24,33 @@ from fairweight.statistics.break_even import break_even
 FAILED, SEARCH, USE, STORAGE, TRANSFER = "failed attempts", "search", "use", "storage", "transfer"
 LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
+STATUSES = ("measured", "modelled", "not attributable")
 J_PER_KWH = energy_model.J_PER_KWH
+
+Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
+StageRow = dict[str, Any]  # a row of the table of stages; its keys are columns of LIFE
 
 
 def life_cycle(
-    *, results: str, summary: Mapping[str, str], recipe: dict[str, Any], factors: dict[str, Any],
-    baselines: dict[str, str], lineages: dict[str, list[str]], destination: Mapping[str, str],
-) -> None:  # fmt: skip
+    *,
+    results: str,
+    summary: Mapping[str, str],
+    recipe: EnergyRecipe,
+    factors: LifeCycleFactors,
+    baselines: dict[str, str],
+    lineages: dict[str, list[str]],
+    destination: Mapping[str, str],
+) -> None:
     """Write the tables rules, life_cycle, break_even and estimators.
 
-    They tell what each rule used, the stages of each variant's life, when it has repaid what it cost more than its baseline,
-    and what other estimators say of the same steps.
+    They hold what each rule used, the stages of each variant's life cycle, its break-even point against its baseline,
+    and the energy of the same steps by other estimators.
 
-    The ledger is read as it is when this runs: what ends later, such as the report itself, is not in it.
+    The ledger is read as it is when this step runs: steps that end later, such as the report, are not included.
 
     Args:
         results: the study's folder.
-        summary: tables of `summaries.summarize` by name: profiles, measures, changes.
+        summary: tables of `summarize` by name: profiles, measures, changes.
         recipe: `energy` of the study file.
         factors: `life_cycle` of the study file.
         baselines: variant -> the variant that it is compared with.
@@ -46,58 +58,61 @@ def life_cycle(
         destination: name of the table -> Parquet file.
     """
     folder = Path(results)
-    stated = recipe.get("meter_csv")
-    wall = read_wall_meter(Path(stated)) if stated and Path(stated).exists() else None
+    meter_csv = recipe.get("meter_csv")
+    wall = read_wall_meter(Path(meter_csv)) if meter_csv and Path(meter_csv).exists() else None
     ledger, _ = meter(read_ledger(folder), folder / "meter", wall)
     steps = _attempts(ledger, folder, recipe)
     tables = {name: read_frame(path) for name, path in summary.items()}
     cells = tables["profiles"].reindex(columns=CELL).drop_duplicates()
+    stages = [
+        row
+        for _, cell in cells.iterrows()
+        for row in _stages(cell, steps, tables["profiles"], recipe, factors, lineages[cell["variant"]])
+    ]
     threads, memory = resource_usage.machine()
-    found = {
+    machine = other_estimators.Machine.from_recipe(threads, memory, recipe)
+    written = {
         "rules": rules_table(ledger, recipe),
-        "life_cycle": pd.DataFrame(
-            [
-                row
-                for _, cell in cells.iterrows()
-                for row in _life(cell, steps, tables["profiles"], recipe, factors, lineages)
-            ],
-            columns=LIFE,
-        ).astype({"batch_size": "Int64"}),
+        "life_cycle": pd.DataFrame(stages, columns=LIFE).astype({"batch_size": "Int64"}),
         "break_even": repayments(tables, searched(steps, cells), recipe, factors, baselines),
-        "estimators": other_estimators.compare(ledger, recipe, other_estimators.Machine.of(threads, memory, recipe)),
+        "estimators": other_estimators.compare(ledger, recipe, machine),
     }
     for name, path in destination.items():
-        write_frame(path, found[name])
+        write_frame(path, written[name])
 
 
-def rules_table(ledger: pd.DataFrame, recipe: dict[str, Any]) -> pd.DataFrame:
-    """`ledger.by_rule` with what meters counted of each rule in J, and how many attempts are measured, modelled and neither."""
+def rules_table(ledger: pd.DataFrame, recipe: EnergyRecipe) -> pd.DataFrame:
+    """Extend `ledger.by_rule` by metered energy and counts of attempts by status.
+
+    Args:
+        ledger: see `metered_ledger.meter`.
+        recipe: `energy` of the study file.
+
+    Returns:
+        One row per rule, with `metered_j` (J), the number of attempts of each of STATUSES, and `status`, the most
+        frequent of them.
+    """
     counts = pd.crosstab([ledger["kind"], ledger["rule"]], ledger["energy_status"]).reset_index()
-    for status in ("measured", "modelled", "not attributable"):
+    for status in STATUSES:
         if status not in counts:
             counts[status] = 0
     metered = ledger.groupby(["kind", "rule"])["metered_j"].sum(min_count=1).reset_index()
     joined = by_rule(ledger, recipe).merge(counts, on=["kind", "rule"]).merge(metered, on=["kind", "rule"])
-    joined["status"] = [_status(row) for row in joined.to_dict("records")]
+    joined["status"] = [max(STATUSES, key=lambda status: row[status]) for row in joined.to_dict("records")]
     return joined
 
 
-def _status(row: Mapping[str, Any]) -> str:
-    """One word for a rule: what most of its attempts are."""
-    return max(("measured", "modelled", "not attributable"), key=lambda status: row[status])
-
-
-def _attempts(ledger: pd.DataFrame, results: Path, recipe: dict[str, Any]) -> pd.DataFrame:
-    """Attempts with the lineage that their output tells, modelled energy and emissions."""
+def _attempts(ledger: pd.DataFrame, results: Path, recipe: EnergyRecipe) -> pd.DataFrame:
+    """Attempts with the lineage that follows from their output, modelled energy and emissions."""
     memory = (ledger["peak_memory_bytes"] / 1e9 * ledger["wall_s"]).fillna(0.0)
-    told = [_lineage(output, results) for output in ledger["output"]]
-    lineage = pd.DataFrame(told, index=ledger.index).reindex(columns=["seed", *CELL])
+    lineages = [_lineage(output, results) for output in ledger["output"]]
+    lineage = pd.DataFrame(lineages, index=ledger.index).reindex(columns=["seed", *CELL])
     spans = zip(ledger["started"], ledger["wall_s"], strict=True)
     used = energy_model.modelled(ledger["cpu_s"], recipe, memory, spans)
     return pd.concat([ledger[["kind", "rule", "status", "output", "cpu_s"]], lineage], axis=1).assign(**used)
 
 
-def _lineage(output: Any, results: Path) -> dict[str, Any]:
+def _lineage(output: object, results: Path) -> dict[str, Any]:
     parts = Path(output).parts if isinstance(output, str) else ()
     if results.name not in parts:
         return {}
@@ -106,36 +121,48 @@ def _lineage(output: Any, results: Path) -> dict[str, Any]:
     return lineage_of(str(results.joinpath(*below)), str(results)) if known else {}
 
 
-def _life(
-    cell: Any, steps: pd.DataFrame, profiles: pd.DataFrame, recipe: dict[str, Any], factors: dict[str, Any], lineages: dict[str, list[str]]
-) -> Iterator[dict[str, Any]]:  # fmt: skip
-    about = {**cell, "batch_size": None, "per": "once", "status": "modelled"}
-    lineage, done = lineages[cell["variant"]], steps[steps["status"] == "ok"]
-    seeds = seeds_of(done, cell, lineage)
-    one = {"seeds": len(seeds)}
-    made = making(done, cell, lineage, seeds).drop_duplicates("output", keep="last")
-    for stage in dict.fromkeys(STAGES.values()):
-        of = made[made["rule"].map(STAGES) == stage]
-        if len(of):
-            yield {**about, "stage": stage, **per_model(of, len(seeds)), **one}
-    failed = making(steps[steps["status"] != "ok"], cell, lineage, seeds)
-    lost = per_model(failed, len(seeds))
-    unknown = failed["cpu_s"].isna().any()
-    yield {**about, "stage": FAILED, **lost, **one, "status": "not attributable" if unknown else "modelled"}
-    total, took = _study_of(cell["dataset"], steps), per_model(made, len(seeds))
-    yield {**about, "stage": SEARCH, **{name: total[name] - took[name] - lost[name] for name in AMOUNTS}, **one}
-    mine = profiles[(profiles[CELL] == [cell[name] for name in CELL]).all(axis=1)]
-    for size, of in mine.groupby("batch_size"):
-        used = energy_model.modelled(of["cpu_s_per_1000"].mean(), recipe)
-        yield {**about, "stage": USE, "per": "1,000 predictions", "batch_size": size, "cpu_s": of["cpu_s_per_1000"].mean(), **used, "seeds": len(of)}  # fmt: skip
+def _stages(
+    cell: Cell,
+    steps: pd.DataFrame,
+    profiles: pd.DataFrame,
+    recipe: EnergyRecipe,
+    factors: LifeCycleFactors,
+    lineage: list[str],
+) -> Iterator[StageRow]:
+    """Rows of the life cycle of a cell's variant, in order: making, failed attempts, search, use, storage, transfer."""
+    shared = {**cell, "batch_size": None, "per": "once", "status": "modelled"}
+    yield from ({**shared, **row} for row in _making_stages(cell, steps, lineage))
+    mine = _rows_of(profiles, cell)
+    for size, group in mine.groupby("batch_size"):
+        cpu_s = group["cpu_s_per_1000"].mean()
+        used = {"cpu_s": cpu_s, **energy_model.modelled(cpu_s, recipe), "seeds": len(group)}
+        yield {**shared, "stage": USE, "per": "1,000 predictions", "batch_size": size, **used}
     for stage, per, size, factor in _after(mine, factors):
         joules = {f"energy_j_{bound}": size / 1e9 * factor[bound] * J_PER_KWH for bound in energy_model.BOUNDS}
         grams = joules["energy_j_central"] / J_PER_KWH * intensity_of(recipe).g_per_kwh
-        yield {**about, "stage": stage, "per": per, "cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}  # fmt: skip
+        used = {"cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}
+        yield {**shared, "stage": stage, "per": per, **used}
 
 
-def _study_of(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
-    """All that the study used for a dataset; what belongs to none is shared out equally."""
+def _making_stages(cell: Cell, steps: pd.DataFrame, lineage: list[str]) -> Iterator[StageRow]:
+    """Rows of what making one model takes, of the failed attempts at it, and of the search, the rest of the study."""
+    done = steps[steps["status"] == "ok"]
+    seeds = seeds_of(done, cell, lineage)
+    made = making(done, cell, lineage, seeds).drop_duplicates("output", keep="last")
+    for stage in dict.fromkeys(STAGES.values()):
+        part = made[made["rule"].map(STAGES) == stage]
+        if len(part):
+            yield {"stage": stage, **per_model(part, len(seeds)), "seeds": len(seeds)}
+    failed = making(steps[steps["status"] != "ok"], cell, lineage, seeds)
+    lost = per_model(failed, len(seeds))
+    status = "not attributable" if failed["cpu_s"].isna().any() else "modelled"
+    yield {"stage": FAILED, **lost, "seeds": len(seeds), "status": status}
+    total, took = _study_total(cell["dataset"], steps), per_model(made, len(seeds))
+    yield {"stage": SEARCH, **{name: total[name] - took[name] - lost[name] for name in AMOUNTS}, "seeds": len(seeds)}
+
+
+def _study_total(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
+    """All that the study used for a dataset; steps that belong to no dataset are divided equally among them."""
     datasets = max(1, steps["dataset"].nunique())
     mine, nobodys = steps[steps["dataset"] == dataset], steps[steps["dataset"].isna()]
     return dict(mine[AMOUNTS].sum() + nobodys[AMOUNTS].sum() / datasets)
@@ -143,31 +170,37 @@ def _study_of(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
 
 def searched(steps: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
     """CPU-seconds of all that the study used, by dataset."""
-    return {dataset: _study_of(dataset, steps)["cpu_s"] for dataset in cells["dataset"].unique()}
+    return {dataset: _study_total(dataset, steps)["cpu_s"] for dataset in cells["dataset"].unique()}
 
 
-def _after(profiles: pd.DataFrame, factors: dict[str, Any]) -> Iterator[tuple[str, str, float, dict[str, float]]]:
-    """Stage, what it is told for, mean bytes, and kWh/GB of what follows once a file is made."""
+def _after(profiles: pd.DataFrame, factors: LifeCycleFactors) -> Iterator[tuple[str, str, float, Bounds]]:
+    """Stages after a file is made: name, unit that it counts for, mean bytes, and kWh/GB."""
     once = profiles.drop_duplicates(["seed", "variant"])
     yield STORAGE, "a year", float(once["size_bytes"].mean()), factors["storage_kwh_per_gb_year"]
     yield TRANSFER, "a download", float(once["transfer_bytes"].mean()), factors["transfer_kwh_per_gb"]
 
 
 def repayments(
-    tables: Mapping[str, pd.DataFrame], search: Mapping[str, float], recipe: dict[str, Any], factors: dict[str, Any], baselines: dict[str, str]
-) -> pd.DataFrame:  # fmt: skip
-    """Predictions after which a variant has repaid what it cost more than its baseline, by batch size; columns of REPAID.
+    tables: Mapping[str, pd.DataFrame],
+    search: Mapping[str, float],
+    recipe: EnergyRecipe,
+    factors: LifeCycleFactors,
+    baselines: Mapping[str, str],
+) -> pd.DataFrame:
+    """Predictions after which a variant has repaid the extra energy of making it, by batch size; columns of REPAID.
 
-    Making and using are CPU-seconds of the same machine, so that the watts of a core cancel; memory is left out. The bytes
-    that a smaller file spares in storage and transfer are energy by a stated factor, and are turned into CPU-seconds by the
-    watts; they count as often as the study says. Of scope `making` the cost is that of making one model; of scope `making
-    and search` it is all that the study used for the dataset, less what making the baseline took: whoever ran the study
-    to find the variant has paid that. Making does not depend on the engine, but is told with each.
+    Making and using are CPU-seconds of the same machine, so the watts of a core cancel; memory is left out. The bytes
+    that a smaller file saves in storage and transfer become energy by the factors of the study file, and CPU-seconds by
+    the watts. They count for the years and downloads that the study file states. Scope `making` counts the making of
+    one model. Scope `making and search` counts all that the study used for the dataset, less the making of the
+    baseline, because finding the variant took the whole study. Making does not depend on the
+    engine, but is listed with each.
 
     Args:
-        tables: profiles, measures and changes of `summaries.summarize`.
+        tables: profiles, measures and changes of `summarize`.
         search: CPU-seconds that the study used, by dataset.
-        recipe, factors: `energy` and `life_cycle` of the study file.
+        recipe: `energy` of the study file.
+        factors: `life_cycle` of the study file.
         baselines: variant -> the variant that it is compared with.
     """
     changes, measures = tables["changes"], tables["measures"]
@@ -177,44 +210,37 @@ def repayments(
     for key, per_use in used.groupby([*CELL, "batch_size"], dropna=False):
         cell = dict(zip([*CELL, "batch_size"], key, strict=True))
         saved = -per_use["value"].to_numpy() / 1000
-        besides = _spared(tables["profiles"], cell, baselines[cell["variant"]], recipe, factors)
-        extra = _of(made, cell)
-        baseline = _of(took, {**cell, "variant": baselines[cell["variant"]]})
-        for scope, values in (("making", extra), ("making and search", search[cell["dataset"]] - baseline)):
-            rows.append({**cell, "scope": scope, **break_even(values, saved, besides)})
-    return pd.DataFrame(rows, columns=[*CELL, "batch_size", "scope", "status", "uses", "low", "high"]).rename(columns={"uses": "predictions"})  # fmt: skip
+        baseline = {**cell, "variant": baselines[cell["variant"]]}
+        other = _extra_of_file(tables["profiles"], cell, baseline, recipe, factors)
+        costs = {"making": _values(made, cell), "making and search": search[cell["dataset"]] - _values(took, baseline)}
+        for scope, cost in costs.items():
+            repaid = break_even(cost, saved, other)
+            rows.append({**cell, "scope": scope, **repaid, "predictions": repaid["uses"]})
+    return pd.DataFrame(rows, columns=REPAID)
 
 
-def _of(table: pd.DataFrame, cell: Mapping[str, Any]) -> Any:
-    return table.loc[(table[CELL] == [cell[name] for name in CELL]).all(axis=1), "value"].to_numpy()
+def _rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    return table[(table[CELL] == [cell[name] for name in CELL]).all(axis=1)]
 
 
-def _spared(
-    profiles: pd.DataFrame, cell: Mapping[str, Any], baseline: str, recipe: dict[str, Any], factors: dict[str, Any]
+def _values(table: pd.DataFrame, cell: Cell) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = _rows_of(table, cell)["value"].to_numpy()
+    return values
+
+
+def _extra_of_file(
+    profiles: pd.DataFrame, cell: Cell, baseline: Cell, recipe: EnergyRecipe, factors: LifeCycleFactors
 ) -> tuple[float, float, float]:
-    """Storage and transfer that a variant takes more than its baseline, in CPU-seconds of that energy: low, central, high."""
+    """Energy of storage and transfer of a variant less that of its baseline, in CPU-seconds: low, central, high."""
     watts = energy_model.watts_per_core(recipe)
     counts = {STORAGE: factors["years"], TRANSFER: factors["downloads"]}
     joules = dict.fromkeys(energy_model.BOUNDS, 0.0)
-    of = {**cell, "batch_size": cell["batch_size"]}
-    mine, theirs = (
-        profiles[(profiles[CELL] == [{**of, "variant": variant}[name] for name in CELL]).all(axis=1)]
-        for variant in (cell["variant"], baseline)
-    )
-    for (stage, _, own, factor), (_, _, other, _) in zip(_after(mine, factors), _after(theirs, factors), strict=True):
+    mine, theirs = (_after(_rows_of(profiles, which), factors) for which in (cell, baseline))
+    for (stage, _, own, factor), (_, _, other, _) in zip(mine, theirs, strict=True):
         more = (own - other) / 1e9 * counts[stage] * J_PER_KWH
         joules["central"] += more * factor["central"]
         joules["low"] += min(more * factor["low"], more * factor["high"])
         joules["high"] += max(more * factor["low"], more * factor["high"])
-    bounds = [joules[bound] / watts[w] / recipe["pue"] for bound in ("low", "high") for w in ("low", "high")]
+    outer: tuple[energy_model.Bound, ...] = ("low", "high")
+    bounds = [joules[bound] / watts[w] / recipe["pue"] for bound in outer for w in outer]
     return min(bounds), joules["central"] / watts["central"] / recipe["pue"], max(bounds)
-
-
-def text(table: pd.DataFrame) -> str:
-    """The break-even for a terminal."""
-    lines = ["Predictions after which a variant has repaid what it cost more than its baseline (95 %):"]
-    for row in table.itertuples():
-        number = f"{row.predictions:,.0f} ({row.low:,.0f} to {row.high:,.0f})" if row.status == "after" else row.status
-        place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"
-        lines.append(f"  {row.variant:<24}{number:<44}{row.scope:<20}{place}")
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the samplers of a run's nodes wrote, joined with its ledger."""
+"""Join the ledger of a run with the samples of its nodes' energy meters."""
 
 import json
 from datetime import UTC, datetime
@@ -14,10 +14,10 @@ COLUMNS = ("phase", "time", "clock", "busy_cpu_s", "energy_j")
 
 
 def read_samples(path: Path) -> pd.DataFrame:
-    """Samples of one node and run: columns of COLUMNS, energy summed over its domains (J, cumulative).
+    """Read the samples of one node and run: columns of COLUMNS, energy summed over its domains (J, cumulative).
 
     Raises:
-        InputError: a line, but for a last one cut short, is not a sample.
+        InputError: a line is not a sample. A truncated last line is skipped.
     """
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = []
@@ -28,7 +28,7 @@ def read_samples(path: Path) -> pd.DataFrame:
             rows.append({**entry, "energy_j": None if energy is None else sum(energy.values())})
         except (json.JSONDecodeError, KeyError, TypeError):
             if number < len(lines):  # the machine may go down while a last line is written
-                raise InputError(f"{path}, line {number}: this is not a sample; take the line out.") from None
+                raise InputError(f"{path}, line {number}: this is not a sample; remove the line.") from None
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype(dict.fromkeys(COLUMNS[1:], float))
 
@@ -36,18 +36,21 @@ def read_samples(path: Path) -> pd.DataFrame:
 def meter(
     table: pd.DataFrame, folder: Path, wall: WallMeter | None = None
 ) -> tuple[pd.DataFrame, list[tuple[str, Shares]]]:
-    """Add `metered_j` and `energy_status` to a ledger, and tell where the energy of each node went.
+    """Add `metered_j` and `energy_status` to a ledger.
 
-    A step has metered energy where its node's sampler covered it. Else its energy is modelled, if its CPU-seconds are known,
-    and not attributable if not.
+    The energy of a step is `measured` if its node's sampler covered it. Otherwise it is `modelled` if its CPU-seconds
+    are known, and `not attributable` if they are not.
 
     Args:
         table: a ledger (`ledger.read_ledger`).
-        folder: where the samplers wrote, one file a node and run.
-        wall: a meter that kept a file of its own; it stands in where a sampler read none.
+        folder: where the samplers wrote, one file per node and run.
+        wall: a meter that kept a file of its own; it is used where a sampler read no meter.
+
+    Returns:
+        The ledger, and for each node and run its host and where its energy went.
     """
     status = table["cpu_s"].isna().map({True: "not attributable", False: "modelled"})
-    found = table.assign(metered_j=float("nan"), energy_status=status)
+    metered = table.assign(metered_j=float("nan"), energy_status=status)
     nodes = []
     for path in sorted(folder.glob("*.meter.jsonl")):
         host = path.name.removesuffix(".meter.jsonl").split(".", 1)[1]
@@ -55,15 +58,17 @@ def meter(
         run = samples[samples["phase"] == "run"]
         if len(run) < 2:
             continue
-        of = found[(found["kind"] == "step") & (found["host"] == host)].dropna(subset=["started", "wall_s", "cpu_s"])
-        of = of[(of["started"] < run["time"].max()) & (of["started"] + of["wall_s"] > run["time"].min())]
-        shares = share(samples, of)
+        steps = metered[(metered["kind"] == "step") & (metered["host"] == host)]
+        steps = steps.dropna(subset=["started", "wall_s", "cpu_s"])
+        began, ended = run["time"].min(), run["time"].max()
+        steps = steps[(steps["started"] < ended) & (steps["started"] + steps["wall_s"] > began)]
+        shares = share(samples, steps)
         measured = [s == "measured" for s in shares.status]
-        index = of.index[measured]
-        found.loc[index, "metered_j"] = shares.jobs[measured]
-        found.loc[index, "energy_status"] = "measured"
+        index = steps.index[measured]
+        metered.loc[index, "metered_j"] = shares.jobs[measured]
+        metered.loc[index, "energy_status"] = "measured"
         nodes.append((host, shares))
-    return found, nodes
+    return metered, nodes
 
 
 def _with(samples: pd.DataFrame, wall: WallMeter | None) -> pd.DataFrame:
@@ -71,8 +76,13 @@ def _with(samples: pd.DataFrame, wall: WallMeter | None) -> pd.DataFrame:
 
 
 def differing_clocks(folder: Path, wall: WallMeter) -> list[str]:
-    """A sentence for each run in which the clock of a meter in the wall is not that of the machine, or it saw nothing."""
-    told = []
+    """A sentence for each run that a wall meter did not cover, or in which its clock differs from the machine's.
+
+    Args:
+        folder: where the samplers wrote.
+        wall: readings of the meter.
+    """
+    sentences = []
     for path in sorted(folder.glob("*.meter.jsonl")):
         samples = read_samples(path)
         if not samples["energy_j"].isna().all():
@@ -81,18 +91,23 @@ def differing_clocks(folder: Path, wall: WallMeter) -> list[str]:
         covered = join(samples, wall)["energy_j"].notna().mean()
         offset = clock_offset_s(samples, wall)
         if offset is not None:
-            told.append(
-                f"Run {name}: the clock of the meter is about {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of the "
-                "machine, as the watts follow its busy cores; set it right, or shift the times of the file."
+            direction = "ahead of" if offset > 0 else "behind"
+            sentences.append(
+                f"Run {name}: the clock of the meter is about {abs(offset):.0f} s {direction} that of the machine, "
+                "because its watts follow the busy cores with that offset; set the clock, or shift the times of the "
+                "file."
             )
         elif not covered:
-            told.append(
-                f"Run {name}: the meter's file has nothing of that time ({_utc(first)} to {_utc(last)}); it reaches from "
-                f"{_utc(wall.time[0])} to {_utc(wall.time[-1])}: is its time zone right?"
+            sentences.append(
+                f"Run {name}: the meter's file has no readings from that time ({_utc(first)} to {_utc(last)}); it "
+                f"covers {_utc(wall.time[0])} to {_utc(wall.time[-1])}. Check its time zone."
             )
         elif covered < 1:
-            told.append(f"Run {name}: the meter was silent for {1 - covered:.0%} of it; that is not attributable.")
-    return told
+            sentences.append(
+                f"Run {name}: the meter was silent for {1 - covered:.0%} of the run; energy of that time is not "
+                "attributable."
+            )
+    return sentences
 
 
 def _utc(time: float) -> str:

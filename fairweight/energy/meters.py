@@ -1,7 +1,7 @@
-"""Energy meters of a node: RAPL through powercap, NVML, and a command that tells watts (standard library only).
+"""Energy meters of a node: RAPL through powercap, NVML, and a command that prints watts (standard library only).
 
-Every meter has `read_j()`: energy in J by domain since the meter was opened, which only grows. A domain that cannot be
-read any more raises OSError.
+Every meter has `read_j()`: energy in J by domain since the meter was opened, which never decreases. It raises OSError
+if a domain can no longer be read.
 """
 
 import subprocess
@@ -14,9 +14,9 @@ from fairweight.core.errors import InputError
 
 POWERCAP = Path("/sys/class/powercap")
 COMMAND_TIMEOUT_S = 5.0
-# no package draws that much: a counter that has fallen by less than a wrap-around was set back, by a suspended machine, say
+# no package draws more: a larger increase means that the counter was reset, for example by a suspended machine
 MOST_W = 2000.0
-SHORTEST_S = 1.0  # the counter is renewed about every millisecond; readings that follow sooner tell little of power
+SHORTEST_S = 1.0  # the counter updates about every millisecond; readings at shorter intervals say little about power
 
 
 class Meter(Protocol):
@@ -27,21 +27,21 @@ class Meter(Protocol):
 
 
 class Rapl:
-    """Packages and DRAM of the powercap tree; cores and graphics are parts of a package, and psys contains all.
+    """Packages and DRAM of the powercap tree; cores and graphics are parts of a package, and psys includes all.
 
-    The counters are those of https://docs.kernel.org/power/powercap/powercap.html: microjoules that start again at 0
-    after `max_energy_range_uj`. A reading must follow the last within one such range, minutes at full power.
+    The counters follow https://docs.kernel.org/power/powercap/powercap.html: they count microjoules and wrap around to
+    0 after `max_energy_range_uj`. Two readings must be at most one such range apart, which is minutes at full power.
     """
 
     def __init__(self, root: Path = POWERCAP, clock: Callable[[], float] = time.monotonic) -> None:
-        """Find the counters below a powercap tree; there may be none.
+        """Find the counters in a powercap tree; there may be none.
 
         Args:
             root: the tree.
-            clock: seconds, that tell how much can have been used between two readings.
+            clock: monotonic seconds, which limit how much can have been used between two readings.
 
         Raises:
-            OSError: there are counters, and they may not be read (most kernels let root alone read them).
+            OSError: there are counters that may not be read (most kernels let only root read them).
         """
         self._zones = {self._domain(zone): zone for zone in sorted(root.glob("intel-rapl:*")) if self._counted(zone)}
         self._range = {name: int((zone / "max_energy_range_uj").read_text()) for name, zone in self._zones.items()}
@@ -67,7 +67,7 @@ class Rapl:
         return bool(self._zones)
 
     def read_j(self) -> dict[str, float]:
-        """Energy in J of each package and DRAM since this was made."""
+        """Energy in J of each package and DRAM since the meter was opened."""
         now = self._clock()
         most_uj = MOST_W * max(now - self._read, SHORTEST_S) * 1e6
         for name in self._zones:
@@ -76,7 +76,7 @@ class Rapl:
             if grown < 0:
                 grown += self._range[name] + 1
             if grown > most_uj:
-                raise OSError(f"{self._zones[name]}: the counter was set back")
+                raise OSError(f"{self._zones[name]}: the counter was reset")
             self._total[name] += grown
             self._last[name] = count
         self._read = now
@@ -84,10 +84,10 @@ class Rapl:
 
 
 class Nvml:
-    """Total energy of every GPU, as NVML counts it in mJ since the driver was loaded (Volta and newer)."""
+    """Total energy of every GPU, which NVML counts in mJ since the driver was loaded (Volta and newer)."""
 
     def __init__(self, nvml: Any) -> None:
-        """Open what the module pynvml, or one like it, finds."""
+        """Open every GPU that the module `nvml` (pynvml or one with the same functions) lists."""
         self._nvml, self._gpus = nvml, {}
         nvml.nvmlInit()
         for index in range(nvml.nvmlDeviceGetCount()):
@@ -99,7 +99,7 @@ class Nvml:
         return bool(self._gpus)
 
     def read_j(self) -> dict[str, float]:
-        """Energy in J of each GPU since this was made."""
+        """Energy in J of each GPU since the meter was opened."""
         try:
             return {
                 name: (self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) - first) / 1e3
@@ -110,10 +110,10 @@ class Nvml:
 
 
 class Command:
-    """A program that prints the watts of the node, say of a socket in the wall; its readings are integrated."""
+    """A program that prints the watts of the node, for example of a wall meter; its readings are integrated."""
 
     def __init__(self, arguments: list[str]) -> None:
-        """Run it once.
+        """Run the program once.
 
         Raises:
             InputError: it cannot be run, or does not print a number.
@@ -123,7 +123,7 @@ class Command:
             self._watts, self._clock = self._read_w(), time.monotonic()
         except OSError as error:
             raise InputError(
-                f"energy: meter_command: {error}; it must print watts, a number, and nothing else."
+                f"energy: meter_command: {error}; it must print watts as a number, and nothing else."
             ) from None
 
     def _read_w(self) -> float:
@@ -135,11 +135,11 @@ class Command:
         except (subprocess.SubprocessError, ValueError) as error:
             raise OSError(f"{self._arguments[0]}: {error}") from None
         if not 0 <= watts < float("inf"):
-            raise OSError(f"{self._arguments[0]}: {watts} is no power in watts")
+            raise OSError(f"{self._arguments[0]}: {watts} is not a power in watts")
         return watts
 
     def read_j(self) -> dict[str, float]:
-        """Energy in J since this was made, by the trapezoidal rule."""
+        """Energy in J since the meter was opened, by the trapezoidal rule."""
         watts, clock = self._read_w(), time.monotonic()
         self._total += (watts + self._watts) / 2 * (clock - self._clock)
         self._watts, self._clock = watts, clock
@@ -147,20 +147,26 @@ class Command:
 
 
 def open_meters(command: list[str] | None = None, powercap: Path = POWERCAP) -> tuple[list[Meter], list[str]]:
-    """Open every meter that can be read here, and say why the others cannot.
+    """Open every meter that can be read on this machine.
 
-    A meter in the wall counts processors and GPUs, too, so that a command stands alone.
+    Args:
+        command: program that prints watts, with its arguments. It is the only meter then, because a wall meter also
+            counts processors and GPUs.
+        powercap: the powercap tree.
+
+    Returns:
+        The meters, and the reasons why the others cannot be read.
     """
     if command:
         return [Command(command)], []
-    found: list[Meter] = []
+    meters: list[Meter] = []
     reasons = []
     try:
         rapl = Rapl(powercap)
         if rapl:
-            found.append(rapl)
+            meters.append(rapl)
         else:
-            reasons.append(f"RAPL: no package below {powercap}")
+            reasons.append(f"RAPL: no package in {powercap}")
     except OSError as error:
         reasons.append(f"RAPL: {error}")
     try:
@@ -168,9 +174,9 @@ def open_meters(command: list[str] | None = None, powercap: Path = POWERCAP) -> 
 
         gpus = Nvml(pynvml)
         if gpus:
-            found.append(gpus)
+            meters.append(gpus)
     except ImportError:
         reasons.append("NVML: the package nvidia-ml-py is not installed")
     except pynvml.NVMLError as error:
         reasons.append(f"NVML: {error}")
-    return found, reasons
+    return meters, reasons

@@ -1,7 +1,7 @@
-"""The one sampler of a node: a line of energy and busy CPU-seconds a second, while a run lasts (standard library only).
+"""Sample energy and busy CPU-seconds of a node once a second during a run (standard library only).
 
-`fairweight run` starts it where a meter can be read.  On a further node of a cluster it is started by hand, as
-`python -m fairweight.energy.power_sampler results/STUDY/meter`.
+A node has one sampler. `fairweight run` starts it if a meter can be read. On another node of a cluster, start it by
+hand with `python -m fairweight.energy.power_sampler results/STUDY/meter`.
 """
 
 import argparse
@@ -11,18 +11,18 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import NotRequired, TextIO, TypedDict
 
 from fairweight.core.errors import InputError
 from fairweight.energy.meters import Meter, open_meters
 
 INTERVAL_S = 1.0
 IDLE_S = 5.0
-BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq of /proc/stat: neither idle nor waiting; steal is another's
+BUSY = (0, 1, 2, 5, 6)  # user, nice, system, irq, softirq of /proc/stat: neither idle nor waiting, nor stolen by others
 
 
 def busy_cpu_s() -> float | None:
-    """CPU-seconds that all processes of this node have used since it was started; None where Linux does not tell."""
+    """CPU-seconds that all processes of this node have used since it started; None without `/proc/stat`."""
     try:
         with open("/proc/stat", encoding="ascii") as file:
             ticks = [int(word) for word in file.readline().split()[1:]]
@@ -31,16 +31,39 @@ def busy_cpu_s() -> float | None:
     return sum(ticks[kind] for kind in BUSY) / os.sysconf("SC_CLK_TCK")
 
 
+class Sample(TypedDict):
+    """One line of a sampler.
+
+    Attributes:
+        phase: `idle` before the run, `run` during it.
+        time: wall clock, Unix seconds.
+        clock: monotonic clock, s.
+        busy_cpu_s: CPU-seconds of all processes of the node, cumulative.
+        energy_j: cumulative energy in J by domain; None if not known.
+        lost: why a meter can no longer be read.
+    """
+
+    phase: str
+    time: float
+    clock: float
+    busy_cpu_s: float | None
+    energy_j: dict[str, float] | None
+    lost: NotRequired[str]
+
+
 class Sampler:
-    """Writes what the meters of a node tell; one that vanishes is told once, and the others go on."""
+    """Write the readings of a node's meters, one line of JSON per sample.
+
+    A vanished meter does not stop the samples. From then on their energy is None.
+    """
 
     def __init__(self, meters: list[Meter], file: TextIO) -> None:
-        """Write to an open file, whose lines are flushed one by one."""
+        """Write to an open file; each line is flushed."""
         self.meters, self.file = list(meters), file
 
     def sample(self, phase: str) -> None:
-        """Write one line; `energy_j` is None as soon as one meter is gone: the sum of the rest is not the node's."""
-        energy: dict[str, float] | None = {} if self.meters else None  # None: a meter elsewhere keeps its own file
+        """Write one line; `energy_j` is None once a meter is gone: the others do not sum to the node's energy."""
+        energy: dict[str, float] | None = {} if self.meters else None  # None: an external meter keeps its own file
         lost = None
         for meter in self.meters:
             try:
@@ -50,16 +73,15 @@ class Sampler:
                 energy, lost = None, str(error)
         if energy is None and self.meters:
             self.meters = [_Gone()]
-        self._write(
-            phase=phase,
-            time=round(time.time(), 4),
-            clock=round(time.monotonic(), 4),
-            busy_cpu_s=busy_cpu_s(),
-            energy_j=energy,
-            **({"lost": lost} if lost else {}),
-        )
-
-    def _write(self, **entry: Any) -> None:
+        entry: Sample = {
+            "phase": phase,
+            "time": round(time.time(), 4),
+            "clock": round(time.monotonic(), 4),
+            "busy_cpu_s": busy_cpu_s(),
+            "energy_j": energy,
+        }
+        if lost:
+            entry["lost"] = lost
         self.file.write(json.dumps(entry) + "\n")
         self.file.flush()
 
@@ -70,7 +92,7 @@ class _Gone:
 
 
 def follow(sampler: Sampler, parent: int, interval_s: float = INTERVAL_S) -> None:
-    """Sample until the parent process has ended, and once after."""
+    """Sample until the parent process has ended, and once more after that."""
     due = time.monotonic()
     while os.getppid() == parent:
         sampler.sample("run")
@@ -80,12 +102,14 @@ def follow(sampler: Sampler, parent: int, interval_s: float = INTERVAL_S) -> Non
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure the idle node, say `ready`, and sample until the parent process ends."""
+    """Measure the idle node, print `ready`, and sample until the parent process ends."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to write to: `meter` of the study's results")
-    parser.add_argument("--powercap", type=Path, default=None, help="another powercap tree")
+    parser.add_argument("--powercap", type=Path, default=None, help="path of another powercap tree")
     parser.add_argument("--idle-s", type=float, default=IDLE_S, help="seconds for which the idle node is measured")
-    parser.add_argument("--external", action="store_true", help="a meter keeps a file of its own; read none here")
+    parser.add_argument(
+        "--external", action="store_true", help="an external meter keeps its own file; read no meter here"
+    )
     parser.add_argument("--command", nargs=argparse.REMAINDER, help="program that prints watts, with its arguments")
     parsed = parser.parse_args(arguments)
     parent = os.getppid()

@@ -1,4 +1,4 @@
-"""When to start a run: the hours of a forecast in which electricity is cleanest (standard library only)."""
+"""Find the start of a run with the cleanest electricity in a forecast (standard library only)."""
 
 import math
 from dataclasses import dataclass
@@ -10,35 +10,36 @@ from fairweight.energy.hourly_intensity import Hour
 
 @dataclass(frozen=True)
 class Window:
-    """A time to start, and the mean carbon intensity in gCO2e/kWh while the run lasts."""
+    """A start time, and the mean carbon intensity in gCO2e/kWh during the run."""
 
     start: datetime
     g_per_kwh: float
 
 
 def windows(forecast: list[Hour], hours: float) -> list[Window]:
-    """Every start on a full hour from which the forecast covers a run of so many hours, in order of time.
+    """List every start on a full hour from which the forecast covers the run, in order of time.
 
-    The run is taken to draw the same power all the time.
+    The run is assumed to draw the same power all the time.
+
+    Args:
+        forecast: hours in order, without gaps.
+        hours: length of the run.
 
     Raises:
-        InputError: the run is not longer than 0 hours, or longer than the forecast.
+        InputError: the run is not longer than 0 hours, or is longer than the forecast.
     """
     if not (math.isfinite(hours) and hours > 0):
-        raise InputError(f"a run of {hours:g} hours cannot be placed; give --hours above 0.")
+        raise InputError(f"a run of {hours:g} hours cannot be placed; set --hours above 0.")
     if hours > len(forecast):
         raise InputError(f"the forecast covers {len(forecast)} hours, and the run takes {hours:g}; get a longer one.")
     needed = math.ceil(hours)
     shares = [min(1.0, hours - hour) for hour in range(needed)]
     return [
-        Window(
-            forecast[first].start,
-            sum(s * forecast[first + i].g_per_kwh for i, s in enumerate(shares)) / hours,
-        )
+        Window(forecast[first].start, sum(s * forecast[first + i].g_per_kwh for i, s in enumerate(shares)) / hours)
         for first in range(len(forecast) - needed + 1)
     ]
 
 
 def greenest(forecast: list[Hour], hours: float) -> Window:
-    """The start with the lowest mean intensity; the earliest of equal ones."""
+    """Find the start with the lowest mean intensity; of equal starts, the earliest."""
     return min(windows(forecast, hours), key=lambda window: window.g_per_kwh)

@@ -10,7 +10,7 @@ from fairweight.core.errors import InputError
 from fairweight.energy.hourly_intensity import HOUR, read_hours
 from fairweight.energy.start_window import greenest, windows
 
-SHOWN_EVERY_S = 600.0  # where nobody watches a terminal
+SHOWN_EVERY_S = 600.0  # if the output is not a terminal
 
 
 def wait_for_green(
@@ -19,15 +19,16 @@ def wait_for_green(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Wait until the greenest start that a forecast has from now on, and show how long.
+    """Wait until the greenest start in a forecast from now on, and show the time left.
 
     Args:
         path: CSV file with the columns `hour` and `g_per_kwh`.
-        hours: how long the run takes.
-        now, sleep: the clock.
+        hours: length of the run.
+        now: returns the current time.
+        sleep: waits for a number of seconds.
 
     Raises:
-        InputError: a fault in the forecast, or it is over.
+        InputError: the forecast has a fault, or has ended.
     """
     known = read_hours(path)
     ahead = [hour for hour in known if hour.start + HOUR > now()]
@@ -41,7 +42,7 @@ def wait_for_green(
         return
     print(
         f"fairweight: waiting for the greenest start, {_time(best.start)}: {best.g_per_kwh:.0f} gCO2e/kWh, and "
-        f"{first.g_per_kwh:.0f} now. Ctrl-C ends it; --no-wait starts at once.",
+        f"{first.g_per_kwh:.0f} now. Ctrl-C cancels; --no-wait starts at once.",
         flush=True,
     )
     _count_down(best.start, now, sleep)

@@ -1,4 +1,4 @@
-"""A server of this machine that answers as the documentation of Electricity Maps says."""
+"""A local server that answers as the documentation of Electricity Maps says."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,11 +7,18 @@ SECRET = "a-secret-key-1234"
 ANSWER = {
     "zone": "DE",
     "history": [
-        {"zone": "DE", "carbonIntensity": value, "datetime": f"2026-11-24T{hour:02}:00:00.000Z", "emissionFactorType": "lifecycle",
-         "isEstimated": False, "estimationMethod": None, "updatedAt": "2026-11-24T12:00:00.000Z"}
+        {
+            "zone": "DE",
+            "carbonIntensity": value,
+            "datetime": f"2026-11-24T{hour:02}:00:00.000Z",
+            "emissionFactorType": "lifecycle",
+            "isEstimated": False,
+            "estimationMethod": None,
+            "updatedAt": "2026-11-24T12:00:00.000Z",
+        }
         for hour, value in enumerate([301, None, 322, 345])
     ],
-}  # fmt: skip
+}
 
 
 class Server(ThreadingHTTPServer):

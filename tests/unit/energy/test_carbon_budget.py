@@ -1,4 +1,4 @@
-"""A carbon budget stops before the step that would exceed it, by what steps of its rule have emitted so far."""
+"""The budget gate stops before the step that would exceed the budget, predicted from earlier steps of its rule."""
 
 import json
 
@@ -20,7 +20,7 @@ def entry(rule, cpu_s, **more):
 
 @pytest.fixture
 def gate(tmp_path, monkeypatch):
-    monkeypatch.setattr("time.process_time", lambda: 0.0)  # what this very process has used is Snakemake's
+    monkeypatch.setattr("time.process_time", lambda: 0.0)  # the time of this process counts as Snakemake's
 
     def made(cpu_s_worth, results=tmp_path):
         monkeypatch.setenv(carbon_budget.STATED, "")
@@ -31,35 +31,35 @@ def gate(tmp_path, monkeypatch):
 
 
 def test_a_step_is_expected_to_emit_what_its_rule_did_on_average(gate):
-    found = gate(100)
-    assert found.before("train", []) is None  # nothing is known yet
-    found.after(entry("train", 30))
-    found.after(entry("train", 50, status="failed"))  # a failed attempt emitted, too
-    assert found.before("assess", []) is not None  # 80 are gone, and any step took 40 on average
-    found.after(entry("assess", 2))
-    assert found.before("assess", []) is None  # 82 + 2
-    told = found.before("train", [])  # 82 + 40
-    assert "train is expected to add" in told and "mean of 2 attempts; an estimate" in told
-    assert "what is done is kept" in told and "\n" not in told
+    budget = gate(100)
+    assert budget.before("train", []) is None  # nothing is known yet
+    budget.after(entry("train", 30))
+    budget.after(entry("train", 50, status="failed"))  # a failed attempt also emitted
+    assert budget.before("assess", []) is not None  # 80 are spent, and any step took 40 on average
+    budget.after(entry("assess", 2))
+    assert budget.before("assess", []) is None  # 82 + 2
+    sentence = budget.before("train", [])  # 82 + 40
+    assert "train is expected to add" in sentence and "mean of 2 attempts; an estimate" in sentence
+    assert "finished steps are kept" in sentence and "\n" not in sentence
 
 
 def test_steps_under_way_are_counted(gate):
-    found = gate(100)
-    found.after(entry("train", 30))
-    assert found.before("train", ["train"]) is None and found.before("train", ["train", "train"]) is not None
+    budget = gate(100)
+    budget.after(entry("train", 30))
+    assert budget.before("train", ["train"]) is None and budget.before("train", ["train", "train"]) is not None
 
 
 def test_lost_attempts_of_which_nothing_is_known_are_left_out(gate):
-    found = gate(100)
-    found.after({"rule": "train", "cpu_s": None, "started": None, "wall_s": None, "peak_memory_bytes": None})
-    assert found.before("train", []) is None
+    budget = gate(100)
+    budget.after({"rule": "train", "cpu_s": None, "started": None, "wall_s": None, "peak_memory_bytes": None})
+    assert budget.before("train", []) is None
 
 
 def test_a_budget_of_nothing_starts_nothing(gate):
     assert gate(0).before("fetch", []) is not None
 
 
-def test_earlier_runs_count_and_a_larger_budget_goes_on(gate, tmp_path):
+def test_earlier_runs_count_and_a_larger_budget_continues(gate, tmp_path):
     (tmp_path / "ledger").mkdir()
     lines = [entry("train", 60, status="ok", session="a", output=["results/tiny/x"])]
     lines.append({"rule": "train", "status": "lost", "cpu_s": None, "output": []})
@@ -73,13 +73,13 @@ def options(budget_g=None, further=()):
     return Options(None, budget_g, None, None, True, list(further))
 
 
-def test_the_command_line_takes_the_place_of_the_study(tmp_path, monkeypatch):
+def test_the_command_line_overrides_the_study(tmp_path, monkeypatch):
     monkeypatch.setenv(carbon_budget.STATED, "")
-    stated = RECIPE | {"carbon_budget_g": 9}
+    energy = RECIPE | {"carbon_budget_g": 9}
     assert _budget_options(RECIPE, tmp_path, options()) == []
-    assert _budget_options(stated, tmp_path, options()) == ["--dask-gate", "fairweight.energy.carbon_budget:Gate"]
+    assert _budget_options(energy, tmp_path, options()) == ["--dask-gate", "fairweight.energy.carbon_budget:Gate"]
     assert carbon_budget.Gate().budget_g == 9
-    _budget_options(stated, tmp_path, options(0.5))
+    _budget_options(energy, tmp_path, options(0.5))
     assert carbon_budget.Gate().budget_g == 0.5
 
 

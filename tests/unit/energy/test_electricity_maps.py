@@ -1,4 +1,4 @@
-"""Electricity Maps, against a server of this machine that answers as its documentation says."""
+"""Electricity Maps, against a local server that answers as its documentation says."""
 
 import json
 import threading
@@ -17,10 +17,10 @@ from fairweight.energy.hourly_intensity import read_hours
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv(KEY, SECRET)
-    with Server(("127.0.0.1", 0), Handler) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield found
-        found.shutdown()
+    with Server(("127.0.0.1", 0), Handler) as local:
+        threading.Thread(target=local.serve_forever, daemon=True).start()
+        yield local
+        local.shutdown()
 
 
 def test_the_last_hours_are_fetched_and_unknown_ones_left_out(server):
@@ -36,8 +36,8 @@ def test_hours_of_several_runs_are_kept_and_the_key_is_in_no_file(server, tmp_pa
     server.answer = json.dumps({"history": [{"carbonIntensity": 99, "datetime": "2026-11-25T07:00:00Z"}]})
     write_intensity(made, recipe)
     assert [hour.g_per_kwh for hour in read_hours(made, gaps=True)] == [301, 322, 345, 99]
-    found = intensity_of(with_hours(recipe, hours_of(tmp_path, recipe)))
-    assert found.place == "DE" and "Electricity Maps" in found.source and len(found.hours) == 4
+    intensity = intensity_of(with_hours(recipe, hours_of(tmp_path, recipe)))
+    assert intensity.place == "DE" and "Electricity Maps" in intensity.source and len(intensity.hours) == 4
     assert all(SECRET not in path.read_text() for path in tmp_path.rglob("*") if path.is_file())
 
 
@@ -50,7 +50,7 @@ def test_without_an_answer_the_hours_that_are_known_are_used(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "told"),
+    ("status", "answer", "message"),
     [
         (403, "", "zone 'DE': the key in the environment variable ELECTRICITYMAPS_API_KEY is not for this zone"),
         (404, "", "zone 'DE': there is no such zone"),
@@ -62,14 +62,14 @@ def test_without_an_answer_the_hours_that_are_known_are_used(server, tmp_path):
         (200, '{"history": [{"datetime": "2026-11-24T00:00Z", "carbonIntensity": -1}]}', "no carbon intensities of 0"),
     ],
 )
-def test_what_it_answers_instead_is_told_in_a_sentence(server, status, answer, told):
+def test_an_unexpected_answer_is_reported_in_one_sentence(server, status, answer, message):
     server.status, server.answer = status, answer
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         fetch("DE", SECRET, server.url)
     assert SECRET not in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_refused_key_is_told_and_not_repeated(server):
+def test_a_refused_key_is_reported_and_not_repeated(server):
     with pytest.raises(
         InputError, match="the key in the environment variable ELECTRICITYMAPS_API_KEY is refused"
     ) as caught:
@@ -84,7 +84,7 @@ def test_a_redirect_is_not_followed_with_the_key(server):
     assert len(server.seen) == 1
 
 
-def test_a_server_that_is_not_there_is_told(server, tmp_path):
+def test_a_missing_server_is_reported(server, tmp_path):
     server.shutdown()
     server.server_close()
     with pytest.raises(InputError, match=r"energy: electricity_maps: http://127.0.0.1:\d+ cannot be read \("):
@@ -100,10 +100,10 @@ def test_the_key_is_sent_over_https_only(url):
 
 
 @pytest.mark.parametrize(
-    ("key", "told"), [("", "is not set; put your key there"), ("a\nb", "holds what no key can be")]
+    ("key", "message"), [("", "is not set; put your key there"), ("a\nb", "does not hold a valid key")]
 )
-def test_a_key_that_is_none_is_told_before_anything_is_sent(server, tmp_path, monkeypatch, key, told):
+def test_an_invalid_key_is_reported_before_anything_is_sent(server, tmp_path, monkeypatch, key, message):
     monkeypatch.setenv(KEY, key)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         update({"zone": "DE", "url": server.url}, tmp_path / "hours.csv")
     assert server.seen == () and "a\nb" not in str(caught.value)

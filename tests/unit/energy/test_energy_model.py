@@ -1,4 +1,4 @@
-"""The energy model is the arithmetic that it says, and changes are paired by seed."""
+"""The energy model computes its documented formula, and changes are paired by seed."""
 
 import importlib.util
 import json
@@ -20,14 +20,14 @@ RECIPE = {
 
 
 def test_energy_is_cpu_seconds_times_watts_times_pue():
-    found = energy_model.modelled(100.0, RECIPE)
-    assert (found["energy_j_low"], found["energy_j_central"], found["energy_j_high"]) == (600, 1200, 2400)
-    assert found["emissions_g"] == pytest.approx(1200 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh)
+    amounts = energy_model.modelled(100.0, RECIPE)
+    assert (amounts["energy_j_low"], amounts["energy_j_central"], amounts["energy_j_high"]) == (600, 1200, 2400)
+    assert amounts["emissions_g"] == pytest.approx(1200 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh)
 
 
-def test_memory_adds_what_it_holds_times_its_time():
-    found = energy_model.modelled(100.0, RECIPE, 50.0)
-    assert [found[f"energy_j_{b}"] for b in energy_model.BOUNDS] == pytest.approx([612, 1224, 2448])
+def test_memory_adds_its_size_times_its_time():
+    amounts = energy_model.modelled(100.0, RECIPE, 50.0)
+    assert [amounts[f"energy_j_{b}"] for b in energy_model.BOUNDS] == pytest.approx([612, 1224, 2448])
 
 
 def test_it_is_the_formula_of_green_algorithms_where_all_cores_are_busy():
@@ -36,14 +36,14 @@ def test_it_is_the_formula_of_green_algorithms_where_all_cores_are_busy():
         "watts_per_core": dict.fromkeys(energy_model.BOUNDS, 12.0),
         "watts_per_gb": dict.fromkeys(energy_model.BOUNDS, 0.3725),
     }
-    found = energy_model.modelled(12 * 12 * 3600.0, recipe | {"pue": 1.67, "country": "DEU"}, 64 * 12 * 3600.0)
+    amounts = energy_model.modelled(12 * 12 * 3600.0, recipe | {"pue": 1.67, "country": "DEU"}, 64 * 12 * 3600.0)
     kwh = 12 * (12 * 12 + 64 * 0.3725) * 1.67 / 1000
-    assert found["energy_j_central"] / energy_model.J_PER_KWH == pytest.approx(kwh)
+    assert amounts["energy_j_central"] / energy_model.J_PER_KWH == pytest.approx(kwh)
 
 
-def test_a_named_processor_takes_the_place_of_watts():
-    found = energy_model.watts_per_core(RECIPE | {"processor": "Intel Xeon Gold 6148"})
-    assert found == pytest.approx({"low": 4.5, "central": 7.5, "high": 10.5})  # 150 W, 20 cores
+def test_a_named_processor_replaces_watts():
+    watts = energy_model.watts_per_core(RECIPE | {"processor": "Intel Xeon Gold 6148"})
+    assert watts == pytest.approx({"low": 4.5, "central": 7.5, "high": 10.5})  # 150 W, 20 cores
     with pytest.raises(InputError, match=r"energy: processor: 'Z80' is not in config/processors.json; it has AMD EPYC"):
         energy_model.watts_per_core(RECIPE | {"processor": "Z80"})
 
@@ -51,23 +51,23 @@ def test_a_named_processor_takes_the_place_of_watts():
 def test_the_power_of_processors_is_that_of_codecarbon():
     data = Path(importlib.util.find_spec("codecarbon").origin).parent / "data" / "hardware" / "cpu_power.csv"
     known = pd.read_csv(data, header=0, names=["name", "watts"]).set_index("name")["watts"]
-    for name, stated in json.loads(energy_model.PROCESSORS.read_text())["processors"].items():
-        assert float(known[name]) == stated["tdp_w"], name
-        assert "https://" in stated["source"]
+    for name, processor in json.loads(energy_model.PROCESSORS.read_text())["processors"].items():
+        assert float(known[name]) == processor["tdp_w"], name
+        assert "https://" in processor["source"]
 
 
-def test_a_stated_intensity_takes_the_place_of_the_country():
+def test_a_stated_intensity_replaces_the_country():
     assert carbon_intensity.intensity_of(RECIPE | {"g_per_kwh": 50}).g_per_kwh == 50
     assert energy_model.modelled(3.6e5, RECIPE | {"g_per_kwh": 50})["emissions_g"] == pytest.approx(60)
 
 
 def test_the_intensity_has_country_year_and_source():
-    found = carbon_intensity.country("FRA")
-    assert found.name == "France" and 2000 < found.year < 2030 and "CodeCarbon" in found.source
-    assert found.g_per_kwh < carbon_intensity.country("POL").g_per_kwh
+    intensity = carbon_intensity.country("FRA")
+    assert intensity.name == "France" and 2000 < intensity.year < 2030 and "CodeCarbon" in intensity.source
+    assert intensity.g_per_kwh < carbon_intensity.country("POL").g_per_kwh
 
 
-def test_an_unknown_country_is_told():
+def test_an_unknown_country_is_reported():
     with pytest.raises(InputError, match="energy: country: 'XYZ' is not in CodeCarbon's table"):
         carbon_intensity.country("XYZ")
 

@@ -1,4 +1,4 @@
-"""What `fairweight energy` says and writes, from the files of a run."""
+"""What `fairweight energy` prints and writes, from the files of a run."""
 
 import json
 import re
@@ -29,9 +29,11 @@ def changes(made, used):
 
 
 FACTORS = {
-    "downloads": 0, "years": 0, "transfer_kwh_per_gb": {"low": 0.001, "central": 0.01, "high": 0.1},
+    "downloads": 0,
+    "years": 0,
+    "transfer_kwh_per_gb": {"low": 0.001, "central": 0.01, "high": 0.1},
     "storage_kwh_per_gb_year": {"low": 0.001, "central": 0.01, "high": 0.1},
-}  # fmt: skip
+}
 
 
 def tables(made, used):
@@ -39,30 +41,31 @@ def tables(made, used):
     smaller = {**profile, "size_bytes": 1_000_000, "transfer_bytes": 1_000_000}
     took = [{**CELL, "variant": "dense", "seed": s, "measure": "making_cpu_s", "value": 3.0} for s in range(len(made))]
     return {
-        "changes": changes(made, used), "measures": pd.DataFrame(took),
+        "changes": changes(made, used),
+        "measures": pd.DataFrame(took),
         "profiles": pd.DataFrame([smaller, {**profile, "variant": "dense"}]),
-    }  # fmt: skip
+    }
 
 
 def repaid(made, used, **factors):
-    found = repayments(tables(made, used), {"d": 103.0}, RECIPE, FACTORS | factors, {"int8": "dense"})
-    return found.set_index("scope").to_dict("index")
+    table = repayments(tables(made, used), {"d": 103.0}, RECIPE, FACTORS | factors, {"int8": "dense"})
+    return table.set_index("scope").to_dict("index")
 
 
-def test_a_repayment_is_what_making_cost_more_over_what_a_prediction_saves():
-    found = repaid([2.0, 2.1, 1.9], [-0.010, -0.0101, -0.0099])
-    row = found["making"]
+def test_a_break_even_is_the_extra_energy_of_making_over_the_saving_of_a_prediction():
+    table = repaid([2.0, 2.1, 1.9], [-0.010, -0.0101, -0.0099])
+    row = table["making"]
     assert row["status"] == "after" and row["predictions"] == pytest.approx(2.0 / 0.00001)  # 0.01 CPU-s a thousand
     assert row["batch_size"] == 1 and row["low"] < row["predictions"] < row["high"]
-    # the whole study but for one baseline, which one would have made anyway
-    assert found["making and search"]["predictions"] == pytest.approx((103 - 3) / 0.00001)
+    # the whole study less one baseline, which is needed anyway
+    assert table["making and search"]["predictions"] == pytest.approx((103 - 3) / 0.00001)
 
 
 def test_a_variant_that_is_slower_never_repays():
     assert repaid([2.0, 2.1], [0.010, 0.0101])["making"]["status"] == "never"
 
 
-def test_what_a_smaller_file_spares_in_transfer_and_storage_comes_off_what_it_cost():
+def test_what_a_smaller_file_saves_in_transfer_and_storage_is_subtracted():
     # 2 MB a download x 0.01 kWh/GB = 72 J = 7.2 CPU-s at 10 W; 3 MB a year = 108 J = 10.8 CPU-s
     made, used = [40.0, 40.001, 39.999], [-0.010, -0.010001, -0.009999]
     once = repaid(made, used, downloads=1)["making"]
@@ -72,11 +75,11 @@ def test_what_a_smaller_file_spares_in_transfer_and_storage_comes_off_what_it_co
     assert both["predictions"] == pytest.approx((40 - 7.2 - 10.8) / 0.00001)
 
 
-def test_a_run_of_the_local_executor_is_accounted_for_and_says_what_is_not_known(tmp_path):
+def test_a_run_of_the_local_executor_is_summarized_with_what_is_not_known(tmp_path):
     results = tmp_path / "results" / "mine"
     (results / "summary").mkdir(parents=True)
-    cost = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
-    (results / "train.usage.json").write_text(json.dumps(cost))
+    usage = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
+    (results / "train.usage.json").write_text(json.dumps(usage))
     never = repayments(tables([2.0, 2.1], [0.010, 0.0101]), {"d": 103.0}, RECIPE, FACTORS, {"int8": "dense"})
     never.to_parquet(results / "summary" / "break_even.parquet")
     said = account(results, RECIPE | {"elsewhere": ["POL", "FRA"]})

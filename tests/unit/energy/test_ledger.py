@@ -1,4 +1,4 @@
-"""The ledger keeps every attempt, adds what only usage files tell, and marks what is not known."""
+"""The ledger keeps every attempt, adds steps known from usage files only, and marks what is not known."""
 
 import json
 import re
@@ -16,28 +16,26 @@ from fairweight.energy.metered_ledger import meter
 from fairweight.reporting.report import carbon
 
 RECIPE = {
-    "watts_per_core": {"low": 5, "central": 10, "high": 20}, "watts_per_gb": {"low": 0, "central": 0, "high": 0},
-    "pue": 1, "country": "DEU",
-}  # fmt: skip
+    "watts_per_core": {"low": 5, "central": 10, "high": 20},
+    "watts_per_gb": {"low": 0, "central": 0, "high": 0},
+    "pue": 1,
+    "country": "DEU",
+}
 USED = {"cpu_s": 2.0, "wall_s": 3.0, "started": 100.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
 
 
 def attempt(status, output, **changes):
     used = USED if status != "lost" else {"threads": 1}
-    return (
-        {"session": "s", "rule": "train", "attempt": 1, "status": status, "output": [output]}
-        | used
-        | {"ended": 103.0}
-        | changes
-    )
+    entry = {"session": "s", "rule": "train", "attempt": 1, "status": status, "output": [output]}
+    return {**entry, **used, "ended": 103.0, **changes}
 
 
 @pytest.fixture
 def results(tmp_path):
     folder = tmp_path / "results" / "mine"
     (folder / "ledger").mkdir(parents=True)
-    cost = "results/mine/a/train.usage.json"
-    lines = [attempt("failed", cost), attempt("lost", cost), attempt("ok", cost)]
+    usage = "results/mine/a/train.usage.json"
+    lines = [attempt("failed", usage), attempt("lost", usage), attempt("ok", usage)]
     (folder / "ledger" / "one.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     run = {"session": "s", "host": "here", "started": 90.0, "ended": 110.0, "cpu_s": 1.0, "processes": []}
     (folder / "ledger" / "one.overhead.json").write_text(json.dumps(run))
@@ -47,23 +45,18 @@ def results(tmp_path):
     return folder
 
 
-def test_every_attempt_counts_and_a_cost_file_only_where_no_attempt_made_it(results):
+def test_every_attempt_counts_and_a_usage_file_only_where_no_attempt_made_it(results):
     table = read_ledger(results)
     assert table["status"].tolist() == ["failed", "lost", "ok", "ok", "ok"]
     assert table["recorded_by"].tolist() == ["executor"] * 3 + ["step", "executor"]
     assert table["kind"].tolist() == ["step"] * 4 + ["run"]
     assert table["cpu_s"].sum() == 7 and pd.isna(table["cpu_s"][1])
     rules = by_rule(table, RECIPE).set_index("rule")
-    assert rules.loc["train", ["attempts", "failed", "unknown", "cpu_s", "energy_j_central"]].tolist() == [
-        4,
-        2,
-        1,
-        6,
-        60,
-    ]
+    columns = ["attempts", "failed", "unknown", "cpu_s", "energy_j_central"]
+    assert rules.loc["train", columns].tolist() == [4, 2, 1, 6, 60]
 
 
-def test_a_rule_whose_attempts_were_all_lost_is_not_attributable_and_takes_no_zeros(results):
+def test_a_rule_with_lost_attempts_only_is_not_attributable_and_gets_no_zeros(results):
     line = attempt("lost", "results/mine/a/prune.usage.json", rule="prune")
     (results / "ledger" / "two.jsonl").write_text(json.dumps(line) + "\n")
     table = meter(read_ledger(results), results / "meter", None)[0]
@@ -88,7 +81,7 @@ def test_a_clock_that_jumps_is_marked_and_changes_no_figure(results):
     assert table.loc[table["clock_jumped"], "wall_s"].tolist() == [3.0]
 
 
-def test_a_line_cut_short_at_the_end_is_left_out_and_one_elsewhere_told(results):
+def test_a_truncated_last_line_is_skipped_and_another_one_reported(results):
     path = results / "ledger" / "two.jsonl"
     whole = json.dumps(attempt("ok", "results/mine/c"))
     path.write_text(whole + "\n" + whole[:20])
@@ -98,6 +91,6 @@ def test_a_line_cut_short_at_the_end_is_left_out_and_one_elsewhere_told(results)
         read_ledger(results)
 
 
-def test_nothing_to_read_is_told(tmp_path):
+def test_a_folder_without_files_is_reported(tmp_path):
     with pytest.raises(InputError, match="neither a ledger nor a usage file"):
         read_ledger(tmp_path)

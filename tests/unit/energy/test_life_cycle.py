@@ -1,4 +1,4 @@
-"""What a variant takes over its life, from the lines of a ledger: every CPU-second is somewhere, and only once."""
+"""The life cycle of a variant from the lines of a ledger: every CPU-second counts exactly once."""
 
 import json
 
@@ -8,20 +8,27 @@ import pytest
 from fairweight.energy.life_cycle import life_cycle
 
 RECIPE = {
-    "watts_per_core": {"low": 5, "central": 10, "high": 20}, "watts_per_gb": {"low": 0, "central": 0, "high": 0},
-    "processor": None, "g_per_kwh": 360, "pue": 1, "country": "DEU",
-}  # fmt: skip
+    "watts_per_core": {"low": 5, "central": 10, "high": 20},
+    "watts_per_gb": {"low": 0, "central": 0, "high": 0},
+    "processor": None,
+    "g_per_kwh": 360,
+    "pue": 1,
+    "country": "DEU",
+}
 FACTORS = {
-    "downloads": 1, "years": 1, "transfer_kwh_per_gb": {"low": 0.001, "central": 0.01, "high": 0.1},
+    "downloads": 1,
+    "years": 1,
+    "transfer_kwh_per_gb": {"low": 0.001, "central": 0.01, "high": 0.1},
     "storage_kwh_per_gb_year": {"low": 0.001, "central": 0.01, "high": 0.1},
-}  # fmt: skip
+}
 CELL = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "onnxruntime"}
 MADE = "results/mine/seed-{}/d/none/m/{}/{}"
 
 
 def line(rule, output, cpu_s, status="ok"):
-    return {"session": "s", "rule": rule, "output": [output], "attempt": 1, "status": status, "started": 0.0, "ended": 1.0,
-            "wall_s": 1.0, "cpu_s": cpu_s, "peak_memory_bytes": 1e8, "threads": 1, "host": "h", "exit_code": 0}  # fmt: skip
+    time = {"started": 0.0, "ended": 1.0, "wall_s": 1.0, "cpu_s": cpu_s}
+    place = {"peak_memory_bytes": 1e8, "threads": 1, "host": "h", "exit_code": 0}
+    return {"session": "s", "rule": rule, "output": [output], "attempt": 1, "status": status, **time, **place}
 
 
 LINES = [
@@ -40,14 +47,15 @@ LINES = [
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def written(tmp_path_factory):
     results = tmp_path_factory.mktemp("life") / "results" / "mine"
     (results / "ledger").mkdir(parents=True)
     (results / "ledger" / "run.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in LINES))
-    profiles = pd.DataFrame([
-        {**CELL, "seed": s, "variant": v, "batch_size": 1, "cpu_s_per_1000": c, "size_bytes": b, "transfer_bytes": b // 2}
-        for s in (0, 1) for v, c, b in (("dense", 0.02, 4_000_000), ("pruned", 0.01, 2_000_000))
-    ])  # fmt: skip
+    profiles = [
+        {"variant": variant, "cpu_s_per_1000": cpu_s, "size_bytes": size, "transfer_bytes": size // 2}
+        for variant, cpu_s, size in (("dense", 0.02, 4_000_000), ("pruned", 0.01, 2_000_000))
+    ]
+    profiles = pd.DataFrame([{**CELL, "seed": s, "batch_size": 1, **row} for s in (0, 1) for row in profiles])
     cell = {**CELL, "variant": "pruned"}
     changes = [{**cell, "seed": s, "batch_size": pd.NA, "measure": "making_cpu_s", "value": 3.5} for s in (0, 1)]
     changes += [{**cell, "seed": s, "batch_size": 1, "measure": "cpu_s_per_1000", "value": -0.01} for s in (0, 1)]
@@ -57,57 +65,60 @@ def told(tmp_path_factory):
         table.to_parquet(results / f"{name}.parquet")
     names = ("rules", "life_cycle", "break_even", "estimators")
     life_cycle(
-        results=str(results), summary={name: str(results / f"{name}.parquet") for name in tables}, recipe=RECIPE, factors=FACTORS,
-        baselines={"dense": "dense", "pruned": "dense"}, lineages={"dense": ["dense"], "pruned": ["pruned", "dense"]},
+        results=str(results),
+        summary={name: str(results / f"{name}.parquet") for name in tables},
+        recipe=RECIPE,
+        factors=FACTORS,
+        baselines={"dense": "dense", "pruned": "dense"},
+        lineages={"dense": ["dense"], "pruned": ["pruned", "dense"]},
         destination={name: str(results / f"{name}.parquet") for name in names},
-    )  # fmt: skip
+    )
     return {name: pd.read_parquet(results / f"{name}.parquet") for name in names}
 
 
-def life(told, variant):
-    return told["life_cycle"][told["life_cycle"]["variant"] == variant].set_index("stage")
+def stages(written, variant):
+    return written["life_cycle"][written["life_cycle"]["variant"] == variant].set_index("stage")
 
 
-def test_making_follows_the_lineage_and_is_the_mean_over_seeds(told):
-    pruned = life(told, "pruned")
+def test_making_follows_the_lineage_and_is_the_mean_over_seeds(written):
+    pruned = stages(written, "pruned")
     assert pruned.loc["data", "cpu_s"] == 4 + 1  # the table once, a split of each seed
     assert pruned.loc["training", "cpu_s"] == 10.5 and pruned.loc["pruning and finetuning", "cpu_s"] == 3
     assert pruned.loc["export", "cpu_s"] == 0.5
-    assert "pruning and finetuning" not in life(told, "dense").index
+    assert "pruning and finetuning" not in stages(written, "dense").index
 
 
-def test_failed_attempts_belong_to_those_who_needed_them(told):
-    assert life(told, "pruned").loc["failed attempts", "cpu_s"] == 1  # 2 CPU-seconds in one of two seeds
-    assert life(told, "dense").loc["failed attempts", "cpu_s"] == 0
+def test_failed_attempts_count_for_the_variants_that_needed_them(written):
+    assert stages(written, "pruned").loc["failed attempts", "cpu_s"] == 1  # 2 CPU-seconds in one of two seeds
+    assert stages(written, "dense").loc["failed attempts", "cpu_s"] == 0
 
 
 @pytest.mark.parametrize("variant", ["dense", "pruned"])
-def test_every_cpu_second_of_the_dataset_is_in_a_life_once(told, variant):
-    of_dataset = (
-        sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + 1.5 / 2
-    )  # summaries: two datasets
-    once = life(told, variant).query("per == 'once'")
+def test_every_cpu_second_of_the_dataset_is_in_a_life_cycle_once(written, variant):
+    # the summaries are shared by two datasets
+    of_dataset = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + 1.5 / 2
+    once = stages(written, variant).query("per == 'once'")
     assert once["cpu_s"].sum() == pytest.approx(of_dataset)
     assert once["energy_j_central"].sum() == pytest.approx(10 * of_dataset)
 
 
-def test_use_storage_and_transfer_are_told_per_what_they_are_for(told):
-    pruned = life(told, "pruned")
+def test_use_storage_and_transfer_have_a_unit_each(written):
+    pruned = stages(written, "pruned")
     assert pruned.loc["use", "energy_j_central"] == pytest.approx(0.1) and pruned.loc["use", "batch_size"] == 1
     assert pruned.loc["storage", "energy_j_central"] == pytest.approx(2e-3 * 0.01 * 3.6e6)
     assert pruned.loc["transfer", "energy_j_high"] == pytest.approx(1e-3 * 0.1 * 3.6e6)
     assert pruned.loc["transfer", "emissions_g"] == pytest.approx(1e-3 * 0.01 * 360)
 
 
-def test_the_break_even_is_told_with_and_without_the_search(told):
-    rows = told["break_even"].set_index("scope")
-    # a smaller file spares 1 MB of transfer and 2 MB of storage, 108 J, which is 10.8 CPU-seconds: more than pruning cost
+def test_the_break_even_is_there_with_and_without_the_search(written):
+    rows = written["break_even"].set_index("scope")
+    # a smaller file saves 1 MB of transfer and 2 MB of storage, 108 J or 10.8 CPU-seconds: more than pruning took
     assert rows.loc["making", "predictions"] == 0 and rows.loc["making", "status"] == "after"
     study = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + 0.75
     assert rows.loc["making and search", "predictions"] == pytest.approx((study - 12 - 10.8) / 0.00001)
 
 
-def test_rules_have_a_status_and_failed_attempts(told):
-    rules = told["rules"].set_index("rule")
+def test_rules_have_a_status_and_failed_attempts(written):
+    rules = written["rules"].set_index("rule")
     assert rules.loc["prune", "failed"] == 1 and rules.loc["prune", "attempts"] == 3
     assert set(rules["status"]) == {"modelled"} and rules["metered_j"].isna().all()

@@ -1,4 +1,4 @@
-"""Counters of a fake powercap tree, a real sampler, and energy shared so that it adds up."""
+"""Counters of a fake powercap tree, a real sampler, and shares of energy that add up."""
 
 import io
 import json
@@ -22,14 +22,19 @@ RANGE_UJ = 262143328850  # of an Intel Xeon
 
 
 class Powercap:
-    """The tree of a machine with two packages, of which the second has DRAM, and with what must not be counted."""
+    """The tree of a machine with two packages, the second with DRAM, and zones that must not be counted."""
 
     def __init__(self, root):
         self.root = root
-        for zone, name in {
-            "intel-rapl:0": "package-0", "intel-rapl:1": "package-1", "intel-rapl:1:0": "core",
-            "intel-rapl:1:1": "dram", "intel-rapl:2": "psys", "intel-rapl-mmio:0": "package-0",
-        }.items():  # fmt: skip
+        zones = {
+            "intel-rapl:0": "package-0",
+            "intel-rapl:1": "package-1",
+            "intel-rapl:1:0": "core",
+            "intel-rapl:1:1": "dram",
+            "intel-rapl:2": "psys",
+            "intel-rapl-mmio:0": "package-0",
+        }
+        for zone, name in zones.items():
             (root / zone).mkdir(parents=True)
             (root / zone / "name").write_text(name + "\n")
             (root / zone / "max_energy_range_uj").write_text(f"{RANGE_UJ}\n")
@@ -51,7 +56,7 @@ def test_packages_and_dram_are_counted_once_and_their_parts_are_not(tree):
     assert meter.read_j() == {"package-0@0": 2.5, "package-1@1": 0.0, "dram@1:1": 2.5}
 
 
-def test_a_counter_that_starts_again_at_zero_goes_on(tree):
+def test_a_counter_that_wraps_around_to_zero_continues(tree):
     tree.set("intel-rapl:0", RANGE_UJ - 999_999)
     meter = Rapl(tree.root)
     tree.set("intel-rapl:0", 2_000_000)
@@ -60,10 +65,10 @@ def test_a_counter_that_starts_again_at_zero_goes_on(tree):
     assert meter.read_j()["package-0@0"] == pytest.approx(3.5)
 
 
-def test_without_a_meter_the_reasons_are_told(tmp_path):
+def test_without_a_meter_the_reasons_are_returned(tmp_path):
     meters, reasons = open_meters(powercap=tmp_path)
     if not meters:  # a machine with a GPU has one
-        assert reasons[0].startswith("RAPL: no package below") and len(reasons) == 2
+        assert reasons[0].startswith("RAPL: no package in") and len(reasons) == 2
 
 
 def test_gpus_count_millijoules_and_one_that_is_lost_is_an_oserror():
@@ -99,13 +104,16 @@ def test_the_watts_of_a_command_are_integrated():
     assert meter.read_j()["wall"] == pytest.approx(40 * (time.monotonic() - began), rel=0.5)
 
 
-@pytest.mark.parametrize("command", [["/no/such/program"], [sys.executable, "-c", "print('n/a')"], [sys.executable, "-c", "print(-3)"]])  # fmt: skip
-def test_a_command_without_watts_is_told(command):
+@pytest.mark.parametrize(
+    "command",
+    [["/no/such/program"], [sys.executable, "-c", "print('n/a')"], [sys.executable, "-c", "print(-3)"]],
+)
+def test_a_command_without_watts_is_reported(command):
     with pytest.raises(InputError, match=r"energy: meter_command: .*must print watts"):
         Command(command)
 
 
-def test_a_meter_that_vanishes_is_told_and_the_samples_go_on(tree):
+def test_a_meter_that_vanishes_is_reported_and_the_samples_continue(tree):
     file = io.StringIO()
     sampler = Sampler([Rapl(tree.root)], file)
     sampler.sample("run")
@@ -122,7 +130,7 @@ def test_a_meter_that_vanishes_is_told_and_the_samples_go_on(tree):
 
 
 def samples(idle_w=20.0, run_w=50.0, seconds=10, busy=2.0):
-    """Two idle samples, then one a second in which so many cores are busy."""
+    """Two idle samples, then one per second in which `busy` cores are busy."""
     idle = pd.DataFrame(
         {"phase": "idle", "time": [90.0, 95.0], "energy_j": [0.0, idle_w * 5], "busy_cpu_s": [0.0, 0.0]}
     )
@@ -136,62 +144,62 @@ def jobs(*rows):
     return pd.DataFrame(rows, columns=["started", "wall_s", "cpu_s"])
 
 
-def total(found):
-    return np.nansum(found.jobs) + found.idle_j + found.others_j + found.unattributed_j
+def total(shares):
+    return np.nansum(shares.jobs) + shares.idle_j + shares.others_j + shares.unattributed_j
 
 
-def test_two_equal_jobs_at_once_get_the_same_and_with_the_idle_node_they_are_the_node():
-    found = share(samples(), jobs((100, 10, 10), (100, 10, 10)))
-    assert found.jobs == pytest.approx([150, 150]) and found.status == ["measured"] * 2
-    assert (found.metered_j, found.idle_j) == pytest.approx((500, 200))
-    assert found.others_j == pytest.approx(0) and found.unattributed_j == pytest.approx(0)
+def test_two_equal_jobs_at_once_get_equal_shares_that_add_up_with_the_idle_node():
+    shares = share(samples(), jobs((100, 10, 10), (100, 10, 10)))
+    assert shares.jobs == pytest.approx([150, 150]) and shares.status == ["measured"] * 2
+    assert (shares.metered_j, shares.idle_j) == pytest.approx((500, 200))
+    assert shares.others_j == pytest.approx(0) and shares.unattributed_j == pytest.approx(0)
 
 
 def test_other_processes_get_their_share():
-    found = share(samples(busy=2.0), jobs((100, 10, 5)))
-    assert found.jobs == pytest.approx([75]) and found.others_j == pytest.approx(225)
-    assert total(found) == pytest.approx(found.metered_j)
+    shares = share(samples(busy=2.0), jobs((100, 10, 5)))
+    assert shares.jobs == pytest.approx([75]) and shares.others_j == pytest.approx(225)
+    assert total(shares) == pytest.approx(shares.metered_j)
 
 
 def test_after_a_meter_vanished_jobs_are_marked_and_the_others_keep_theirs():
     table = samples()
     table.loc[table["time"] > 105, "energy_j"] = np.nan
-    found = share(table, jobs((100, 5, 5), (103, 6, 6)))
-    assert found.status == ["measured", "not attributable"] and np.isnan(found.jobs[1])
-    assert found.metered_j == pytest.approx(250) and total(found) == pytest.approx(250)
+    shares = share(table, jobs((100, 5, 5), (103, 6, 6)))
+    assert shares.status == ["measured", "not attributable"] and np.isnan(shares.jobs[1])
+    assert shares.metered_j == pytest.approx(250) and total(shares) == pytest.approx(250)
 
 
 def test_after_a_clock_jumped_nothing_is_attributed_and_nothing_is_lost():
     table = samples()
     table.loc[table["time"] > 105, "time"] += 3600
-    found = share(table, jobs((100, 5, 5), (3706, 4, 4)))
-    assert found.status == ["measured", "not attributable"]
-    assert found.metered_j == pytest.approx(500) and total(found) == pytest.approx(500)
+    shares = share(table, jobs((100, 5, 5), (3706, 4, 4)))
+    assert shares.status == ["measured", "not attributable"]
+    assert shares.metered_j == pytest.approx(500) and total(shares) == pytest.approx(500)
 
 
 def test_without_an_idle_baseline_nothing_is_attributed():
     table = samples()
-    found = share(table[table["phase"] == "run"], jobs((100, 10, 10)))
-    assert np.isnan(idle_rate(table[table["phase"] == "run"], "energy_j")) and found.status == ["not attributable"]
+    shares = share(table[table["phase"] == "run"], jobs((100, 10, 10)))
+    assert np.isnan(idle_rate(table[table["phase"] == "run"], "energy_j")) and shares.status == ["not attributable"]
 
 
 def test_a_job_that_began_before_the_sampler_is_not_attributable():
     assert share(samples(), jobs((95, 10, 10))).status == ["not attributable"]
 
 
-def test_the_ledger_tells_what_is_measured_modelled_and_neither(tmp_path):
+def test_the_ledger_marks_what_is_measured_modelled_and_neither(tmp_path):
     rows = samples().to_dict("records")
     lines = [json.dumps({**row, "energy_j": {"package-0@0": row["energy_j"]}}) for row in rows]
     (tmp_path / "one.here.local.meter.jsonl").write_text("\n".join([*lines, '{"phase": "ru']))
     steps = jobs((100, 10, 10), (100, 10, 10), (100, 10, 10), (100, 10, np.nan), (300, 10, 10))
     ledger = steps.assign(kind="step", host=["here.local", "here.local", "there", "here.local", "here.local"])
-    found, ((host, node),) = meter(ledger, tmp_path)
-    assert found["energy_status"].tolist() == ["measured", "measured", "modelled", "not attributable", "modelled"]
-    assert found["metered_j"].tolist()[:2] == pytest.approx([150, 150]) and found["metered_j"][2:].isna().all()
+    metered, ((host, node),) = meter(ledger, tmp_path)
+    assert metered["energy_status"].tolist() == ["measured", "measured", "modelled", "not attributable", "modelled"]
+    assert metered["metered_j"].tolist()[:2] == pytest.approx([150, 150]) and metered["metered_j"][2:].isna().all()
     assert host == "here.local" and node.metered_j == pytest.approx(500)
 
 
-def test_a_broken_sample_is_told_with_its_line(tmp_path):
+def test_a_broken_sample_is_reported_with_its_line(tmp_path):
     path = tmp_path / "one.here.meter.jsonl"
     path.write_text('{"phase": "run"}\n{}\n')
     with pytest.raises(InputError, match="line 1: this is not a sample"):
@@ -207,7 +215,7 @@ print(began, time.perf_counter() - clock, time.process_time())
 """
 
 
-@pytest.mark.skipif(busy_cpu_s() is None, reason="the kernel does not tell how busy it is")
+@pytest.mark.skipif(busy_cpu_s() is None, reason="the kernel does not report how busy it is")
 def test_two_real_jobs_and_a_real_sampler_add_up_to_the_fake_node(tree, tmp_path):
     """A node of 20 W, and 10 W more for each busy core."""
     over = threading.Event()
@@ -230,10 +238,12 @@ def test_two_real_jobs_and_a_real_sampler_add_up_to_the_fake_node(tree, tmp_path
         # the parent is a process whose end the sampler sees
         script = (
             "import subprocess, sys, time\n"
-            "s = subprocess.Popen([sys.executable, '-m', 'fairweight.energy.power_sampler', sys.argv[1], '--powercap', sys.argv[2],"
-            " '--idle-s', '0.5'], stdout=subprocess.PIPE, text=True)\n"
-            "assert s.stdout.readline() == 'ready\\n'\n"
-            "jobs = [subprocess.Popen([sys.executable, '-c', sys.argv[3]], stdout=subprocess.PIPE, text=True) for _ in 'ab']\n"
+            "def start(*arguments):\n"
+            "    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)\n"
+            "options = ['--powercap', sys.argv[2], '--idle-s', '0.5']\n"
+            "sampler = start('-m', 'fairweight.energy.power_sampler', sys.argv[1], *options)\n"
+            "assert sampler.stdout.readline() == 'ready\\n'\n"
+            "jobs = [start('-c', sys.argv[3]) for _ in 'ab']\n"
             "print(*(job.communicate()[0] for job in jobs))\n"
             "time.sleep(1.2)\n"
         )
@@ -244,9 +254,8 @@ def test_two_real_jobs_and_a_real_sampler_add_up_to_the_fake_node(tree, tmp_path
         over.set()
         node.join()
     (file,) = (tmp_path / "ledger").glob("*.meter.jsonl")
-    found = share(
-        read_samples(file), jobs(*(map(float, line.split()) for line in done.stdout.splitlines() if line.strip()))
-    )
-    assert found.status == ["measured"] * 2
-    assert found.jobs[0] == pytest.approx(found.jobs[1], rel=0.05)
-    assert total(found) == pytest.approx(found.metered_j) and found.others_j >= 0
+    rows = [map(float, line.split()) for line in done.stdout.splitlines() if line.strip()]
+    shares = share(read_samples(file), jobs(*rows))
+    assert shares.status == ["measured"] * 2
+    assert shares.jobs[0] == pytest.approx(shares.jobs[1], rel=0.05)
+    assert total(shares) == pytest.approx(shares.metered_j) and shares.others_j >= 0

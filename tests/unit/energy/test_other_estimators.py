@@ -1,4 +1,4 @@
-"""Our account of CodeCarbon's formulas against CodeCarbon itself, which runs beside a computation, and the table."""
+"""Our version of CodeCarbon's formulas against CodeCarbon itself, run beside a computation, and the table."""
 
 import hashlib
 import logging
@@ -15,31 +15,42 @@ from fairweight.energy import other_estimators
 from fairweight.energy.other_estimators import GIB, Machine
 
 RECIPE = {
-    "watts_per_core": {"low": 5, "central": 10, "high": 20}, "watts_per_gb": {"low": 0, "central": 0, "high": 0},
-    "processor": None, "g_per_kwh": None, "pue": 1.5, "country": "DEU",
-}  # fmt: skip
+    "watts_per_core": {"low": 5, "central": 10, "high": 20},
+    "watts_per_gb": {"low": 0, "central": 0, "high": 0},
+    "processor": None,
+    "g_per_kwh": None,
+    "pue": 1.5,
+    "country": "DEU",
+}
 
 
 @pytest.fixture(scope="module", params=["process", "machine"])
 def tracked(request, tmp_path_factory):
-    """CodeCarbon beside two busy seconds of one thread: its figures, ours of the same time."""
+    """CodeCarbon beside two busy seconds of one thread: its figures, and ours for the same time."""
     logging.getLogger("codecarbon").disabled = True
     tracker = OfflineEmissionsTracker(
-        country_iso_code="DEU", tracking_mode=request.param, output_methods=[], measure_power_secs=0.5, log_level="error",
-        output_dir=str(tmp_path_factory.mktemp("codecarbon")), allow_multiple_runs=True,
-    )  # fmt: skip
+        country_iso_code="DEU",
+        tracking_mode=request.param,
+        output_methods=[],
+        measure_power_secs=0.5,
+        log_level="error",
+        output_dir=str(tmp_path_factory.mktemp("codecarbon")),
+        allow_multiple_runs=True,
+    )
     tracker.start()
     began, cpu, busy = time.perf_counter(), time.process_time(), resource_usage._busy_cpu_s()
     block = bytes(2**20)
     while time.perf_counter() - began < 2:
-        hashlib.sha256(block)  # leaves the interpreter to the tracker's own thread, which else measures late and twice
+        hashlib.sha256(
+            block
+        )  # releases the interpreter for the tracker's own thread, which would measure late and twice otherwise
     wall, cpu, busy = time.perf_counter() - began, time.process_time() - cpu, resource_usage._busy_cpu_s() - busy
     tracker.stop()
     processor_w = next(hardware._tdp for hardware in tracker._hardware if isinstance(hardware, CPU))
     return request.param, tracker.final_emissions_data, processor_w, wall, cpu, busy
 
 
-def test_codecarbon_itself_says_what_its_formula_says(tracked):
+def test_codecarbon_agrees_with_our_version_of_its_formula(tracked):
     mode, theirs, processor_w, wall, cpu, busy = tracked
     threads, memory = resource_usage.machine()
     machine = Machine(threads, memory, processor_w)
@@ -71,7 +82,7 @@ def ledger(*steps):
     return pd.DataFrame(rows)
 
 
-def test_a_machine_is_counted_twice_where_two_steps_run_beside_each_other():
+def test_a_machine_is_counted_twice_if_two_steps_run_at_once():
     machine = Machine(2, 8 * GIB, 8.0)
     table = other_estimators.compare(ledger((0, 10, 10), (0, 10, 10)), RECIPE, machine).set_index("mode")["energy_j"]
     assert table["CPU-seconds"] == pytest.approx(2 * 10 * 10 * 1.5)
@@ -81,10 +92,9 @@ def test_a_machine_is_counted_twice_where_two_steps_run_beside_each_other():
     assert table["process, one tracker a step"] == pytest.approx(2 * 10 * (4 + 10))
 
 
-def test_a_step_that_waits_costs_cores_held_but_no_cpu_seconds_and_a_gap_is_nobodys():
-    table = other_estimators.compare(ledger((0, 10, 5), (100, 10, 5)), RECIPE, Machine(2, 8 * GIB, 8.0)).set_index(
-        "mode"
-    )
+def test_a_step_that_waits_counts_by_cores_held_but_not_by_cpu_seconds_and_a_gap_not_at_all():
+    table = other_estimators.compare(ledger((0, 10, 5), (100, 10, 5)), RECIPE, Machine(2, 8 * GIB, 8.0))
+    table = table.set_index("mode")
     assert table.loc["cores held", "ratio"] == pytest.approx(2)
     load = 0.25
     assert table.loc["machine, one tracker for all", "energy_j"] == pytest.approx(20 * (8 * (0.1 + 0.9 * load**3) + 10))

@@ -1,4 +1,4 @@
-"""A start is proposed in the cleanest hours, and a forecast with a fault is told."""
+"""A start is proposed in the cleanest hours, and faults of a forecast are reported."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ def test_times_with_an_offset_are_understood(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "message"),
     [
         (
             hours(DAY)[:2] + hours(DAY)[3:],
@@ -46,17 +46,17 @@ def test_times_with_an_offset_are_understood(tmp_path):
         (["2026-11-24T00:00Z"], "line 2: g_per_kwh is None"),
         (["noon,3"], "line 2: 'noon' is not a time"),
         (["2026-11-24T00:00,3"], "line 2: '2026-11-24T00:00' has no time zone; write 2026-11-24T00:00Z for UTC"),
-        ([*hours(DAY)[:2], hours(DAY)[1]], "the hour 2026-11-24T01:00:00.00:00 is told twice"),
+        ([*hours(DAY)[:2], hours(DAY)[1]], "the hour 2026-11-24T01:00:00.00:00 occurs twice"),
         (hours(DAY)[1::-1], "2026-11-24T00:00:00.00:00 follows 2026-11-24T01:00:00.00:00; give every hour"),
         ([], "there are no hours in it"),
     ],
 )
-def test_faults_are_told(tmp_path, lines, told):
-    with pytest.raises(InputError, match=told):
+def test_faults_are_reported(tmp_path, lines, message):
+    with pytest.raises(InputError, match=message):
         read_hours(forecast(tmp_path, lines))
 
 
-@pytest.mark.parametrize(("length", "told"), [(0, "cannot be placed"), (7, "covers 6 hours, and the run takes 7")])
-def test_a_run_that_does_not_fit_is_told(tmp_path, length, told):
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("length", "message"), [(0, "cannot be placed"), (7, "covers 6 hours, and the run takes 7")])
+def test_a_run_that_does_not_fit_is_reported(tmp_path, length, message):
+    with pytest.raises(InputError, match=message):
         greenest(read_hours(forecast(tmp_path, hours(DAY))), length)

@@ -1,4 +1,4 @@
-"""A run waits for the greenest start of a forecast, says for how long, and no longer."""
+"""A run waits until the greenest start of a forecast, and shows the time left."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ def forecast(tmp_path):
     return path
 
 
-def test_it_waits_until_the_greenest_hours_and_tells_what_is_left(forecast, capsys):
+def test_it_waits_until_the_greenest_hours_and_shows_the_time_left(forecast, capsys):
     clock = Clock(0, 30)
     wait_for_green(forecast, 2, clock.now, clock.sleep)
     assert clock.at == datetime(2026, 11, 24, 2, tzinfo=UTC)
@@ -38,10 +38,10 @@ def test_it_waits_until_the_greenest_hours_and_tells_what_is_left(forecast, caps
     assert "fairweight: 1:30:00 left." in said and "0:10:00 left" in said and max(clock.slept) == 600
 
 
-def test_hours_that_are_over_are_not_waited_for(forecast):
+def test_past_hours_are_ignored(forecast):
     clock = Clock(3, 5)
     wait_for_green(forecast, 1, clock.now, clock.sleep)
-    assert clock.at.hour == 5  # and not the hour 2 of tomorrow
+    assert clock.at.hour == 5  # not the hour 2 of tomorrow
 
 
 def test_in_the_greenest_hour_it_starts_at_once(forecast, capsys):
@@ -50,7 +50,7 @@ def test_in_the_greenest_hour_it_starts_at_once(forecast, capsys):
     assert not clock.slept and "the greenest start is now" in capsys.readouterr().out
 
 
-def test_a_forecast_that_is_over_is_told(forecast):
+def test_a_past_forecast_is_reported(forecast):
     clock = Clock(6)
     with pytest.raises(InputError, match=r"ends at 2026-11-24 06:00 UTC, which is past; .*--no-wait"):
         wait_for_green(forecast, 1, clock.now, clock.sleep)

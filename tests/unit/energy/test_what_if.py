@@ -1,4 +1,4 @@
-"""The same run elsewhere and at other hours, and the Software Carbon Intensity of its functional units."""
+"""The same run in other places and hours, and the Software Carbon Intensity of its functional units."""
 
 import pandas as pd
 import pytest
@@ -20,18 +20,18 @@ def recipe(**changes):
     return resolve(tiny(energy=changes))["energy"]
 
 
-def test_the_table_has_here_other_places_and_what_they_would_emit():
-    found = elsewhere(JOULES, 334.0, (MIDNIGHT, 60.0), recipe(elsewhere=["POL", "NOR", "gcp/europe-west9"]))
-    assert found.columns.tolist() == COLUMNS
-    assert found["kind"].tolist() == ["here", "country", "region", "country"]  # from clean to dirty
-    assert found["carbon_g"].tolist()[0] == pytest.approx(334)
-    norway = found[found["place"] == "Norway"].iloc[0]
+def test_the_table_has_the_emissions_here_and_in_other_places():
+    rows = elsewhere(JOULES, 334.0, (MIDNIGHT, 60.0), recipe(elsewhere=["POL", "NOR", "gcp/europe-west9"]))
+    assert rows.columns.tolist() == COLUMNS
+    assert rows["kind"].tolist() == ["here", "country", "region", "country"]  # from clean to dirty
+    assert rows["carbon_g"].tolist()[0] == pytest.approx(334)
+    norway = rows[rows["place"] == "Norway"].iloc[0]
     known = carbon_intensity.country("NOR")
     assert norway["carbon_g"] == pytest.approx(known.g_per_kwh) and norway["year"] == known.year
     assert (norway["carbon_low_g"], norway["carbon_high_g"]) == pytest.approx(
         (known.g_per_kwh / 2, known.g_per_kwh * 2)
     )
-    region = found[found["kind"] == "region"].iloc[0]
+    region = rows[rows["kind"] == "region"].iloc[0]
     assert pd.isna(region["year"]) and "cloud.google.com" in region["source"]
 
 
@@ -40,27 +40,27 @@ def test_without_hourly_intensities_there_are_no_other_hours():
 
 
 def test_other_hours_are_starts_from_which_all_of_the_run_is_known(tmp_path):
-    stated = recipe(hourly=by_hour(tmp_path, [100, 200, 600, 300]), elsewhere=[])
+    energy = recipe(hourly=by_hour(tmp_path, [100, 200, 600, 300]), elsewhere=[])
     steps = pd.DataFrame({"started": [MIDNIGHT + 600, MIDNIGHT + 4000], "wall_s": [10.0, 2000.0]})
     assert span(steps) == (MIDNIGHT + 600, 5400)
-    found = elsewhere(JOULES, 130.0, span(steps), stated)
-    hours = found[found["kind"] == "hour"]
+    rows = elsewhere(JOULES, 130.0, span(steps), energy)
+    hours = rows[rows["kind"] == "hour"]
     assert hours["place"].tolist() == [f"2026-11-24 0{h}:00 UTC" for h in range(3)]  # 1.5 h from 03:00 is not known
     assert hours["carbon_g"].tolist() == pytest.approx([400 / 3, (200 + 300) / 1.5, (600 + 150) / 1.5])
-    assert found.iloc[0]["intensity_g_per_kwh"] == pytest.approx(130) and found.iloc[0]["year"] == 2026
+    assert rows.iloc[0]["intensity_g_per_kwh"] == pytest.approx(130) and rows.iloc[0]["year"] == 2026
 
 
 def test_the_embodied_share_is_that_of_the_specification():
     # M = TE x TS x RS: an hour on 6 of 24 cores of a device of 1200 kg that serves for 4 years
-    found = embodied_g(6 * 3600.0, DEVICE)
-    assert found["central"] == pytest.approx(1200e3 * (3600 / (4 * YEAR_S)) * (6 / 24))
-    assert (found["low"], found["high"]) == pytest.approx((0.75 * found["central"], 1.5 * found["central"]))
-    # a device that is used for half of its life owes its total to that half
-    assert embodied_g(6 * 3600.0, DEVICE | {"time_used": 0.5})["central"] == pytest.approx(2 * found["central"])
+    share = embodied_g(6 * 3600.0, DEVICE)
+    assert share["central"] == pytest.approx(1200e3 * (3600 / (4 * YEAR_S)) * (6 / 24))
+    assert (share["low"], share["high"]) == pytest.approx((0.75 * share["central"], 1.5 * share["central"]))
+    # a device that is used for half of its life spreads its total over that half
+    assert embodied_g(6 * 3600.0, DEVICE | {"time_used": 0.5})["central"] == pytest.approx(2 * share["central"])
     assert embodied_g(1.0, None) is None
 
 
-def test_bounds_out_of_order_are_told_while_parsing():
+def test_bounds_out_of_order_are_reported_while_parsing():
     device = DEVICE | {"total_kg": {"low": 9, "central": 5, "high": 7}}
     with pytest.raises(InputError, match="energy: embodied: total_kg: the bounds must be in order"):
         Study(resolve(tiny(energy={"embodied": device})))
@@ -79,14 +79,14 @@ def profiles():
     return pd.DataFrame([{**cell, "seed": s, "batch_size": 1, "cpu_s_per_1000": c} for s, c in ((0, 1.0), (1, 3.0))])
 
 
-def steps(stated):
+def steps(energy):
     table = pd.DataFrame({"cpu_s": [3600.0], "wall_s": [1800.0], "threads": [2], "started": [MIDNIGHT]})
-    return table.assign(**energy_model.modelled(table["cpu_s"], stated))
+    return table.assign(**energy_model.modelled(table["cpu_s"], energy))
 
 
-def test_functional_units_have_bounds_water_and_say_what_is_in_them():
-    stated = recipe(embodied=DEVICE, wue_l_per_kwh=1.8, pue=1.5, g_per_kwh=100)
-    study, thousand = functional_units(steps(stated), profiles(), stated).to_dict("records")
+def test_functional_units_have_bounds_water_and_a_boundary():
+    energy = recipe(embodied=DEVICE, wue_l_per_kwh=1.8, pue=1.5, g_per_kwh=100)
+    study, thousand = functional_units(steps(energy), profiles(), energy).to_dict("records")
     assert study["functional_unit"] == "study" and thousand["functional_unit"] == "1,000 predictions"
     assert study["boundary"] == "operational and embodied" and thousand["variant"] == "int8"
     assert study["operational_g"] == pytest.approx(3600 * 7.5 * 1.5 / 3.6e6 * 100)
@@ -98,8 +98,8 @@ def test_functional_units_have_bounds_water_and_say_what_is_in_them():
     assert study["water_l"] == pytest.approx(3600 * 7.5 / 3.6e6 * 1.8)  # of the machine's own kWh, without the PUE
 
 
-def test_what_is_not_known_is_missing_and_said():
-    stated = recipe()
-    study, _ = functional_units(steps(stated), profiles(), stated).to_dict("records")
+def test_what_is_not_known_is_missing_and_marked():
+    energy = recipe()
+    study, _ = functional_units(steps(energy), profiles(), energy).to_dict("records")
     assert study["boundary"] == "operational only" and study["sci_g"] == pytest.approx(study["operational_g"])
     assert pd.isna(study["embodied_g"]) and pd.isna(study["water_l"])
