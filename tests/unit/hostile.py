@@ -1,4 +1,4 @@
-"""Names as data may hold them."""
+"""Names with characters that HTML, LaTeX or Markdown would interpret, as data may hold them."""
 
 NAMES = {
     "quotes": 'O\'Neil "the `best`" «guy»',

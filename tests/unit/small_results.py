@@ -1,4 +1,4 @@
-"""Results of a study that papers and cards are made from, of a few rows."""
+"""Results of a study with a few rows, from which papers and cards are made."""
 
 from dataclasses import fields
 from typing import Any
@@ -11,34 +11,70 @@ from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.report.results import Results
 
 COLUMNS = {
-    "assessments": ["seed", *CELL, "part", "class", "metric", "attribute", "group", "value", "low", "high", "n", "status", "by_chance", "denominator"],
-    "variants": [*MEASURE, "mean", "sd", "n", "baseline"], "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
-    "decisions": [*CELL, "verdict", "recommended"], "language": ["seed", *CELL, *LANGUAGE], "checks": [*CELL, "verdict"],
-    "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"], "profiles": [*CELL],
-}  # fmt: skip
+    "assessments": [
+        *("seed", *CELL, "part", "class", "metric", "attribute", "group"),
+        *("value", "low", "high", "n", "status", "by_chance", "denominator"),
+    ],
+    "variants": [*MEASURE, "mean", "sd", "n", "baseline"],
+    "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
+    "decisions": [*CELL, "verdict", "recommended"],
+    "language": ["seed", *CELL, *LANGUAGE],
+    "checks": [*CELL, "verdict"],
+    "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"],
+    "profiles": [*CELL],
+}
 PROVENANCE = {
-    "fairweight": "1", "commit": "c", "python": "3", "packages": {}, "cells": 1,
-    "host": {"processor": "a processor", "cores": 2}, "intensity": {"name": "Germany", "g_per_kwh": 360, "year": 2024, "source": "Ember"},
-}  # fmt: skip
+    "fairweight": "1",
+    "commit": "c",
+    "python": "3",
+    "packages": {},
+    "cells": 1,
+    "host": {"processor": "a processor", "cores": 2},
+    "intensity": {"name": "Germany", "g_per_kwh": 360, "year": 2024, "source": "Ember"},
+}
 CARD = {
-    "dataset": "d", "title": "Data", "licence": None, "homepage": None, "rows": 200, "classes": ["no", "yes"], "label": {"no": 100, "yes": 100},
-    "columns": {"numeric": ["x"], "categorical": {}}, "image": None, "text": False, "dropped": [], "groups": {}, "files": {}, "sha256": {},
-    "rows_by_file": {}, "missing": {}, "duplicates": {}, "k_anonymity": None, "identifying": [], "warnings": [],
-}  # fmt: skip
+    "dataset": "d",
+    "title": "Data",
+    "licence": None,
+    "homepage": None,
+    "rows": 200,
+    "classes": ["no", "yes"],
+    "label": {"no": 100, "yes": 100},
+    "columns": {"numeric": ["x"], "categorical": {}},
+    "image": None,
+    "text": False,
+    "dropped": [],
+    "groups": {},
+    "files": {},
+    "sha256": {},
+    "rows_by_file": {},
+    "missing": {},
+    "duplicates": {},
+    "k_anonymity": None,
+    "identifying": [],
+    "warnings": [],
+}
 STUDY = {
-    "name": "study", "engines": ["onnxruntime"], "profile": {"batch_sizes": [1]}, "fairness": {"smallest_group": 50}, "models": {}, "variants": {},
-    "criteria": {"error_rate": 0.05, "margins": {"accuracy": 0.01}}, "datasets": {"d": {"groups": {}, "inputs": {}}}, "energy": {},
-}  # fmt: skip
+    "name": "study",
+    "engines": ["onnxruntime"],
+    "profile": {"batch_sizes": [1]},
+    "fairness": {"smallest_group": 50},
+    "models": {},
+    "variants": {},
+    "criteria": {"error_rate": 0.05, "margins": {"accuracy": 0.01}},
+    "datasets": {"d": {"groups": {}, "inputs": {}}},
+    "energy": {},
+}
+
+Record = dict[str, Any]
 
 
-def results_with(
-    *, card: dict[str, Any] | None = None, study: dict[str, Any] | None = None, **tables: list[dict[str, Any]]
-) -> Results:
-    """Results with these rows; what is not stated is empty."""
+def results_with(*, card: Record | None = None, study: Record | None = None, **tables: list[Record]) -> Results:
+    """Results with these rows; a table that is not given is empty."""
     assert set(tables) <= {field.name for field in fields(Results)}
     frames = {
         field.name: pd.DataFrame(tables.get(field.name, []), columns=COLUMNS.get(field.name))
-        for field in fields(Results) if field.name not in ("cards", "provenance")
-    }  # fmt: skip
-    cards = [CARD | (card or {})]
-    return Results(**frames, cards=cards, provenance=PROVENANCE | {"study": STUDY | (study or {})})
+        for field in fields(Results)
+        if field.name not in ("cards", "provenance")
+    }
+    return Results(**frames, cards=[CARD | (card or {})], provenance=PROVENANCE | {"study": STUDY | (study or {})})

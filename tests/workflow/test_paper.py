@@ -128,7 +128,7 @@ def test_model_cards_are_those_of_the_hub(made):
         entry = results["Accuracy of Female by sex"]
         low, high = entry.metric_args["interval_95"]
         assert low < entry.metric_value < high and entry.metric_args["seeds"] == 2 and entry.dataset_split == "test"
-        gap = results["Accuracy difference by sex"].metric_args
+        gap = results["Accuracy gap by sex"].metric_args
         assert gap["expected_of_equal_groups"] > 0 and "interval_95" not in gap
         assert ("change_interval_95" in gap) == (variant != "dense")  # a baseline is compared with nothing
         if variant != "dense":

@@ -1,11 +1,12 @@
-"""All cards of a study, each in a folder that can be uploaded as it is."""
+"""Write all cards of a study, each into a folder that can be uploaded as it is."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from fairweight.core.artifacts import link_or_copy, write_text
 from fairweight.inference.onnx_file import TOKENIZER
-from fairweight.reporting.hub.datacards import data_card
+from fairweight.reporting.hub.datacards import Card, data_card
 from fairweight.reporting.hub.modelcards import KEYS, model_card, shipped
 from fairweight.reporting.hub.tasks import task_of
 from fairweight.reporting.report.results import Results
@@ -26,10 +27,9 @@ def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) ->
         write_text(target / "README.md", model_card(study, cell, lineages[cell["variant"]]))
         for name in ("model.onnx", TOKENIZER):
             file = Path(results).joinpath("seed-0", *path, name)
-            if file.exists():  # of texts only, a tokenizer
+            if file.exists():  # only models of texts have a tokenizer
                 link_or_copy(file, target / name)
     for card in study.cards:
-        write_text(
-            place / "datasets" / card["dataset"] / "README.md",
-            data_card(card, task_of(study.study["datasets"][card["dataset"]])),
-        )
+        dataset = card["dataset"]
+        text = data_card(cast(Card, card), task_of(study.study["datasets"][dataset]))
+        write_text(place / "datasets" / dataset / "README.md", text)

@@ -1,9 +1,10 @@
 """Data cards in Hugging Face's format (after datasheets, Gebru et al. 2021), one for each dataset."""
 
 import re
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from fairweight.core.formatting import DASH, NOT_ESTIMABLE, missing, number
+from fairweight.core.recipes import RawFile
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.markdown import escape
 
@@ -19,14 +20,82 @@ LICENCES = {
 }
 
 
-def data_card(card: dict[str, Any], task: str) -> str:
-    """The card of a dataset, as Markdown with metadata, from its `card.json` and what the hub calls its task."""
+class Columns(TypedDict):
+    """Input columns: names of the numeric ones, and number of levels of each categorical one."""
+
+    numeric: list[str]
+    categorical: dict[str, int]
+
+
+class Group(TypedDict):
+    """One group of an attribute; `group` is None for rows without one."""
+
+    group: str | None
+    rows: int
+    share: float
+    base_rate: float | None
+    reference: NotRequired[float | None]
+
+
+class Duplicates(TypedDict, total=False):
+    """Rows that agree with another one; a count that is not estimable is absent or None."""
+
+    rows: int | None
+    test_rows_in_training: int | None
+
+
+class Anonymity(TypedDict):
+    """k-anonymity over some columns, and the share of rows that are alone with their values."""
+
+    columns: list[str]
+    k: int
+    unique: float
+
+
+class Identifying(TypedDict):
+    """A column that may identify someone, and why."""
+
+    column: str
+    reason: str
+
+
+class Card(TypedDict):
+    """The parts of a dataset's `card.json` that its data card shows."""
+
+    dataset: str
+    title: str
+    licence: str | None
+    homepage: str | None
+    files: dict[str, RawFile]
+    rows: int
+    rows_by_file: dict[str, int]
+    columns: Columns
+    image: list[int] | None
+    text: bool
+    dropped: list[str]
+    missing: dict[str, int]
+    label: dict[str, int]
+    groups: dict[str, list[Group]]
+    duplicates: Duplicates
+    k_anonymity: Anonymity | None
+    identifying: list[Identifying]
+    warnings: list[str]
+    sha256: dict[str, str]
+
+
+def data_card(card: Card, task: str) -> str:
+    """The card of a dataset, as Markdown with metadata.
+
+    Args:
+        card: its `card.json`.
+        task: the hub's name of its task.
+    """
     licence = card["licence"]
     identifier = licence_identifier(licence)
     metadata = {
         "pretty_name": card["title"],
         "license": identifier,
-        "license_name": repository_name(licence) if identifier == "other" else None,
+        "license_name": repository_name(licence) if licence and identifier == "other" else None,
         "size_categories": [next((name for bound, name in SIZES if card["rows"] < bound), "n>10M")],
         "task_categories": [task],
         "tags": ["fairweight", "fairness"],
@@ -47,80 +116,102 @@ def licence_identifier(licence: str | None) -> str:
     """The hub's identifier of a licence; `unknown` where none is stated, `other` where it has none."""
     if not licence:
         return "unknown"
-    if found := CREATIVE.fullmatch(licence.strip()):
-        return f"cc-{found.group(1).lower().replace(' ', '-')}-{found.group(2)}"
+    if match := CREATIVE.fullmatch(licence.strip()):
+        return f"cc-{match.group(1).lower().replace(' ', '-')}-{match.group(2)}"
     return LICENCES.get(licence.strip().upper(), "other")
 
 
 def repository_name(licence: str) -> str:
-    """A licence's own name as the hub wants it: lower case, no blanks."""
+    """A licence's own name in the hub's spelling: lower case, no blanks."""
     return re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-") or "other"
 
 
-def _about(card: dict[str, Any]) -> str:
-    if card["image"]:
-        inputs = f"images of {' × '.join(map(str, card['image']))} pixels"
-    elif card["text"]:
-        inputs = "texts"
-    else:
-        numeric, categorical = card["columns"]["numeric"], card["columns"]["categorical"]
-        levels = [f"{escape(name)} ({n} levels)" for name, n in categorical.items()]
-        inputs = f"numeric columns {', '.join(map(escape, numeric)) or 'none'}; categorical columns {', '.join(levels) or 'none'}"
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{number(share, digits, 100)} %"
+
+
+def _about(card: Card) -> str:
     home = f" It is described at {escape(card['homepage'])}." if card["homepage"] else ""
-    dropped = f" Dropped when reading, as they may identify someone: {', '.join(map(escape, card['dropped']))}." if card["dropped"] else ""  # fmt: skip
-    return f"{card['rows']:,} rows; {inputs}.{home}{dropped} This is the card of the data as the study reads them; it holds no rows."
-
-
-def _sources(card: dict[str, Any]) -> str:
-    rows = [
-        [escape(name), f"{card['rows_by_file'].get(name, DASH):,}" if name in card["rows_by_file"] else DASH,
-         "; ".join(map(escape, stated["sources"])), card["sha256"].get(name, DASH)]
-        for name, stated in card["files"].items()
-    ]  # fmt: skip
-    return markdown.table(["File", "Rows", "Sources, in this order", "SHA-256"], rows, 4)
-
-
-def _labels(card: dict[str, Any]) -> str:
-    rows = [[escape(c), f"{n:,}", f"{number(n / card['rows'], 1, 100)} %"] for c, n in card["label"].items()]
-    if not rows:
-        return "There are none: of every text each token is foretold from those before it."
-    return markdown.table(["Class", "Rows", "Share"], rows)
-
-
-def _groups(card: dict[str, Any]) -> str:
-    rows = []
-    for attribute, groups in card["groups"].items():
-        for group in groups:
-            base = NOT_ESTIMABLE if missing(group["base_rate"]) else f"{number(group['base_rate'], 1, 100)} %"
-            reference = group.get("reference")
-            name = "(none)" if group["group"] is None else escape(group["group"])
-            rows.append([escape(attribute), name, f"{group['rows']:,}", f"{number(group['share'], 1, 100)} %",
-                         DASH if reference is None else f"{number(reference, 1, 100)} %", base])  # fmt: skip
-    if not rows:
-        return "No groups are declared."
-    header = ["Attribute", "Group", "Rows", "Share", "Reference", "Base rate"]
+    names = ", ".join(map(escape, card["dropped"]))
+    dropped = f" Dropped when reading, as they may identify someone: {names}." if names else ""
     return (
-        markdown.table(header, rows, 2)
-        + "\nThe base rate is the share of positive labels; it exists for binary labels only."
+        f"{card['rows']:,} rows; {_inputs(card)}.{home}{dropped} "
+        "This is the card of the data as the study reads them; it holds no rows."
     )
 
 
-def _gaps(card: dict[str, Any]) -> str:
+def _inputs(card: Card) -> str:
+    if card["image"]:
+        return f"images of {' × '.join(map(str, card['image']))} pixels"
+    if card["text"]:
+        return "texts"
+    numeric, categorical = card["columns"]["numeric"], card["columns"]["categorical"]
+    levels = [f"{escape(name)} ({n} levels)" for name, n in categorical.items()]
+    return (
+        f"numeric columns {', '.join(map(escape, numeric)) or 'none'}; "
+        f"categorical columns {', '.join(levels) or 'none'}"
+    )
+
+
+def _sources(card: Card) -> str:
+    rows = [
+        [
+            escape(name),
+            f"{card['rows_by_file'][name]:,}" if name in card["rows_by_file"] else DASH,
+            "; ".join(map(escape, file["sources"])),
+            card["sha256"].get(name, DASH),
+        ]
+        for name, file in card["files"].items()
+    ]
+    return markdown.table(["File", "Rows", "Sources, in this order", "SHA-256"], rows, 4)
+
+
+def _labels(card: Card) -> str:
+    rows = [[escape(c), f"{n:,}", _percent(n / card["rows"])] for c, n in card["label"].items()]
+    if not rows:
+        return "There are none: each token of a text is predicted from those before it."
+    return markdown.table(["Class", "Rows", "Share"], rows)
+
+
+def _groups(card: Card) -> str:
+    rows = [[escape(name), *_group(group)] for name, groups in card["groups"].items() for group in groups]
+    if not rows:
+        return "No groups are declared."
+    header = ["Attribute", "Group", "Rows", "Share", "Reference", "Base rate"]
+    note = "The base rate is the share of positive labels; it exists for binary labels only."
+    return f"{markdown.table(header, rows, 2)}\n{note}"
+
+
+def _group(group: Group) -> list[str]:
+    name = "(none)" if group["group"] is None else escape(group["group"])
+    reference, base_rate = group.get("reference"), group["base_rate"]
+    return [
+        name,
+        f"{group['rows']:,}",
+        _percent(group["share"]),
+        DASH if reference is None else _percent(reference),
+        NOT_ESTIMABLE if base_rate is None or missing(base_rate) else _percent(base_rate),
+    ]
+
+
+def _gaps(card: Card) -> str:
     gaps = [f"{escape(column)} {n:,}" for column, n in card["missing"].items() if n]
-    duplicates = card["duplicates"].get("rows")
-    said = f"{duplicates:,} rows agree with another one in all inputs and the label." if duplicates is not None else "Duplicates: not estimable."  # fmt: skip
-    leaked = card["duplicates"].get("test_rows_in_training")
-    said += f" {leaked:,} test rows are also in another file." if leaked is not None else ""
-    return f"Missing values: {', '.join(gaps) or 'none'}. {said}"
+    duplicates, leaked = card["duplicates"].get("rows"), card["duplicates"].get("test_rows_in_training")
+    text = f"Missing values: {', '.join(gaps) or 'none'}. "
+    if duplicates is None:
+        text += "Duplicates: not estimable."
+    else:
+        text += f"{duplicates:,} rows agree with another one in all inputs and the label."
+    return text + (f" {leaked:,} test rows are also in another file." if leaked is not None else "")
 
 
-def _privacy(card: dict[str, Any]) -> str:
+def _privacy(card: Card) -> str:
     anonymity = card["k_anonymity"]
     text = "k-anonymity: not estimable, no quasi-identifiers are stated."
     if anonymity:
         text = (
             f"k-anonymity over {', '.join(map(escape, anonymity['columns']))}: k = {anonymity['k']}; "
-            f"{number(anonymity['unique'], 2, 100)} % of rows are alone with their values."
+            f"{_percent(anonymity['unique'], 2)} of rows have a combination of values that no other row has."
         )
-    found = [f"{escape(e['column'])} ({escape(e['reason'])})" for e in card["identifying"]]
-    return f"{text} Columns that may identify someone: {', '.join(found) or 'none found'}."
+    columns = [f"{escape(e['column'])} ({escape(e['reason'])})" for e in card["identifying"]]
+    return f"{text} Columns that may identify someone: {', '.join(columns) or 'none found'}."

@@ -7,33 +7,45 @@ import pandas as pd
 
 from fairweight.core.formatting import DASH, missing, number
 from fairweight.core.frames import where
+from fairweight.core.measures import MEASURES, measure
 from fairweight.core.operations import OPERATIONS, of_recipe
 from fairweight.energy.footprint import of_model, of_variant
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.evidence import LANGUAGE, Measured, measured
-from fairweight.reporting.hub.markdown import escape
+from fairweight.reporting.hub.markdown import MARKDOWN, escape
 from fairweight.reporting.hub.names import repository
 from fairweight.reporting.hub.tasks import is_published, published_name, task_of
 from fairweight.reporting.report.results import Results
 from fairweight.training.signature import autoregressive
 
+Cell = Mapping[str, str]  # dataset, augmentation, model and variant; in places with an engine
+Metadata = dict[str, Any]  # as the hub reads it
+
 KEYS = ("dataset", "augmentation", "model", "variant")
-RUN = '''import json, onnxruntime
+FILE_MEASURES = ("size_bytes", "transfer_bytes", "latency_p50_ms", "energy_j_per_1000")  # of size, speed and energy
+RUN = """import json, onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx")
-signature = json.loads(session.get_modelmeta().custom_metadata_map["fairweight.signature"])  # columns, categories, classes
-probabilities = session.run(["probabilities"], {item.name: ... for item in session.get_inputs()})
-'''  # fmt: skip
+metadata = session.get_modelmeta().custom_metadata_map
+signature = json.loads(metadata["fairweight.signature"])  # columns, categories, classes
+inputs = {item.name: ... for item in session.get_inputs()}
+probabilities = session.run(["probabilities"], inputs)
+"""
 SCORE = """import numpy as np, onnxruntime, tokenizers
 
 session = onnxruntime.InferenceSession("model.onnx")
 tokens = np.array([tokenizers.Tokenizer.from_file("tokenizer.json").encode("A text.").ids])
-past = {i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32) for i in session.get_inputs() if i.name.startswith("past")}
-logits = session.run(["logits"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens), **past})[0]
+past = {
+    i.name: np.zeros((1, i.shape[1], 0, i.shape[3]), np.float32)
+    for i in session.get_inputs()
+    if i.name.startswith("past")
+}
+inputs = {"input_ids": tokens, "attention_mask": np.ones_like(tokens), **past}
+logits = session.run(["logits"], inputs)[0]
 """
 
 
-def model_card(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
+def model_card(results: Results, cell: Cell, lineage: list[str]) -> str:
     """The card of one variant, as Markdown with metadata.
 
     Args:
@@ -42,45 +54,46 @@ def model_card(results: Results, cell: Mapping[str, str], lineage: list[str]) ->
         lineage: the variant and its ancestors.
     """
     engines = [e for e in results.study["engines"] if len(where(results.assessments, {**cell, "engine": e}))]
-    found = {engine: list(measured(results, {**cell, "engine": engine})) for engine in engines}
-    stated = results.study["variants"][cell["variant"]]
-    operation = of_recipe(stated)
-    dataset = results.study["datasets"][cell["dataset"]]
-    task = task_of(dataset)
+    by_engine = {engine: list(measured(results, {**cell, "engine": engine})) for engine in engines}
+    several = len(by_engine) > 1
+    task = results.study["datasets"][cell["dataset"]]["task"]
     title = f"{cell['variant']} of {cell['model']} on {results.title(cell['dataset'])}"
     sections = {
-        "What it is": _about(results, cell, operation, stated),
+        "What it is": _about(results, cell),
         "Verdict": _verdict(results, cell),
-        "How to run it": markdown.fenced(SCORE if autoregressive(dataset["task"]) else RUN, "python"),
-        "Who it is right for": "\n".join(_groups(engine, rows, len(found) > 1) for engine, rows in found.items()),
-        "What it costs": _costs(results, cell, lineage),
+        "How to run it": markdown.fenced(SCORE if autoregressive(task) else RUN, "python"),
+        "Quality by group": "\n".join(_quality(engine, rows, several) for engine, rows in by_engine.items()),
+        "Size, speed and energy": _resources(results, cell, lineage),
         "Data": _data(results, cell["dataset"]),
         "Limits": _limits(results),
         "Provenance": _provenance(results, cell),
     }
-    return markdown.page(_metadata(results, cell, lineage, found, operation, task), sections, title)
+    return markdown.page(_metadata(results, cell, lineage, by_engine), sections, title)
 
 
-def name_of(results: Results, cell: Mapping[str, str], variant: str | None = None) -> str:
+def name_of(results: Results, cell: Cell, variant: str | None = None) -> str:
     """Name of a variant's repository."""
     augmentation = [] if cell["augmentation"] == "none" else [cell["augmentation"]]
     return repository(results.study["name"], cell["dataset"], *augmentation, cell["model"], variant or cell["variant"])
 
 
-def _metadata(
-    results: Results,
-    cell: Mapping[str, str],
-    lineage: list[str],
-    found: dict[str, list[Measured]],
-    operation: str,
-    task: str,
-) -> dict[str, Any]:
-    base = (
-        name_of(results, cell, lineage[1])
-        if len(lineage) > 1
-        else published_name(results.study["models"][cell["model"]])
-    )
-    entries = [_result(results, cell, task, engine, rows) for engine, rows in found.items()]
+def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
+    """Dataset, augmentation, model and variant of everything that ships; given scores have no file."""
+    cells = assessments[assessments["engine"] != "given"][list(KEYS)].drop_duplicates()
+    return [{str(k): str(v) for k, v in row.items()} for row in cells.to_dict("records")]
+
+
+# ---- metadata
+
+
+def _metadata(results: Results, cell: Cell, lineage: list[str], by_engine: Mapping[str, list[Measured]]) -> Metadata:
+    operation = results.operation(cell["variant"])
+    task = task_of(results.study["datasets"][cell["dataset"]])
+    if len(lineage) > 1:
+        base: str | None = name_of(results, cell, lineage[1])
+    else:
+        base = published_name(results.study["models"][cell["model"]])
+    entries = [_result(results, cell, task, engine, rows) for engine, rows in by_engine.items()]
     return {
         "library_name": "onnx",
         "pipeline_tag": task,
@@ -92,7 +105,7 @@ def _metadata(
     }
 
 
-def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> dict[str, Any] | None:
+def emissions(results: Results, cell: Cell, lineage: list[str]) -> Metadata | None:
     """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
     footprint = of_model(results.steps, cell, lineage)
     if not footprint.jobs:
@@ -108,7 +121,7 @@ def emissions(results: Results, cell: Mapping[str, str], lineage: list[str]) -> 
     }
 
 
-def _result(results: Results, cell: Mapping[str, str], task: str, engine: str, rows: list[Measured]) -> dict[str, Any]:
+def _result(results: Results, cell: Cell, task: str, engine: str, rows: list[Measured]) -> Metadata:
     return {
         "task": {"type": task, "name": task.replace("-", " ").capitalize()},
         "dataset": {
@@ -121,138 +134,167 @@ def _result(results: Results, cell: Mapping[str, str], task: str, engine: str, r
     }
 
 
-def _metric(row: Measured) -> dict[str, Any]:
-    about = {
-        "attribute": row.attribute, "group": row.group,
+def _metric(row: Measured) -> Metadata:
+    arguments = {
+        "attribute": row.attribute,
+        "group": row.group,
         "interval_95": None if row.low is None else [row.low, row.high],
-        "sd_over_seeds": row.sd, "seeds": row.seeds, "rows": row.rows, "expected_of_equal_groups": row.by_chance,
+        "sd_over_seeds": row.sd,
+        "seeds": row.seeds,
+        "rows": row.rows,
+        "expected_of_equal_groups": row.by_chance,
         "change_from_baseline": row.change and row.change[0],
         "change_interval_95": row.change and list(row.change[1:]),
-    }  # fmt: skip
-    words = row.metric.replace("_", " ").capitalize()
-    of = f" of {row.group}" if row.group is not None else ""
-    by = f" by {row.attribute}" if row.attribute is not None else ""
-    args = {key: value for key, value in about.items() if value is not None}
-    return {"type": row.metric, "value": row.value, "name": f"{words}{of}{by}", "args": args}
+    }
+    group = f" of {row.group}" if row.group is not None else ""
+    attribute = f" by {row.attribute}" if row.attribute is not None else ""
+    return {
+        "type": row.metric,
+        "value": row.value,
+        "name": f"{measure(row.metric).title}{group}{attribute}",
+        "args": {key: value for key, value in arguments.items() if value is not None},
+    }
 
 
-def _about(results: Results, cell: Mapping[str, str], operation: str, stated: dict[str, Any]) -> str:
-    recipe, model = stated[operation], results.study["models"][cell["model"]]
+# ---- sections
+
+
+def _about(results: Results, cell: Cell) -> str:
+    dataset, model = results.study["datasets"][cell["dataset"]], results.study["models"][cell["model"]]
+    augmentation = escape(cell["augmentation"])
+    augmented = "" if cell["augmentation"] == "none" else f" Its training rows were augmented: {augmentation}."
+    verdicts = where(results.checks, cell)["verdict"].dropna().unique()
+    checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
+    if dataset["inputs"].get("text"):
+        takes = "tokens, which the tokenizer in `tokenizer.json` makes from texts"
+    else:
+        takes = "raw rows: the encoding of the inputs is inside the file"
+    kind = "A language model, tested on" if autoregressive(dataset["task"]) else "A classifier of"
+    return (
+        f"{kind} {escape(results.title(cell['dataset']))}, architecture {escape(model['architecture'])}, "
+        f"{_made(results, cell)}.{augmented}{checked} The file `model.onnx` is that of seed 0; the figures below are "
+        f"means over all seeds of the study. It takes {takes}."
+    )
+
+
+def _made(results: Results, cell: Cell) -> str:
+    """How a variant was made: the operation with its recipe."""
+    variant, model = results.study["variants"][cell["variant"]], results.study["models"][cell["model"]]
+    operation = of_recipe(variant)
+    recipe = variant[operation]
     home = published_name(model)
     weights = f"published weights{f' of {escape(home)}' if home else ''}"
     if operation == "train":
-        made = f"trained with the recipe {escape(recipe)}" + (f" from {weights}" if is_published(model) else "")
-    elif operation == "pretrained":
-        made = f"with {weights} as they are"
-    else:
-        method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
-        made = f"made from {escape(stated['from'])} (operation {escape(operation)}{method})"
-    augmentation = (
-        "" if cell["augmentation"] == "none" else f" Its training rows were augmented: {escape(cell['augmentation'])}."
-    )
-    checks = where(results.checks, cell)
-    verdicts = checks["verdict"].dropna().unique()
-    checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
-    dataset = results.study["datasets"][cell["dataset"]]
-    texts = dataset["inputs"].get("text")
-    takes = (
-        "tokens, which `tokenizer.json` beside it makes of texts"
-        if texts
-        else "raw rows: the encoding of the inputs is inside the file"
-    )
-    return (
-        f"{'A language model, tested on' if autoregressive(dataset['task']) else 'A classifier of'} {escape(results.title(cell['dataset']))}, "
-        f"architecture {escape(model['architecture'])}, {made}.{augmentation}{checked} The file "
-        "`model.onnx` is that of seed 0; the figures below are means over all seeds of the study. It takes "
-        f"{takes}."
-    )
+        return f"trained with the recipe {escape(recipe)}" + (f" from {weights}" if is_published(model) else "")
+    if operation == "pretrained":
+        return f"with {weights} as they are"
+    method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
+    return f"made from {escape(variant['from'])} (operation {escape(operation)}{method})"
 
 
-def _verdict(results: Results, cell: Mapping[str, str]) -> str:
-    found = where(results.decisions, cell)
-    found = found[found["verdict"].notna()]
-    if found.empty:
-        return "Not tested against the study's criteria: it is a baseline, a replicate, a language model, or made with an augmentation."
+def _verdict(results: Results, cell: Cell) -> str:
+    rows = where(results.decisions, cell)
+    rows = rows[rows["verdict"].notna()]
+    if rows.empty:
+        return (
+            "Not tested against the study's criteria: it is a baseline, a replicate, a language model, or made with an "
+            "augmentation."
+        )
     lines = []
-    for _, row in found.iterrows():
+    for _, row in rows.iterrows():
         reason = f": {escape(row['reason'])}" if isinstance(row["reason"], str) else ""
         chosen = " It is the variant that the study recommends." if row["recommended"] else ""
-        lines.append(f"With {escape(row['engine'])} non-inferiority to its baseline is **{escape(row['verdict'])}**{reason}.{chosen}")  # fmt: skip
-    margins = {k: v for k, v in results.study["criteria"]["margins"].items() if v is not None}
-    stated = ", ".join(f"{escape(k.replace('_', ' '))} {number(v, 1, 100)} points" for k, v in margins.items())
-    return "\n\n".join(lines) + f"\n\nMargins: {stated or 'none'}."
+        verdict = f"non-inferiority to its baseline is **{escape(row['verdict'])}**"
+        lines.append(f"With {escape(row['engine'])} {verdict}{reason}.{chosen}")
+    margins = [
+        f"{escape(name.replace('_', ' '))} {number(margin, 1, 100)} points"
+        for name, margin in results.study["criteria"]["margins"].items()
+        if margin is not None
+    ]
+    return "\n\n".join(lines) + f"\n\nMargins: {', '.join(margins) or 'none'}."
 
 
-def _groups(engine: str, rows: list[Measured], several: bool) -> str:
-    """Two tables: accuracies with their intervals; gaps with what chance makes, and their change from the baseline.
+def _quality(engine: str, rows: list[Measured], several: bool) -> str:
+    """Tables of accuracies with intervals, and of gaps with their expected value and change from the baseline.
 
-    Of language models one: likelihoods and preferences with their intervals.
+    A language model has one table of likelihoods and preferences instead.
+
+    Args:
+        engine: engine that the measures are of.
+        rows: the measures.
+        several: whether the card has more than one engine.
     """
-    shares, gaps, spoken = [], [], [row for row in rows if row.metric in LANGUAGE]
-    for row in (row for row in rows if row.metric not in LANGUAGE):
-        value, sd = number(row.value, 2, 100), DASH if row.sd is None else number(row.sd, 2, 100)
-        words = [escape(row.metric.replace("_", " ")), escape(row.attribute or DASH)]
-        if row.metric == "accuracy":
-            group = row.group or ("all rows" if row.attribute is None else DASH)
-            interval = DASH if row.low is None else f"{number(row.low, 2, 100)} to {number(row.high, 2, 100)}"
-            shares.append([*words, escape(group), value, interval, sd, f"{row.rows:,}"])
-        else:
-            by_chance = DASH if row.by_chance is None else number(row.by_chance, 2, 100)
-            change = [number(part, 2, 100) for part in row.change or ()]
-            changed = f"{change[0]} ({change[1]} to {change[2]})" if change else DASH
-            gaps.append([*words, value, sd, by_chance, changed, f"{row.rows:,}"])
     text = f"Engine {escape(engine)}.\n\n" if several else ""
-    if spoken:
-        text += _likelihoods(spoken)
-    if not shares:
-        return text
-    text += "Test rows, in percent; intervals over seeds and test rows.\n\n"
-    text += markdown.table(["Measure", "By", "Group", "Value", "95 % interval", "SD over seeds", "Rows"], shares, 3)
-    if gaps:
-        heads = ["Measure", "By", "Value", "SD over seeds", "Expected of equal groups", "Change from the baseline (95 %)", "Rows"]  # fmt: skip
-        text += "\n" + markdown.table(heads, gaps, 2)
+    if likelihoods := [row for row in rows if row.metric in LANGUAGE]:
+        text += _likelihoods(likelihoods)
+    if accuracies := [row for row in rows if row.metric == "accuracy"]:
+        text += _accuracies(accuracies)
+    if accuracies and (gaps := [row for row in rows if row.metric not in ("accuracy", *LANGUAGE)]):
+        text += f"\n{_gaps(gaps)}"
     return text
 
 
 def _likelihoods(rows: list[Measured]) -> str:
     lines = []
     for row in rows:
-        share = row.metric.startswith("stereotype")
-        words = f"{row.metric.replace('_', ' ')}{', %' if share else ''}"
-        digits, scale = (1, 100.0) if share else (3, 1.0)
-        low, high = number(row.low, digits, scale), number(row.high, digits, scale)
-        interval = DASH if row.low is None else f"{low} to {high}"
-        lines.append(
-            [
-                escape(words),
-                escape(row.attribute or DASH),
-                escape(row.group or "all"),
-                number(row.value, digits, scale),
-                interval,
-                f"{row.rows:,}",
-            ]
-        )
-    header = ["Measure", "By", "Group", "Value", "95 % interval", "Texts or pairs"]
+        record = measure(row.metric)
+        value = record.with_interval(row.value, row.low, row.high, writer=MARKDOWN)
+        place = [escape(row.attribute or DASH), escape(row.group or "all")]
+        lines.append([escape(record.heading), *place, value, f"{row.rows:,}"])
+    header = ["Measure", "By", "Group", "Value (95 % interval)", "Texts or pairs"]
     return "Test texts; intervals over passages, or over pairs of sentences.\n\n" + markdown.table(header, lines, 3)
 
 
-def _costs(results: Results, cell: Mapping[str, str], lineage: list[str]) -> str:
+def _accuracies(rows: list[Measured]) -> str:
+    lines = []
+    for row in rows:
+        record = measure(row.metric)
+        group = row.group or ("all rows" if row.attribute is None else DASH)
+        value = record.with_interval(row.value, row.low, row.high, writer=MARKDOWN)
+        lines.append([*_names(row), escape(group), value, _spread(row), f"{row.rows:,}"])
+    header = ["Measure", "By", "Group", "Value (95 % interval)", "SD over seeds", "Rows"]
+    return "Test rows, in percent; intervals over seeds and test rows.\n\n" + markdown.table(header, lines, 3)
+
+
+def _gaps(rows: list[Measured]) -> str:
+    lines = []
+    for row in rows:
+        record = measure(row.metric)
+        by_chance = DASH if row.by_chance is None else record.text(row.by_chance, writer=MARKDOWN)
+        change = record.with_interval(*row.change, writer=MARKDOWN) if row.change else DASH
+        value = record.text(row.value, writer=MARKDOWN)
+        lines.append([*_names(row), value, _spread(row), by_chance, change, f"{row.rows:,}"])
+    header = ["Measure", "By", "Value", "SD over seeds", "Expected for equal groups"]
+    return markdown.table([*header, "Change from the baseline (95 % interval)", "Rows"], lines, 2)
+
+
+def _names(row: Measured) -> list[str]:
+    return [escape(measure(row.metric).title), escape(row.attribute or DASH)]
+
+
+def _spread(row: Measured) -> str:
+    return DASH if row.sd is None else measure(row.metric).text(row.sd, writer=MARKDOWN)
+
+
+def _resources(results: Results, cell: Cell, lineage: list[str]) -> str:
+    """Size, latency and energy of the file, and the resource usage of making it."""
     measures = where(results.variants, cell)
-    shown = {"size_bytes": ("File", 1e-3, 1, "kB"), "transfer_bytes": ("To transfer (zstd)", 1e-3, 1, "kB"),
-             "latency_p50_ms": ("Latency, median", 1e3, 1, "µs"), "energy_j_per_1000": ("Energy of 1,000 predictions (modelled)", 1.0, 4, "J")}  # fmt: skip
     rows = []
-    for _, row in measures[measures["measure"].isin(shown)].iterrows():
-        title, scale, digits, unit = shown[row["measure"]]
+    for _, row in measures[measures["measure"].isin(FILE_MEASURES)].iterrows():
+        record = MEASURES[row["measure"]]
+        modelled = " (modelled)" if record.modelled else ""
         batch = "" if missing(row["batch_size"]) else f", batch {int(row['batch_size'])}"
-        rows.append([f"{title}{batch} in {unit}", escape(row["engine"]), number(row["mean"], digits, scale)])
-    stated = emissions(results, cell, lineage)
-    made = of_variant(results.steps, cell, lineage)
+        title = f"{record.title}{modelled}{batch} in {record.unit}"
+        rows.append([title, escape(row["engine"]), record.text(row["mean"], writer=MARKDOWN)])
     text = markdown.table(["Measure", "Engine", "Mean over seeds"], rows, 2) if rows else ""
-    if stated is None:
+    of_one = emissions(results, cell, lineage)
+    if of_one is None:
         return text
+    of_all = of_variant(results.steps, cell, lineage)
     return text + (
-        f"\nMaking one such file took {number(stated['emissions'], 4)} gCO2e (mean over seeds), all its seeds "
-        f"{number(made.emissions_g, 3)} gCO2e and {number(made.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, emissions are modelled."
+        f"\nMaking one such file took {number(of_one['emissions'], 4)} gCO2e (mean over seeds), all its seeds "
+        f"{number(of_all.emissions_g, 3)} gCO2e and {number(of_all.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, "
+        "emissions are modelled."
     )
 
 
@@ -260,18 +302,20 @@ def _data(results: Results, dataset: str) -> str:
     card = next(c for c in results.cards if c["dataset"] == dataset)
     home = f" Described at {escape(card['homepage'])}." if card["homepage"] else ""
     licence = escape(card["licence"] or "not stated")
-    return f"{escape(card['title'])}, {card['rows']:,} rows, licence {licence}.{home} Its data card says who is in it."
+    rows = f"{escape(card['title'])}, {card['rows']:,} rows, licence {licence}."
+    return f"{rows}{home} Its data card shows which groups are in it."
 
 
 def _limits(results: Results) -> str:
     few = results.study["fairness"]["smallest_group"]
     return (
-        "It was tested on people like those of the test rows, and nothing is known of others. Whether the labels are fair, no "
-        f"test here can say. Rates of groups with fewer than {few} rows are uncertain and are not ranked."
+        "It was tested on people like those of the test rows; its quality for others is unknown. No test in this study "
+        f"can show whether the labels are fair. Rates of groups with fewer than {few} rows are uncertain "
+        "and are not ranked."
     )
 
 
-def _provenance(results: Results, cell: Mapping[str, str]) -> str:
+def _provenance(results: Results, cell: Cell) -> str:
     about = results.provenance
     path = "/".join(["seed-0", *(cell[key] for key in KEYS), "model.onnx"])
     versions = ", ".join(f"{escape(n)} {escape(v)}" for n, v in about["packages"].items())
@@ -279,9 +323,3 @@ def _provenance(results: Results, cell: Mapping[str, str]) -> str:
         f"Study {escape(results.study['name'])}, file {escape(path)}; fairweight {escape(about['fairweight'])}, commit "
         f"{escape(about['commit'] or 'unknown')}; Python {escape(about['python'])}, {versions}."
     )
-
-
-def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
-    """Dataset, augmentation, model and variant of everything that ships; given scores have no file."""
-    cells = assessments[assessments["engine"] != "given"][list(KEYS)].drop_duplicates()
-    return [{str(k): str(v) for k, v in row.items()} for row in cells.to_dict("records")]

@@ -1,4 +1,4 @@
-"""Names under which models and datasets of a study stand on a hub."""
+"""Names of repositories for the models and datasets of a study on a hub."""
 
 import hashlib
 import re
@@ -12,6 +12,6 @@ def repository(*parts: str) -> str:
     plain = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", plain))
     if len(plain) <= LONGEST and all(re.fullmatch(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*", p) for p in parts):
         return plain
-    # something was lost: a hash tells apart what would be alike
+    # characters were lost: a hash keeps names apart that would be equal
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     return f"{plain[: LONGEST - 9].strip('-.')}-{digest}"

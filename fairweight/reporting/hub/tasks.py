@@ -1,4 +1,4 @@
-"""What a hub calls a dataset's task, and the published model that a study's model starts from."""
+"""The hub's name of a dataset's task, and the published model that a study's model starts from."""
 
 import re
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ def task_of(dataset: Mapping[str, Any]) -> str:
     Args:
         dataset: `datasets: NAME` of the resolved study file.
     """
-    if stated := components.literal("tasks", dataset["task"], "HUB_TASK"):
-        return str(stated)
-    return f"{form(dataset['inputs']) or 'tabular'}-classification"  # scores that come with the data are fed nothing
+    if name := components.literal("tasks", dataset["task"], "HUB_TASK"):
+        return str(name)
+    return f"{form(dataset['inputs']) or 'tabular'}-classification"  # given scores have no inputs
 
 
 def is_published(model: Mapping[str, Any]) -> bool:
-    """Whether a model of the study file starts from weights that somebody published."""
-    return any(model.get(place) for place in ("hub", "folder", "files", "sources"))
+    """Whether a model of the study file starts from published weights."""
+    return any(model.get(key) for key in ("hub", "folder", "files", "sources"))
 
 
 def published_name(model: Mapping[str, Any]) -> str | None:
-    """OWNER/NAME on the hub of the weights that a model starts from; None where it has none, or another home."""
+    """OWNER/NAME on the hub of the weights that a model starts from; None if they are not from the hub."""
     if model.get("hub"):
         return str(model["hub"]).partition("@")[0]
-    files = [stated["sources"] for stated in (model.get("files") or {}).values()]
-    for source in [*(model.get("sources") or []), *(source for sources in files for source in sources)]:
-        if found := HUB.match(source):
-            return found.group(1)
+    of_files = [file["sources"] for file in (model.get("files") or {}).values()]
+    for source in [*(model.get("sources") or []), *(source for sources in of_files for source in sources)]:
+        if match := HUB.match(source):
+            return match.group(1)
     return None

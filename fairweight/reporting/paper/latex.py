@@ -17,7 +17,7 @@ PAGE = 36  # rows of a table that fits on a page
 LONG = 7  # letters of a word after which a table cell may break it
 WHOLE = 10  # letters of a part of a name that is not broken
 ENDLESS = 40  # letters of a word that even running text may break
-HEAD_WIDTH = 9  # letters of a line in the head of a narrow column
+HEAD_WIDTH = 11  # letters of a line in the head of a narrow column
 
 
 def escape(text: Any) -> str:

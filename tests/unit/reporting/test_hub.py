@@ -1,4 +1,4 @@
-"""Cards for a model hub: Markdown in which names are text, and legal names of repositories."""
+"""Cards for a model hub: Markdown that shows names as text, and legal names of repositories."""
 
 import re
 
@@ -22,7 +22,7 @@ from fairweight.reporting.hub.tasks import published_name, task_of
 
 
 def shown(text: str) -> list[str]:
-    """Text of every inline piece, as a CommonMark reader with tables shows it; fails where it holds more than text."""
+    """Text of every inline piece, as a CommonMark reader with tables shows it; fails if it holds more than text."""
     pieces = []
     for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
         if token.type == "inline":
@@ -42,6 +42,13 @@ def test_names_come_out_as_text(kind):
     assert DatasetCard(page).data.pretty_name == name
 
 
+@pytest.mark.parametrize(
+    "number", ["1.5", "12", "1,234.0", "+0.5", "-2", "\N{MINUS SIGN}3.5", "25.30 (20.10 to 30.20)"]
+)
+def test_numbers_stay_as_they_are(number):
+    assert markdown.escape(number) == number and shown(number) == [number]
+
+
 def test_code_is_fenced_whatever_it_holds():
     tokens = MarkdownIt().parse(markdown.fenced("a\n```\nb\n````\n"))
     assert [t.type for t in tokens] == ["fence"] and tokens[0].content == "a\n```\nb\n````\n"
@@ -49,11 +56,11 @@ def test_code_is_fenced_whatever_it_holds():
 
 @pytest.mark.parametrize("name", [*NAMES.values(), "..", "a--b", "-", "ends-", "a.b", "x" * 95 + "."])
 def test_repositories_have_legal_names_that_differ(name):
-    found = [repository("study", name), repository("study", name + "!"), repository(name, "study")]
-    for one in found:
-        validate_repo_id(one)
-        validate_repo_id(f"me/{one}"[:96].rstrip("-."))
-    assert len(set(found)) == 3
+    repositories = [repository("study", name), repository("study", name + "!"), repository(name, "study")]
+    for legal in repositories:
+        validate_repo_id(legal)
+        validate_repo_id(f"me/{legal}"[:96].rstrip("-."))
+    assert len(set(repositories)) == 3
 
 
 def test_ordinary_names_stay_as_they_are():
@@ -61,8 +68,8 @@ def test_ordinary_names_stay_as_they_are():
 
 
 def test_licences_have_the_hub_s_identifiers():
-    found = [licence_identifier(text) for text in ("CC BY 4.0", "CC BY-SA 3.0", "MIT", None, "ask me")]
-    assert found == ["cc-by-4.0", "cc-by-sa-3.0", "mit", "unknown", "other"]
+    identifiers = [licence_identifier(text) for text in ("CC BY 4.0", "CC BY-SA 3.0", "MIT", None, "ask me")]
+    assert identifiers == ["cc-by-4.0", "cc-by-sa-3.0", "mit", "unknown", "other"]
 
 
 def test_the_validator_would_find_a_broken_card():
@@ -76,25 +83,24 @@ def seeds(*values, rows=100):
 
 
 def test_the_interval_of_one_seed_is_that_of_its_rows():
-    found = next(iter(_shares(seeds(0.8))))
+    accuracy = next(iter(_shares(seeds(0.8))))
     low, high = stats.t.interval(0.95, 99, loc=0.8, scale=np.sqrt(0.8 * 0.2 / 100))
-    assert (found.low, found.high) == pytest.approx((low, high)) and found.sd is None
+    assert (accuracy.low, accuracy.high) == pytest.approx((low, high)) and accuracy.sd is None
 
 
 def test_the_interval_covers_new_seeds_and_new_rows():
-    """Oracle: a population whose accuracy is known, of which seeds and rows are drawn anew."""
+    """Oracle: a population whose accuracy is known, of which seeds and rows are drawn 400 times."""
     rng, covered = np.random.default_rng(0), 0
     for _ in range(400):
         shift, hard = rng.normal(0, 0.02, 5), rng.normal(size=300)
-        right = hard[None, :] + rng.normal(size=(5, 300)) < stats.norm.ppf(np.clip(0.8 + shift, 0, 1))[
-            :, None
-        ] * np.sqrt(2)
-        found = next(iter(_shares(seeds(*right.mean(axis=1), rows=300))))
-        covered += found.low <= 0.8 <= found.high
+        threshold = stats.norm.ppf(np.clip(0.8 + shift, 0, 1))[:, None] * np.sqrt(2)
+        right = hard[None, :] + rng.normal(size=(5, 300)) < threshold
+        accuracy = next(iter(_shares(seeds(*right.mean(axis=1), rows=300))))
+        covered += accuracy.low <= 0.8 <= accuracy.high
     assert covered / 400 > 0.93
 
 
-def test_of_a_share_of_one_no_interval_is_stated():
+def test_a_share_of_1_has_no_interval():
     assert next(iter(_shares(seeds(1.0, 1.0)))).low is None
 
 
@@ -138,10 +144,13 @@ CELL = {"dataset": "d", "augmentation": "none", "model": "m"}
 
 
 def carded(variant, lineage, model, inputs=TEXT, task="classification", rows=()):
-    study = {
-        "models": {"m": model}, "datasets": {"d": {"groups": {}, "inputs": inputs, "task": task}},
-        "variants": {"dense": {"train": "full"}, "published": {"pretrained": {}}, "int8": {"from": "dense", "quantize": {"method": "dynamic"}}},
-    }  # fmt: skip
+    variants = {
+        "dense": {"train": "full"},
+        "published": {"pretrained": {}},
+        "int8": {"from": "dense", "quantize": {"method": "dynamic"}},
+    }
+    datasets = {"d": {"groups": {}, "inputs": inputs, "task": task}}
+    study = {"models": {"m": model}, "datasets": datasets, "variants": variants}
     made = {**CELL, "rule": "train", "variant": "dense", **dict.fromkeys(AMOUNTS, 6.0)}
     steps = [
         made | {"seed": 0},
@@ -175,15 +184,10 @@ ACCURACY = {"metric": "accuracy", "value": 0.8, "denominator": 9}
 def test_a_model_from_published_weights_is_finetuned():
     hub = {"architecture": "pretrained", "hub": "me/mine@main"}
     card = carded("dense", ["dense"], hub, rows=[ACCURACY])
-    assert (card.data.pipeline_tag, card.data.base_model, card.data.base_model_relation) == (
-        "text-classification",
-        "me/mine",
-        "finetune",
-    )
-    assert (
-        card.data.co2_eq_emissions["training_type"] == "fine-tuning"
-        and "from published weights of me/mine" in card.text
-    )
+    relation = (card.data.pipeline_tag, card.data.base_model, card.data.base_model_relation)
+    assert relation == ("text-classification", "me/mine", "finetune")
+    assert card.data.co2_eq_emissions["training_type"] == "fine-tuning"
+    assert "from published weights of me/mine" in card.text
     assert card.data.co2_eq_emissions["emissions"] == 6  # made once, in a study of six seeds
     child = carded("int8", ["int8", "dense"], hub, rows=[ACCURACY]).data
     assert (child.base_model, child.base_model_relation) == ("study-d-m-dense", "quantized")
@@ -193,18 +197,22 @@ def test_a_model_from_published_weights_is_finetuned():
     assert fresh.co2_eq_emissions["training_type"] == "pre-training" and fresh.pipeline_tag == "tabular-classification"
 
 
-def test_the_card_of_a_language_model_says_what_it_is_and_what_was_measured():
+def test_the_card_of_a_language_model_has_its_kind_and_measures():
     rows = [
-        {"metric": "perplexity", "value": 25.3, "low": 20.1, "high": 30.2}, {"metric": "bits_per_byte", "value": 1.25},
+        {"metric": "perplexity", "value": 25.3, "low": 20.1, "high": 30.2},
+        {"metric": "bits_per_byte", "value": 1.25},
         {"metric": "stereotype_score", "value": 0.6, "low": 0.55, "high": 0.65},
         {"metric": "stereotype_score", "value": 0.7, "low": 0.5, "high": 0.9, "attribute": "bias", "group": "age"},
-    ]  # fmt: skip
+    ]
     model = {"architecture": "causal_lm", "sources": [HUB_FILE]}
     card = carded("published", ["published"], model, task="language_modelling", rows=rows)
     assert card.data.pipeline_tag == "text-generation" and "classifier" not in card.text
     assert card.data.base_model == "sentence-transformers/all-MiniLM-L6-v2"
-    found = {r.metric_name: r for r in card.data.eval_results}
-    assert found["Perplexity"].metric_value == 25.3 and found["Perplexity"].metric_args["interval_95"] == [20.1, 30.2]
-    assert found["Stereotype score of age by bias"].metric_value == 0.7
-    assert "| perplexity | – | all | 25.300 | 20.100 to 30.200 | 9 |" in card.text.replace("\\", "")
+    metrics = {r.metric_name: r for r in card.data.eval_results}
+    assert metrics["Perplexity"].metric_value == 25.3
+    assert metrics["Perplexity"].metric_args["interval_95"] == [20.1, 30.2]
+    assert metrics["Stereotype score of age by bias"].metric_value == 0.7
+    assert "| Perplexity | – | all | 25.30 (20.10 to 30.20) | 9 |" in card.text
+    assert "| Stereotype score, % | bias | age | 70.0 (50.0 to 90.0) | 9 |" in card.text
+    assert "| Bits per byte, bits | – | all | 1.250 | 9 |" in card.text
     assert "A language model, tested on Data" in card.text and '"probabilities"' not in card.text
