@@ -1,4 +1,4 @@
-"""Wall time, CPU-seconds and memory of whole process trees, for the benchmarks."""
+"""Measure wall time, CPU-seconds and memory of whole process trees, for the benchmarks."""
 
 import os
 import subprocess
@@ -12,16 +12,22 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-# as many threads as the jobs of a benchmark may have altogether
-CORES = 2
-# compiled modules are kept, as on any machine where nothing forbids it; each job would compile its imports otherwise
+CORES = 2  # threads that the jobs of a benchmark may use altogether
+# compiled modules are kept, as is the default of Python; otherwise each job would compile its imports
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
 @dataclass
-class Cost:
-    """What a command cost: seconds, CPU-seconds of all its descendants, and peak bytes of its own process."""
+class Usage:
+    """Resource usage of a command.
+
+    Attributes:
+        wall_s: wall time in s.
+        cpu_s: CPU-seconds of the command and all its descendants.
+        peak_bytes: peak resident memory of its own process.
+        output: standard output and error.
+    """
 
     wall_s: float
     cpu_s: float
@@ -29,11 +35,18 @@ class Cost:
     output: str
 
 
-def measure(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end; CPU-seconds are the operating system's account of it and of all that it waited for.
+def measure(command: list[str], folder: Path, environment: Mapping[str, str] | None = None) -> Usage:
+    """Run a command to its end and measure it.
+
+    CPU-seconds are those that the operating system counts for the command and for all processes that it waited for.
+
+    Args:
+        command: program and arguments.
+        folder: working directory; the output goes to `output.txt` in it.
+        environment: environment variables to add.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the command failed.
     """
     log = folder / "output.txt"
     began = time.perf_counter()
@@ -48,11 +61,11 @@ def measure(command: list[str], folder: Path, environment: Mapping[str, str] | N
     text = log.read_text()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{text[-3000:]}")
-    return Cost(wall, used.ru_utime + used.ru_stime, peak(), text)
+    return Usage(wall, used.ru_utime + used.ru_stime, peak(), text)
 
 
 def _watch_memory(pid: int):
-    """Largest resident set of one process; `wait4` would tell that of its largest descendant."""
+    """Watch the resident set of one process; `wait4` would give that of its largest descendant."""
     largest = [0]
 
     def watch() -> None:
@@ -67,8 +80,8 @@ def _watch_memory(pid: int):
     return lambda: largest[0]
 
 
-def snakemake(folder: Path, *arguments: str, executor: str = "dask") -> Cost:
-    """Run the workflow of a folder."""
+def snakemake(folder: Path, *arguments: str, executor: str = "dask") -> Usage:
+    """Run the workflow of a folder and measure it."""
     options = {
         "dask": ["--executor", "dask", "--jobs", "unlimited", "--dask-dashboard", "none", "--dask-preload", "torch"],
         "local": ["--executor", "local"],
@@ -78,5 +91,5 @@ def snakemake(folder: Path, *arguments: str, executor: str = "dask") -> Cost:
 
 
 def load() -> float:
-    """Runnable processes over the last minute; above the number of cores, absolute times say little."""
+    """Runnable processes over the last minute; if above the number of cores, absolute times say little."""
     return os.getloadavg()[0]

@@ -1,4 +1,7 @@
-"""What one sample of a node's meters takes, at one a second, on a tree of two packages like that of powercap."""
+"""Measure the CPU time of one sample of a node's meters, on a powercap tree with two packages.
+
+The sampler takes one sample per second; its share of one core must stay below a limit.
+"""
 
 import sys
 import tempfile
@@ -13,17 +16,14 @@ from fairweight.energy.meters import Rapl
 from fairweight.energy.power_sampler import INTERVAL_S, Sampler
 
 SAMPLES = 2000
-LIMIT = 0.005  # of one core
+LIMIT = 0.005  # share of one core
 
 with tempfile.TemporaryDirectory() as folder:
     for number in range(2):
         zone = Path(folder) / f"intel-rapl:{number}"
         zone.mkdir()
-        for name, text in {
-            "name": f"package-{number}",
-            "max_energy_range_uj": "262143328850",
-            "energy_uj": "5",
-        }.items():
+        files = {"name": f"package-{number}", "max_energy_range_uj": "262143328850", "energy_uj": "5"}
+        for name, text in files.items():
             (zone / name).write_text(text)
     with (Path(folder) / "samples").open("w") as file:
         sampler = Sampler([Rapl(Path(folder))], file)
