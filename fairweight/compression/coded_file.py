@@ -1,6 +1,6 @@
-"""The file format of coded weights: a header that rebuilds the model, and one section of bytes after another.
+"""File format of coded weights: a header that rebuilds the model, followed by sections of bytes.
 
-The format is documented in docs/coded-weights.md; what the sections hold is said by the encoding that made them.
+The format is documented in docs/coded-weights.md; the encoding that made a file defines what its sections hold.
 """
 
 import json
@@ -16,16 +16,18 @@ MAGIC = b"FWCW"
 VERSION = 1
 LEVEL = 19  # zstd of the header
 
+Header = dict[str, Any]  # JSON; its keys depend on the encoding
+
 
 @dataclass(frozen=True)
 class Coded:
-    """A coded model: its description (JSON), and sections whose meaning the encoding knows."""
+    """A coded model: its description (JSON), and sections whose meaning the encoding defines."""
 
-    header: dict[str, Any]
+    header: Header
     sections: list[bytes]
 
     def to_bytes(self) -> bytes:
-        """The file."""
+        """The content of the file."""
         described = self.header | {"sections": [len(section) for section in self.sections]}
         text = json.dumps(described, ensure_ascii=False, separators=(",", ":")).encode()
         header = zstandard.ZstdCompressor(level=LEVEL).compress(text)
@@ -36,7 +38,7 @@ class Coded:
         """Inverse of `to_bytes`.
 
         Raises:
-            InputError: it is not such a file, or it is cut off.
+            InputError: the content is not that of such a file, or it is incomplete.
         """
         if data[:4] != MAGIC or len(data) < 9:
             raise InputError("this is not a file of coded weights (it does not begin with FWCW)")

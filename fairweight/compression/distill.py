@@ -1,65 +1,81 @@
-"""Distillation: a smaller student learns from a trained parent."""
-
-from collections.abc import Callable
-from typing import Any
+"""Distillation: training of a smaller student on the outputs of a trained parent."""
 
 import torch
 from torch import Tensor
 
 from fairweight.core import components
-from fairweight.core.artifacts import write_rows
 from fairweight.core.random_streams import integer
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training.model import Model
-from fairweight.training.train import CURVE, Data, fit
+from fairweight.training.training_data import TrainingData
+from fairweight.training.training_loop import Distillation, fit, write_curve
 
 
 def distill(
-    *, parent: str, parent_about: str, table: str, split: str, augmented: str, model: str, about: str, curve: str,
-    recipe: dict[str, Any], finetune: dict[str, Any], seed: int, variant: str,
-) -> None:  # fmt: skip
-    """Train a student from its initialisation on the parent's probabilities and the labels.
+    *,
+    parent: str,
+    parent_about: str,
+    table: str,
+    split: str,
+    augmented: str,
+    model: str,
+    about: str,
+    curve: str,
+    recipe: MethodRecipe,
+    finetune: TrainingRecipe,
+    seed: int,
+    variant: str,
+) -> None:
+    """Train a student from its initialisation on the probabilities of the parent and the labels.
 
     Args:
-        parent, parent_about: the parent's safetensors and JSON files.
+        parent, parent_about: safetensors and JSON files of the parent.
         table, split, augmented: Parquet files of the data.
         model, about, curve: files to write.
         recipe: `method`, its options, and `student`: name and options of its architecture.
         finetune: training recipe of the student.
-        seed, variant: key of initialisation and order of rows.
+        seed, variant: key of the initialisation and the order of rows.
 
     Raises:
-        InputError: the student's architecture does not fit the data.
+        InputError: the architecture of the student does not fit the data.
     """
     teacher = Model.load(parent, parent_about)
-    data = Data.read(table, split, augmented)
+    data = TrainingData.read(table, split, augmented)
     torch.manual_seed(integer("initialise", variant, seed))
     student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
     student.encoder.load_state_dict(teacher.encoder.state_dict())
-    history = fit(
-        student, data, finetune, order=integer("distill", variant, seed), distillation=taught(teacher, recipe)
+    distillation = teacher_loss(teacher, recipe)
+    history = fit(student, data, finetune, order=integer("distill", variant, seed), distillation=distillation)
+    student.save(
+        model,
+        about,
+        recipe=teacher.about["recipe"],
+        seed=teacher.about["seed"],
+        replicate=teacher.about["replicate"],
+        distillation=recipe,
+        sparsity={"all": 0.0},
     )
-    kept = {key: teacher.about[key] for key in ("recipe", "seed", "replicate")}
-    student.save(model, about, **kept, distillation=recipe, sparsity={"all": 0.0})
-    write_rows(curve, history, CURVE)
+    write_curve(curve, history)
 
 
-def taught(teacher: Model, recipe: dict[str, Any]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The loss of a student of this teacher.
+def teacher_loss(teacher: Model, recipe: MethodRecipe) -> Distillation:
+    """Loss of a student of this teacher.
 
     Args:
-        teacher: it is asked for every batch.
-        recipe: `method` and its options.
+        teacher: predicts every batch.
+        recipe: `method` of distillation and its options.
 
     Returns:
-        (features, student's logits (b, classes), loss of the labels) -> scalar.
+        (features, logits of the student (b, classes), loss of the labels) -> scalar loss.
     """
     options = components.chosen(recipe, "finetune", "student")
-    mixed = components.load("distillations", recipe["method"])(**options)
+    mixed_loss = components.load("distillations", recipe["method"])(**options)
     teacher.eval()
 
-    def loss(features: Tensor, logits: Tensor, of_labels: Tensor) -> Tensor:
+    def loss(features: Tensor, logits: Tensor, label_loss: Tensor) -> Tensor:
         with torch.no_grad():
-            expected = teacher.body(features)
-        return mixed(logits, expected, of_labels)
+            teacher_logits = teacher.body(features)
+        mixed: Tensor = mixed_loss(logits, teacher_logits, label_loss)
+        return mixed
 
     return loss

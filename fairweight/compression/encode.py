@@ -1,7 +1,7 @@
-"""Storage coding of a model: the coded file, and the model that is decoded from it, which is what is assessed."""
+"""Storage coding of a model: writes the coded file, and the model decoded from it, which is the one assessed."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,26 +10,41 @@ from fairweight.compression.coded_file import Coded
 from fairweight.compression.finetuning import Trained
 from fairweight.compression.prune import sparsity
 from fairweight.core import components
-from fairweight.core.artifacts import atomic, write_json, write_rows
+from fairweight.core.artifacts import atomic, write_json
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.inference.onnx_file import compressed_bytes
-from fairweight.training.model import Model
-from fairweight.training.train import CURVE, Data
+from fairweight.training.model import Model, ModelDescription
+from fairweight.training.training_data import TrainingData
+from fairweight.training.training_loop import write_curve
 
 
 def encode(
-    *, parent: str, parent_about: str, table: str, split: str, augmented: str, coded: str, model: str, about: str,
-    curve: str, report: str, recipe: dict[str, Any], finetune: dict[str, Any], seed: int, variant: str,
-) -> None:  # fmt: skip
-    """Code a parent's weights, and decode them again.
+    *,
+    parent: str,
+    parent_about: str,
+    table: str,
+    split: str,
+    augmented: str,
+    coded: str,
+    model: str,
+    about: str,
+    curve: str,
+    report: str,
+    recipe: MethodRecipe,
+    finetune: TrainingRecipe,
+    seed: int,
+    variant: str,
+) -> None:
+    """Encode the weights of a parent, and decode them again.
 
     Args:
-        parent, parent_about: the parent's safetensors and JSON files.
+        parent, parent_about: safetensors and JSON files of the parent.
         table, split, augmented: Parquet files of the data.
-        coded: file to write: all that is needed to rebuild the model.
-        model, about: safetensors and JSON files to write, from the coded file alone.
-        curve: Parquet file to write, of finetuning.
-        report: JSON file to write: bytes, against the parent's weights as float32 and as plain zstd codes them.
+        coded: file to write, with everything that is needed to rebuild the model.
+        model, about: safetensors and JSON files to write, made from the coded file alone.
+        curve: Parquet file to write, the training curve of finetuning.
+        report: JSON file to write: bytes of the coded file, of the weights as float32, and of these as plain zstd.
         recipe: `method` and its options.
         finetune: training recipe of finetuning.
         seed, variant: key of the random streams.
@@ -38,39 +53,39 @@ def encode(
         InputError: the method does not fit the model.
     """
     loaded = Model.load(parent, parent_about)
-    described = {k: loaded.about[k] for k in ("signature", "architecture", "ranks", "shapes") if k in loaded.about}
+    description = _only(loaded.about, "signature", "architecture", "ranks", "shapes")
     weights = {name: tensor.numpy().copy() for name, tensor in loaded.state_dict().items()}
     raw = b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())
-    network = Trained(loaded, Data.read(table, split, augmented), finetune, variant=variant, seed=seed)
+    network = Trained(loaded, TrainingData.read(table, split, augmented), finetune, variant=variant, seed=seed)
     options = components.chosen(recipe, "finetune")
     try:
-        made = components.load("encodings", recipe["method"])(weights, network, **options)
+        encoded: Coded = components.load("encodings", recipe["method"])(weights, network, **options)
     except InputError as error:
         raise InputError(f"variants: {variant}: encode: {error}.") from None
-    file = Coded(made.header | {"encoding": recipe["method"], "model": described}, made.sections).to_bytes()
+    header = encoded.header | {"encoding": recipe["method"], "model": description}
+    content = Coded(header, encoded.sections).to_bytes()
     with atomic(coded) as temporary:
-        temporary.write_bytes(file)
+        temporary.write_bytes(content)
     decoded = decode(coded)
-    decoded.save(model, about, **_kept(loaded), sparsity=sparsity(decoded), encoding=recipe)
-    write_rows(curve, network.history, CURVE)
-    write_json(report, {
-        "method": recipe["method"],
-        "coded_bytes": len(file),
-        "weights_bytes": len(raw),
-        "zstd_bytes": compressed_bytes(raw),
-        "size_ratio": len(raw) / len(file),
-    })  # fmt: skip
+    origin = _only(loaded.about, "recipe", "seed", "replicate")
+    origin["sparsity"], origin["encoding"] = sparsity(decoded), recipe
+    decoded.save(model, about, **origin)
+    write_curve(curve, network.history)
+    sizes = {"coded_bytes": len(content), "weights_bytes": len(raw), "zstd_bytes": compressed_bytes(raw)}
+    write_json(report, {"method": recipe["method"], **sizes, "size_ratio": len(raw) / len(content)})
 
 
-def _kept(model: Model) -> dict[str, Any]:
-    return {key: value for key, value in model.about.items() if key in ("recipe", "seed", "replicate")}
+def _only(description: ModelDescription, *keys: str) -> ModelDescription:
+    """The entries of a description that have these keys, in the order of `keys`."""
+    entries = dict(description)
+    return cast("ModelDescription", {key: entries[key] for key in keys if key in entries})
 
 
 def decode(path: str | Path) -> Model:
-    """The model that a coded file holds.
+    """Read the model that a coded file holds.
 
     Raises:
-        InputError: it is not such a file.
+        InputError: the file is not a file of coded weights.
     """
     coded = Coded.from_bytes(Path(path).read_bytes())
     weights = components.load("encodings", coded.header["encoding"], "decode")(coded)

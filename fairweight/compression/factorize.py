@@ -1,65 +1,94 @@
-"""Low-rank factorisation of a trained model, with finetuning of the factors."""
+"""Low-rank factorization of a trained model, followed by finetuning of the factors."""
 
-from typing import Any, cast
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fairweight.compression.finetuning import Trained
 from fairweight.core import components
-from fairweight.core.artifacts import write_rows
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training import module_surgery
 from fairweight.training.model import Model
-from fairweight.training.train import CURVE, Data
+from fairweight.training.training_data import TrainingData
+from fairweight.training.training_loop import write_curve
 
 
 def factorize(
-    *, parent: str, parent_about: str, table: str, split: str, augmented: str, model: str, about: str, curve: str,
-    recipe: dict[str, Any], finetune: dict[str, Any], seed: int, variant: str,
-) -> None:  # fmt: skip
-    """Replace layers by two of lower rank where that is smaller, and finetune.
+    *,
+    parent: str,
+    parent_about: str,
+    table: str,
+    split: str,
+    augmented: str,
+    model: str,
+    about: str,
+    curve: str,
+    recipe: MethodRecipe,
+    finetune: TrainingRecipe,
+    seed: int,
+    variant: str,
+) -> None:
+    """Replace layers by two layers of lower rank where these have fewer weights, and finetune the model.
 
     Args:
-        parent, parent_about: the parent's safetensors and JSON files.
+        parent, parent_about: safetensors and JSON files of the parent.
         table, split, augmented: Parquet files of the data.
-        model, about, curve: files to write; the curve has no rows where nothing is finetuned.
+        model, about, curve: files to write; the curve has no rows if nothing is finetuned.
         recipe: `method` and its options.
-        finetune: training recipe with the epochs of finetuning.
+        finetune: training recipe, with the epochs of finetuning.
         seed, variant: key of the random streams.
 
     Raises:
-        InputError: no layer gets smaller.
+        InputError: no layer becomes smaller.
     """
-    small = Model.load(parent, parent_about)
+    factorized = Model.load(parent, parent_about)
     options = components.chosen(recipe, "finetune")
-    weights = {f"{name}.weight": layer.weight.detach() for name, layer in _layers(small.body).items()}
+    weights = {f"{name}.weight": layer.weight.detach() for name, layer in _layers(factorized.body).items()}
     try:
         factors = components.load("factorizations", recipe["method"])(weights, **options)
     except InputError as error:
         raise InputError(f"variants: {variant}: factorize: {error}.") from None
-    ranks = {name.removesuffix(".weight"): first.shape[0] for name, (_, first) in factors.items()}
-    biases = {name: small.body.get_submodule(name).bias for name in ranks}
-    module_surgery.factorize(small.body, ranks)
-    with torch.no_grad():
-        for name, (second, first) in factors.items():
-            one, two = cast("nn.Sequential", small.body.get_submodule(name.removesuffix(".weight")))
-            one.get_parameter("weight").copy_(first.view_as(one.get_parameter("weight")))
-            two.get_parameter("weight").copy_(second.view_as(two.get_parameter("weight")))
-            if (bias := biases[name.removesuffix(".weight")]) is not None:
-                two.get_parameter("bias").copy_(cast("torch.Tensor", bias))
-    network = Trained(small, Data.read(table, split, augmented), finetune, variant=variant, seed=seed)
+    ranks = _replace_layers(factorized.body, factors)
+    network = Trained(factorized, TrainingData.read(table, split, augmented), finetune, variant=variant, seed=seed)
     network.train({}, finetune["epochs"])
-    small.save(
-        model, about, ranks=ranks, shapes=module_surgery.shapes(small.body), factorization=recipe, sparsity={"all": 0.0}
+    factorized.save(
+        model,
+        about,
+        ranks=ranks,
+        shapes=module_surgery.shapes(factorized.body),
+        factorization=recipe,
+        sparsity={"all": 0.0},
     )
-    write_rows(curve, network.history, CURVE)
+    write_curve(curve, network.history)
 
 
 def _layers(body: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
-    """Layers that can be factorised, in order."""
+    """Layers that can be factorized, in order."""
     return {
-        name: m
-        for name, m in body.named_modules()
-        if isinstance(m, nn.Linear) or (isinstance(m, nn.Conv2d) and m.groups == 1)
+        name: module
+        for name, module in body.named_modules()
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
     }
+
+
+def _replace_layers(body: nn.Module, factors: dict[str, tuple[Tensor, Tensor]]) -> dict[str, int]:
+    """Replace layers by their factors, in place; the second factor takes the bias.
+
+    Returns:
+        name of the layer -> its rank
+    """
+    ranks = {name.removesuffix(".weight"): first.shape[0] for name, (_, first) in factors.items()}
+    biases = {name: body.get_submodule(name).bias for name in ranks}
+    module_surgery.factorize(body, ranks)
+    with torch.no_grad():
+        for name, (second, first) in factors.items():
+            layer = name.removesuffix(".weight")
+            pair = cast("nn.Sequential", body.get_submodule(layer))
+            for module, factor in zip(pair, (first, second), strict=True):
+                weight = module.get_parameter("weight")
+                weight.copy_(factor.view_as(weight))
+            if (bias := biases[layer]) is not None:
+                pair[1].get_parameter("bias").copy_(cast("Tensor", bias))
+    return ranks

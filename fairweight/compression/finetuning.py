@@ -1,8 +1,8 @@
-"""A trained model in the hands of a compression method: what `network.Network` promises."""
+"""Finetuning of a trained model by a compression method: the implementation of `method_api.Network`."""
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from fairweight.compression.method_api import State
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
+from fairweight.core.recipes import TrainingRecipe
 from fairweight.training.model import Model
-from fairweight.training.train import Data, fit
+from fairweight.training.training_data import TrainingData
+from fairweight.training.training_loop import Constraint, Distillation, EpochRow, fit
 
 
 class Trained:
@@ -21,19 +23,25 @@ class Trained:
     Args:
         model: its body is changed in place.
         data: the rows of its seed and augmentation.
-        recipe: the training recipe of finetuning.
+        recipe: training recipe of finetuning.
         variant, seed: key of the random streams.
-        distillation: (features, logits, loss of the labels) of a batch -> the loss to learn by instead.
+        distillation: (features, logits, loss of the labels) of a batch -> the loss that replaces that of the labels.
     """
 
     def __init__(
-        self, model: Model, data: Data, recipe: dict[str, Any], *, variant: str, seed: int,
-        distillation: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        model: Model,
+        data: TrainingData,
+        recipe: TrainingRecipe,
+        *,
+        variant: str,
+        seed: int,
+        distillation: Distillation | None = None,
+    ) -> None:
         self.model, self.data, self.recipe, self.distillation = model, data, recipe, distillation
         self.variant, self.seed = variant, seed
         self.epochs = int(recipe["epochs"])
-        self.history: list[dict[str, Any]] = []
+        self.history: list[EpochRow] = []
         self.random = torch.Generator().manual_seed(integer("compress", variant, seed))
         self._trainings = 0
 
@@ -48,18 +56,19 @@ class Trained:
         return self.model.encode(self.data.training.take(np.arange(2)))
 
     def train(self, masks: dict[str, Tensor], epochs: int, **changes: Any) -> None:
-        """Train in place, with masked weights kept at zero; `changes` are those of the training recipe."""
+        """Train in place, with masked weights kept at zero; `changes` replace keys of the training recipe."""
         self._fit(epochs, changes, masks=masks)
 
     def features(self, rows: int) -> Tensor:
-        """Features of so many training rows, at most."""
+        """Features of at most `rows` training rows, drawn at random."""
         drawn = torch.randperm(len(self.data.training), generator=self.random)[:rows]
         return self.model.encode(self.data.training.take(drawn.numpy()))
 
     def train_shared(self, clusters: dict[str, Tensor], epochs: int) -> None:
-        """Train in place, with weights of one cluster kept equal: they share the sum of their gradients (Han et al. 2016).
+        """Train in place, with the weights of a cluster kept equal: they share the sum of their gradients.
 
-        The optimizer sees equal weights with equal gradients and equal pasts, and so keeps them equal.
+        Source: Han et al. (2016). The optimizer sees equal weights with equal gradients and equal state, and so keeps
+        them equal.
         """
         places = {name: torch.nonzero(c.flatten() >= 0).squeeze(1) for name, c in clusters.items()}
         members = {name: c.flatten()[places[name]] for name, c in clusters.items()}
@@ -77,19 +86,32 @@ class Trained:
 
         self._fit(epochs, {}, constrain=share)
 
-    def _fit(self, epochs: int, changes: dict[str, Any], **constraints: Any) -> None:
+    def _fit(
+        self,
+        epochs: int,
+        changes: dict[str, Any],
+        *,
+        masks: dict[str, Tensor] | None = None,
+        constrain: Constraint | None = None,
+    ) -> None:
+        """Train with the recipe and its changes, and append to the history."""
         if not epochs:
             return
-        torch.manual_seed(integer("initialise", self.variant, self.seed))  # for what an architecture draws as it trains
-        # the first training has the key that finetuning has always had, so that it is repeated to the bit
+        torch.manual_seed(integer("initialise", self.variant, self.seed))  # for random numbers that a body draws itself
+        # the first training keeps the key of finetuning, so that its result is reproduced to the bit
         key = (self.variant, self.seed) if not self._trainings else (self.variant, self.seed, self._trainings)
         self._trainings += 1
-        made = fit(
-            self.model, self.data, self.recipe | changes | {"epochs": epochs},
-            order=integer("finetune", *key), distillation=self.distillation, **constraints,
-        )  # fmt: skip
+        curve = fit(
+            self.model,
+            self.data,
+            cast("TrainingRecipe", {**self.recipe, **changes, "epochs": epochs}),
+            order=integer("finetune", *key),
+            distillation=self.distillation,
+            masks=masks,
+            constrain=constrain,
+        )
         before = len(self.history)
-        self.history += [entry | {"epoch": before + entry["epoch"]} for entry in made]
+        self.history += [row | {"epoch": before + row["epoch"]} for row in curve]
 
     def apply(self, masks: dict[str, Tensor]) -> None:
         """Set masked weights to zero."""
@@ -98,38 +120,38 @@ class Trained:
                 self.body.get_parameter(name).mul_(mask)
 
     def gradients(self, rows: int) -> dict[str, Tensor]:
-        """Gradient of the mean cross-entropy over so many training rows, by parameter."""
-        found: dict[str, Tensor] = {}
+        """Gradient of the mean cross-entropy over at most `rows` training rows, by name of the parameter."""
+        total: dict[str, Tensor] = {}
         for share, gradients in self._gradients(rows):
             for name, gradient in gradients.items():
-                found[name] = share * gradient + found[name] if name in found else share * gradient
-        return found
+                total[name] = share * gradient + total[name] if name in total else share * gradient
+        return total
 
     def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
-        """For each linear map, the mean over batches of |sum of gradient x weight| of each of its inputs (groups of so many)."""
-        columns = {name: self.body.get_parameter(f"{name}.weight").shape[1] // groups for name in maps}
-        found = {name: torch.zeros(number) for name, number in columns.items()}
+        """Score the inputs of linear maps by the mean over batches of |sum of gradient x weight|; see `Network`."""
+        numbers = {name: self.body.get_parameter(f"{name}.weight").shape[1] // groups for name in maps}
+        scores = {name: torch.zeros(number) for name, number in numbers.items()}
         for share, gradients in self._gradients(rows):
             for name in maps:
                 product = gradients[f"{name}.weight"] * self.body.get_parameter(f"{name}.weight").detach()
-                found[name] += share * product.sum(dim=0).view(-1, groups).sum(dim=1).abs()
-        return found
+                scores[name] += share * product.sum(dim=0).view(-1, groups).sum(dim=1).abs()
+        return scores
 
     def _gradients(self, rows: int) -> Iterator[tuple[float, dict[str, Tensor]]]:
-        """Share of the rows and gradient of their mean cross-entropy, batch by batch of so many training rows."""
+        """Share and gradient of the mean cross-entropy of each batch of at most `rows` drawn training rows."""
         training, _ = self.data.encoded(self.model)
         drawn = torch.randperm(len(training.labels), generator=self.random)[:rows]
         self.body.eval()
         encoder = self.model.encoder
-        for batch in encoder.batches(training.features, drawn, encoder.most_rows):
+        for batch in encoder.batches(training.features, drawn, encoder.max_rows):
             self.body.zero_grad()
-            logits = self.body(encoder.cut(training.features[batch]))
+            logits = self.body(encoder.trim(training.features[batch]))
             nn.functional.cross_entropy(logits, training.labels[batch]).backward()
             yield len(batch) / len(drawn), {n: p.grad for n, p in self.body.named_parameters() if p.grad is not None}
         self.body.zero_grad()
 
     def early(self, epochs: int) -> State:
-        """The root's weights after so many epochs of its training, by repeating it; 0 is its initialisation."""
+        """The root's weights after `epochs` epochs, from a repeated training; 0 is its initialisation."""
         about = self.model.about
         body = self._initialised(integer("initialise", about["seed"], about["replicate"]))
         if epochs:
@@ -140,11 +162,11 @@ class Trained:
         return body.state_dict()
 
     def restore(self, state: State) -> None:
-        """Take these weights."""
+        """Load these weights."""
         self.body.load_state_dict(state)
 
     def reinitialise(self) -> None:
-        """Draw an initialisation that is not the root's."""
+        """Draw an initialisation that differs from the root's."""
         key = ("initialise", self.variant, self.seed, self.model.about["replicate"])
         self.restore(self._initialised(integer(*key)).state_dict())
 

@@ -1,44 +1,75 @@
-"""What a compression method may do with the network that it is given."""
+"""What a compression method receives: the protocol of the network, and types of the other arguments."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-State = dict[str, Tensor]
+State = dict[str, Tensor]  # name of a parameter or buffer -> its value
+Batch = dict[str, NDArray[Any]]  # input tensors of some rows, by name
+Calibration = Callable[[int], list[Batch]]  # number of training rows -> these rows, in batches
 
 
 class Network(Protocol):
-    """A trained body and the data that it was trained on; `trained.Trained` is one."""
+    """A trained body and the data that it was trained on; `finetuning.Trained` implements it.
+
+    Attributes:
+        body: the network behind the encoder of the inputs.
+        example: features of two training rows.
+        random: random stream of the variant.
+        epochs: epochs of `finetune`.
+    """
 
     body: nn.Module
-    example: Tensor  # features of two training rows
+    example: Tensor
     random: torch.Generator
-    epochs: int  # of `finetune`
+    epochs: int
 
     def train(self, masks: dict[str, Tensor], epochs: int, **changes: Any) -> None:
-        """Train in place, with masked weights kept at zero; `changes` are those of the training recipe."""
+        """Train in place.
+
+        Args:
+            masks: name of a parameter -> boolean tensor; where it is False the weight is kept at zero.
+            epochs: epochs of training.
+            changes: keys of the training recipe that replace those of `finetune`.
+        """
 
     def features(self, rows: int) -> Tensor:
-        """Features of so many training rows, at most."""
+        """Features of at most `rows` training rows, drawn at random."""
 
     def train_shared(self, clusters: dict[str, Tensor], epochs: int) -> None:
-        """Train in place with weights of the same cluster (name -> int64, -1 is a weight kept at zero) kept equal."""
+        """Train in place, with the weights of a cluster kept equal.
+
+        Args:
+            clusters: name of a parameter -> int64 tensor of the same shape; -1 is a weight that is kept at zero.
+            epochs: epochs of training.
+        """
 
     def apply(self, masks: dict[str, Tensor]) -> None:
         """Set masked weights to zero."""
 
     def gradients(self, rows: int) -> dict[str, Tensor]:
-        """Gradient of the mean loss over so many training rows, by parameter."""
+        """Gradient of the mean loss over at most `rows` training rows, by name of the parameter."""
 
     def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
-        """For each linear map, the mean over batches of |sum of gradient x weight| of each of its inputs (groups of so many)."""
+        """Score the inputs of linear maps by the mean over batches of |sum of gradient x weight|.
+
+        Args:
+            maps: names of linear layers.
+            rows: largest number of training rows.
+            groups: number of consecutive inputs that share a score.
+
+        Returns:
+            name -> scores (inputs / groups,).
+        """
 
     def early(self, epochs: int) -> State:
-        """The root's weights after so many epochs of its training; 0 is its initialisation."""
+        """The root's weights after `epochs` epochs of its training; 0 is its initialisation."""
 
     def restore(self, state: State) -> None:
-        """Take these weights."""
+        """Load these weights."""
 
     def reinitialise(self) -> None:
-        """Draw an initialisation that is not the root's."""
+        """Draw an initialisation that differs from the root's."""

@@ -1,19 +1,22 @@
-"""Quantization of a shipped file, with the proof that it is quantized."""
+"""Quantization of an ONNX file, with a check that the result is quantized."""
 
 import functools
 import inspect
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import onnx
 
 from fairweight.compression.finetuning import Trained
+from fairweight.compression.method_api import Batch
 from fairweight.core import components
 from fairweight.core.artifacts import atomic, read_split, read_table, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import generator
+from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.core.table import Table
 from fairweight.inference import load_engine
 from fairweight.inference.export import exported
@@ -24,15 +27,37 @@ from fairweight.inference.onnx_file import (
     operators,
     put_signature,
     read_signature,
-    write_beside,
+    write_tokenizer,
 )
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model import Model
-from fairweight.training.model_inputs import Fed
+from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Signature
-from fairweight.training.train import Data
+from fairweight.training.training_data import TrainingData
 
-SMALLER = 3.0  # a file that is not so many times smaller is called partly quantized
+SMALLER = 3.0  # below this size ratio the verdict is 'partly quantized'
 BATCH = 64
+
+
+class QuantizationChecks(TypedDict):
+    """Evidence that a file is quantized.
+
+    Attributes:
+        integer_operators, weight_only_operators, float_operators: number of operators as onnxruntime runs them.
+        integer_weights_share, narrow_weights_share: share of weights stored as 8-bit integers, and in below 32 bits.
+        float_matrices: name of a matrix that stays in float, such as embeddings -> its bytes.
+        size_ratio: bytes of the parent divided by bytes of the file.
+        verdict: `quantized`, `weights only`, `partly quantized` or `half precision`.
+    """
+
+    integer_operators: int
+    weight_only_operators: int
+    float_operators: int
+    integer_weights_share: float
+    narrow_weights_share: float
+    float_matrices: dict[str, int]
+    size_ratio: float
+    verdict: str
 
 
 def quantize(
@@ -42,76 +67,87 @@ def quantize(
     split: str,
     destination: str,
     report: str,
-    recipe: dict[str, Any],
+    recipe: MethodRecipe,
     seed: int,
     variant: str,
-    weights: dict[str, str] | None = None,
-    finetune: dict[str, Any] | None = None,
+    weights: Mapping[str, str] | None = None,
+    finetune: TrainingRecipe | None = None,
 ) -> None:
     """Quantize a parent's ONNX file.
 
     Args:
-        parent: the parent's ONNX file.
-        table, split: Parquet files of the data; calibration takes training rows only.
+        parent: ONNX file of the parent.
+        table, split: Parquet files of the data; methods are calibrated on training rows only.
         destination: ONNX file to write.
-        report: JSON file to write: method, size ratio, integer and float operators that run, verdict.
+        report: JSON file to write: what the method reports, and the keys of QuantizationChecks.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
         weights: for a method that trains: `model` and `about` of the parent, and `augmented` rows.
-        finetune: for a method that trains: the training recipe of the root.
+        finetune: for a method that trains: training recipe of the root.
 
     Raises:
-        InputError: too few rows to calibrate on, or a method left every operator in float.
+        InputError: there are too few rows to calibrate on, or the method left every operator in float.
     """
     logging.getLogger("root").setLevel(logging.ERROR)  # onnxruntime advises pre-processing at every call
     signature = read_signature(parent)
 
-    def calibration(rows: int) -> list[dict[str, Any]]:
+    def calibration(rows: int) -> list[Batch]:
         training = read_split(split)["train"]
         drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
-        return [feeds for _, feeds in Fed.of(signature, read_table(table).take(drawn)).batches(BATCH)]
+        return [feeds for _, feeds in ModelInputs.from_rows(signature, read_table(table).take(drawn)).batches(BATCH)]
 
-    options = components.chosen(recipe)
     method = components.load("quantization", recipe["method"])
-    # a method takes the further means that it names
-    wanted = inspect.signature(method).parameters
-    if "accuracy" in wanted:
+    named = set(
+        inspect.signature(method).parameters
+    )  # a method receives the further arguments that its signature names
+    options = components.chosen(recipe)
+    if "accuracy" in named:
         validation = read_table(table).take(read_split(split)["validation"])
         options["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
-    if "network" in wanted and weights and finetune:
-        loaded = Model.load(weights["model"], weights["about"])
-        data = Data.read(table, split, weights["augmented"])
-        options["network"] = Trained(loaded, data, finetune, variant=variant, seed=seed)
-        options["export"] = lambda path: path.write_bytes(exported(loaded, data.validation).SerializeToString())
+    if "network" in named and weights and finetune:
+        trained = Model.load(weights["model"], weights["about"])
+        data = TrainingData.read(table, split, weights["augmented"])
+        options["network"] = Trained(trained, data, finetune, variant=variant, seed=seed)
+        options["export"] = lambda path: path.write_bytes(exported(trained, data.validation).SerializeToString())
     with atomic(destination) as temporary:
         try:
-            said = method(Path(parent), temporary, calibration, **options)
+            result = method(Path(parent), temporary, calibration, **options)
         except InputError as error:
             raise InputError(f"variants: {variant}: quantize: {error}.") from None
-        load_engine.load("onnxruntime", temporary, threads=1, place=f"variants: {variant}: quantize")
-        proto = onnx.load(str(temporary))
-        put_signature(proto, signature)  # the quantizer drops the metadata
-        del proto.graph.value_info[:]  # shapes that the quantizer inferred for itself
-        content = proto.SerializeToString()
+        reported = result if isinstance(result, dict) else {"method": result}
+        load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=f"variants: {variant}: quantize")
+        content = _cleaned(temporary, signature)
         temporary.write_bytes(content)
         checks = check(parent, content)
-        about = said if isinstance(said, dict) else {"method": said}
         if not checks["integer_operators"] and not checks["narrow_weights_share"]:
-            raise InputError(f"variants: {variant}: quantize: method {about['method']!r} left everything in float32.")
-    write_beside(destination, signature)
-    write_json(report, {**about, **checks})
+            raise InputError(
+                f"variants: {variant}: quantize: method {reported['method']!r} left everything in float32."
+            )
+    write_tokenizer(destination, signature)
+    write_json(report, {**reported, **checks})
 
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
     """Accuracy of a file on some rows."""
-    run = load_engine.load("onnxruntime", path, threads=1)
-    return float((Fed.of(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
+    run = load_engine.load(REFERENCE_ENGINE, path, threads=1)
+    return float((ModelInputs.from_rows(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 
-def check(parent: str, content: bytes) -> dict[str, Any]:
-    """What makes a file quantized: operators as onnxruntime runs them, bytes against the parent, weights by type.
+def _cleaned(path: Path, signature: Signature) -> bytes:
+    """The file with the metadata that the quantizer dropped, and without the shapes that it inferred for itself."""
+    proto = onnx.load(str(path))
+    put_signature(proto, signature)
+    del proto.graph.value_info[:]
+    content: bytes = proto.SerializeToString()
+    return content
 
-    Matrices that stay in float, such as embeddings, are named with their bytes.
+
+def check(parent: str, content: bytes) -> QuantizationChecks:
+    """Check how far a file is quantized: operators as onnxruntime runs them, bytes, and types of the weights.
+
+    Args:
+        parent: ONNX file of the parent.
+        content: the quantized ONNX file.
     """
     counts, proto = operators(content), onnx.load_model_from_string(content)
     ratio = Path(parent).stat().st_size / len(content)
@@ -133,9 +169,11 @@ def check(parent: str, content: bytes) -> dict[str, Any]:
         "float_operators": floating,
         "integer_weights_share": small / total,
         "narrow_weights_share": narrow / total,
-        "float_matrices": {
-            n: w.nbytes for n, w in weights.items() if sum(size > 1 for size in w.shape) > 1 and w.dtype == np.float32
-        },
+        "float_matrices": {name: w.nbytes for name, w in weights.items() if _is_float_matrix(w)},
         "size_ratio": ratio,
         "verdict": verdict,
     }
+
+
+def _is_float_matrix(weight: np.ndarray[Any, Any]) -> bool:
+    return sum(size > 1 for size in weight.shape) > 1 and weight.dtype == np.float32

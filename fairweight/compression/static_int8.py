@@ -1,11 +1,13 @@
 """Static int8 quantization with onnxruntime (QDQ), which several methods share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from fairweight.compression.method_api import Batch
 from fairweight.core.errors import InputError
 
 METHODS = {
@@ -14,59 +16,65 @@ METHODS = {
     "percentile": CalibrationMethod.Percentile,
 }
 FEWEST_ROWS = 32
-# the encoding in front of the network (standardisation, one-hot) stays in float
+# the input encoder in front of the network (standardisation, one-hot) stays in float
 QUANTIZED = ["Conv", "Gemm", "MatMul", "MaxPool"]
 
 
-class Rows(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of input tensors, as onnxruntime wants to be handed them."""
+class BatchReader(CalibrationDataReader):  # type: ignore[misc]
+    """Batches of input tensors in the interface that onnxruntime reads."""
 
-    def __init__(self, feeds: list[dict[str, Any]]) -> None:
+    def __init__(self, feeds: list[Batch]) -> None:
         self.feeds = iter(feeds)
 
-    def get_next(self) -> dict[str, Any] | None:
-        """The next batch, or None."""
+    def get_next(self) -> Batch | None:
+        """The next batch, or None after the last one."""
         return next(self.feeds, None)
 
 
-def check_rows(feeds: list[dict[str, Any]]) -> None:
-    """Refuse to find ranges of activations with so few rows that they tell nothing.
+def check_rows(feeds: list[Batch]) -> None:
+    """Refuse to calibrate ranges of activations on fewer than FEWEST_ROWS rows, which say too little.
 
     Raises:
-        InputError: there are fewer than FEWEST_ROWS.
+        InputError: there are fewer rows.
     """
-    found = sum(len(next(iter(batch.values()))) for batch in feeds)
-    if found < FEWEST_ROWS:
+    rows = sum(len(next(iter(batch.values()))) for batch in feeds)
+    if rows < FEWEST_ROWS:
         raise InputError(
-            f"calibration takes {FEWEST_ROWS} training rows or more, and there are {found}; give the dataset more rows, or use "
-            "'dynamic' or 'weight_only', which need none"
+            f"calibration takes {FEWEST_ROWS} training rows or more, and there are {rows}; "
+            "give the dataset more rows, or use 'dynamic' or 'weight_only', which need none"
         )
 
 
 def quantize_file(
-    source: Path, destination: Path, feeds: list[dict[str, Any]], *,
-    ranges: str = "minmax", per_channel: bool = True, reduce_range: bool = False,
-    in_float: Sequence[str] = (), overrides: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    """Write a file with int8 weights and uint8 activations.
+    source: Path,
+    destination: Path,
+    feeds: list[Batch],
+    *,
+    ranges: str = "minmax",
+    per_channel: bool = True,
+    reduce_range: bool = False,
+    in_float: Sequence[str] = (),
+    overrides: Mapping[str, list[dict[str, NDArray[Any]]]] | None = None,
+) -> None:
+    """Write an ONNX file with int8 weights and uint8 activations.
 
     Args:
         source, destination: ONNX files.
-        feeds: batches of input tensors by name, to find ranges of activations with.
-        ranges: how they are found, a key of METHODS.
-        per_channel: one scale for each output channel.
-        reduce_range: 7-bit weights.
+        feeds: batches of input tensors by name, on which the ranges of activations are calibrated.
+        ranges: method of calibration, a key of METHODS.
+        per_channel: use one scale for each output channel.
+        reduce_range: use 7-bit weights.
         in_float: names of nodes that stay in float.
-        overrides: tensor -> its scale and zero point, instead of those that calibration finds.
+        overrides: tensor -> its `scale` and `zero_point`, which replace the calibrated ones.
 
     Raises:
-        InputError: there are too few rows to find ranges with.
+        InputError: there are too few rows to calibrate on.
     """
     check_rows(feeds)
     quantize_static(
         source,
         destination,
-        Rows(feeds),
+        BatchReader(feeds),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=QUANTIZED,
         per_channel=per_channel,

@@ -44,7 +44,7 @@ def prune(weights, *, start):
 '''
 
 QUANTIZATION = """
-from fairweight.compression.static_int8 import quantize_file
+from fairweight.api import quantize_file
 
 
 def mine(source, destination, calibration, network, export, *, epochs):

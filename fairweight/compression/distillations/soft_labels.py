@@ -1,4 +1,4 @@
-"""Distillation by the teacher's softened probabilities (Hinton et al. 2015)."""
+"""Distillation on the softened probabilities of the teacher (Hinton et al. 2015)."""
 
 from collections.abc import Callable
 
@@ -6,29 +6,41 @@ from torch import Tensor
 from torch.nn import functional
 
 OPTIONS = {
-    "temperature": {"type": "number", "exclusiveMinimum": 0, "default": 4.0, "description": "Both sides' logits are divided by it."},
-    "teacher_share": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.7, "description": "Weight of the teacher's probabilities in the loss; the labels have the rest."},
-}  # fmt: skip
+    "temperature": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 4.0,
+        "description": "The logits of teacher and student are divided by it.",
+    },
+    "teacher_share": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.7,
+        "description": "Weight of the teacher's probabilities in the loss; the labels have the rest.",
+    },
+}
 
 
 def prepare(*, temperature: float, teacher_share: float) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The loss of a student.
+    """Make the loss of a student.
 
     Args:
         temperature, teacher_share: see OPTIONS.
 
     Returns:
-        (student's logits (b, classes), teacher's logits (b, classes), loss of the labels, a scalar) -> scalar in nats:
-        the divergence from the teacher's softened probabilities times temperature^2, mixed with the loss of the labels.
+        (logits of the student (b, classes), logits of the teacher (b, classes), scalar loss of the labels) -> scalar in
+        nats: the divergence from the teacher's softened probabilities times temperature^2, mixed with the loss of the
+        labels.
     """
 
-    def loss(student: Tensor, teacher: Tensor, of_labels: Tensor) -> Tensor:
+    def loss(student: Tensor, teacher: Tensor, label_loss: Tensor) -> Tensor:
         divergence = functional.kl_div(
             functional.log_softmax(student / temperature, 1),
             functional.log_softmax(teacher / temperature, 1),
             reduction="batchmean",
             log_target=True,
         )
-        return teacher_share * temperature**2 * divergence + (1 - teacher_share) * of_labels
+        return teacher_share * temperature**2 * divergence + (1 - teacher_share) * label_loss
 
     return loss

@@ -1,4 +1,4 @@
-"""Plain zstd of the weights: the baseline that any cleverer coding must beat."""
+"""Plain zstd compression of the weights: the baseline that every other encoding must beat."""
 
 import numpy as np
 import zstandard
@@ -10,21 +10,21 @@ from fairweight.core.errors import InputError
 
 OPTIONS = {
     "level": {"type": "integer", "minimum": 1, "maximum": 22, "default": 19, "description": "Level of zstd."},
-}  # fmt: skip
+}
 
 Tensors = dict[str, NDArray[np.float32]]
 
 
 def encode(weights: Tensors, network: Network, *, level: int) -> Coded:
-    """Code all tensors together, without loss.
+    """Compress all tensors together, without loss.
 
     Args:
         weights: name -> tensor.
-        network: stays as it is.
+        network: not changed.
         level: see OPTIONS.
 
     Raises:
-        InputError: there is something to finetune.
+        InputError: `finetune` has epochs.
     """
     if network.epochs:
         raise InputError("zstd codes without loss, and has nothing to finetune")
@@ -36,9 +36,9 @@ def encode(weights: Tensors, network: Network, *, level: int) -> Coded:
 def decode(coded: Coded) -> Tensors:
     """Inverse of `encode`."""
     flat = np.frombuffer(zstandard.ZstdDecompressor().decompress(coded.sections[0]), "<f4")
-    found, start = {}, 0
+    tensors, start = {}, 0
     for name, shape in coded.header["tensors"].items():
         size = int(np.prod(shape))
-        found[name] = flat[start : start + size].reshape(shape).astype(np.float32)
+        tensors[name] = flat[start : start + size].reshape(shape).astype(np.float32)
         start += size
-    return found
+    return tensors

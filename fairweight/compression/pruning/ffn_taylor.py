@@ -1,4 +1,4 @@
-"""Neurons of a transformer's feed-forward parts go, those whose removal would change the loss least (Molchanov et al. 2019)."""
+"""Removes the feed-forward neurons of a transformer that change the loss least (Molchanov et al. 2019)."""
 
 from torch import Tensor
 
@@ -7,21 +7,37 @@ from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
 from fairweight.training.transformer_layers import cut_columns, layers, linear, strongest
 
-TRANSFORMERS = True  # it takes nothing else
+TRANSFORMERS = True  # for transformers only
 OPTIONS = {
-    "share": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the neurons of every layer that go."},
-    "rows": {"type": "integer", "minimum": 1, "default": 512, "description": "Training rows that the scores are taken over, at most."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the neurons of every layer that are removed.",
+    },
+    "rows": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 512,
+        "description": "Largest number of training rows from which the scores are computed.",
+    },
+}
 
 
-def prune(weights: dict[str, Tensor], network: Network, *, share: float, rows: int) -> dict[str, Tensor]:  # noqa: ARG001
-    """Cut the network in place; the masks of what is left keep everything.
+def prune(
+    weights: dict[str, Tensor],  # noqa: ARG001 - layers are cut, not weights
+    network: Network,
+    *,
+    share: float,
+    rows: int,
+) -> dict[str, Tensor]:
+    """Remove neurons of the network in place, and return masks that keep all of what is left.
 
-    A neuron's score is the mean over batches of |sum of gradient x weight| of its outgoing weights, which is the change of
-    the loss to first order if the neuron were zero.
+    The score of a neuron is the mean over batches of |sum of gradient x weight| over its outgoing weights. This is the
+    first-order change of the loss if the neuron were zero.
 
     Args:
-        weights: name -> tensor, of the network before.
+        weights: name -> tensor, of the network before pruning.
         network: its body gets narrower layers.
         share, rows: see OPTIONS.
 
@@ -29,14 +45,14 @@ def prune(weights: dict[str, Tensor], network: Network, *, share: float, rows: i
         name -> boolean tensor of the new shape, True everywhere.
 
     Raises:
-        InputError: the network is no transformer.
+        InputError: the network is not a transformer.
     """
     try:
-        found = layers(network.body)
+        parts = layers(network.body)
     except InputError as error:
         raise InputError(f"ffn_taylor {error}") from None
-    scores = network.taylor([layer.narrow for layer in found], rows)
-    for layer in found:
+    scores = network.taylor([layer.narrow for layer in parts], rows)
+    for layer in parts:
         left = strongest(scores[layer.narrow], share)
         cut_columns(linear(network.body, layer.narrow), left, [linear(network.body, layer.widen)])
     return everything_stays(network.body)

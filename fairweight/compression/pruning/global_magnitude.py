@@ -5,16 +5,21 @@ from torch import Tensor
 from fairweight.compression.masks import keep_largest
 
 OPTIONS = {
-    "sparsity": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the weights that become zero."},
-}  # fmt: skip
+    "sparsity": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the weights that become zero.",
+    },
+}
 
 
 def prune(weights: dict[str, Tensor], *, sparsity: float) -> dict[str, Tensor]:
-    """Masks that keep the largest weights by magnitude over all tensors together.
+    """Masks that keep the largest weights by magnitude, ranked over all tensors together.
 
     Args:
         weights: name -> tensor; the prunable weights (no biases).
-        sparsity: share of all their entries to remove; exactly round(sparsity x entries) are removed, ties by position.
+        sparsity: share of all entries to remove; exactly round(sparsity x entries) are removed, ties by position.
 
     Returns:
         name -> boolean tensor of the same shape, True where the weight stays.

@@ -1,4 +1,4 @@
-"""Attention heads of a transformer go, those whose removal would change the loss least (Michel et al. 2019)."""
+"""Removes the attention heads of a transformer that change the loss least (Michel et al. 2019)."""
 
 import torch
 from torch import Tensor
@@ -8,40 +8,56 @@ from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
 from fairweight.training.transformer_layers import cut_columns, head_width, layers, linear, strongest
 
-TRANSFORMERS = True  # it takes nothing else
+TRANSFORMERS = True  # for transformers only
 OPTIONS = {
-    "share": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the heads of every layer that go."},
-    "rows": {"type": "integer", "minimum": 1, "default": 512, "description": "Training rows that the scores are taken over, at most."},
-}  # fmt: skip
+    "share": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the heads of every layer that are removed.",
+    },
+    "rows": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 512,
+        "description": "Largest number of training rows from which the scores are computed.",
+    },
+}
 
 
-def prune(weights: dict[str, Tensor], network: Network, *, share: float, rows: int) -> dict[str, Tensor]:  # noqa: ARG001
-    """Cut the network in place; the masks of what is left keep everything.
+def prune(
+    weights: dict[str, Tensor],  # noqa: ARG001 - layers are cut, not weights
+    network: Network,
+    *,
+    share: float,
+    rows: int,
+) -> dict[str, Tensor]:
+    """Remove heads of the network in place, and return masks that keep all of what is left.
 
-    A head's score is the mean over batches of |sum of gradient x weight| of the weights that take its output, which is the
-    change of the loss to first order if the head were zero.
+    The score of a head is the mean over batches of |sum of gradient x weight| over the weights that read its output.
+    This is the first-order change of the loss if the head were zero.
 
     Args:
-        weights: name -> tensor, of the network before.
-        network: its body gets layers of fewer heads.
+        weights: name -> tensor, of the network before pruning.
+        network: its body gets layers with fewer heads.
         share, rows: see OPTIONS.
 
     Returns:
         name -> boolean tensor of the new shape, True everywhere.
 
     Raises:
-        InputError: the network is no transformer, or query, key and value have heads of different number.
+        InputError: the network is not a transformer, or query, key and value differ in their number of heads.
     """
     try:
-        found = layers(network.body)
-        widths = [head_width(network.body, layer) for layer in found]
+        parts = layers(network.body)
+        widths = [head_width(network.body, layer) for layer in parts]
     except InputError as error:
         raise InputError(f"heads_taylor {error}") from None
-    scores = network.taylor([layer.output for layer in found], rows, groups=widths[0])
-    for layer, width in zip(found, widths, strict=True):
+    scores = network.taylor([layer.output for layer in parts], rows, groups=widths[0])
+    for layer, width in zip(parts, widths, strict=True):
         maps = [linear(network.body, name) for name in (layer.query, layer.key, layer.value)]
         if len({m.out_features for m in maps}) > 1:
-            raise InputError("heads_taylor takes attention whose queries, keys and values have as many heads")
+            raise InputError("heads_taylor takes attention with equally many heads of queries, keys and values")
         heads = strongest(scores[layer.output], share)
         left = (heads[:, None] * width + torch.arange(width)).flatten()
         cut_columns(linear(network.body, layer.output), left, maps)

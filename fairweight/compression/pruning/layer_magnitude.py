@@ -1,4 +1,4 @@
-"""Magnitude pruning layer by layer, each with its own sparsity (Han et al. 2015)."""
+"""Layer-wise magnitude pruning: each layer is pruned to its own sparsity (Han et al. 2015)."""
 
 from torch import Tensor
 
@@ -8,19 +8,24 @@ OPTIONS = {
     "sparsity": {
         "oneOf": [
             {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-            {"type": "object", "minProperties": 1, "additionalProperties": {"type": "number", "minimum": 0, "exclusiveMaximum": 1}},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+            },
             {"enum": ["han2015"]},
         ],
-        "description": "Share of the weights of every layer that become zero, a mapping of layers (`1.weight: 0.9`) to shares, or `han2015`: the table of that paper for LeNet-300-100 and LeNet-5.",
+        "description": "Share of the weights of every layer that become zero; or a mapping of layers to shares "
+        "(`1.weight: 0.9`); or `han2015`, the table of that paper for LeNet-300-100 and LeNet-5.",
     },
-}  # fmt: skip
+}
 
 
 def prune(weights: dict[str, Tensor], *, sparsity: float | dict[str, float] | str) -> dict[str, Tensor]:
-    """Masks that keep the largest weights by magnitude of each tensor.
+    """Masks that keep the largest weights of each tensor by magnitude.
 
     Args:
-        weights: name -> tensor in order of the layers.
+        weights: name -> tensor, in order of the layers.
         sparsity: see OPTIONS.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Whole layers of a transformer go, evenly spread ones stay (as students are begun in Sanh et al. 2019, DistilBERT)."""
+"""Removes whole layers of a transformer; evenly spread ones stay, as in DistilBERT's student (Sanh et al. 2019)."""
 
 from torch import Tensor, nn
 
@@ -7,17 +7,21 @@ from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
 from fairweight.training.transformer_layers import stack
 
-TRANSFORMERS = True  # it takes nothing else
+TRANSFORMERS = True  # for transformers only
 OPTIONS = {
-    "left": {"type": "integer", "minimum": 1, "description": "Number of layers that stay; of six layers 3 leaves the first, the third and the fifth."},
-}  # fmt: skip
+    "left": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Number of layers that stay; of six layers 3 leaves the first, the third and the fifth.",
+    },
+}
 
 
 def prune(weights: dict[str, Tensor], network: Network, *, left: int) -> dict[str, Tensor]:  # noqa: ARG001
-    """Cut the network in place; the masks of what is left keep everything.
+    """Remove layers of the network in place, and return masks that keep all of what is left.
 
     Args:
-        weights: name -> tensor, of the network before.
+        weights: name -> tensor, of the network before pruning.
         network: its body gets fewer layers.
         left: see OPTIONS.
 
@@ -25,7 +29,7 @@ def prune(weights: dict[str, Tensor], network: Network, *, left: int) -> dict[st
         name -> boolean tensor, True everywhere.
 
     Raises:
-        InputError: the network is no transformer, or has no more layers than that.
+        InputError: the network is not a transformer, or has `left` layers or fewer.
     """
     try:
         name, modules = stack(network.body)

@@ -1,4 +1,4 @@
-"""The lottery ticket: train, prune, rewind what stays to its early weights, and again (Frankle & Carbin 2019)."""
+"""Lottery ticket: train, prune, rewind the remaining weights to early values, and repeat (Frankle & Carbin 2019)."""
 
 from torch import Tensor
 
@@ -6,12 +6,39 @@ from fairweight.compression.masks import keep_largest_of_each
 from fairweight.compression.method_api import Network
 
 OPTIONS = {
-    "sparsity": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the weights that become zero; 0.79 leaves 21 %."},
-    "rounds": {"type": "integer", "minimum": 1, "default": 7, "description": "Rounds of training, pruning and rewinding; each prunes the same share of what is left."},
-    "epochs": {"type": "integer", "minimum": 1, "default": 3, "description": "Epochs of training in each round after the first, which is the parent's training."},
-    "rewind_epochs": {"type": "integer", "minimum": 0, "default": 0, "description": "Rewind to the weights after so many epochs of the parent's training; 0 is the initialisation (Frankle et al. 2020)."},
-    "output_share": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5, "description": "The output layer is pruned at this share of the others' rate, as in the paper."},
-}  # fmt: skip
+    "sparsity": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the weights that become zero; 0.79 leaves 21 %.",
+    },
+    "rounds": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 7,
+        "description": "Rounds of training, pruning and rewinding; each prunes the same share of what is left.",
+    },
+    "epochs": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 3,
+        "description": "Epochs of training in each round after the first, which is the parent's training.",
+    },
+    "rewind_epochs": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "description": "Rewind to the weights after this number of epochs of the parent's training; 0 is the "
+        "initialisation (Frankle et al. 2020).",
+    },
+    "output_share": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "default": 0.5,
+        "description": "The output layer is pruned at this share of the rate of the other layers, as in the paper.",
+    },
+}
 
 
 def prune(
@@ -24,10 +51,10 @@ def prune(
     rewind_epochs: int,
     output_share: float,
 ) -> dict[str, Tensor]:
-    """Masks of the winning ticket; the network is left rewound, and `finetune` trains it.
+    """Masks of the winning ticket; the network is rewound at the end, and `finetune` trains it.
 
     Args:
-        weights: name -> tensor; they change as the network is trained.
+        weights: name -> tensor; the values change while the network is trained.
         network: the trained parent.
         sparsity, rounds, epochs, rewind_epochs, output_share: see OPTIONS.
 
@@ -49,7 +76,10 @@ def prune(
 
 
 def _rate(weights: dict[str, Tensor], sparsity: float, rounds: int, output_share: float) -> float:
-    """Share that the layers lose in each round so that all together have lost `sparsity` at the end, by bisection."""
+    """Share of its remaining weights that a layer loses in each round.
+
+    It is found by bisection, such that all layers together have lost `sparsity` at the end.
+    """
     sizes = [w.numel() for w in weights.values()]
     low, high = 0.0, 1.0
     for _ in range(60):

@@ -1,6 +1,6 @@
-"""N:M pruning: of every M neighbouring weights along the inputs the N largest stay (Mishra et al. 2021; 2:4 by default).
+"""N:M pruning: the N largest of every M consecutive weights stay (2:4 by default; Mishra et al. 2021).
 
-The pattern is stored.  It is faster only where an engine executes it, which none of this project's does.
+The pattern is stored. It speeds a model up only in an engine that exploits it, and none of the engines here does.
 """
 
 import torch
@@ -10,15 +10,15 @@ from fairweight.core.errors import InputError
 
 OPTIONS = {
     "n": {"type": "integer", "minimum": 1, "default": 2, "description": "Weights of each block that stay."},
-    "m": {"type": "integer", "minimum": 2, "default": 4, "description": "Weights of a block."},
-}  # fmt: skip
+    "m": {"type": "integer", "minimum": 2, "default": 4, "description": "Weights in a block."},
+}
 
 
 def prune(weights: dict[str, Tensor], *, n: int, m: int) -> dict[str, Tensor]:
     """Masks that keep the n largest by magnitude of every m consecutive inputs of an output.
 
     Args:
-        weights: name -> tensor (outputs, inputs...); inputs are taken flat, a last block that is not full is kept.
+        weights: name -> tensor (outputs, inputs...); inputs are flattened, and a last incomplete block is kept.
         n, m: see OPTIONS.
 
     Returns:

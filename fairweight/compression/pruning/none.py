@@ -1,4 +1,4 @@
-"""No pruning: with `finetune`, the dense control that is trained as long as a pruned model (Blalock et al. 2020)."""
+"""No pruning: with `finetune`, a dense control trained for as long as a pruned model (Blalock et al. 2020)."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def prune(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Masks that keep the parent's weights that are not zero, and all of a dense parent.
+    """Masks that keep the non-zero weights of the parent, which are all weights of a dense parent.
 
     Args:
         weights: name -> tensor.

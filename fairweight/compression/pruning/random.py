@@ -7,8 +7,13 @@ from fairweight.compression.masks import keep_largest_of_each
 from fairweight.compression.method_api import Network
 
 OPTIONS = {
-    "sparsity": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the weights of every layer that become zero."},
-}  # fmt: skip
+    "sparsity": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the weights of every layer that become zero.",
+    },
+}
 
 
 def prune(weights: dict[str, Tensor], network: Network, *, sparsity: float) -> dict[str, Tensor]:
@@ -16,7 +21,7 @@ def prune(weights: dict[str, Tensor], network: Network, *, sparsity: float) -> d
 
     Args:
         weights: name -> tensor.
-        network: gives the random stream.
+        network: supplies the random stream.
         sparsity: share of each tensor's entries to remove.
 
     Returns:

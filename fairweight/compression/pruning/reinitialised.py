@@ -1,4 +1,4 @@
-"""The parent's zeros with weights drawn anew: the control of a lottery ticket (Frankle & Carbin 2019)."""
+"""The parent's zeros with newly drawn weights: the control of a lottery ticket (Frankle & Carbin 2019)."""
 
 from torch import Tensor
 
@@ -8,11 +8,11 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def prune(weights: dict[str, Tensor], network: Network) -> dict[str, Tensor]:
-    """Masks of the parent; the network gets another initialisation than its root had.
+    """Masks of the parent; the network gets an initialisation that differs from its root's.
 
     Args:
         weights: name -> tensor of a pruned parent.
-        network: is initialised anew, in place.
+        network: its weights are drawn again, in place.
 
     Returns:
         name -> boolean tensor of the same shape, True where the weight is not zero.

@@ -1,4 +1,4 @@
-"""SNIP: the weights stay whose removal would change the loss most, by |gradient x weight| (Lee et al. 2019)."""
+"""SNIP: keeps the weights that change the loss most, by |gradient x weight| (Lee et al. 2019)."""
 
 from torch import Tensor
 
@@ -6,18 +6,33 @@ from fairweight.compression.masks import keep_largest
 from fairweight.compression.method_api import Network
 
 OPTIONS = {
-    "sparsity": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the weights that become zero."},
-    "rows": {"type": "integer", "minimum": 1, "default": 2048, "description": "Training rows that the gradient is taken over, at most."},
-    "at": {"enum": ["initialisation", "trained"], "default": "initialisation", "description": "Where the gradient is taken: at the root's initialisation, from which `finetune` then trains as in the paper, or at the parent's weights."},
-}  # fmt: skip
+    "sparsity": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the weights that become zero.",
+    },
+    "rows": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 2048,
+        "description": "Largest number of training rows from which the gradient is computed.",
+    },
+    "at": {
+        "enum": ["initialisation", "trained"],
+        "default": "initialisation",
+        "description": "Where the gradient is computed: at the root's initialisation, from which `finetune` then "
+        "trains as in the paper, or at the parent's weights.",
+    },
+}
 
 
 def prune(weights: dict[str, Tensor], network: Network, *, sparsity: float, rows: int, at: str) -> dict[str, Tensor]:
-    """Masks that keep the largest |gradient x weight| over all tensors together (equation 6).
+    """Masks that keep the largest |gradient x weight|, ranked over all tensors together (equation 6).
 
     Args:
         weights: name -> tensor.
-        network: gives the gradients; it is rewound where they are taken at the initialisation.
+        network: supplies the gradients; it is rewound if they are computed at the initialisation.
         sparsity, rows, at: see OPTIONS.
 
     Returns:

@@ -1,4 +1,7 @@
-"""Structured pruning: whole channels and neurons go, so that the model is really smaller and faster (torch-pruning; Fang et al. 2023)."""
+"""Structured pruning: removes channels and neurons, so that the model is smaller and faster (Fang et al. 2023).
+
+The library torch-pruning finds the layers that share a channel.
+"""
 
 import logging
 
@@ -11,16 +14,31 @@ from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
 
 OPTIONS = {
-    "channels": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "description": "Share of the channels and neurons of every layer but the output that go."},
-    "importance": {"enum": ["l1", "l2"], "default": "l2", "description": "Norm of a channel's weights, over all layers that share it; the smallest go."},
-}  # fmt: skip
+    "channels": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Share of the channels and neurons that are removed, in every layer but the output layer.",
+    },
+    "importance": {
+        "enum": ["l1", "l2"],
+        "default": "l2",
+        "description": "Norm of a channel's weights over all layers that share it; the smallest are removed.",
+    },
+}
 
 
-def prune(weights: dict[str, Tensor], network: Network, *, channels: float, importance: str) -> dict[str, Tensor]:  # noqa: ARG001
-    """Cut the network in place; the masks of what is left keep everything.
+def prune(
+    weights: dict[str, Tensor],  # noqa: ARG001 - layers are cut, not weights
+    network: Network,
+    *,
+    channels: float,
+    importance: str,
+) -> dict[str, Tensor]:
+    """Remove channels of the network in place, and return masks that keep all of what is left.
 
     Args:
-        weights: name -> tensor, of the network before.
+        weights: name -> tensor, of the network before pruning.
         network: its body gets smaller layers.
         channels, importance: see OPTIONS.
 

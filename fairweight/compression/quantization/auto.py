@@ -1,22 +1,21 @@
-"""Static where the graph has convolutions, dynamic where it is all linear layers; both with their defaults."""
+"""Static quantization where the graph has convolutions, dynamic where it has only linear layers; both with defaults."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 
+from fairweight.compression.method_api import Calibration
 from fairweight.core import components
 
 OPTIONS: dict[str, dict[str, object]] = {}
 DELEGATES = True  # loads other methods of this folder by name
 
 
-def quantize(source: Path, destination: Path, calibration: Callable[[int], list[dict[str, Any]]]) -> str:
+def quantize(source: Path, destination: Path, calibration: Calibration) -> str:
     """Write the quantized file and return the name of the method that was chosen.
 
     Dynamic quantization makes convolutions slower than float (measured: half the speed of a ResNet-18), and static
-    quantization needs calibration that networks of linear layers can do without.
+    quantization needs calibration, which networks of linear layers can do without.
     """
     convolves = any(node.op_type == "Conv" for node in onnx.load(str(source)).graph.node)
     method = "static" if convolves else "dynamic"

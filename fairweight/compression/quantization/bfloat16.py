@@ -1,15 +1,15 @@
-"""Weights stored as bfloat16 and widened to float32 when the file is loaded: half the bytes, and no other speed.
+"""Weights stored as bfloat16 and widened to float32 when the file is loaded: half the bytes, and the same speed.
 
-onnxruntime has no bfloat16 kernels for convolutions and linear layers on a CPU, so that nothing runs in it there.
+onnxruntime has no bfloat16 kernels for convolutions and linear layers on a CPU, so it computes nothing in bfloat16.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from fairweight.compression.method_api import Calibration
 
 OPTIONS: dict[str, dict[str, object]] = {}
 
@@ -17,7 +17,7 @@ OPTIONS: dict[str, dict[str, object]] = {}
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],  # noqa: ARG001 - nothing to calibrate
+    calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
 ) -> str:
     """Write the file with weights rounded to the nearest bfloat16, and return the name of the method."""
     proto = onnx.load(str(source))

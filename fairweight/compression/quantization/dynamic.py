@@ -1,26 +1,40 @@
-"""int8 weights, activations quantized while running (onnxruntime, dynamic): for networks of linear layers."""
+"""int8 weights, with activations quantized at run time (onnxruntime, dynamic): for networks of linear layers."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from fairweight.compression.method_api import Calibration
+
 OPTIONS = {
-    "per_channel": {"type": "boolean", "default": True, "description": "One scale for each output channel instead of one for each tensor."},
-    "reduce_range": {"type": "boolean", "default": False, "description": "7-bit weights, for processors without VNNI."},
-}  # fmt: skip
+    "per_channel": {
+        "type": "boolean",
+        "default": True,
+        "description": "One scale for each output channel instead of one for each tensor.",
+    },
+    "reduce_range": {
+        "type": "boolean",
+        "default": False,
+        "description": "7-bit weights, for processors without VNNI.",
+    },
+}
 
 
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],  # noqa: ARG001 - nothing to calibrate
+    calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
     *,
     per_channel: bool,
     reduce_range: bool,
 ) -> str:
-    """Write the quantized file and return the name of the method."""
+    """Write the quantized file and return the name of the method.
+
+    Args:
+        source, destination: ONNX files.
+        calibration: not used.
+        per_channel, reduce_range: see OPTIONS.
+    """
     quantize_dynamic(
         source, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
     )

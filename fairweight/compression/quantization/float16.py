@@ -1,11 +1,11 @@
-"""Half precision: weights stored as float16, and operators run in it where the engine has kernels for them."""
+"""Half precision: weights stored as float16, and operators computed in it where the engine has kernels for them."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from fairweight.compression.method_api import Calibration
 
 OPTIONS: dict[str, dict[str, object]] = {}
 
@@ -13,8 +13,8 @@ OPTIONS: dict[str, dict[str, object]] = {}
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],  # noqa: ARG001 - nothing to calibrate
+    calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
 ) -> str:
-    """Write the file with float16 inside and float32 at its edges, and return the name of the method."""
+    """Write the file with float16 inside and float32 inputs and outputs, and return the name of the method."""
     onnx.save(convert_float_to_float16(onnx.load(str(source)), keep_io_types=True), str(destination))
     return "float16"

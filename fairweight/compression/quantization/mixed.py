@@ -1,33 +1,59 @@
-"""Mixed precision: the most sensitive layers stay in float until a stated loss of accuracy holds on validation rows."""
+"""Mixed precision: the most sensitive layers stay in float, as few as keep validation accuracy within a stated loss."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import onnx
 
+from fairweight.compression.method_api import Calibration
 from fairweight.compression.onnx_graph_edits import weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError
 
 OPTIONS = {
-    "largest_loss": {"type": "number", "minimum": 0, "exclusiveMaximum": 1, "default": 0.002, "description": "Loss of accuracy on validation rows, as a share, that is accepted."},
-    "calibration_rows": {"type": "integer", "minimum": 32, "default": 512, "description": "Training rows to calibrate on, at most; fewer than 32 are refused."},
-}  # fmt: skip
+    "largest_loss": {
+        "type": "number",
+        "minimum": 0,
+        "exclusiveMaximum": 1,
+        "default": 0.002,
+        "description": "Accepted loss of accuracy on validation rows, as a share.",
+    },
+    "calibration_rows": {
+        "type": "integer",
+        "minimum": 32,
+        "default": 512,
+        "description": "Largest number of training rows to calibrate on; fewer than 32 are refused.",
+    },
+}
+
+
+class LayerSensitivity(TypedDict):
+    """Loss of validation accuracy (a share) when only this layer is quantized."""
+
+    layer: str
+    loss_of_accuracy: float
+
+
+class Report(TypedDict):
+    """Layers by falling sensitivity, those left in float, and the loss of validation accuracy of the file."""
+
+    method: str
+    sensitivity: list[LayerSensitivity]
+    in_float: list[str]
+    validation_loss: float
 
 
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],
+    calibration: Calibration,
     accuracy: Callable[[Path], float],
     *,
     largest_loss: float,
     calibration_rows: int,
-) -> dict[str, Any]:
-    """Write the quantized file and return what was done: method, sensitivity of each layer, layers in float.
-
-    Sensitivity is the loss of validation accuracy when that layer alone is quantized.
+) -> Report:
+    """Write the quantized file and return the report.
 
     Args:
         source, destination: ONNX files.
@@ -36,7 +62,7 @@ def quantize(
         largest_loss, calibration_rows: see OPTIONS.
 
     Raises:
-        InputError: too few rows to calibrate on, or not even one layer can be quantized within the loss.
+        InputError: there are too few rows to calibrate on, or not even one layer can be quantized within the loss.
     """
     layers = weighted_nodes(onnx.load(str(source)))
     feeds, before = calibration(calibration_rows), accuracy(source)
@@ -50,6 +76,10 @@ def quantize(
     for number in range(len(layers)):
         lost = loss(order[:number])
         if lost <= largest_loss:
-            table = [{"layer": layer, "loss_of_accuracy": sensitivity[layer]} for layer in order]
-            return {"method": "mixed", "sensitivity": table, "in_float": order[:number], "validation_loss": lost}
+            return {
+                "method": "mixed",
+                "sensitivity": [{"layer": layer, "loss_of_accuracy": sensitivity[layer]} for layer in order],
+                "in_float": order[:number],
+                "validation_loss": lost,
+            }
     raise InputError(f"mixed: no layer can be quantized within a loss of {largest_loss:g} of validation accuracy")

@@ -2,16 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 
+from fairweight.compression.method_api import Calibration
 from fairweight.compression.static_int8 import check_rows
-from fairweight.training.model_inputs import TOKENS
+from fairweight.training.signature import TOKENS
 
-# NNCF tells Intel of its use unless it is asked not to, with a number kept in the home directory; a study tells nobody
+# by default NNCF reports its use to Intel, with an identifier kept in the home directory; a study reports to nobody
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if it were not installed
 
 import nncf  # noqa: E402
@@ -19,23 +18,37 @@ from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters 
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
 OPTIONS = {
-    "calibration_rows": {"type": "integer", "minimum": 32, "default": 512, "description": "Training rows to calibrate on, at most; fewer than 32 are refused."},
-    "preset": {"enum": ["performance", "mixed"], "default": "performance", "description": "Symmetric activations, or asymmetric ones where that fits better."},
-}  # fmt: skip
+    "calibration_rows": {
+        "type": "integer",
+        "minimum": 32,
+        "default": 512,
+        "description": "Largest number of training rows to calibrate on; fewer than 32 are refused.",
+    },
+    "preset": {
+        "enum": ["performance", "mixed"],
+        "default": "performance",
+        "description": "Symmetric activations (`performance`), or asymmetric ones where they fit better (`mixed`).",
+    },
+}
 
 
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],
+    calibration: Calibration,
     *,
     calibration_rows: int,
     preset: str,
 ) -> str:
     """Write the quantized file and return the name of the method.
 
+    Args:
+        source, destination: ONNX files.
+        calibration: number of rows -> batches of input tensors by name.
+        calibration_rows, preset: see OPTIONS.
+
     Raises:
-        InputError: there are too few training rows to find ranges with.
+        InputError: there are too few training rows to calibrate on.
     """
     feeds = calibration(calibration_rows)
     check_rows(feeds)
@@ -45,9 +58,9 @@ def quantize(
         nncf.Dataset(feeds),
         preset=nncf.QuantizationPreset(preset),
         subset_size=len(feeds),
-        # what reads tokens is a transformer: its ranges are found as those need it, and attention's sums stay in float
+        # a model that reads tokens is a transformer: NNCF calibrates it accordingly and keeps attention's sums in float
         model_type=nncf.ModelType.TRANSFORMER if TOKENS in feeds[0] else None,
-        # SmoothQuant's factors stand between a product and its integers, so that onnxruntime runs the product in float
+        # SmoothQuant puts factors between a product and its integers, so that onnxruntime computes the product in float
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             smooth_quant_alphas=AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
         ),

@@ -1,24 +1,43 @@
-"""Quantization-aware training: finetuned with rounding in the forward pass, whose scales the int8 file takes over."""
+"""Quantization-aware training: finetuning with rounding in the forward pass; the int8 file takes over its scales."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fairweight.compression.method_api import Network
+from fairweight.compression.method_api import Calibration, Network
 from fairweight.compression.onnx_graph_edits import weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError
 
 OPTIONS = {
     "epochs": {"type": "integer", "minimum": 1, "default": 1, "description": "Epochs of finetuning."},
-    "learning_rate": {"type": "number", "exclusiveMinimum": 0, "default": 1.0e-4, "description": "Learning rate at the start."},
-    "calibration_rows": {"type": "integer", "minimum": 32, "default": 512, "description": "Training rows that set the first ranges of activations; fewer than 32 are refused."},
-}  # fmt: skip
+    "learning_rate": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0e-4,
+        "description": "Learning rate at the start.",
+    },
+    "calibration_rows": {
+        "type": "integer",
+        "minimum": 32,
+        "default": 512,
+        "description": "Largest number of training rows that set the first ranges of activations; fewer than 32 are "
+        "refused.",
+    },
+}
+
+
+class Report(TypedDict):
+    """Name of the method, and scale and zero point of the input of each layer."""
+
+    method: str
+    scales: dict[str, list[float]]
 
 
 class Rounded(nn.Module):
@@ -35,13 +54,13 @@ class Rounded(nn.Module):
         self.rounds = False
 
     def scale(self) -> tuple[float, int]:
-        """Scale and zero point of the input, uint8; the range holds 0."""
+        """Scale and zero point of the input as uint8; the range contains 0."""
         scale = max(float(self.high - self.low) / 255, 1e-8)
         return scale, min(255, max(0, round(-float(self.low) / scale)))
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output."""
-        if not self.rounds:  # finding the first ranges
+        if not self.rounds:  # the first ranges are being set
             self.low = torch.minimum(self.low, x.detach().min())
             self.high = torch.maximum(self.high, x.detach().max())
             return self.layer(x)
@@ -58,43 +77,32 @@ class Rounded(nn.Module):
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],
+    calibration: Calibration,
     network: Network,
     export: Callable[[Path], None],
     *,
     epochs: int,
     learning_rate: float,
     calibration_rows: int,
-) -> dict[str, Any]:
-    """Finetune, write the int8 file, and return the name of the method and the scales of its activations.
+) -> Report:
+    """Finetune the network, write the int8 file, and return the report.
 
     Args:
         source, destination: ONNX files; the source is the parent's.
         calibration: number of rows -> batches of input tensors by name.
         network: the parent's, finetuned in place; weights that are zero stay zero.
-        export: writes the network, as it is, to an ONNX file with the nodes of the source.
+        export: writes the network in its current state to an ONNX file with the nodes of the source.
         epochs, learning_rate, calibration_rows: see OPTIONS.
 
     Raises:
-        InputError: too few rows to calibrate on, or layers that are not run one after another.
+        InputError: there are too few rows to calibrate on, or the layers do not run one after another.
     """
     nodes = weighted_nodes(onnx.load(str(source)))
     layers = [(n, m) for n, m in network.body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     if len(layers) != len(nodes):
         raise InputError(f"qat: {len(layers)} layers and {len(nodes)} nodes of the graph do not match")
-    order: list[str] = []
-    rounded = {}
-    for name, layer in layers:
-        rounded[name] = Rounded(layer)
-        rounded[name].register_forward_pre_hook(lambda *_args, name=name: order.append(name))
-        _set(network.body, name, rounded[name])
-    with torch.no_grad():
-        network.body.eval()
-        network.body(network.features(calibration_rows))
-    executed = list(dict.fromkeys(order))
-    for module in rounded.values():
-        module._forward_pre_hooks.clear()
-        module.rounds = True
+    rounded = {name: Rounded(layer) for name, layer in layers}
+    executed = _set_ranges(network, rounded, calibration_rows)
     masks = {f"{name}.layer.weight": layer.weight.detach() != 0 for name, layer in layers}
     network.train(masks, epochs, learning_rate=learning_rate)
     scales = {name: rounded[name].scale() for name in executed}
@@ -104,7 +112,7 @@ def quantize(
     export(finetuned)
     try:
         graph = onnx.load(str(finetuned)).graph
-        overrides = {
+        overrides: dict[str, list[dict[str, NDArray[Any]]]] = {
             tensor: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]
             for node, (scale, zero) in zip(nodes, scales.values(), strict=True)
             for tensor in _same_scale(graph, node)
@@ -115,15 +123,35 @@ def quantize(
     return {"method": "qat", "scales": {name: list(pair) for name, pair in scales.items()}}
 
 
+def _set_ranges(network: Network, rounded: dict[str, Rounded], rows: int) -> list[str]:
+    """Put rounding layers into the network, set their ranges on training rows, and switch rounding on.
+
+    Returns:
+        Names of the layers, in the order in which they run.
+    """
+    order: list[str] = []
+    for name, module in rounded.items():
+        module.register_forward_pre_hook(lambda *_args, name=name: order.append(name))
+        _set(network.body, name, module)
+    with torch.no_grad():
+        network.body.eval()
+        network.body(network.features(rows))
+    for module in rounded.values():
+        module._forward_pre_hooks.clear()
+        module.rounds = True
+    return list(dict.fromkeys(order))
+
+
 def _same_scale(graph: onnx.GraphProto, node: str) -> list[str]:
-    """The input of a node, and what it was made from by operators that keep a scale: these share one in the file."""
-    made = {output: n for n in graph.node for output in n.output}
+    """The input of a node, and tensors before it while operators keep the scale: in the file they share one."""
+    producers = {output: n for n in graph.node for output in n.output}
     tensors = [next(n.input[0] for n in graph.node if n.name == node)]
-    while (before := made.get(tensors[-1])) is not None and before.op_type in ("MaxPool", "Flatten", "Reshape"):
+    while (before := producers.get(tensors[-1])) is not None and before.op_type in ("MaxPool", "Flatten", "Reshape"):
         tensors.append(before.input[0])
     return tensors
 
 
 def _set(body: nn.Module, name: str, module: nn.Module) -> None:
+    """Replace a layer of the body."""
     parent, _, last = name.rpartition(".")
     setattr(body.get_submodule(parent) if parent else body, last, module)

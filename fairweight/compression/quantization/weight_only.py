@@ -1,14 +1,13 @@
-"""int8 or int4 weights in blocks with a scale each (onnxruntime, MatMulNBits): for linear layers, and tied embeddings with them."""
+"""int8 or int4 weights in blocks with one scale each (onnxruntime, MatMulNBits): linear layers and tied embeddings."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
+from fairweight.compression.method_api import Calibration
 from fairweight.compression.onnx_graph_edits import gemm_to_matmul
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PRESENT
@@ -16,16 +15,26 @@ from fairweight.inference.causal_decoding import PRESENT
 OPTIONS = {
     "bits": {"enum": [4, 8], "default": 8, "description": "Bits of a weight."},
     "block": {"enum": [16, 32, 64, 128, 256], "default": 32, "description": "Weights that share a scale."},
-    "head_bits": {"enum": [None, 4, 8], "default": None, "description": "Bits of the weights of the last layer, and of the embeddings where those are the same; null is `bits`."},
-    "activations": {"enum": ["float32", "int8"], "default": "float32", "description": "What a product is computed in: int8 rounds the inputs of each block too, and is what makes one row at a time fast."},
-}  # fmt: skip
+    "head_bits": {
+        "enum": [None, 4, 8],
+        "default": None,
+        "description": "Bits of the weights of the last layer, and of the embeddings if they are the same weights; "
+        "null means `bits`.",
+    },
+    "activations": {
+        "enum": ["float32", "int8"],
+        "default": "float32",
+        "description": "Type in which a product is computed: int8 also rounds the inputs of each block, and makes one "
+        "row at a time fast.",
+    },
+}
 LEVELS = {"float32": None, "int8": 4}  # the operator's accuracy_level
 
 
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Callable[[int], list[dict[str, Any]]],  # noqa: ARG001 - nothing to calibrate
+    calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
     *,
     bits: int,
     block: int,
@@ -33,6 +42,11 @@ def quantize(
     activations: str = "float32",
 ) -> str:
     """Write the quantized file and return the name of the method.
+
+    Args:
+        source, destination: ONNX files.
+        calibration: not used.
+        bits, block, head_bits, activations: see OPTIONS.
 
     Raises:
         InputError: the graph has no matrix product with stored weights.
@@ -47,88 +61,96 @@ def quantize(
         raise InputError("weight_only takes networks with linear layers, and this one has none")
     _tie_embeddings(proto)
     onnx.save(proto, str(destination))
-    also = f", last layer int{head_bits}" if head else ""
-    return (
-        f"weight_only int{bits}, blocks of {block}{also}" if activations == "int8" else f"weight_only int{bits}{also}"
-    )
+    blocks = f", blocks of {block}" if activations == "int8" else ""
+    last = f", last layer int{head_bits}" if head else ""
+    return f"weight_only int{bits}{blocks}{last}"
 
 
-def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, but: list[str]) -> onnx.ModelProto:
+def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, skipped: list[str]) -> onnx.ModelProto:
+    """The graph with all matrix products quantized except the nodes named in `skipped`."""
     logging.getLogger("onnxruntime.quantization.matmul_nbits_quantizer").setLevel(logging.ERROR)
     config = DefaultWeightOnlyQuantConfig(
         block_size=block, is_symmetric=True, bits=bits, accuracy_level=LEVELS[activations]
     )
-    quantizer = MatMulNBitsQuantizer(proto, algo_config=config, nodes_to_exclude=but)
+    quantizer = MatMulNBitsQuantizer(proto, algo_config=config, nodes_to_exclude=skipped)
     quantizer.process()
-    made: onnx.ModelProto = quantizer.model.model
-    return made
+    quantized: onnx.ModelProto = quantizer.model.model
+    return quantized
 
 
 def _head(proto: onnx.ModelProto) -> list[str]:
-    """Names of the last products with stored weights before what the file returns; what it keeps in a cache has no part in it."""
+    """Names of the last products with stored weights before the outputs; outputs of a cache do not count."""
     graph = proto.graph
-    stored = {tensor.name for tensor in graph.initializer}
-    makers = {name: node for node in graph.node for name in node.output}
+    initializers = {tensor.name for tensor in graph.initializer}
+    producers = {name: node for node in graph.node for name in node.output}
     waiting = [value.name for value in graph.output if not value.name.startswith(PRESENT)]
-    seen, found = set(waiting), []
+    seen, products = set(waiting), []
     while waiting:
-        node = makers.get(waiting.pop())
+        node = producers.get(waiting.pop())
         if node is None:
             continue
-        if node.op_type == "MatMul" and node.input[1] in stored:
-            found.append(node.name)
+        if node.op_type == "MatMul" and node.input[1] in initializers:
+            products.append(node.name)
             continue
         waiting += [name for name in node.input if name not in seen]
         seen.update(node.input)
-    return found
+    return products
 
 
 def _tie_embeddings(proto: onnx.ModelProto) -> None:
-    """Let embeddings that are the last layer's weights, transposed, be looked up in its quantized weights.
+    """Look embeddings up in the quantized weights of the last layer where both are the same weights, transposed.
 
-    The product has quantized a copy, and the lookup has kept the float weights: neither smaller nor the same model.
+    The quantizer changes a copy for the product and keeps the float weights for the lookup: the file would be no
+    smaller, and no longer the same model.
     """
     graph = proto.graph
-    makers = {node.output[0]: node for node in graph.node}
+    producers = {node.output[0]: node for node in graph.node}
     packed = {node.input[1].rsplit("_Q", 1)[0]: node for node in graph.node if node.op_type == "MatMulNBits"}
     for lookup in [node for node in graph.node if node.op_type == "Gather"]:
-        turned = makers.get(lookup.input[0])
-        if turned is None or turned.op_type != "Transpose" or turned.input[0] not in packed:
+        transpose = producers.get(lookup.input[0])
+        if transpose is None or transpose.op_type != "Transpose" or transpose.input[0] not in packed:
             continue
-        nodes = _quantized_lookup(graph, lookup, packed[turned.input[0]])
+        nodes = _quantized_lookup(graph, lookup, packed[transpose.input[0]])
         position = list(graph.node).index(lookup)
         graph.node.remove(lookup)
         for node in reversed(nodes):
             graph.node.insert(position, node)
-        graph.node.remove(turned)
-        kept = [tensor for tensor in graph.initializer if tensor.name != turned.input[0]]
+        graph.node.remove(transpose)
+        kept = [tensor for tensor in graph.initializer if tensor.name != transpose.input[0]]
         del graph.initializer[:]
         graph.initializer.extend(kept)
 
 
 def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Nodes that look rows up in the packed weights of a product, where they are padded to whole blocks."""
-    stated = {a.name: helper.get_attribute_value(a) for a in product.attribute}
-    rows, width, block = stated["N"], stated["K"], stated["block_size"]
+    """Nodes that look rows up in the packed weights of a product, which are padded to whole blocks."""
+    attributes = {a.name: helper.get_attribute_value(a) for a in product.attribute}
+    rows, width, block = attributes["N"], attributes["K"], attributes["block_size"]
     blocks, name = -(-width // block), lookup.name
 
-    def whole(of: str, *values: int) -> str:
-        graph.initializer.append(helper.make_tensor(f"{name}.{of}", TensorProto.INT64, [len(values)], values))
-        return f"{name}.{of}"
+    def constant(suffix: str, *values: int) -> str:
+        graph.initializer.append(helper.make_tensor(f"{name}.{suffix}", TensorProto.INT64, [len(values)], values))
+        return f"{name}.{suffix}"
 
-    weights, scales = (product.input[1], blocks * block * stated["bits"] // 8), (product.input[2], blocks)
-    nodes = [
-        helper.make_node("Reshape", [source, whole(f"{of}_shape", rows, size)], [f"{name}.{of}"], name=f"{name}.{of}")
-        for of, (source, size) in (("weights", weights), ("scales", scales))
-    ]
-    found = lookup.output[0] if width == blocks * block else f"{name}.padded"
+    weights, scales = (product.input[1], blocks * block * attributes["bits"] // 8), (product.input[2], blocks)
+    nodes = []
+    for kind, (source, size) in (("weights", weights), ("scales", scales)):
+        shape = constant(f"{kind}_shape", rows, size)
+        nodes.append(helper.make_node("Reshape", [source, shape], [f"{name}.{kind}"], name=f"{name}.{kind}"))
+    embedded = lookup.output[0] if width == blocks * block else f"{name}.padded"
     nodes.append(
         helper.make_node(
-            "GatherBlockQuantized", [f"{name}.weights", lookup.input[1], f"{name}.scales"], [found],
-            name=f"{name}.quantized", domain="com.microsoft", bits=stated["bits"], block_size=block, gather_axis=0, quantize_axis=1,
+            "GatherBlockQuantized",
+            [f"{name}.weights", lookup.input[1], f"{name}.scales"],
+            [embedded],
+            name=f"{name}.quantized",
+            domain="com.microsoft",
+            bits=attributes["bits"],
+            block_size=block,
+            gather_axis=0,
+            quantize_axis=1,
         )
-    )  # fmt: skip
-    if found != lookup.output[0]:
-        bounds = [whole("from", 0), whole("to", width), whole("axis", -1)]
-        nodes.append(helper.make_node("Slice", [found, *bounds], [lookup.output[0]], name=f"{name}.cut"))
+    )
+    if embedded != lookup.output[0]:
+        bounds = [constant("from", 0), constant("to", width), constant("axis", -1)]
+        nodes.append(helper.make_node("Slice", [embedded, *bounds], [lookup.output[0]], name=f"{name}.cut"))
     return nodes

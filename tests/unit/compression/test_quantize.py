@@ -10,7 +10,7 @@ from fairweight.core import components
 from fairweight.inference.model_checks import stored
 
 TRAINS = """
-from fairweight.compression.static_int8 import quantize_file
+from fairweight.api import quantize_file
 
 
 def mine({signature}, epochs, rows=64):
@@ -25,9 +25,7 @@ SIGNATURES = {
     "keyword_only": "source, destination, calibration, *, network, export",
 }
 MEASURES = """
-import shutil
-
-from fairweight.compression.static_int8 import quantize_file
+from fairweight.api import quantize_file
 
 
 def mine(source, destination, calibration, *, accuracy, rows=64):
