@@ -1,4 +1,4 @@
-"""Snakemake executor that runs jobs on a Dask cluster, Python scripts in forks of a warm process."""
+"""Snakemake executor plugin that runs jobs on a Dask cluster, and Python scripts in forks of a preloaded process."""
 
 # Snakemake reads these types and knows Optional, not `| None`
 # ruff: noqa: UP045
@@ -14,7 +14,7 @@ __all__ = ["Executor", "ExecutorSettings", "common_settings"]
 
 @dataclass
 class ExecutorSettings(ExecutorSettingsBase):
-    """Settings, on the command line `--dask-...`, in a profile `dask-...`."""
+    """Settings of the executor: `--dask-...` on the command line, `dask-...` in a profile."""
 
     scheduler: Optional[str] = field(
         default=None,
@@ -33,58 +33,60 @@ class ExecutorSettings(ExecutorSettingsBase):
     cluster_args: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Keyword arguments of that class, as JSON or YAML, or the name of a file that holds them.",
+            "help": "Keyword arguments of that class, as JSON or YAML, or the name of a file with them.",
         },
     )
     workers: Optional[int] = field(
         default=None,
-        metadata={"help": "Workers to ask that cluster for (its own default otherwise)."},
+        metadata={"help": "Number of workers to request from that cluster (default: its own default)."},
     )
     adapt_minimum: Optional[int] = field(
         default=None,
-        metadata={"help": "Let that cluster grow and shrink with the work, keeping at least so many workers."},
+        metadata={"help": "Scale that cluster with the work, but keep at least this number of workers."},
     )
     adapt_maximum: Optional[int] = field(
         default=None,
-        metadata={"help": "Let that cluster grow and shrink with the work, up to so many workers."},
+        metadata={"help": "Scale that cluster with the work, up to this number of workers."},
     )
     preload: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Modules that Python scripts find already imported, separated by commas, or a file with one a line. "
-            "Name packages of others (torch,pandas), not your own code: a module stays as it was when its worker began.",
+            "help": "Modules to import before Python scripts start, separated by commas, or a file with one module per "
+            "line. Name installed packages (torch,pandas), not your own code: a worker does not notice when a module "
+            "changes.",
         },
     )
     dashboard: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Address of the Dask dashboard of a cluster on this machine, or 'none'. By default a free port of "
-            "127.0.0.1, where bokeh is installed.",
+            "help": "Address of the Dask dashboard of a cluster on this machine, or 'none'. Default: a free port of "
+            "127.0.0.1 if bokeh is installed.",
         },
     )
     ledger: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Folder that gets one JSON Lines file a run with a line for every attempt at a job, failed and "
-            "lost ones too: when, where, exit code, CPU-seconds, peak memory.",
+            "help": "Folder for one JSON Lines file per run, with a line for every attempt at a job, including failed "
+            "and lost ones: times, host, exit code, CPU-seconds, peak memory.",
         },
     )
     gate: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Class, as module:Class, that is asked before each job starts: before(rule, rules under way) may return "
-            "a sentence, which is told, and no further job starts; after(entry) gets each line of the ledger.",
+            "help": "Class, as module:Class, that decides whether jobs may start. Its before(rule, running_rules) is "
+            "called before each job; if it returns a sentence, the sentence is logged and no further job starts. Its "
+            "after(entry) is called with each line of the ledger.",
         },
     )
     worker_timeout: Optional[int] = field(
         default=None,
         metadata={
-            "help": "Give up when there has been no worker for so many seconds (on this machine 60, elsewhere never).",
+            "help": "Seconds without any worker after which the run fails (default: 60 on this machine, else never).",
         },
     )
     worker_losses: int = field(
         default=3,
-        metadata={"help": "How often a job is started again because its worker was lost, its retries untouched."},
+        metadata={"help": "How often a job whose worker was lost is restarted, without using its retries."},
     )
 
 

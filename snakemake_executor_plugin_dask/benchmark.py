@@ -1,4 +1,4 @@
-"""Snakemake's benchmark file, from what was measured of each repeat."""
+"""Writes Snakemake's benchmark file from the measurements of each repeat."""
 
 from typing import Any
 
@@ -10,14 +10,20 @@ UNKNOWN = "NA"
 
 
 def write(job: Any, usages: list[Usage], *, extended: bool) -> None:
-    """Write the file of a job's `benchmark:` directive."""
+    """Write the file of a job's `benchmark:` directive.
+
+    Args:
+        job: Snakemake's job.
+        usages: resource usage of each repeat.
+        extended: whether to write Snakemake's extended columns.
+    """
     write_benchmark_records([_record(job, usage) for usage in usages], str(job.benchmark), extended)
 
 
 def _record(job: Any, usage: Usage) -> BenchmarkRecord:
-    """CPU time and peak memory are the operating system's account; the other columns are Snakemake's samples.
+    """Fill in a record: CPU time and peak memory from the operating system, other columns from Snakemake's samples.
 
-    A job that ends before the first sample has no samples, and says NA.
+    Columns that need samples are NA for a job that ends before the first one.
     """
     record = BenchmarkRecord()
     record.jobid, record.rule_name, record.wildcards = job.jobid, job.rule.name, job.wildcards
@@ -31,5 +37,5 @@ def _record(job: Any, usage: Usage) -> BenchmarkRecord:
         record.data_collected = True
         record.max_rss = max(usage.peak_memory_bytes / 2**20, usage.sampled.get("max_rss") or 0)
         record.cpu_time = usage.cpu_s
-        record.cpu_usage = 100 * usage.cpu_s  # percent of a core; divided by the running time it is the mean load
+        record.cpu_usage = 100 * usage.cpu_s  # percent of a core; Snakemake divides it by the running time
     return record

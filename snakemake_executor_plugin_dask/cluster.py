@@ -1,4 +1,4 @@
-"""The Dask cluster of a run: found, or started and closed with it."""
+"""The Dask cluster of a run: an existing one, or one that is started and closed with the run."""
 
 import contextlib
 import importlib
@@ -20,8 +20,8 @@ from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
-# what Dask does while nothing happens (20 ticks and samples of its own stack a second, say) costs 6 % of a core, which
-# are the jobs'; on a machine of one's own nobody looks at it, and no job's memory is in the worker's process
+# Dask's background work (for example 20 ticks and stack samples per second) takes 6 % of a core away from the jobs. On
+# this machine nobody reads its results, and the memory of jobs is not in the worker's process.
 AT_REST = {
     "distributed.admin.tick.interval": "500ms",
     "distributed.admin.system-monitor.interval": "2s",
@@ -34,15 +34,15 @@ AT_REST = {
 
 
 class Cluster:
-    """A client, the cluster behind it where the run has started one, and what is known of the workers.
+    """A client and, if the run has started it, the cluster behind it.
 
     Args:
-        settings: of the executor.
+        settings: settings of the executor.
         session: name of the run.
-        cores: threads of a cluster on this machine; all of them where it is None.
+        cores: number of threads of a cluster on this machine; None uses all.
 
     Raises:
-        WorkflowError: there is no such cluster; one sentence.
+        WorkflowError: the cluster cannot be reached or started; one sentence.
     """
 
     def __init__(self, settings: Any, session: str, cores: int | None) -> None:
@@ -55,34 +55,34 @@ class Cluster:
             _check_address(settings.scheduler)
             self.client = _client(settings.scheduler)
         else:
-            self.owned = _local(settings, cores) if self.local else _started(settings)
+            self.owned = _start_local(settings, cores) if self.local else _start(settings)
             self.client = _client(self.owned)
         self.plugin = WorkerPlugin(session, _modules(settings.preload), local=self.local)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:
-        """What each worker has, by the names of `resources`; None where the scheduler does not answer."""
+        """Resources of each worker, by the names of `resources`; None if the scheduler does not answer."""
         try:
-            found = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        except Exception:  # of Dask, tornado or asyncio, by what is wrong
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        except Exception:  # from Dask, tornado or asyncio, depending on the cause
             return None
-        return [worker["resources"] for worker in found if resources.SHARE in worker["resources"]]
+        return [worker["resources"] for worker in workers if resources.SHARE in worker["resources"]]
 
     @property
     def threads(self) -> int:
-        """Threads of the workers that are there now."""
+        """Number of threads of the present workers."""
         return sum(worker["nthreads"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values())
 
     def describe(self) -> str:
-        """Where the jobs run, in one line."""
+        """Describe in one line where the jobs run."""
         if self.local:
             return f"{self.threads} jobs at a time on this machine"
         info = self.client.scheduler_info(n_workers=-1)
         return f"{len(info['workers'])} workers with {self.threads} threads at {info['address']}"
 
     def dashboard(self) -> str:
-        """Address of the dashboard; empty where there is none."""
-        with contextlib.suppress(Exception):  # a scheduler without bokeh has none, and says so in several ways
+        """Address of the dashboard; empty if there is none."""
+        with contextlib.suppress(Exception):  # a scheduler without bokeh fails in several ways
             services = self.client.scheduler_info(n_workers=0)["services"]
             if services.get("dashboard") and importlib.util.find_spec("bokeh"):
                 return str(self.client.dashboard_link)
@@ -94,8 +94,8 @@ class Cluster:
         return bool(self.client.status == "running")
 
     def close(self) -> None:
-        """Take the run's plugin out of the workers, and close what the run has started."""
-        with contextlib.suppress(Exception):  # whatever is gone already need not be closed
+        """Remove the run's plugin from the workers, and close the cluster if the run has started it."""
+        with contextlib.suppress(Exception):  # the scheduler or the workers may be gone already
             if self.alive and self.owned is None:
                 self.client.unregister_worker_plugin(self.plugin.name)
                 self.client.set_metadata([METADATA, self.session], None)
@@ -108,12 +108,12 @@ class Cluster:
 
 def _client(target: Any) -> Client:
     try:
-        # the run's own events tell more than Dask's retries of a connection
+        # Dask would retry for longer; the run reports a lost connection itself
         with dask.config.set({"distributed.comm.timeouts.connect": "10s"}):
             return Client(target, set_as_default=False, name="snakemake")
     except (OSError, ValueError, RuntimeError) as error:
         raise WorkflowError(
-            f"dask: no scheduler answers at {target} ({_told(error)}); start one with 'dask scheduler' or mend "
+            f"dask: no scheduler answers at {target} ({_reason(error)}); start one with 'dask scheduler' or correct "
             "--dask-scheduler."
         ) from None
 
@@ -128,37 +128,39 @@ def _check_address(address: str) -> None:
         ) from None
 
 
-def _modules(stated: str | None) -> list[str]:
-    """Names of modules, given themselves or in a file (Snakemake finds that of a profile beside the profile)."""
-    if stated and Path(stated).is_file():
-        lines = [line.partition("#")[0] for line in Path(stated).read_text(encoding="utf-8").splitlines()]
-        stated = ",".join(lines)
-    names = [name.strip() for name in (stated or "").split(",") if name.strip()]
+def _modules(setting: str | None) -> list[str]:
+    """Names of modules, from a list or a file (Snakemake resolves the path of a profile's file)."""
+    if setting and Path(setting).is_file():
+        lines = [line.partition("#")[0] for line in Path(setting).read_text(encoding="utf-8").splitlines()]
+        setting = ",".join(lines)
+    names = [name.strip() for name in (setting or "").split(",") if name.strip()]
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
             raise WorkflowError(f"dask: --dask-preload: {name!r} is neither the name of a module nor a file.")
     return names
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    """First line of an error's message."""
     return (str(error) or type(error).__name__).split("\n")[0]
 
 
-def _local(settings: Any, cores: int | None) -> LocalCluster:
+def _start_local(settings: Any, cores: int | None) -> LocalCluster:
     dashboard = settings.dashboard or ("127.0.0.1:0" if importlib.util.find_spec("bokeh") else "none")
     with dask.config.set(AT_REST):
         return LocalCluster(
-            n_workers=1,  # one fork server; its threads wait for as many jobs
+            n_workers=1,  # one fork server; each thread waits for one job
             threads_per_worker=cores or dask.system.CPU_COUNT or os.cpu_count(),
             host="127.0.0.1",
             dashboard_address=None if dashboard == "none" else dashboard,
             worker_dashboard_address=None if dashboard == "none" else "127.0.0.1:0",
-            memory_limit=0.95,  # of the machine, for jobs; Dask's own default would divide it
+            memory_limit=0.95,  # share of the machine's memory for jobs; Dask's default would divide it
             silence_logs=logging.ERROR,
         )
 
 
-def _started(settings: Any) -> Any:
+def _start(settings: Any) -> Any:
+    """Start the cluster that the settings name."""
     kind = _cluster_class(settings.cluster)
     try:
         cluster = kind(**_arguments(settings.cluster_args))
@@ -166,7 +168,8 @@ def _started(settings: Any) -> Any:
         raise
     except Exception as error:
         raise WorkflowError(
-            f"dask: {settings.cluster} did not start ({type(error).__name__}: {_told(error)}); check --dask-cluster-args."
+            f"dask: {settings.cluster} did not start ({type(error).__name__}: {_reason(error)}); check "
+            "--dask-cluster-args."
         ) from None
     if settings.adapt_maximum is not None or settings.adapt_minimum is not None:
         limits = {"minimum": settings.adapt_minimum or 0, "maximum": settings.adapt_maximum}
@@ -183,27 +186,29 @@ def _cluster_class(name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
-        raise WorkflowError(f"dask: --dask-cluster {name}: {_told(error)}; install the package that has it.") from None
+        raise WorkflowError(
+            f"dask: --dask-cluster {name}: {_reason(error)}; install the package that has it."
+        ) from None
     except AttributeError:
         raise WorkflowError(f"dask: --dask-cluster {name}: the module {module} has no {attribute}.") from None
 
 
-def _arguments(stated: str | None) -> dict[str, Any]:
-    """Keyword arguments, given as JSON or YAML or in a file."""
-    if not stated:
+def _arguments(setting: str | None) -> dict[str, Any]:
+    """Keyword arguments, given as JSON or YAML, or in a file."""
+    if not setting:
         return {}
-    text = stated
-    if "{" not in stated and ":" not in stated:
+    text = setting
+    if "{" not in setting and ":" not in setting:
         try:
-            text = Path(stated).read_text(encoding="utf-8")
+            text = Path(setting).read_text(encoding="utf-8")
         except OSError as error:
-            raise WorkflowError(f"dask: --dask-cluster-args: {stated} cannot be read ({error.strerror}).") from None
+            raise WorkflowError(f"dask: --dask-cluster-args: {setting} cannot be read ({error.strerror}).") from None
     try:
-        found = yaml.safe_load(text)  # JSON is YAML
+        arguments = yaml.safe_load(text)  # JSON is YAML
     except yaml.YAMLError as error:
-        raise WorkflowError(f"dask: --dask-cluster-args is neither JSON nor YAML ({_told(error)}).") from None
-    if not isinstance(found, dict):
+        raise WorkflowError(f"dask: --dask-cluster-args is neither JSON nor YAML ({_reason(error)}).") from None
+    if not isinstance(arguments, dict):
         raise WorkflowError(
-            f"dask: --dask-cluster-args must be a mapping of keyword arguments, not {json.dumps(found)}."
+            f"dask: --dask-cluster-args must be a mapping of keyword arguments, not {json.dumps(arguments)}."
         )
-    return found
+    return arguments

@@ -1,4 +1,4 @@
-"""Snakemake's side: jobs become tasks of a Dask cluster, and their ends become Snakemake's."""
+"""The executor: submits Snakemake's jobs as tasks of a Dask cluster, and reports their results to Snakemake."""
 
 import collections
 import importlib
@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -21,18 +21,28 @@ from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.settings import ExecMode
 
 from snakemake_executor_plugin_dask import benchmark, resources, warm
-from snakemake_executor_plugin_dask.ledger import Ledger
-from snakemake_executor_plugin_dask.request import Outcome, Request, WorkerLost
+from snakemake_executor_plugin_dask.ledger import Ledger, LedgerEntry, Status
+from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Script, Usage, WorkerLost
 
 if TYPE_CHECKING:
     from distributed import Future
 
 LOGS = Path(".snakemake") / "dask_logs"
-WINDOW = 1024  # attempts that Dask knows of at a time, so that a study of any size costs it little memory
-WINDOW_A_CORE = 2  # on this machine: what runs, and what follows at once
+WINDOW = 1024  # attempts that Dask knows at a time, so that its memory does not grow with the workflow
+WINDOW_A_CORE = 2  # on this machine: one attempt that runs, and one that follows at once
 MOST_PRIORITY = 10**6
 LOCAL_TIMEOUT_S = 60
 WATCH_S = 1.0
+
+
+class Gate(Protocol):
+    """Decides whether jobs may start (the setting `gate`)."""
+
+    def before(self, rule: str, running: list[str], /) -> str | None:
+        """A sentence if no further job may start, else None."""
+
+    def after(self, entry: LedgerEntry, /) -> None:
+        """Take notice of an attempt that has ended."""
 
 
 def _priority(job: Any) -> int:
@@ -43,26 +53,37 @@ def _misfit(job: Any, lacking: str) -> str:
     return f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}."
 
 
-def _loaded(gate: str | None) -> Any:
-    """An instance of the class that the setting `gate` names."""
+def _load_gate(gate: str | None) -> Gate | None:
+    """Make an instance of the class that the setting `gate` names."""
     if gate is None:
         return None
     module, _, name = gate.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)()
+        loaded: Gate = getattr(importlib.import_module(module), name)()
+        return loaded
     except (ImportError, AttributeError, ValueError) as error:
         raise WorkflowError(f"dask: gate {gate!r} cannot be loaded, it takes module:Class ({error}).") from None
 
 
 @dataclass
 class Attempt:
-    """One attempt at a job, from its submission to its end."""
+    """One attempt at a job, from its submission to its end.
+
+    Attributes:
+        info: Snakemake's record of the submitted job.
+        key: name of the task in Dask.
+        need: resources that it reserves.
+        request: the request that is sent to the worker.
+        cold: why it runs cold; empty if it runs warm.
+        submitted: time of submission, seconds since the epoch.
+        future: Dask's future, once it is submitted.
+    """
 
     info: SubmittedJobInfo
     key: str
     need: dict[str, int]
     request: Request
-    cold: str  # why it runs cold; empty when it runs warm
+    cold: str
     submitted: float
     future: "Future | None" = None
 
@@ -71,26 +92,26 @@ class Executor(RealExecutor):
     """Runs Snakemake's jobs on a Dask cluster."""
 
     def __post_init__(self) -> None:
-        """Find or start the cluster, unless nothing is to be done."""
+        """Connect to the cluster or start it, unless there is nothing to do."""
         self.closing = threading.Event()
         if not len(self.workflow.dag):  # the number of jobs that have to run
             self.closing.set()
             return
-        from snakemake_executor_plugin_dask.cluster import Cluster  # Dask is not needed to parse a workflow
+        from snakemake_executor_plugin_dask.cluster import Cluster  # parsing a workflow does not need Dask
 
         self.session = uuid.uuid4().hex[:12]
         self.ledger = Ledger(self.executor_settings.ledger, self.session)
-        self.gate = _loaded(self.executor_settings.gate)
+        self.gate = _load_gate(self.executor_settings.gate)
         self.scripts = warm.ScriptFactory(self.workflow)
         self.cluster = Cluster(self.executor_settings, self.session, self.workflow.resource_settings.cores)
         self.counts: collections.Counter[str] = collections.Counter()
-        self.told_cold: set[str] = set()
+        self.reported_cold: set[str] = set()
         self.losses: collections.Counter[int] = collections.Counter()
         self.attempts: dict[str, Attempt] = {}
         self.lock = threading.Lock()
         self.numbers = itertools.count()
         self.pending: queue.PriorityQueue[tuple[int, int, Any]] = queue.PriorityQueue()
-        self.sizes: list[dict[str, float]] = []  # of workers: a worker that is gone may come back
+        self.sizes: list[dict[str, float]] = []  # of all workers so far: a worker that is gone may come back
         self._see(self.cluster.workers() or [])
         self.window = threading.Semaphore(
             max(1, WINDOW_A_CORE * self.cluster.threads) if self.cluster.local else WINDOW
@@ -101,36 +122,36 @@ class Executor(RealExecutor):
         if dashboard := self.cluster.dashboard():
             self.logger.info(f"Dask dashboard: {dashboard}")
 
-    # ---- what RealExecutor asks for the command line of cold jobs
+    # ---- command line of cold jobs (called by RealExecutor)
 
     @property
     def cores(self) -> str:
-        """A cold job's Snakemake may use what its worker has reserved."""
+        """The Snakemake of a cold job may use all that its worker has reserved."""
         return "all"
 
     def get_exec_mode(self) -> ExecMode:
-        """A cold job's Snakemake knows that it is not the main one."""
+        """The Snakemake of a cold job runs in remote mode."""
         return ExecMode.REMOTE
 
     def get_python_executable(self) -> str:
-        """Workers have the same environment."""
+        """Path of Python, which is the same on all workers."""
         return shlex.quote(sys.executable)
 
     def get_job_exec_prefix(self, job: Any) -> str:  # noqa: ARG002
-        """A cold job starts where Snakemake was started."""
+        """A cold job starts in the working folder of Snakemake."""
         return f"cd {shlex.quote(self.workflow.workdir_init)}"
 
     # ---- from Snakemake to Dask
 
     def run_job_pre(self, job: Any) -> None:
-        """Nothing yet: a job is announced when it is submitted."""
+        """Do nothing: a job is announced when it is submitted."""
 
     def run_job(self, job: Any) -> None:
-        """Take a job; a thread of its own prepares and submits it when its turn comes."""
+        """Queue a job; another thread prepares and submits it in its turn."""
         self.pending.put((-_priority(job), next(self.numbers), job))
 
     def _guarded(self, work: Callable[[], None]) -> None:
-        """A thread's work; what ends it ends the run, because Snakemake waits for every job that it has handed over."""
+        """Run a thread's work; an exception ends the run, because Snakemake waits for every job that it has queued."""
         try:
             work()
         except BaseException as error:
@@ -138,7 +159,7 @@ class Executor(RealExecutor):
                 self.workflow.scheduler.executor_error_callback(error)
 
     def _feed(self) -> None:
-        """Submit jobs by priority, as many as the window takes."""
+        """Submit jobs by priority, as long as there is room in the window."""
         while True:
             self.window.acquire()
             _, _, job = self.pending.get()
@@ -158,19 +179,19 @@ class Executor(RealExecutor):
                 self.report_job_error(SubmittedJobInfo(job), msg=message)
 
     def _ask_gate(self, job: Any) -> None:
-        """End the run as a SIGTERM does, with what runs brought to its end, if the gate has something against this job."""
+        """End the run if the gate refuses this job; running jobs finish first, as after SIGTERM."""
         if self.gate is None or self.workflow.scheduler._user_kill:
             return
         with self.lock:
-            under_way = [attempt.info.job.name for attempt in self.attempts.values()]
-        if told := self.gate.before(job.name, under_way):
-            self.logger.error(told)
+            running = [attempt.info.job.name for attempt in self.attempts.values()]
+        if refusal := self.gate.before(job.name, running):
+            self.logger.error(refusal)
             self.workflow.scheduler.exit_gracefully()
 
     def _give_back(self, job: Any) -> bool:
-        """Whether Snakemake wants no more jobs to begin (SIGTERM, or a failure without --keep-going); it then has it back.
+        """Return a job to Snakemake if no more jobs may start: after SIGTERM, or a failure without --keep-going.
 
-        Other executors start a job when Snakemake hands it over; here it has waited for its turn.
+        Other executors start a job as soon as Snakemake passes it on; here it has waited for its turn.
         """
         scheduler = self.workflow.scheduler
         if not (scheduler._user_kill or (scheduler._errors and not scheduler.keepgoing)):
@@ -185,12 +206,12 @@ class Executor(RealExecutor):
         from snakemake_executor_plugin_dask.worker import carry_out
 
         need = resources.needed(job.threads, job.resources)
-        if resources.shortcoming(need, self.sizes):  # what was known a moment ago; now it has to be right
+        if resources.shortcoming(need, self.sizes):  # the known workers may be out of date
             self._see(self.cluster.workers() or [])
         if lacking := resources.shortcoming(need, self.sizes):
             raise WorkflowError(_misfit(job, lacking))
         cold = warm.reason_against(job, self.workflow)
-        self._tell_path(job, cold)
+        self._report_path(job, cold)
         request = self._request(job, cold)
         self.printjob(job)
         number = next(self.numbers)
@@ -201,35 +222,42 @@ class Executor(RealExecutor):
             self.attempts[attempt.key] = attempt
         try:
             attempt.future = self.cluster.client.submit(
-                carry_out, request, self.session, need.get(resources.GPUS, 0),
-                key=attempt.key, pure=False, resources=need, priority=_priority(job),
-            )  # fmt: skip
+                carry_out,
+                request,
+                self.session,
+                need.get(resources.GPUS, 0),
+                key=attempt.key,
+                pure=False,
+                resources=need,
+                priority=_priority(job),
+            )
         except BaseException:
             with self.lock:
                 self.attempts.pop(attempt.key, None)
             raise
         with self.lock:
             forgotten = attempt.key not in self.attempts
-        if forgotten:  # the watch has failed it, or the run has been cancelled, in between
+        if forgotten:  # meanwhile the watch has failed it, or the run was cancelled
             attempt.future.cancel()
             return
         attempt.future.add_done_callback(lambda future: self._ended(attempt, future))
 
-    def _tell_path(self, job: Any, cold: str) -> None:
+    def _report_path(self, job: Any, cold: str) -> None:
+        """Log once per rule that its jobs run cold, and why."""
         self.logger.debug(f"Dask: job {job.jobid} ({job.name}) runs {'cold, ' + cold if cold else 'warm'}.")
-        if cold and job.name not in self.told_cold:
-            self.told_cold.add(job.name)
-            self.logger.info(f"Dask: {job.name} starts Snakemake anew for each job ({cold}).")
+        if cold and job.name not in self.reported_cold:
+            self.reported_cold.add(job.name)
+            self.logger.info(f"Dask: {job.name} starts a new Snakemake process for each job ({cold}).")
 
     def _request(self, job: Any, cold: str) -> Request:
-        here = Path.cwd()
-        run: Any
+        start = Path.cwd()
+        run: Script | str
         if cold:
-            cwd, environment, repeats = here, {}, 0
+            cwd, environment, repeats = start, {}, 0
             run = self.format_job_exec(job)
         else:
             self.workflow.async_run(job.prepare())
-            cwd = here / job.shadow_dir if job.shadow_dir else here
+            cwd = start / job.shadow_dir if job.shadow_dir else start
             environment = dict(self.envvars())
             repeats = (job.benchmark_repeats or 1) if job.benchmark is not None else 0
             run = self.scripts.script(job)
@@ -240,7 +268,7 @@ class Executor(RealExecutor):
             cwd=str(cwd),
             environment=environment,
             threads=max(1, job.threads),
-            log=str(here / LOGS / f"{job.name}-{job.jobid}.log"),
+            log=str(start / LOGS / f"{job.name}-{job.jobid}.log"),
             python_path=python_path,
             benchmark_repeats=repeats,
         )
@@ -248,7 +276,7 @@ class Executor(RealExecutor):
     # ---- from Dask to Snakemake
 
     def _ended(self, attempt: Attempt, future: "Future") -> None:
-        """Called by Dask, in a thread of its own, when a task has ended, however."""
+        """Handle the end of a task, successful or not; Dask calls it in another thread."""
         if self.closing.is_set() or not self._forget(attempt):
             return
         try:
@@ -257,7 +285,7 @@ class Executor(RealExecutor):
             self.workflow.scheduler.executor_error_callback(error)
 
     def _forget(self, attempt: Attempt) -> bool:
-        """Take an attempt out of those that run; whoever does this first decides how it has ended."""
+        """Remove an attempt from the running ones; returns False if another thread has already done so."""
         with self.lock:
             known = self.attempts.pop(attempt.key, None) is not None
         if known:
@@ -272,9 +300,9 @@ class Executor(RealExecutor):
         elif future.status == "error":
             error = future.exception(timeout=60)
             if isinstance(error, WorkerLost):
-                self._begin_anew(attempt, error.claim)
-            elif isinstance(error, KilledWorker):  # Dask gives up what has waited on several workers that died
-                self._begin_anew(attempt, {"worker": error.last_worker.address, "host": error.last_worker.host})
+                self._restart(attempt, error.claim)
+            elif isinstance(error, KilledWorker):  # Dask gives up a task after several of its workers have died
+                self._restart(attempt, {"worker": error.last_worker.address, "host": error.last_worker.host})
             else:
                 self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).")
         else:
@@ -286,7 +314,7 @@ class Executor(RealExecutor):
         job = attempt.info.job
         failed = outcome.exit_code != 0 or outcome.problem
         for usage in outcome.usages or [None]:  # type: ignore[list-item]
-            status = "ok" if usage is not None and usage.exit_code == 0 else "failed"
+            status: Status = "ok" if usage is not None and usage.exit_code == 0 else "failed"
             self._record(attempt, status, outcome=outcome, usage=usage)
         if not failed:
             self.counts["cold" if attempt.cold else "warm"] += 1
@@ -295,29 +323,28 @@ class Executor(RealExecutor):
             self.report_job_success(attempt.info)
             return
         self.counts["failed"] += 1
-        told = outcome.problem or describe(outcome.usages[-1])
-        message = f"{told} on {outcome.host}"
+        message = f"{outcome.problem or describe(outcome.usages[-1])} on {outcome.host}"
         if not self.workflow.output_settings.show_failed_logs and outcome.tail.strip():
             message += f"; its output ended with:\n{outcome.tail.rstrip()}"
         self.report_job_error(attempt.info, msg=message, aux_logs=[attempt.request.log])
 
     def _fail(self, attempt: Attempt, message: str) -> None:
-        """An attempt of which no worker has told the end."""
+        """Fail an attempt whose end no worker has reported."""
         self.counts["failed"] += 1
         self._record(attempt, "lost")
         self.report_job_error(attempt.info, msg=message)
 
-    def _begin_anew(self, attempt: Attempt, claim: dict[str, Any]) -> None:
-        """A worker was lost with the job that it ran: clean up as after a failure, and start it again elsewhere."""
+    def _restart(self, attempt: Attempt, claim: Claim) -> None:
+        """Start a job again whose worker was lost, after cleaning up as after a failure."""
         job = attempt.info.job
         self._record(attempt, "lost", claim=claim)
         self.counts["lost"] += 1
         self.losses[job.jobid] += 1
-        told = f"Dask: the worker of job {job.jobid} ({job.name}) on {claim['host']} was lost"
+        event = f"Dask: the worker of job {job.jobid} ({job.name}) on {claim['host']} was lost"
         if self.losses[job.jobid] > self.executor_settings.worker_losses:
-            self.report_job_error(attempt.info, msg=f"{told}, as it was {self.losses[job.jobid] - 1} times before.")
+            self.report_job_error(attempt.info, msg=f"{event}, as it was {self.losses[job.jobid] - 1} times before.")
             return
-        self.logger.warning(f"{told}; the job starts again.")
+        self.logger.warning(f"{event}; the job starts again.")
         self.workflow.async_run(job.postprocess(error=True))
         self.run_job(job)
 
@@ -328,12 +355,19 @@ class Executor(RealExecutor):
         )
 
     def _record(
-        self, attempt: Attempt, status: str, *,
-        outcome: Outcome | None = None, usage: Any = None, claim: dict[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        attempt: Attempt,
+        status: Status,
+        *,
+        outcome: Outcome | None = None,
+        usage: Usage | None = None,
+        claim: Claim | None = None,
+    ) -> None:
+        """Append an attempt to the ledger, and pass the entry to the gate."""
         job = attempt.info.job
-        started = usage.started if usage else (claim or {}).get("started")
-        entry = {
+        claimed: Claim = claim or {}
+        started = usage.started if usage else claimed.get("started")
+        entry: LedgerEntry = {
             "session": self.session,
             "rule": job.name,
             "jobid": job.jobid,
@@ -356,8 +390,8 @@ class Executor(RealExecutor):
             "written_bytes": usage.written_bytes if usage else None,
             "peak_memory_bytes": usage.peak_memory_bytes if usage else None,
             "threads": job.threads,
-            "host": outcome.host if outcome else (claim or {}).get("host"),
-            "worker": outcome.worker if outcome else (claim or {}).get("worker"),
+            "host": outcome.host if outcome else claimed.get("host"),
+            "worker": outcome.worker if outcome else claimed.get("worker"),
         }
         self.ledger.append(entry)
         if self.gate is not None:
@@ -366,24 +400,24 @@ class Executor(RealExecutor):
     # ---- the watch, and the end
 
     def _watch(self) -> None:
-        """Notice what no callback tells: no workers, or workers that are too small for what waits."""
-        since, told = time.monotonic(), 30.0
+        """Watch for events without a callback: no workers, or only workers that are too small for waiting jobs."""
+        since, next_report = time.monotonic(), 30.0
         while not self.closing.wait(WATCH_S):
             if not self.attempts:
-                since, told = time.monotonic(), 30.0
+                since, next_report = time.monotonic(), 30.0
                 continue
             workers = self.cluster.workers()
-            if workers is None:  # the scheduler does not answer; Dask's client tells when it gives up
+            if workers is None:  # the scheduler does not answer; Dask's client reports when it gives up
                 continue
             self._see(workers)
             if workers:
-                since, told = time.monotonic(), 30.0
+                since, next_report = time.monotonic(), 30.0
                 self._fail_misfits()
                 continue
             waited = time.monotonic() - since
-            if waited > told:
+            if waited > next_report:
                 self.logger.info(f"Dask: {len(self.attempts)} jobs have waited {waited:.0f} s for a worker.")
-                told *= 2
+                next_report *= 2
             timeout = self.executor_settings.worker_timeout
             if timeout is None and self.cluster.local:
                 timeout = LOCAL_TIMEOUT_S
@@ -412,7 +446,7 @@ class Executor(RealExecutor):
         self.workflow.scheduler.executor_error_callback(WorkflowError(f"dask: {why}."))
 
     def cancel(self) -> None:
-        """End everything that runs, at once."""
+        """End all running jobs at once."""
         if self.closing.is_set():
             return
         self.closing.set()
@@ -425,14 +459,14 @@ class Executor(RealExecutor):
         self._close()
 
     def shutdown(self) -> None:
-        """Say what was done, and close what was started."""
+        """Report what was done, and close the cluster."""
         if not self.closing.is_set():
             self.closing.set()
-            self._drain("lost")  # none, but after the loss of the scheduler
+            self._drain("lost")  # none are left, unless the scheduler was lost
             self._close()
 
-    def _drain(self, status: str) -> list[Attempt]:
-        """Take out all attempts that run, and record how they ended."""
+    def _drain(self, status: Status) -> list[Attempt]:
+        """Remove all running attempts, and record how they ended."""
         with self.lock:
             left = list(self.attempts.values())
             self.attempts.clear()
@@ -441,13 +475,13 @@ class Executor(RealExecutor):
         return left
 
     def _close(self) -> None:
-        self.pending.put((0, 0, None))  # wakes the feeding thread
+        self.pending.put((0, 0, None))  # wakes the submitting thread
         self.window.release()
         done = f"{self.counts['warm']} jobs ran warm and {self.counts['cold']} cold"
         failed = f"{self.counts['failed']} attempts failed, {self.counts['lost']} were lost with their workers"
         self.logger.info(f"Dask: {done}; {failed}.")
         try:
             self.ledger.write_overhead(self.session)
-        except OSError as error:  # a full disk, say; the cluster has to be closed all the same
-            self.logger.warning(f"Dask: the ledger lacks what the run itself used ({error}).")
+        except OSError as error:  # such as a full disk; the cluster must be closed all the same
+            self.logger.warning(f"Dask: the resource usage of the run itself is missing in the ledger ({error}).")
         self.cluster.close()

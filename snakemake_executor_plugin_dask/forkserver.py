@@ -1,4 +1,4 @@
-"""A worker's side of its fork server: start attempts, follow them, end them."""
+"""A worker's interface to its fork server: starts attempts, follows them, and ends them."""
 
 import contextlib
 import json
@@ -9,28 +9,28 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from snakemake_executor_plugin_dask.preload import VARIABLE
 from snakemake_executor_plugin_dask.request import Request, Usage
 from snakemake_executor_plugin_dask.supervisor import Supervisor
 
-STARTS = 10  # tries to reach a server that dies
-_LOCK = threading.RLock()  # the environment, through which a server is told what to preload, is that of the process
-TICK_S = 0.2  # how often a waiting thread asks whether its job is still wanted
+STARTS = 10  # attempts to reach a server that keeps dying
+_LOCK = threading.RLock()  # the modules to preload are passed through the environment, which all threads share
+TICK_S = 0.2  # interval at which a waiting thread checks whether its job is still wanted
 
 
 class ForkServer:
-    """A preloaded process, started when it is first needed and again when it has died.
+    """A preloaded process, started when it is first needed, and again if it has died.
 
-    The server is the standard library's.  It is spoken to below `multiprocessing.Process`, because that would import
-    the worker's `__main__` into every job, cannot be used in a daemonic process (as Dask's workers are), and does not
-    tell what a process used.
+    It is the fork server of the standard library, used without `multiprocessing.Process`: that would import the
+    worker's `__main__` into every job, cannot be used in a daemonic process (which Dask's workers are), and does not
+    report resource usage.
 
     Args:
-        modules: what to preload.
-        without: environment variables that the worker has and jobs shall not have.
+        modules: modules to preload.
+        without: environment variables of the worker that jobs must not inherit.
     """
 
     def __init__(self, modules: list[str], without: Iterable[str] = ()) -> None:
@@ -42,7 +42,7 @@ class ForkServer:
         self._running = 0
 
     def start(self) -> None:
-        """Start the server, unless it runs; what it imports, it imports in the background."""
+        """Start the server if it does not run; it imports modules in the background."""
         with _LOCK:
             kept = {name: os.environ.pop(name) for name in self.without if name in os.environ}
             os.environ[VARIABLE] = json.dumps(self.modules)
@@ -54,17 +54,17 @@ class ForkServer:
 
     @property
     def idle_s(self) -> float:
-        """For how many seconds nothing has run."""
+        """Seconds since the last attempt ended; 0 while one runs."""
         return 0.0 if self._running else time.monotonic() - self.last_used
 
     def stop(self) -> None:
-        """Stop the server; attempts that run go on."""
+        """Stop the server; running attempts continue."""
         with _LOCK:
             self._server._stop()  # type: ignore[attr-defined]
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server; None while it has not been started."""
+        """Process id of the server; None if it has not been started."""
         pid: int | None = self._server._forkserver_pid  # type: ignore[attr-defined]
         return pid
 
@@ -74,12 +74,15 @@ class ForkServer:
         """Run a request in a fork and wait for its end.
 
         Args:
-            request: what to run.
+            request: the request.
             iteration: number of the repeat of a benchmark.
-            wanted: is asked now and then; the attempt is killed when it is not.
-            started: is told the process id of the job.
+            wanted: called regularly; the attempt is killed when it returns False.
+            started: called with the process id of the job.
+
+        Returns:
+            Resource usage of the job.
         """
-        began, clock = time.time(), time.perf_counter()
+        started_at, clock = time.time(), time.perf_counter()
         last: dict[str, Any] = {}
         with _LOCK:
             self._running += 1
@@ -94,12 +97,16 @@ class ForkServer:
                 self._running -= 1
                 self.last_used = time.monotonic()
         if "exit_code" not in last:  # the supervisor itself was killed, and its job with it
-            return Usage(began, time.perf_counter() - clock, -signal.SIGKILL)
+            return Usage(started_at, time.perf_counter() - clock, -signal.SIGKILL)
         return Usage(**last)
 
     @contextlib.contextmanager
-    def _launched(self, request: Request, iteration: int | None) -> Any:
-        """Descriptors of the report to read and of the pipe whose end ends the job (in a list, so that it can)."""
+    def _launched(self, request: Request, iteration: int | None) -> Iterator[tuple[int, list[int]]]:
+        """Start the supervisor of an attempt.
+
+        Yields:
+            The descriptor of its report, and a list with the descriptor of a pipe; closing that pipe ends the job.
+        """
         read, write = os.pipe()
         try:
             status, data = self._connect(write)
@@ -111,7 +118,7 @@ class ForkServer:
         hold = [data]
         try:
             with contextlib.suppress(BrokenPipeError), open(data, "wb", closefd=False) as stream:
-                pickle.dump({}, stream)  # preparation: none, and so no import of `__main__`
+                pickle.dump({}, stream)  # no preparation data, so that `__main__` is not imported
                 pickle.dump(Supervisor(request, iteration), stream)
             yield read, hold
         finally:
@@ -119,15 +126,15 @@ class ForkServer:
                 os.close(descriptor)
 
     def _connect(self, descriptor: int) -> tuple[int, int]:
-        """A new fork that inherits the descriptor; the server is started anew where it was killed in between."""
+        """Make a fork that inherits the descriptor; a server that was killed is started again."""
         for _ in range(STARTS):
             self.start()
             try:
                 status, data = self._server.connect_to_new_process([descriptor])
-            except OSError:  # it has died, and the operating system has not told yet
+            except OSError:  # the server has died, which the operating system has not reported yet
                 time.sleep(0.05)
                 continue
-            # the server writes the process id when it has forked; an end of the file says that it has died
+            # the server writes the process id after the fork; end of file means that it has died
             if os.read(status, multiprocessing.forkserver.SIGNED_STRUCT.size):
                 return status, data
             os.close(status)
@@ -135,16 +142,16 @@ class ForkServer:
         raise OSError("the fork server dies at every start; see its messages above")
 
 
-def _lines(report: int, wanted: Callable[[], bool], hold: list[int]) -> Any:
-    """Lines of the report as they come; gives up the job when it is not wanted."""
+def _lines(report: int, wanted: Callable[[], bool], hold: list[int]) -> Iterator[bytes]:
+    """Yield lines of the report; closes the pipe of the job, which ends it, when it is not wanted any more."""
     rest = b""
     while True:
         ready, _, _ = select.select([report], [], [], TICK_S)
         if ready:
-            found = os.read(report, 65536)
-            if not found:
+            received = os.read(report, 65536)
+            if not received:
                 return
-            *lines, rest = (rest + found).split(b"\n")
+            *lines, rest = (rest + received).split(b"\n")
             yield from lines
         elif hold and not wanted():
             os.close(hold.pop())

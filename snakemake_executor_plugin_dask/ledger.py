@@ -1,4 +1,4 @@
-"""A line of JSON for every attempt at a job, and beside it what the run itself used."""
+"""Ledger of a run: a line of JSON for every attempt at a job, and a file with the resource usage of the run itself."""
 
 import atexit
 import json
@@ -7,27 +7,81 @@ import resource
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import psutil
 
+Status = Literal["ok", "failed", "lost", "cancelled"]
+
+
+class LedgerEntry(TypedDict):
+    """A line of the ledger: one attempt at a job (see `request.Usage` for units and for unknown values)."""
+
+    session: str
+    rule: str
+    jobid: int
+    wildcards: dict[str, Any]
+    output: list[str]
+    attempt: int
+    status: Status
+    path: str
+    cold_because: str | None
+    submitted: float
+    started: float | None
+    ended: float | None
+    exit_code: int | None
+    wall_s: float | None
+    cpu_s: float | None
+    cpu_user_s: float | None
+    cpu_system_s: float | None
+    launch_cpu_s: float | None
+    read_bytes: int | None
+    written_bytes: int | None
+    peak_memory_bytes: int | None
+    threads: int
+    host: str | None
+    worker: str | None
+
+
+class ProcessUsage(TypedDict):
+    """CPU time of a process of the run itself."""
+
+    pid: int | None
+    command: str
+    cpu_s: float
+
+
+class Overhead(TypedDict):
+    """Resource usage of the run itself, without its jobs."""
+
+    session: str
+    host: str
+    started: float
+    ended: float
+    cpu_s: float
+    processes: list[ProcessUsage]
+
 
 class Ledger:
-    """Appends to one file a run, in a folder; each line is written at once, so that a killed run keeps what it had."""
+    """One JSON Lines file per run. Each line is written at once, so that a killed run keeps its lines.
+
+    Args:
+        folder: folder of the file; None keeps no ledger.
+        session: name of the run.
+    """
 
     def __init__(self, folder: str | None, session: str) -> None:
         self.path: Path | None = None
-        before = resource.getrusage(
-            resource.RUSAGE_CHILDREN
-        )  # no worker runs yet, but what looked for meters has ended
+        # no worker runs yet, but the processes that looked for meters have ended
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.before_s = before.ru_utime + before.ru_stime
         if folder:
             start = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
             self.path = Path(folder) / f"{start}-{session}.jsonl"
             self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def append(self, entry: dict[str, Any]) -> None:
-        """Add one attempt."""
+    def append(self, entry: LedgerEntry) -> None:
+        """Append the line of one attempt."""
         if self.path is None:
             return
         line = json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
@@ -38,23 +92,23 @@ class Ledger:
             os.close(descriptor)
 
     def write_overhead(self, session: str) -> None:
-        """Write what Snakemake, Dask and the warm process have used themselves, before they end.
+        """Write the CPU time of Snakemake, Dask and the preloaded process, before they end.
 
-        Processes of this machine only: what the workers of a cluster elsewhere use for themselves is not in it. Each
-        process counts what it used itself; its children, the jobs, tell that themselves.
+        Only processes of this machine are included, not the workers of a cluster elsewhere. Each process counts its own
+        CPU time; that of its children, the jobs, is in their lines of the ledger.
         """
         if self.path is None:
             return
         main = psutil.Process()
-        rows: list[dict[str, Any]] = []
+        rows: list[ProcessUsage] = []
         for process in (main, *main.children(recursive=True)):
             try:
                 times, command = process.cpu_times(), " ".join(process.cmdline()[:4])
-            except psutil.Error:  # it has ended in between
+            except psutil.Error:  # the process has just ended
                 continue
             rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
         rows.append({"pid": None, "command": "(ended before the executor began)", "cpu_s": round(self.before_s, 4)})
-        overhead = {
+        overhead: Overhead = {
             "session": session,
             "host": socket.gethostname(),
             "started": round(main.create_time(), 3),
@@ -64,14 +118,14 @@ class Ledger:
         }
         destination = self.path.with_suffix(".overhead.json")
         _write(destination, overhead)
-        atexit.register(_add_the_end, destination, rows[0]["pid"])
+        atexit.register(_add_the_end, destination, main.pid)
 
 
 def _add_the_end(path: Path, pid: int) -> None:
-    """Add what this process has used since: it still ends the cluster, and Snakemake its own work."""
+    """Add the CPU time since `write_overhead`, in which this process closes the cluster and Snakemake finishes."""
     if os.getpid() != pid:  # a fork
         return
-    overhead = json.loads(path.read_text(encoding="utf-8"))
+    overhead: Overhead = json.loads(path.read_text(encoding="utf-8"))
     own = overhead["processes"][0]
     more = max(0.0, time.process_time() - own["cpu_s"])
     own["cpu_s"], overhead["cpu_s"] = round(own["cpu_s"] + more, 4), round(overhead["cpu_s"] + more, 4)
@@ -79,8 +133,8 @@ def _add_the_end(path: Path, pid: int) -> None:
     _write(path, overhead)
 
 
-def _write(path: Path, overhead: dict[str, Any]) -> None:
-    """Whole or not at all: a process may be killed at its end, too."""
+def _write(path: Path, overhead: Overhead) -> None:
+    """Write atomically: a process may also be killed at its end."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(overhead, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)

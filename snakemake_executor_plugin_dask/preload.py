@@ -1,8 +1,8 @@
-"""What the fork server imports before its first fork.
+"""Prepares the fork server before its first fork: imports modules and makes the process fit to be forked.
 
-`multiprocessing` can only name modules to the server that it starts, so this module does the rest when it is imported
-there, told by an environment variable: a module that fails is named (the standard library says nothing), libraries
-keep to one thread, and the garbage collector leaves what is loaded alone, so that forks share its memory.
+`multiprocessing` can only pass names of modules to the server that it starts. The server imports this module, which
+reads from an environment variable what to preload. It reports modules that cannot be imported (the standard library
+ignores them), limits libraries to one thread, and freezes the garbage collector, so that forks share memory.
 """
 
 import atexit
@@ -22,24 +22,30 @@ THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
-)  # those that Snakemake sets for a job (snakemake/shell.py)
+)  # the variables that Snakemake sets for a job (snakemake/shell.py)
 HUGE_PAGE = 2 << 20
 MADV_COLLAPSE = 25
 ALWAYS = ("ctypes", "snakemake.iocontainers", "snakemake.logging", "snakemake_executor_plugin_dask.supervisor")
 
 
 def preload(modules: list[str]) -> None:
-    """Import modules and make the process fit to be forked; a module that does not import is told on standard error."""
-    # a pool of BLAS threads would be lost in a fork, and what waits for it hangs
+    """Import modules and make the process fit to be forked.
+
+    Args:
+        modules: names; one that cannot be imported is reported on standard error.
+    """
+    # a fork would lose a pool of BLAS threads and then wait for it forever
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    sys.path[:] = [entry for entry in sys.path if entry]  # of `python -c`; `python script.py` has no working directory
+    sys.path[:] = [
+        entry for entry in sys.path if entry
+    ]  # `python -c` adds the working directory as ''; `python script.py` does not
     for module in [*ALWAYS, *modules]:
         try:
             importlib.import_module(module)
         except Exception as error:
-            told = f"{type(error).__name__}: {error}".splitlines()[0]
-            print(f"dask: cannot preload {module} ({told}); scripts that need it import it", file=sys.stderr)
-    # what is to be done at the end of this process is not to be done at the end of each fork
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            print(f"dask: cannot preload {module} ({reason}); scripts that need it import it", file=sys.stderr)
+    # functions registered for the end of this process must not run at the end of each fork
     atexit._clear()
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
@@ -49,9 +55,9 @@ def preload(modules: list[str]) -> None:
 
 
 def _use_huge_pages() -> None:
-    """Gather the memory in pages of 2 MB, where the kernel can (Linux 6.1).
+    """Collapse the memory into pages of 2 MB, if the kernel can (Linux 6.1).
 
-    A fork copies the table of pages, and most of what a short job costs is that: a third is left with huge pages.
+    A fork copies the page table, which takes most of the CPU time of a short job; huge pages reduce it to a third.
     """
     if sys.platform != "linux":
         return
@@ -60,11 +66,11 @@ def _use_huge_pages() -> None:
     with open("/proc/self/maps") as file:
         fields = [line.split() for line in file]
     for addresses, access, *_, inode in (entry[:5] for entry in fields):
-        if access != "rw-p" or inode != "0":  # of files are only the pages that were written, spread thinly
+        if access != "rw-p" or inode != "0":  # mapped files have few written pages, far apart
             continue
         first, end = (int(address, 16) for address in addresses.split("-"))
         for start in range(-(-first // HUGE_PAGE) * HUGE_PAGE, end - HUGE_PAGE + 1, HUGE_PAGE):
-            # refused where there is nothing, or by an older kernel: then all is as it was
+            # fails without effect where nothing is mapped, and on older kernels
             madvise(start, HUGE_PAGE, MADV_COLLAPSE)
 
 

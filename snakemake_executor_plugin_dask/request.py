@@ -1,16 +1,16 @@
-"""What travels between Snakemake's process and the workers (standard library only)."""
+"""Messages between Snakemake's process and the workers (standard library only)."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 
 @dataclass(frozen=True)
 class Script:
-    """A Python script to be run in a fork of a preloaded process.
+    """A Python script that runs in a fork of a preloaded process.
 
     Attributes:
-        source: its text, as Snakemake read it.
-        filename: its path, or address where it is not local.
+        source: text of the script, as Snakemake read it.
+        filename: path of the script, or its address if it is not local.
         snakemake: the pickled `snakemake` object of the job.
         search_path: folders to append to `sys.path`.
     """
@@ -26,14 +26,14 @@ class Request:
     """One attempt at a job.
 
     Attributes:
-        name: of the job, for messages.
-        run: a script (warm), or a command line for the shell (cold), as Snakemake made it.
-        cwd: folder in which it runs.
-        environment: variables to set.
-        threads: threads that numerical libraries may use.
+        name: name of the job, for messages.
+        run: a script (warm), or a command line for the shell from Snakemake (cold).
+        cwd: working folder.
+        environment: environment variables to set.
+        threads: number of threads that numerical libraries may use.
         log: file for standard output and error.
-        python_path: folders of PYTHONPATH, which a warm script finds first.
-        benchmark_repeats: how often to run it, sampled each time; 0 runs it once, without samples.
+        python_path: folders of PYTHONPATH, which come first on the search path of a warm script.
+        benchmark_repeats: number of sampled repeats; 0 runs the job once, without samples.
     """
 
     name: str
@@ -46,22 +46,36 @@ class Request:
     benchmark_repeats: int = 0
 
 
+class Claim(TypedDict, total=False):
+    """What a worker records before it starts a task.
+
+    Attributes:
+        worker: Dask's address of the worker.
+        host: name of its machine.
+        started: seconds since the epoch.
+    """
+
+    worker: str
+    host: str
+    started: float
+
+
 @dataclass
 class Usage:
-    """What one process used, its descendants included.
+    """Resource usage of a process and its descendants. Values that are not known are None.
 
     Attributes:
         started: seconds since the epoch.
         wall_s: seconds.
-        exit_code: negative: the number of the signal that ended it.
-        cpu_s: user and system time, CPU-seconds; None where it is not known.
-        cpu_user_s: user time, CPU-seconds; None where it is not known.
-        cpu_system_s: system time, CPU-seconds; None where it is not known.
-        read_bytes: bytes that read calls returned, from the page cache too; None where it is not known.
-        written_bytes: bytes given to write calls; None where it is not known.
-        peak_memory_bytes: largest resident set of a process; None where it is not known.
-        launch_cpu_s: CPU-seconds of the process that watched over it, which is no part of it.
-        sampled: Snakemake's benchmark figures, as far as they could be sampled.
+        exit_code: exit code; a negative one is the number of the signal that ended the process.
+        cpu_s: user and system time in CPU-seconds.
+        cpu_user_s: user time in CPU-seconds.
+        cpu_system_s: system time in CPU-seconds.
+        read_bytes: bytes that read calls returned, including those from the page cache.
+        written_bytes: bytes given to write calls.
+        peak_memory_bytes: largest resident set of a process.
+        launch_cpu_s: CPU-seconds of the supervising process, which are not part of `cpu_s`.
+        sampled: Snakemake's benchmark figures, if the process lived long enough to be sampled.
     """
 
     started: float
@@ -74,19 +88,19 @@ class Usage:
     written_bytes: int | None = None
     launch_cpu_s: float | None = None
     peak_memory_bytes: int | None = None
-    sampled: dict[str, Any] = field(default_factory=dict)
+    sampled: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass
 class Outcome:
-    """What became of a request: one usage for each repeat that ran.
+    """Result of a request.
 
     Attributes:
-        usages: the last one decides.
+        usages: one for each repeat that ran; the last one decides.
         worker: Dask's address of the worker.
         host: name of its machine.
         tail: end of the output of a failed attempt.
-        problem: what else went wrong, in one sentence.
+        problem: any other failure, in one sentence.
     """
 
     usages: list[Usage]
@@ -101,13 +115,13 @@ class Outcome:
         return self.usages[-1].exit_code if self.usages else 1
 
 
-class WorkerLost(Exception):  # noqa: N818 - what has happened, not what was done wrong
-    """Dask runs a task for the second time: its first worker is gone.
+class WorkerLost(Exception):  # noqa: N818 - an event, not a mistake
+    """Dask runs a task for the second time, because its first worker is gone.
 
     Args:
-        claim: what the first worker said when it began (worker, host, started).
+        claim: what the first worker recorded when it started the task.
     """
 
-    def __init__(self, claim: dict[str, Any]) -> None:
+    def __init__(self, claim: Claim) -> None:
         super().__init__(claim)
         self.claim = claim

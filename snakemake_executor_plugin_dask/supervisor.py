@@ -1,9 +1,8 @@
-"""The process that runs one attempt, and the one that watches it (standard library only).
+"""The process that runs one attempt, and its supervisor (standard library only).
 
-A fork of the preloaded process becomes the supervisor.  It forks again; that child runs the script or the command.
-The supervisor waits for it with `wait4`, which tells what it used even when it was killed, and sees to it that nothing
-is left behind: it adopts every process that the job orphans, and ends all when the job ends or when the worker, the
-owner of a pipe, closes it or is gone.
+A fork of the preloaded process becomes the supervisor. It forks again, and that child runs the script or the command.
+The supervisor waits for the child, so that the kernel accounts for its resource usage even if it is killed. It adopts
+every process that the job orphans. It ends all of them when the job ends, and when the worker closes its pipe or dies.
 """
 
 import atexit
@@ -34,14 +33,19 @@ from snakemake_executor_plugin_dask.request import Request, Script
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 0.5  # for what a job leaves behind, such as a resource tracker, to end by itself
-PATIENCE_S = 10  # for what cannot be found or killed
+GRACE_S = 0.5  # time for processes that a job leaves behind, such as a resource tracker, to end by themselves
+PATIENCE_S = 10  # time after which processes that cannot be killed are given up
 
 
 class Supervisor:
-    """What the fork server is sent: it unpickles this and calls `_bootstrap`, as it does with a `multiprocessing.Process`.
+    """Object that is sent to the fork server, which calls `_bootstrap` as it does for a `multiprocessing.Process`.
 
-    Writes to the descriptor that it inherits a line `{"pid": ...}` of JSON, and when all is over `{"exit_code": ...}`.
+    The supervisor writes JSON lines to the descriptor that it inherits: first `{"pid": ...}`, and at the end the fields
+    of `request.Usage`.
+
+    Args:
+        request: the attempt.
+        iteration: number of the repeat of a benchmark.
     """
 
     def __init__(self, request: Request, iteration: int | None) -> None:
@@ -50,7 +54,7 @@ class Supervisor:
 
     def _bootstrap(self, parent_sentinel: int) -> int:
         (report,) = forkserver.get_inherited_fds()  # type: ignore[misc]
-        # the server ends when nobody holds this pipe; an attempt depends on the worker, not on the server
+        # the server ends when no process holds this pipe; an attempt depends on the worker, not on the server
         os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
         woken, wake = os.pipe()
@@ -61,23 +65,23 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         owner = os.getpid()
         before = _transferred()
-        began, clock = time.time(), time.perf_counter()
+        started, clock = time.time(), time.perf_counter()
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for descriptor in (report, parent_sentinel, woken, wake):
                 os.close(descriptor)
             _job(self.request, self.iteration, owner)
-        _tell(report, pid=pid)
+        _report(report, pid=pid)
         status = _await(pid, parent_sentinel, woken)
         wall = time.perf_counter() - clock
         _end_descendants(pid)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        after = _transferred()  # the kernel adds to a process what the children that it has waited for moved
+        after = _transferred()  # includes the bytes of children that this process has waited for
         moved = {name: after[name] - before[name] for name in after if name in before}
-        _tell(
+        _report(
             report,
-            started=began,
+            started=started,
             wall_s=wall,
             exit_code=os.waitstatus_to_exitcode(status),
             cpu_s=used.ru_utime + used.ru_stime,
@@ -92,7 +96,7 @@ class Supervisor:
 
 
 def _transferred() -> dict[str, int]:
-    """Bytes that this process and its finished children have read and written; empty where the kernel does not count."""
+    """Bytes that this process and its finished children have read and written; empty if the kernel does not count."""
     try:
         with open("/proc/self/io") as file:
             return {name: int(count) for name, count in (line.split(": ") for line in file)}
@@ -100,13 +104,14 @@ def _transferred() -> dict[str, int]:
         return {}
 
 
-def _tell(descriptor: int, **found: Any) -> None:
+def _report(descriptor: int, **values: float | None) -> None:
+    """Write a line of the report."""
     with contextlib.suppress(BrokenPipeError):
-        os.write(descriptor, json.dumps(found).encode() + b"\n")
+        os.write(descriptor, json.dumps(values).encode() + b"\n")
 
 
 def _await(pid: int, parent_sentinel: int, woken: int) -> int:
-    """Wait for the job, and kill it when the worker has closed its end of the pipe; returns the wait status."""
+    """Wait for the job, and kill it when the worker closes its end of the pipe; returns the wait status."""
     watched = [parent_sentinel, woken]
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -128,7 +133,7 @@ def _kill_group(pid: int) -> None:
 
 
 def _end_descendants(pid: int) -> None:
-    """Reap what the job has left behind, after a moment in which it may end by itself; then kill it."""
+    """Wait a moment for the processes that the job has left behind to end by themselves; then kill them."""
     deadline = time.monotonic() + GRACE_S
     while True:
         try:
@@ -151,7 +156,7 @@ def _children() -> list[int]:
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(child) for child in file.read().split()]
-    except OSError:  # no Linux, or a kernel without that file
+    except OSError:  # not Linux, or a kernel without this file
         return []
 
 
@@ -169,10 +174,10 @@ def _job(request: Request, iteration: int | None, supervisor: int) -> None:
     try:
         os.setsid()
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != supervisor:  # it died before the line above
+        if os.getppid() != supervisor:  # the supervisor died before the line above
             os._exit(1)
         _redirect(request.log)
-        _own_up_to_memory()
+        _prefer_for_out_of_memory()
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -203,22 +208,22 @@ def _redirect(log: str) -> None:
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
-def _own_up_to_memory() -> None:
-    # when memory runs out, the kernel shall take the job and not the worker, on which other jobs depend
+def _prefer_for_out_of_memory() -> None:
+    # when memory runs out, the kernel should kill the job and not the worker, on which other jobs depend
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
 
 
 def _run_script(script: Script, request: Request, iteration: int | None) -> int:
-    """Run a script as a fresh interpreter would, and return its exit code."""
+    """Run a script as a new interpreter would, and return its exit code."""
     _limit_threads(request.threads)
     _reseed()
-    # as in `python script.py`: PYTHONPATH before what is installed; what Snakemake adds, at the end
+    # as in `python script.py`: PYTHONPATH precedes installed packages; Snakemake's own folders come last
     sys.path[:0] = [entry for entry in request.python_path if entry not in sys.path]
     sys.path.extend(entry for entry in script.search_path if entry not in sys.path)
     importlib.invalidate_caches()
     ends_processes = multiprocessing.util._exit_function  # type: ignore[attr-defined]
-    for last in (logging.shutdown, ends_processes):  # as a fresh interpreter has them
+    for last in (logging.shutdown, ends_processes):  # as in a new interpreter
         atexit.register(last)
     sys.argv = [script.filename]
     module = _main_module(script, iteration)
@@ -250,17 +255,17 @@ def _exit_code(end: SystemExit) -> int:
 
 def _print_traceback() -> None:
     kind, error, trace = sys.exc_info()
-    while trace and trace.tb_frame.f_code.co_filename == __file__:  # our own frames say nothing about the script
+    while trace and trace.tb_frame.f_code.co_filename == __file__:  # leave out our own frames
         trace = trace.tb_next
     traceback.print_exception(kind, error, trace)
 
 
 def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
-    """The script's `__main__`, with the names that Snakemake's preamble defines."""
+    """Make the script's `__main__`, with the names that Snakemake's preamble defines."""
     from snakemake.iocontainers import Snakemake
     from snakemake.logging import logger
 
-    job = pickle.loads(script.snakemake)  # noqa: S301 - made by Snakemake's own process a moment ago
+    job = pickle.loads(script.snakemake)  # noqa: S301 - written by Snakemake's own process just now
     job.bench_iteration = iteration
     _set_temporary_folder(job.resources)
     module = types.ModuleType("__main__")
@@ -282,7 +287,7 @@ def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
 
 
 def _set_temporary_folder(resources: Any) -> None:
-    """Only the machine that runs a job knows its folder for temporary files."""
+    """Set the folder for temporary files, which only the machine that runs the job knows."""
     folder = str(resources.get("tmpdir", ""))
     if folder == "<TBD>":
         folder = tempfile.gettempdir()
@@ -291,7 +296,7 @@ def _set_temporary_folder(resources: Any) -> None:
         resources.tmpdir = folder
     if folder:
         os.environ.update(dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder))
-        tempfile.tempdir = None  # asked for again, it is read from the environment
+        tempfile.tempdir = None  # so that it is read from the environment again
 
 
 def _limit_threads(threads: int) -> None:
@@ -307,7 +312,7 @@ def _limit_threads(threads: int) -> None:
 
 
 def _reseed() -> None:
-    """Forks share what was drawn when modules were imported; a fresh interpreter would have drawn anew."""
+    """Seed the global random generators: forks share the state of the preloaded process, new interpreters do not."""
     random.seed()
     if numpy_random := sys.modules.get("numpy.random"):
         numpy_random.seed()

@@ -1,6 +1,6 @@
-"""Which jobs can run in a fork of the preloaded process, and what such a fork needs to know.
+"""Decides which jobs can run in a fork of the preloaded process, and prepares their scripts.
 
-This is the one place that knows how Snakemake itself starts a Python script (`snakemake.script`, 9.27).
+This is the only module that depends on how Snakemake starts a Python script (`snakemake.script`, 9.27).
 """
 
 import os
@@ -20,7 +20,12 @@ SHARED = (SharedFSUsage.INPUT_OUTPUT, SharedFSUsage.SOURCES, SharedFSUsage.SOURC
 
 
 def reason_against(job: Any, workflow: Any) -> str:
-    """Why a job has to start Snakemake anew (the cold path), in a few words; empty when it can run warm."""
+    """Why a job needs a new Snakemake process (the cold path), in a few words; empty if it can run warm.
+
+    Args:
+        job: Snakemake's job.
+        workflow: Snakemake's workflow.
+    """
     if job.is_group():
         return "a group job"
     if not job.is_script:
@@ -53,7 +58,11 @@ def _special_files(job: Any, workflow: Any) -> str:
 
 
 class ScriptFactory:
-    """Makes scripts of jobs."""
+    """Makes the scripts of jobs.
+
+    Args:
+        workflow: Snakemake's workflow.
+    """
 
     def __init__(self, workflow: Any) -> None:
         self.workflow = workflow
@@ -61,18 +70,30 @@ class ScriptFactory:
         self.sources = SourceCache(cache.cache_path, cache.runtime_cache_path)
 
     def script(self, job: Any) -> Script:
-        """The script of a job, as `snakemake.script.script` would run it.
+        """Make the script of a job, as `snakemake.script.script` would run it.
 
-        Its `get_source` is not called, because that imports nbformat to tell notebooks, which costs a second.
+        Its `get_source` is not called, because it imports nbformat to recognise notebooks, which takes a second.
+
+        Args:
+            job: Snakemake's job.
         """
         path = self._path(job)
         with self.sources.open(path) as file:
             source = file.read()
         folder = path.get_basedir().get_path_or_uri(secret_free=True)
         described = Snakemake(
-            job.input, job.output, job.params, job.wildcards, job.threads, job.resources, job.log,
-            self.workflow.globals["config"], job.rule.name, None, folder,
-        )  # fmt: skip
+            job.input,
+            job.output,
+            job.params,
+            job.wildcards,
+            job.threads,
+            job.resources,
+            job.log,
+            self.workflow.globals["config"],
+            job.rule.name,
+            None,
+            folder,
+        )
         search_path = list(get_snakemake_searchpaths())
         if cached := self.sources.get_path(path):
             search_path.append(str(Path(cached).parent))

@@ -1,4 +1,4 @@
-"""What runs in a Dask worker: the plugin of a run, and the task that carries out one attempt."""
+"""Code that runs in a Dask worker: the plugin of a run, and the task that carries out one attempt."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,23 @@ from distributed.utils import sync
 
 from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.forkserver import ForkServer
-from snakemake_executor_plugin_dask.request import Outcome, Request, Usage, WorkerLost
+from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage, WorkerLost
 
 logger = logging.getLogger("distributed.worker")
 
 METADATA = "snakemake-executor-dask"
-IDLE_S = 600  # a fork server that nobody uses is stopped, and started when it is needed again
+IDLE_S = 600  # a fork server that is idle for this time is stopped; it starts again when it is needed
 TAIL_BYTES = 4096
 
 
 class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
-    """One run's part of a worker: its fork server, and a watch over the connection to the scheduler.
+    """The part of a run in each worker: a fork server, and a watch over the connection to the scheduler.
 
     Args:
         session: name of the run.
         preload: modules for the fork server.
-        local: the worker is the run's own, on its machine, and ends with it: it leaves the process group, so that Ctrl-C
-            in Snakemake's terminal does not reach it, and does not complain of a scheduler that has just ended.
+        local: whether the run has started the worker on its own machine. Such a worker leaves the process group, so
+            that Ctrl-C in Snakemake's terminal does not reach it, and does not log that the scheduler has just ended.
     """
 
     def __init__(self, session: str, preload: list[str], *, local: bool) -> None:
@@ -45,9 +46,9 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.local = local
 
     async def setup(self, worker: Worker) -> None:
-        """Say what the worker has, start its fork server, and begin to watch."""
+        """Declare the worker's resources, start its fork server and the watch."""
         if self.local:
-            logger.addFilter(_not_of_the_end)
+            logger.addFilter(_is_not_last_heartbeat)
             with contextlib.suppress(PermissionError):
                 os.setpgid(0, 0)
         self.closing = False
@@ -55,11 +56,11 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.devices = _devices(worker)
         self.free_devices = list(self.devices)
         self.lock = threading.Lock()
-        self.server = ForkServer(self.preload, without=_of_dask())
+        self.server = ForkServer(self.preload, without=_dask_variables())
         self.server.start()
         memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
         await worker.set_resources(**resources.offered(worker.state.nthreads, memory, len(self.devices)))
-        # tasks that wait for a worker with these resources are looked at again when a worker begins to run, only
+        # the scheduler reconsiders waiting tasks only when the status of a worker changes to running
         worker.status = Status.paused
         worker.status = Status.running
         self.watch = asyncio.create_task(self._watch(worker))
@@ -71,7 +72,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         await asyncio.to_thread(self.server.stop)
 
     async def _watch(self, worker: Worker) -> None:
-        """End the attempts of a worker that has lost its scheduler, before another worker can begin them anew.
+        """End the attempts of a worker that has lost its scheduler, before another worker can start them again.
 
         The scheduler gives up a silent worker after `distributed.comm.timeouts.tcp`; half of that is allowed here.
         """
@@ -79,7 +80,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         heard = time.monotonic()
         while True:
             await asyncio.sleep(min(2.0, allowed / 4))
-            with contextlib.suppress(Exception):  # whatever it is, nothing was heard
+            with contextlib.suppress(Exception):  # after any error, the scheduler counts as silent
                 await asyncio.wait_for(worker.scheduler.echo(data=0), timeout=allowed / 4)
                 heard = time.monotonic()
             self.cut_off = time.monotonic() - heard > allowed
@@ -88,47 +89,55 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
                 self.server.last_used = time.monotonic()
 
     def take_devices(self, count: int) -> list[str]:
-        """Reserve GPUs; Dask sees to it that there are enough."""
+        """Reserve GPUs; Dask ensures that there are enough."""
         with self.lock:
             taken, self.free_devices = self.free_devices[:count], self.free_devices[count:]
         return taken
 
     def return_devices(self, taken: list[str]) -> None:
-        """Give GPUs back."""
+        """Release GPUs."""
         with self.lock:
             self.free_devices = [device for device in self.devices if device in {*self.free_devices, *taken}]
 
 
-def _not_of_the_end(record: logging.LogRecord) -> bool:
-    """Whether a line of the worker's log is something else than a heartbeat that was under way as the scheduler closed.
+def _is_not_last_heartbeat(record: logging.LogRecord) -> bool:
+    """Filter out the log record of a heartbeat that failed because the scheduler has closed.
 
-    Dask prints a traceback for it, at the end of a run in which everything went well.
+    Dask logs a traceback for it at the end of a successful run.
     """
     return not (record.exc_info and "scheduler during heartbeat" in record.msg)
 
 
-def _of_dask() -> list[str]:
-    """Environment variables that Dask gives its workers, for their own good.
+def _dask_variables() -> list[str]:
+    """Environment variables that Dask sets for its workers and that jobs should not inherit.
 
-    One makes the C library return memory to the system at once (MALLOC_TRIM_THRESHOLD_), which costs a training job a
-    third of its time; nobody has asked for that in a job.
+    MALLOC_TRIM_THRESHOLD_ makes the C library return memory to the system at once, which costs a training job a third
+    of its time.
     """
-    given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-    return [name for name, value in given.items() if os.environ.get(name) == str(value)]
+    preset = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    return [name for name, value in preset.items() if os.environ.get(name) == str(value)]
 
 
 def _devices(worker: Worker) -> list[str]:
-    """GPUs of a worker: as many as it declares (`dask worker --resources GPU=2`), or those that it may see."""
+    """GPUs of a worker: the number that it declares (`dask worker --resources GPU=2`), or the visible ones."""
     visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
     count = int(worker.state.total_resources.get(resources.GPUS, len(visible)))
     return (visible or [str(i) for i in range(count)])[:count]
 
 
 def carry_out(request: Request, session: str, gpus: int) -> Outcome:
-    """Run one attempt; the task that the executor submits.
+    """Run one attempt; this is the task that the executor submits.
+
+    Args:
+        request: the attempt.
+        session: name of the run.
+        gpus: number of GPUs to reserve.
+
+    Returns:
+        Resource usage and result of the attempt.
 
     Raises:
-        WorkerLost: Dask runs it anew, because the worker that had begun it is gone.
+        WorkerLost: the worker that had started this task is gone, and Dask runs it again.
         Reschedule: the worker is leaving.
     """
     worker = get_worker()
@@ -168,36 +177,41 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
 
 
 def _claim(worker: Worker, session: str, key: Any) -> None:
-    """Say that this worker begins a task, unless another has: what that one did may lie about half-done."""
+    """Record that this worker starts a task.
 
-    async def claim() -> Any:
+    Raises:
+        WorkerLost: another worker has started it, and may have left incomplete files.
+    """
+
+    async def claim() -> Claim | None:
         place = [METADATA, session, key]
         earlier = await worker.scheduler.get_metadata(keys=place, default=None)
         if earlier is None:
-            mine = {"worker": worker.address, "host": socket.gethostname(), "started": time.time()}
+            mine: Claim = {"worker": worker.address, "host": socket.gethostname(), "started": time.time()}
             await worker.scheduler.set_metadata(keys=place, value=mine)
         return earlier
 
-    earlier = sync(worker.loop, claim)
+    earlier: Claim | None = sync(worker.loop, claim)
     if earlier is not None:
         raise WorkerLost(earlier)
 
 
-def _run_repeats(server: ForkServer, request: Request, wanted: Any, outcome: Outcome) -> None:
+def _run_repeats(server: ForkServer, request: Request, wanted: Callable[[], bool], outcome: Outcome) -> None:
+    """Run a request once, or as often as its benchmark asks for, until a repeat fails."""
     if not request.benchmark_repeats:
         outcome.usages.append(server.run(request, None, wanted, lambda _: None))
         return
     for iteration in range(request.benchmark_repeats):
         with _sampler() as sampler:
             usage = server.run(request, iteration, wanted, sampler.watch)
-        usage.sampled = sampler.found()
+        usage.sampled = sampler.figures()
         outcome.usages.append(usage)
         if usage.exit_code:
             return
 
 
 class _Sampler:
-    """Snakemake's own sampling of a process and its children, as for a benchmark of the local executor."""
+    """Samples a process and its children as Snakemake does for a benchmark."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.stack = stack
@@ -209,7 +223,7 @@ class _Sampler:
         with contextlib.suppress(psutil.NoSuchProcess):
             self.record = self.stack.enter_context(benchmarked(pid))
 
-    def found(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, float | None]:
         if self.record is None or not self.record.data_collected:
             return {}
         names = ("max_rss", "max_vms", "max_uss", "max_pss", "io_in", "io_out")
@@ -217,7 +231,7 @@ class _Sampler:
 
 
 @contextlib.contextmanager
-def _sampler() -> Any:
+def _sampler() -> Iterator[_Sampler]:
     with contextlib.ExitStack() as stack:
         yield _Sampler(stack)
 
@@ -229,7 +243,7 @@ def _prepare_log(log: str) -> None:
 
 
 def _tail(log: str) -> str:
-    """End of a file, for a message."""
+    """The end of a log file, for a message."""
     with contextlib.suppress(OSError), Path(log).open("rb") as file:
         file.seek(max(0, Path(log).stat().st_size - TAIL_BYTES))
         return file.read().decode(errors="replace")
@@ -237,9 +251,9 @@ def _tail(log: str) -> str:
 
 
 def describe(usage: Usage) -> str:
-    """How an attempt ended, in words."""
+    """Describe how an attempt ended."""
     if usage.exit_code >= 0:
         return f"exit status {usage.exit_code}"
     name = signal.Signals(-usage.exit_code).name
-    remark = ", by somebody or for want of memory," if -usage.exit_code == signal.SIGKILL else ""
+    remark = " (by a user, or because memory ran out)" if -usage.exit_code == signal.SIGKILL else ""
     return f"killed by {name}{remark}"

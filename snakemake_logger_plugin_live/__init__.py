@@ -1,7 +1,7 @@
-"""Snakemake logger that keeps one line about a long run: done, under way, failed, elapsed, estimated rest.
+"""Snakemake logger plugin that shows a progress line: steps done, under way, failed, time elapsed, time left.
 
-On a terminal the line stays at the bottom, and what the run has to say appears above it.  Elsewhere (a file, a
-pipe, CI) the same figures stand in plain lines.  What each job is and what it said is in Snakemake's own log file.
+On a terminal, the line stays at the bottom, below other messages. Elsewhere (a file, a pipe, CI), the same figures are
+printed as plain lines. Details of each job are in Snakemake's own log file.
 """
 
 import logging
@@ -17,21 +17,21 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 __all__ = ["LogHandler"]
 
-SPEED_OVER_S = math.inf  # the rest is estimated from the last thousand steps, however long each of them takes
+SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
 NOISE = ("Select jobs to execute...",)
 
 
 class LogHandler(LogHandlerBase):  # type: ignore[misc]
-    """Shows a run's progress."""
+    """Shows the progress of a run."""
 
     writes_to_stream = True
     writes_to_file = False
-    has_filter = False  # Snakemake's own does: --quiet and --verbose keep their meaning
+    has_filter = False  # use Snakemake's filter, so that --quiet and --verbose keep their meaning
     has_formatter = False
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
-        """Prepare the line; it appears when the work is known."""
+        """Prepare the progress line; it appears when the number of steps is known."""
         stream = sys.stdout if self.common_settings.stdout else sys.stderr
         self.console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
         self.live = self.console.is_terminal and not self.common_settings.dryrun
@@ -53,21 +53,14 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         self.failed = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count what happens, and print what is worth reading."""
+        """Update the counts, and print a record unless the progress line replaces it."""
         try:
             event = getattr(record, "event", None)
             self._count(event, record)
             if self._worth_reading(event, record):
                 text = self.figures() if event == LogEvent.PROGRESS else self.format(record)
                 if text.strip():
-                    style = (
-                        "red"
-                        if record.levelno >= logging.ERROR
-                        else "yellow"
-                        if record.levelno >= logging.WARNING
-                        else ""
-                    )
-                    self.console.print(text.strip("\n"), style=style)
+                    self.console.print(text.strip("\n"), style=_style(record.levelno))
         except Exception:
             self.handleError(record)
 
@@ -93,7 +86,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
 
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
         if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or record.getMessage() in NOISE:
-            return False  # the figures say it
+            return False  # the progress line shows it
         return not self.live or event not in (
             LogEvent.JOB_INFO,
             LogEvent.PROGRESS,
@@ -102,23 +95,29 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         )
 
     def figures(self) -> str:
-        """The line in words, for those who read it later."""
+        """The progress line as text."""
         task = self.progress.tasks[0]
         total = int(task.total or 0)
-        words = (
+        text = (
             f"{int(task.completed)} of {total} steps ({task.percentage:.0f}%) done, {len(self.under_way)} under way, "
+            f"{self.failed} failed, {_time(task.elapsed)} elapsed"
         )
-        words += f"{self.failed} failed, {_time(task.elapsed)} elapsed"
-        rest = task.time_remaining
-        return words if task.finished or rest is None else f"{words}, about {_time(rest)} left"
+        left = task.time_remaining
+        return text if task.finished or left is None else f"{text}, about {_time(left)} left"
 
     def close(self) -> None:
-        """Take the line away, and leave its last state."""
+        """Remove the progress line, and print its last state."""
         if self.live and self.task is not None:
             self.progress.stop()
             self.console.print(self.figures())
             self.live = False
         super().close()
+
+
+def _style(level: int) -> str:
+    if level >= logging.ERROR:
+        return "red"
+    return "yellow" if level >= logging.WARNING else ""
 
 
 def _time(seconds: float | None) -> str:

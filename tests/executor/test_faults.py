@@ -41,7 +41,7 @@ def test_out_of_memory_takes_the_job_and_not_the_worker(workflow):
     run = workflow("faults")
     with memory_limit(1_200 * 2**20) as prefix:  # of Snakemake, the worker and the jobs together
         output = run.run("--keep-going", "--config", "faults=hoard", "count=3", "seconds=1", prefix=prefix, ok=False)
-    assert "killed by SIGKILL, by somebody or for want of memory" in output
+    assert "killed by SIGKILL (by a user, or because memory ran out)" in output
     assert not (run.folder / "pids/kept").exists()
     assert sorted(e["status"] for e in run.ledger()) == ["failed", "ok", "ok", "ok"]
 

@@ -81,7 +81,7 @@ def test_no_job_is_silently_cold(both):
     cold = {e["rule"]: e["cold_because"] for e in entries if e["path"] == "cold"}
     assert cold == COLD
     for name, reason in COLD.items():
-        assert f"Dask: {name} starts Snakemake anew for each job ({reason})." in run.said
+        assert f"Dask: {name} starts a new Snakemake process for each job ({reason})." in run.said
     warm = [e for e in entries if e["path"] == "warm"]
     assert f"Dask: {len({(e['rule'], e['jobid']) for e in warm})} jobs ran warm and {len(cold)} cold" in run.said
     assert {e["rule"] for e in warm} >= {"temporary", "parts", "part", "shadowed", "updated", "retried", "seen"}
@@ -109,5 +109,5 @@ def test_a_script_with_environment_modules_runs_cold(workflow):
     )
     environment = {"A_SECRET": "", "SNAKEMAKE_OUTPUT_CACHE": str(run.folder), "BASH_ENV": str(run.folder / "shell.sh")}
     output = run.run("--software-deployment-method", "env-modules", "--", "out/with_modules.txt", **environment)
-    assert "Dask: with_modules starts Snakemake anew for each job (environment modules)." in output
+    assert "Dask: with_modules starts a new Snakemake process for each job (environment modules)." in output
     assert (run.folder / "out/with_modules.txt").read_text() == "written\n"
