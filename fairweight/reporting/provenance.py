@@ -1,4 +1,4 @@
-"""What a study was made with: its resolved file, versions, commit, machine."""
+"""Provenance of a study: its resolved file, software versions, commit and machine."""
 
 import datetime
 import platform
@@ -14,9 +14,23 @@ from fairweight.core.artifacts import write_json
 from fairweight.core.components import PACKAGE
 from fairweight.energy.carbon_intensity import intensity_of, with_hours
 
-NAMED = ("snakemake", "torch", "onnx", "onnxruntime", "fairlearn", "scikit-learn", "numpy", "pandas", "pyarrow", "dask")
+PACKAGES = (
+    "snakemake",
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "fairlearn",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "dask",
+)
 
-VECTOR_EXTENSIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "asimd", "asimddp", "sve", "i8mm")  # fmt: skip
+VECTOR_EXTENSIONS = (
+    *("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"),
+    *("asimd", "asimddp", "sve", "i8mm"),
+)
 
 
 def write_provenance(
@@ -33,9 +47,9 @@ def write_provenance(
     Args:
         destination: the file.
         study: the resolved study file.
-        hours: its file of hourly intensities, if it has one.
+        hours: file of hourly carbon intensities, if the study has one.
         cells, seeds: size of the grid.
-        left_out: what engines of the study cannot run: engine, variant, reason.
+        left_out: variants that an engine of the study cannot run: engine, variant, reason.
     """
     charged = asdict(intensity_of(with_hours(study["energy"], hours)))
     del charged["hours"]  # the file itself is among the results
@@ -50,7 +64,7 @@ def write_provenance(
             "fairweight": metadata.version("fairweight"),
             "commit": _commit(),
             "python": platform.python_version(),
-            "packages": {name: metadata.version(name) for name in NAMED},
+            "packages": {name: metadata.version(name) for name in PACKAGES},
             "host": {
                 "name": platform.node(),
                 "system": platform.platform(),
@@ -65,7 +79,7 @@ def write_provenance(
 
 
 def _commit() -> str | None:
-    """Commit of the checkout, marked where files have changed since; None outside of git."""
+    """Commit of the checkout, marked as dirty if files have changed since; None outside of a git repository."""
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(describe, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
@@ -79,13 +93,13 @@ def _processor() -> str:
 
 
 def isa() -> str:
-    """Instruction set: machine and the vector extensions on which the bytes of a result depend."""
+    """Instruction set: architecture and the vector extensions on which the bytes of a result depend."""
     flags = (_cpuinfo("flags") or _cpuinfo("Features") or "").split()
     return " ".join([platform.machine(), *(flag for flag in VECTOR_EXTENSIONS if flag in flags)])
 
 
 def _cpuinfo(key: str) -> str | None:
-    """What Linux says of the first processor; None elsewhere."""
+    """Entry of the first processor in Linux's /proc/cpuinfo; None on other systems."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

@@ -12,8 +12,9 @@ from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.figures import WIDTH, style
 from fairweight.reporting.paper.latex import LATEX_CELL
 from fairweight.reporting.paper.tables import Exhibit, varying
-from fairweight.reporting.report.carbon import said, stack
+from fairweight.reporting.report.break_even import in_words
 from fairweight.reporting.report.results import Results
+from fairweight.reporting.report.study_energy import draw_energy_by_rule
 
 SCOPES = ("making", "making and search")  # of a break-even
 
@@ -22,7 +23,7 @@ def energy_by_rule(results: Results) -> tuple[str, Figure, str]:
     """Name, figure and caption of the energy of each rule, stacked by dataset."""
     with mpl.rc_context(style()):
         figure = Figure(figsize=(WIDTH, 0.75 + 0.16 * min(len(results.rules), 12)), layout="constrained")
-        caption = stack(figure, results)
+        caption = draw_energy_by_rule(figure, results)
     return "energy-by-rule", figure, f"{caption} All of it is modelled from CPU-seconds and memory."
 
 
@@ -76,7 +77,7 @@ def _ratio(row: Any) -> str:
 
 def _repaid(row: Any) -> str:
     """A break-even without its interval."""
-    return latex.escape(said(row).partition("\n")[0])
+    return latex.escape(in_words(row).partition("\n")[0])
 
 
 def estimators(results: Results) -> Exhibit:

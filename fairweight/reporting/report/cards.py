@@ -1,41 +1,53 @@
-"""What the report says of the data, before anything is learned from them."""
+"""Data of the study in the report: what each dataset holds, who is in it, and what may identify people."""
 
 from html import escape
 from typing import Any
 
 from IPython.display import HTML
 
-from fairweight.core.formatting import DASH, NOT_ESTIMABLE, missing, number
+from fairweight.core.formatting import DASH, NOT_ESTIMABLE, count, missing, number
 from fairweight.reporting.report.page import table
-from fairweight.reporting.report.results import Results
+from fairweight.reporting.report.results import Document, Results
+
+
+def _percent(share: Any, digits: int = 1) -> str:
+    text = number(share, digits, 100)
+    return text if text == NOT_ESTIMABLE else f"{text} %"
 
 
 def data_cards(results: Results) -> HTML:
-    """One row a dataset."""
-    rows: list[list[str]] = []
+    """Table of the datasets: inputs, labels, missing values, licence, rows."""
+    rows = []
     for card in results.cards:
-        missing_values = {column: n for column, n in card["missing"].items() if n}
-        shape = " x ".join(map(str, card["image"])) + " pixels" if card["image"] else (
-            f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
-        )  # fmt: skip
-        shape = "texts" if card["text"] else shape
-        label = ", ".join(f"{c}: {number(n / card['rows'], 1, 100)} %" for c, n in card["label"].items()) or DASH
+        absent = ", ".join(
+            f"{column} {rows_missing:,}" for column, rows_missing in card["missing"].items() if rows_missing
+        )
+        label = ", ".join(f"{name}: {_percent(size / card['rows'])}" for name, size in card["label"].items())
         rows.append(
             [
                 card["title"],
-                shape,
-                label,
-                ", ".join(f"{column} {n:,}" for column, n in missing_values.items()) or "none",
+                _inputs(card),
+                label or DASH,
+                absent or "none",
                 card["licence"] or "not stated",
                 f"{card['rows']:,}",
             ]
         )
     header = ["Dataset", "Inputs", "Labels", "Missing values", "Licence", "Rows"]
-    return table(header, rows, "What the data hold, before anything is learned from them.", text_columns=5)
+    return table(header, rows, "Datasets before any training.", text_columns=5)
+
+
+def _inputs(card: Document) -> str:
+    """What a model reads of a row."""
+    if card["text"]:
+        return "texts"
+    if card["image"]:
+        return f"{' x '.join(map(str, card['image']))} pixels"
+    return f"{len(card['columns']['numeric'])} numeric, {len(card['columns']['categorical'])} categorical"
 
 
 def group_cards(results: Results) -> HTML:
-    """One row a group of each dataset, or that there are none."""
+    """Table of the groups of each dataset, or a sentence that there are none."""
     rows: list[list[str]] = []
     breaks: set[int] = set()
     for card in results.cards:
@@ -49,31 +61,32 @@ def group_cards(results: Results) -> HTML:
                         attribute,
                         "(none)" if group["group"] is None else str(group["group"]),
                         f"{group['rows']:,}",
-                        f"{number(group['share'], 1, 100)} %",
-                        DASH if reference is None else f"{number(reference, 1, 100)} %",
-                        NOT_ESTIMABLE if missing(group["base_rate"]) else f"{number(group['base_rate'], 1, 100)} %",
+                        _percent(group["share"]),
+                        DASH if reference is None else _percent(reference),
+                        NOT_ESTIMABLE if missing(group["base_rate"]) else _percent(group["base_rate"]),
                         _most_missing(card, attribute, group["group"]),
                     ]
                 )
     if not rows:
-        return HTML("<p>Who is in the data is not told: the study file names no groups (<code>groups</code>).</p>")
+        return HTML("<p>Who is in the data is not known: the study file names no groups (<code>groups</code>).</p>")
     header = ["Dataset", "Attribute", "Group", "Rows", "Share of rows", "Reference", "Base rate", "Most missing"]
-    caption = (
-        "Who is in the data. The reference is the share in the population that the study file states. The base rate is the "
-        "share of positive labels in a group; it exists for binary labels only. Most missing is the input with the largest share of "
-        "missing values in the group. Rows that belong to no group of an attribute are shown as (none) and left out of its comparisons."
+    notes = (
+        "Reference is the share in the population, as the study file states it. Base rate is the share of positive "
+        "labels in a group; it exists for binary labels only. Most missing is the input with the largest share of "
+        "missing values in the group. Rows that belong to no group of an attribute are shown as (none) and left out "
+        "of its comparisons."
     )
-    return table(header, rows, caption, text_columns=3, breaks=breaks)
+    return table(header, rows, "Who is in the data.", notes=notes, text_columns=3, breaks=breaks)
 
 
-def _most_missing(card: dict[str, Any], attribute: str, group: str | None) -> str:
+def _most_missing(card: Document, attribute: str, group: str | None) -> str:
     entries = [e for e in card["missing_by_group"] if (e["attribute"], e["group"]) == (attribute, group)]
     worst = max(entries, key=lambda entry: entry["share"], default=None)
-    return DASH if worst is None else f"{worst['column']} {number(worst['share'], 1, 100)} %"
+    return DASH if worst is None else f"{worst['column']} {_percent(worst['share'])}"
 
 
 def privacy_cards(results: Results) -> HTML:
-    """One row a dataset: balance, duplicates, anonymity, columns that identify."""
+    """Table of the balance of groups, duplicates, anonymity, and columns that may identify people."""
     rows = []
     for card in results.cards:
         anonymity, duplicates = card["k_anonymity"], card["duplicates"]
@@ -84,25 +97,27 @@ def privacy_cards(results: Results) -> HTML:
                 f"{duplicates['rows']:,}" if duplicates else NOT_ESTIMABLE,
                 f"{duplicates['test_rows_in_training']:,}" if "test_rows_in_training" in duplicates else DASH,
                 f"{anonymity['k']} ({', '.join(anonymity['columns'])})" if anonymity else DASH,
-                f"{number(anonymity['unique'], 2, 100)} %" if anonymity else DASH,
+                _percent(anonymity["unique"], 2) if anonymity else DASH,
                 ", ".join(f"{e['column']} ({e['reason']})" for e in card["identifying"]) or "none found",
             ]
         )
-    header = ["Dataset", "Balance of groups", "Duplicate rows", "Test rows also in training", "k-anonymity", "Rows that are alone", "Columns that may identify"]  # fmt: skip
-    caption = (
-        "Balance is the entropy of the groups' shares over that of equal groups (1 is equal). Duplicates agree in all inputs "
-        "and the label. k is the smallest number of rows that share the values of the quasi-identifiers; columns that may "
-        "identify are guessed from names and values, and are to be dropped (`drop`) if they do."
+    header = ["Dataset", "Balance of groups", "Duplicate rows", "Test rows also in training", "k-anonymity"]
+    header += ["Unique rows", "Columns that may identify"]
+    notes = (
+        "Balance is the entropy of the groups' shares over that of equal groups (1: all groups are equally large). "
+        "Duplicates agree in all inputs and the label. k is the smallest number of rows that share the values of the "
+        "quasi-identifiers; a row is unique if it shares them with no other. Columns that may identify are guessed "
+        "from "
+        'names and values; drop those that do, with the key "drop" of the study file.'
     )
-    return table(header, rows, caption, text_columns=2)
+    caption = "Balance of groups, duplicates and privacy."
+    return table(header, rows, caption, notes=notes, text_columns=2)
 
 
 def data_warnings(results: Results) -> HTML | None:
-    """Groups with too few rows, a sentence each, folded."""
+    """Warnings about groups with few rows, one sentence each, folded; None where there is none."""
     items = [f"<li>{escape(card['title'])}: {escape(w)}</li>" for card in results.cards for w in card["warnings"]]
     if not items:
         return None
-    noun = "warning" if len(items) == 1 else "warnings"
-    return HTML(
-        f"<details><summary>{len(items)} {noun} of groups with too few rows</summary><ul>{''.join(items)}</ul></details>"
-    )
+    summary = f"{count(len(items), 'warning')} about groups with few rows"
+    return HTML(f"<details><summary>{summary}</summary><ul>{''.join(items)}</ul></details>")

@@ -1,4 +1,4 @@
-"""What the tests say of each variant, in words, and the slices that nobody named."""
+"""Results of the tests of each variant in words, and the slices of the inputs with the largest losses."""
 
 from html import escape
 
@@ -7,106 +7,106 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import missing, number, p_value
 from fairweight.core.frames import where
+from fairweight.core.measures import measure
+from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
 from fairweight.reporting.report.page import listing, table
-from fairweight.reporting.report.paying import attributes_of, place
-from fairweight.reporting.report.results import Results
+from fairweight.reporting.report.paying import attributes_of
+from fairweight.reporting.report.results import Results, place
+
+ACCURACY, FLIPS = measure("accuracy"), measure("flips")
+MOST_SLICES = 3  # of each variant
+SLICE_DIGITS = 4  # differences of the log loss are small
 
 
 def sentences(results: Results, dataset: str) -> HTML | None:
-    """What the tests say of each variant, in words."""
+    """The results of the tests of each variant, in words; None where nothing is compared."""
     rows = results.compared(dataset)
     if rows.empty:
         return None
-    items = []
-    for variant, of in rows.groupby("variant", sort=False):
-        items.append(f"<b>{escape(str(variant))}</b>: {' '.join(_said(results, dataset, of))}")
+    items = [
+        f"<b>{escape(str(variant))}</b>: {' '.join(_claims(results, dataset, part))}"
+        for variant, part in rows.groupby("variant", sort=False)
+    ]
     return listing(items, most=16)
 
 
-def _said(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
+def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
+    """Sentences on one variant."""
     overall = rows[rows["attribute"].isna()].set_index("metric")
     churn, accuracy = overall.loc["churn"], overall.loc["accuracy"]
-    floor = "" if missing(churn["floor_value"]) else f" (retraining alone: {number(churn['floor_value'], 2, 100)} %)"
-    text = [
-        f"{number(churn['value'], 2, 100)} % of rows are predicted otherwise{floor}; accuracy changes by "
-        f"{number(accuracy['value'], 2, 100, signed=True)} points (95\N{NO-BREAK SPACE}% interval {_interval(accuracy)})."
+    floor = "" if missing(churn["floor_value"]) else f" (retraining alone: {FLIPS.with_unit(churn['floor_value'])})"
+    claims = [
+        f"{FLIPS.with_unit(churn['value'])} of the predictions differ from those of the baseline{floor}; accuracy "
+        f"changes by {_points(accuracy)}."
     ]
     groups = rows[(rows["metric"] == "accuracy") & rows["attribute"].isin(attributes_of(results, dataset, rows))]
-    sure = groups[groups["q_value"] <= results.study["criteria"]["error_rate"]]
-    for _, row in sure.iterrows():
+    significant = groups[groups["q_value"] <= results.study["criteria"]["error_rate"]]
+    for _, row in significant.iterrows():
         verb = "lose" if row["value"] < 0 else "gain"
-        text.append(
-            f"{escape(str(row['group']))} ({escape(row['attribute'])}, n = {int(row['n']):,}) {verb} "
-            f"{number(abs(row['value']), 2, 100)} points (95\N{NO-BREAK SPACE}% interval {_interval(row)}; q = {row['q_value']:.2g} after "
-            f"Benjamini-Hochberg over the groups of {escape(row['attribute'])})."
+        name = f"{escape(str(row['group']))} ({escape(row['attribute'])}, n = {int(row['n']):,})"
+        claims.append(
+            f"{name} {verb} accuracy: {_points(row)}, q = {row['q_value']:.2g} after Benjamini-Hochberg correction "
+            f"over the groups of {escape(row['attribute'])}."
         )
     notes = groups["seeds_note"].dropna()
-    if sure.empty and len(groups):
-        text.append(
-            f"Of single groups the study {escape(notes.iloc[0])}."
+    if significant.empty and len(groups):
+        claims.append(
+            f"For single groups, the study {escape(notes.iloc[0])}."
             if len(notes)
-            else "No group's change is shown to be more than chance."
+            else "No change of a single group is statistically significant."
         )
-    text += _harm(results, dataset, rows)
-    return text
+    return claims + _unequal_changes(results, dataset, rows)
 
 
-def _interval(row: pd.Series) -> str:
-    return f"{number(row['low'], 2, 100, signed=True)} to {number(row['high'], 2, 100, signed=True)}"
+def _points(row: pd.Series) -> str:
+    """A change of the accuracy with its interval."""
+    return ACCURACY.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
 
 
-def _harm(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
-    text = []
+def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
+    """Sentences on attributes whose groups change unequally, and on levelling down."""
+    claims = []
     for attribute in attributes_of(results, dataset, rows):
-        of = rows[rows["attribute"] == attribute]
-        harm, down = (of[of["metric"] == name] for name in ("excess_harm", "levelling_down"))
-        if (
-            len(harm)
-            and not missing(harm.iloc[0]["p_value"])
-            and harm.iloc[0]["p_value"] <= results.study["criteria"]["error_rate"]
-        ):
+        part = rows[rows["attribute"] == attribute]
+        harm, down = (part[part["metric"] == name] for name in ("excess_harm", "levelling_down"))
+        p = harm.iloc[0]["p_value"] if len(harm) else float("nan")
+        if not missing(p) and p <= results.study["criteria"]["error_rate"]:
             row = harm.iloc[0]
-            text.append(
-                f"By {escape(attribute)} groups change unequally: the largest loss exceeds the smallest by {number(row['value'], 2, 100)} points, "
-                f"{escape(row['reason'])} (by chance {number(row['by_chance'], 2, 100)}; p = {row['p_value']:.2g}, "
-                "not corrected)."
+            claims.append(
+                f"By {escape(attribute)}, groups change unequally: the largest and the smallest change differ by "
+                f"{ACCURACY.text(row['value'])} points, {escape(row['reason'])} (expected by chance: "
+                f"{ACCURACY.text(row['by_chance'])} points; {p_equals(p)}, not corrected for multiple tests)."
             )
         if len(down) and down.iloc[0]["value"]:
-            text.append(f"The gap by {escape(attribute)} is smaller and every group loses: levelling down.")
-    return text
+            claims.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
+    return claims
 
 
 def slices(results: Results, dataset: str) -> HTML | None:
-    """Slices of the inputs on which a variant loses most."""
-    found = results.slices[results.slices["dataset"] == dataset] if len(results.slices) else results.slices
-    found = found[~found["variant"].isin(results.noise_floors)] if len(found) else found
-    if found.empty:
+    """Table of the slices of the inputs on which each variant loses most; None where none was searched for."""
+    rows = results.slices[results.slices["dataset"] == dataset] if len(results.slices) else results.slices
+    rows = rows[~rows["variant"].isin(results.noise_floors)] if len(rows) else rows
+    if rows.empty:
         return None
-    found = results.ordered(found)
-    first = found.iloc[0]
-    found = where(found, first[["model", "engine", "augmentation"]]).groupby("variant", sort=False).head(3)
-    rows: list[list[str]] = []
+    ordered = results.ordered(rows)
+    first = ordered.iloc[0]
+    largest = (
+        where(ordered, first[["model", "engine", "augmentation"]]).groupby("variant", sort=False).head(MOST_SLICES)
+    )
+    cells: list[list[str]] = []
     breaks: set[int] = set()
-    previous = None
-    for _, row in found.iterrows():
-        if row["variant"] != previous:
-            breaks.add(len(rows))
-        rows.append(
-            [row["variant"] if row["variant"] != previous else "", row["conditions"], f"{int(row['n']):,}",
-             number(row["value"], 4, 1, signed=True), f"{number(row['low'], 4, 1, signed=True)} to {number(row['high'], 4, 1, signed=True)}",
-             p_value(row["p_value"])]
-        )  # fmt: skip
-        previous = row["variant"]
-    caption = (
-        f"{results.title(dataset)}; {place(first)}: slices of the inputs on which the loss rises most, without any sensitive "
-        "attribute. A decision tree finds them on one half of the test rows; the numbers are those of the other half: how "
-        "much more the log loss rises in the slice than outside, in nats, and p (one-sided, after Holm's correction over the "
-        "slices of the variant)."
+    for variant, part in largest.groupby("variant", sort=False):
+        breaks.add(len(cells))
+        for position, (_, row) in enumerate(part.iterrows()):
+            value, low, high = (number(row[name], SLICE_DIGITS, signed=True) for name in ("value", "low", "high"))
+            name = str(variant) if position == 0 else ""
+            interval = f"{low} to {high}"
+            cells.append([name, row["conditions"], f"{int(row['n']):,}", value, interval, p_value(row["p_value"])])
+    notes = (
+        "A decision tree selects the slices on one half of the test rows, without any sensitive attribute; all "
+        "numbers are computed on the other half. Excess loss is how much more the log loss rises inside the slice "
+        f"than outside; p is one-sided, after Holm's correction over the slices of the variant. Shown: {place(first)}."
     )
-    return table(
-        ["Variant", "Slice", "Rows", "Excess loss, nats", "95\N{NO-BREAK SPACE}% interval", "p"],
-        rows,
-        caption,
-        text_columns=2,
-        breaks=breaks,
-    )
+    header = ["Variant", "Slice", "Rows", f"Excess loss, {measure('log_loss').unit}", INTERVAL, "p"]
+    caption = f"{results.title(dataset)}: slices of the inputs on which the loss rises most."
+    return table(header, cells, caption, notes=notes, text_columns=2, breaks=breaks)

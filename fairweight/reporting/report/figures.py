@@ -1,4 +1,4 @@
-"""The report's figures.  They draw what the summaries hold, and compute nothing."""
+"""Figures of training and of the trade-off between quality and resource usage. They draw what the summaries hold."""
 
 import itertools
 import textwrap
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.core.lineage import CELL
+from fairweight.core.measures import measure
+from fairweight.reporting.report.columns import Column
 from fairweight.reporting.report.page import picture
 from fairweight.reporting.report.palette import looks
 from fairweight.reporting.report.results import Results
@@ -33,13 +35,21 @@ mpl.rcParams.update(
 
 Filling = Literal["full", "none", "left", "bottom", "right", "top"]
 FILLINGS: tuple[Filling, ...] = get_args(Filling)
+PADDING = {"w_pad": 0.1, "h_pad": 0.1}  # around each panel, in inches
+WIDE = 6.0  # ratio of largest to smallest value from which a logarithmic axis has ticks at 1, 2 and 5
 
 
 def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with so many axes, two beside each other; sizes in inches."""
+    """A figure with `count` axes in up to two columns.
+
+    Args:
+        count: number of axes.
+        width, height: of one of them, in inches.
+    """
     columns = min(count, 2)
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure.get_layout_engine().set(**PADDING)  # type: ignore[union-attr]  # `layout` has set it
     axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for unused in axes[count:]:
         unused.set_visible(False)
@@ -47,9 +57,10 @@ def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure,
 
 
 def _fillings(results: Results, dataset: str) -> dict[str, Filling]:
-    """Augmentation -> how markers are filled; colour and marker tell variants apart."""
-    found = results.variants.loc[results.variants["dataset"] == dataset, "augmentation"].unique()
-    return dict(zip(sorted(found, key=lambda a: (a != "none", a)), itertools.cycle(FILLINGS), strict=False))
+    """Augmentation -> how markers are filled; colour and marker identify the variant."""
+    augmentations = results.variants.loc[results.variants["dataset"] == dataset, "augmentation"].unique()
+    in_order = sorted(augmentations, key=lambda a: (a != "none", a))
+    return dict(zip(in_order, itertools.cycle(FILLINGS), strict=False))
 
 
 def _legend(figure: Figure, results: Results, dataset: str, cells: pd.DataFrame) -> None:
@@ -59,17 +70,26 @@ def _legend(figure: Figure, results: Results, dataset: str, cells: pd.DataFrame)
     fillings = _fillings(results, dataset)
     if len(fillings) > 1:
         handles += [
-            Line2D([], [], marker="o", linestyle="", color="#555", markerfacecoloralt="white", fillstyle=fill, label=f"augmentation {a}")
-            for a, fill in fillings.items()
-        ]  # fmt: skip
+            Line2D(
+                [],
+                [],
+                marker="o",
+                linestyle="",
+                color="#555",
+                markerfacecoloralt="white",
+                fillstyle=filling,
+                label=f"augmentation {augmentation}",
+            )
+            for augmentation, filling in fillings.items()
+        ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
 
 
 def curves(results: Results) -> HTML | None:
-    """Validation loss over the epochs, a line a seed; None where nothing was trained."""
+    """Figure of the validation loss over the epochs, one line for each seed; None where nothing was trained."""
     if results.curves.empty:
         return None
-    trained = [v for v, stated in results.study["variants"].items() if "train" in stated]
+    trained = [v for v, recipe in results.study["variants"].items() if "train" in recipe]
     table = results.curves[results.curves["variant"].isin(trained)]
     if table.empty:
         return None
@@ -77,64 +97,69 @@ def curves(results: Results) -> HTML | None:
     figure, axes = panels(len(combinations), height=2.9)
     look = looks(results)
     for axis, (_, keys) in zip(axes, combinations.iterrows(), strict=True):
-        same = table[(table[list(keys.index)] == keys).all(axis=1)]
-        for (variant, _), line in same.groupby(["variant", "seed"], sort=False):
-            colour, marker = look[variant]
-            axis.plot(line["epoch"], line["validation_loss"], color=colour, linewidth=0.9, alpha=0.7)
-            best = line[line["best"]]
-            axis.plot(best["epoch"], best["validation_loss"], marker, color=colour, markersize=4)
-        title = f"{results.title(keys['dataset'])}, {keys['augmentation']}, {keys['model']}"
+        _draw_curves(axis, table[(table[list(keys.index)] == keys).all(axis=1)], look)
+        title = f"{results.title(keys['dataset'])}, {keys['model']}, augmentation {keys['augmentation']}"
         axis.set_title(textwrap.fill(title, 48), fontsize=9)
-        axis.set_xlabel("epoch")
-        axis.set_ylabel("validation loss, nats")
-        axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
     shown = [v for v in trained if v in set(table["variant"])]
-    figure.legend(
-        handles=[Line2D([], [], color=look[v][0], marker=look[v][1], markersize=4, label=v) for v in shown],
-        loc="outside lower center", ncols=min(len(shown), 5), frameon=False,
-    )  # fmt: skip
-    caption = "Training: validation loss over the epochs, one line a seed; the marker is the epoch that was kept."
-    return picture(figure, caption, "Lines of validation loss over epochs for each dataset and augmentation.")
+    handles = [Line2D([], [], color=look[v][0], marker=look[v][1], markersize=4, label=v) for v in shown]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)
+    return picture(
+        figure,
+        "Validation loss during training.",
+        "Lines of validation loss over epochs for each dataset and augmentation.",
+        "Each line is one seed; the marker is the epoch whose weights were kept.",
+    )
+
+
+def _draw_curves(axis: Axes, table: pd.DataFrame, look: dict[str, tuple[str, str]]) -> None:
+    for (variant, _), line in table.groupby(["variant", "seed"], sort=False):
+        colour, marker = look[variant]
+        axis.plot(line["epoch"], line["validation_loss"], color=colour, linewidth=0.9, alpha=0.7)
+        best = line[line["best"]]
+        axis.plot(best["epoch"], best["validation_loss"], marker, color=colour, markersize=4)
+    axis.set_xlabel("Epoch")
+    axis.set_ylabel(f"Validation loss, {measure('log_loss').unit}")
+    axis.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
 
 
 def trade_off(results: Results, dataset: str) -> HTML | None:
-    """Accuracy, and that of the worst group, against bytes to transfer and latency; None where nothing ships."""
+    """Figure of accuracy, and of the worst group's, against transfer size and latency; None where nothing ships."""
     if not results.ships(dataset):
         return None
     attributes = list(results.study["datasets"][dataset]["groups"])
     size = results.study["profile"]["batch_sizes"][0]
-    qualities = [("accuracy, %", results.measured("accuracy"))]
+    qualities = [Column("accuracy")]
     if attributes:
-        qualities.append(
-            (f"worst group by {attributes[0]}: accuracy, %", results.measured("worst_group_accuracy", attributes[0]))
-        )
-    prices = [
-        ("bytes to transfer, kB (log scale)", results.measured("transfer_bytes"), 1e-3, True),
-        (f"latency p50 at batch {size}, µs", results.measured("latency_p50_ms", None, size), 1e3, False),
-    ]
-    figure, axes = panels(len(qualities) * len(prices))
+        qualities.append(Column("worst_group_accuracy", attributes[0]))
+    usages = [Column("transfer_bytes"), Column("latency_p50_ms", batch_size=size)]
+    figure, axes = panels(len(qualities) * len(usages))
     cells = pd.DataFrame()
-    for axis, (quality, price) in zip(axes, [(q, p) for q in qualities for p in prices], strict=True):
-        cells = _scatter(axis, results, dataset, quality, price)
+    for axis, (quality, usage) in zip(axes, itertools.product(qualities, usages), strict=True):
+        cells = _scatter(axis, results, dataset, quality, usage)
+    for axis in axes[:: len(usages)]:
+        plain_log_scale(axis)
     _legend(figure, results, dataset, cells)
-    caption = (
-        f"{results.title(dataset)}: what each variant costs and how good it is; up and to the left is better. Points are means "
-        "over seeds, bars one standard deviation."
+    title = results.title(dataset)
+    return picture(
+        figure,
+        f"{title}: accuracy against transfer size and latency.",
+        f"Scatter plots of accuracy against size and latency for {title}.",
+        "Up and to the left is better. Points are means over seeds, bars one standard deviation.",
     )
-    return picture(figure, caption, f"Scatter plots of accuracy against size and latency for {results.title(dataset)}.")
 
 
-def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: tuple) -> pd.DataFrame:
-    (label_y, above), (label_x, below, scale, logarithmic) = quality, price
-    joined = above[above["dataset"] == dataset].merge(below, on=CELL, suffixes=("_y", "_x"))
+def _scatter(axis: Axes, results: Results, dataset: str, quality: Column, usage: Column) -> pd.DataFrame:
+    """Draw the variants of a dataset, quality against resource usage, and return their rows."""
+    above = quality.rows(results)
+    joined = above[above["dataset"] == dataset].merge(usage.rows(results), on=CELL, suffixes=("_y", "_x"))
     look, fillings = looks(results), _fillings(results, dataset)
     for _, point in joined.iterrows():
         colour, marker = look[point["variant"]]
         axis.errorbar(
-            point["mean_x"] * scale,
-            point["mean_y"] * 100,
-            xerr=np.nan_to_num(point["sd_x"]) * scale,
-            yerr=np.nan_to_num(point["sd_y"]) * 100,
+            usage.record.scaled(point["mean_x"]),
+            quality.record.scaled(point["mean_y"]),
+            xerr=usage.record.scaled(np.nan_to_num(point["sd_x"])),
+            yerr=quality.record.scaled(np.nan_to_num(point["sd_y"])),
             fmt=marker,
             color=colour,
             markerfacecoloralt="white",
@@ -143,16 +168,17 @@ def _scatter(axis: Axes, results: Results, dataset: str, quality: tuple, price: 
             elinewidth=0.8,
             alpha=0.9,
         )
-    if logarithmic:
-        plain_log_scale(axis)
-    axis.set_xlabel(label_x)
-    axis.set_ylabel(label_y)
+    axis.set_xlabel(usage.heading)
+    axis.set_ylabel(quality.heading)
     return joined
 
 
 def plain_log_scale(axis: Axes) -> None:
-    """Make the horizontal axis logarithmic, with plain numbers on it."""
+    """Make the horizontal axis logarithmic, with plain numbers on it; call it after the points are drawn."""
     axis.set_xscale("log")
-    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}"))
-    axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    low, high = axis.get_xlim()
+    ticker = mpl.ticker
+    axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)) if high > WIDE * low else ticker.MaxNLocator(5))
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.xaxis.set_minor_locator(ticker.NullLocator())
+    axis.set_xlabel(f"{axis.get_xlabel()} (log scale)")

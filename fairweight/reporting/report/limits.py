@@ -1,17 +1,21 @@
-"""What cannot be concluded: gaps by chance, groups too small, questions left open, differences too small to be seen."""
+"""What cannot be concluded: gaps by chance, groups too small, questions left open, differences too small to detect."""
 
 from html import escape
 
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.core.formatting import as_stated, number, p_value
+from fairweight.core.formatting import as_stated, count, p_value
+from fairweight.core.measures import measure
+from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.page import listing, plain, table
 from fairweight.reporting.report.results import Results
 
+RATE = measure("accuracy")  # gaps, margins and losses are shown as differences of rates, in percentage points
+
 
 def chance_gaps(results: Results, dataset: str) -> HTML | None:
-    """Gaps between groups of the baselines beside what equal groups would show by chance."""
+    """Table of the gaps between groups of the baselines, beside those expected by chance; None where there are none."""
     test = results.assessments
     test = test[
         (test["dataset"] == dataset) & (test["part"] == "test") & test["class"].isna() & test["by_chance"].notna()
@@ -23,105 +27,140 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
         return None
     seed = test["seed"].min()
     rows = [
-        [_title(row["metric"]), row["attribute"], row["variant"], row["model"], f"{int(row['groups'])}", number(row["value"], 2, 100),
-         number(row["by_chance"], 2, 100), p_value(row["p_value"]), plain(row["reason"])]
+        [
+            metric_title(row["metric"]),
+            row["attribute"],
+            row["variant"],
+            row["model"],
+            plain(row["reason"]),
+            f"{int(row['groups'])}",
+            RATE.text(row["value"]),
+            RATE.text(row["by_chance"]),
+            p_value(row["p_value"]),
+        ]
         for _, row in test[test["seed"] == seed].iterrows()
-    ]  # fmt: skip
-    caption = (
-        f"{results.title(dataset)}, seed {int(seed)}: the largest difference between two groups of the baseline, what to expect "
-        "by chance if all groups were equal (simulated with the groups' own sizes), and the p-value of that. A gap near its "
-        "expectation is no finding."
+    ]
+    notes = (
+        "A gap is the largest difference between two groups, in percentage points. Expected by chance is the mean "
+        "gap if all groups were equal, simulated with the sizes of the groups; p is the probability of a gap at "
+        "least as large. A gap close to the expected one is no evidence of a difference between groups."
     )
-    header = ["Gap", "By", "Variant", "Model", "Groups", "Points", "By chance", "p", "Left out"]
-    return table(header, rows, caption, text_columns=4)
-
-
-def _title(metric: str) -> str:
-    return metric.replace("_", " ")
+    header = ["Gap", "By", "Variant", "Model", "Left out", "Groups", "Points", "Expected by chance, points", "p"]
+    caption = f"{results.title(dataset)}, seed {int(seed)}: gaps between groups of the baseline."
+    return table(header, rows, caption, notes=notes, text_columns=5)
 
 
 def limits(results: Results) -> HTML:
-    """What cannot be concluded from this study."""
-    items: list[str] = []
-    rate = results.study["criteria"]["error_rate"]
+    """A list of what cannot be concluded from this study."""
+    items = [*_small_groups(results), *_left_out(results), *_too_few_seeds(results), *_undecided(results)]
+    if not results.noise_floors:
+        items.append(
+            "There is no noise floor: no variant is a replicate of its baseline (<code>replicate: 1</code>), so that "
+            "the effect of retraining alone is unknown."
+        )
+    rate = as_stated(results.study["criteria"]["error_rate"], 100)
+    items += [
+        f"The chance of wrongly calling a variant proven is at most {rate} % for each dataset and model, not for all "
+        "of them together. Changes of single groups are exploratory: a false discovery rate is not the error rate of "
+        "a single claim.",
+        "The tests are valid for people like those in the test rows. They cannot show whether the labels themselves "
+        "are fair, or whether these are the people that the model will meet.",
+        "A gap that is not shown may still exist; the power statement below shows how large it may be.",
+    ]
+    return listing(items, most=30)
+
+
+def _small_groups(results: Results) -> list[str]:
+    """Groups with too few rows to be ranked."""
     few = results.assessments[
         (results.assessments["part"] == "test") & (results.assessments["status"] == "insufficient")
     ]
     few = few[few["attribute"].notna() & few["group"].notna() & few["class"].isna()]
     few = few[~few["attribute"].str.contains(" x ", regex=False)]
-    smallest = results.study["fairness"]["smallest_group"]
-    for dataset, of in few.groupby("dataset"):
-        named = [
-            f"{escape(str(g))} ({escape(str(a))}): {', '.join(sorted({_title(m) for m in part['metric']}))}"
-            for (a, g), part in of.groupby(["attribute", "group"])
-        ]
-        items.append(
-            f"{escape(results.title(dataset))}: of these groups fewer than {smallest} rows count, so that nothing is said of them, in gaps or as the worst: {'; '.join(named)}."
+    smallest = count(results.study["fairness"]["smallest_group"], "row")
+    items = []
+    for dataset, part in few.groupby("dataset"):
+        names = "; ".join(
+            f"{escape(str(group))} ({escape(str(attribute))}): {_titles(rows['metric'])}"
+            for (attribute, group), rows in part.groupby(["attribute", "group"])
         )
-    items += _left_out(results)
-    notes = results.comparisons["seeds_note"].dropna() if len(results.comparisons) else pd.Series(dtype=object)
-    if len(notes):
-        why: dict[str, list[str]] = {}
-        for note in dict.fromkeys(notes):
-            fails, _, because = note.partition(": ")
-            why.setdefault(fails, []).append(because)
-        listed = "; ".join(f"{escape(fails)}: {escape('; '.join(because))}" for fails, because in why.items())
-        items.append(f"A change of a single group that is alone among those tested with it {listed}.")
-    open_ = results.decisions[results.decisions["verdict"] == "undecided"]
-    keys = ["dataset", "model", "reason"]
-    for (dataset, model, reason), of in results.ordered(open_).groupby(keys, sort=False) if len(open_) else []:
-        whether = f"whether {escape(', '.join(of['variant']))} {'keeps' if len(of) == 1 else 'keep'} the criteria is undecided"
         items.append(
-            f"{escape(results.title(dataset))}, {escape(model)}: {whether}: {escape(reason)}. This is no proof that {'it does' if len(of) == 1 else 'they do'} not."
+            f"{escape(results.title(dataset))}: these rates rest on fewer than {smallest} of a group, and are left "
+            f"out of gaps and of the worst group. {names}."
         )
-    if not results.noise_floors:
-        items.append(
-            "There is no noise floor: no variant is a replicate of its baseline (`replicate: 1`), so what retraining alone would change is unknown."
-        )
-    items += [
-        f"A variant is called proven with at most {as_stated(rate, 100)} % chance of error for each dataset and model, not for all of them together; changes of single groups are exploratory, and a false discovery rate is not an error rate of one claim.",
-        "The tests speak of people like those of the test rows. Whether the labels themselves are fair, or the people are those that the model will meet, no test here can say.",
-        "A gap that is not shown is not shown to be absent; the power statement below says how large it may be.",
-    ]
-    return listing(items, most=30)
+    return items
+
+
+def _titles(metrics: pd.Series) -> str:
+    return ", ".join(sorted({in_sentence(metric_title(metric)) for metric in metrics}))
 
 
 def _left_out(results: Results) -> list[str]:
-    """What engines of the study cannot run, and why."""
-    without: dict[tuple[str, str], list[str]] = {}
+    """Variants that an engine of the study cannot run, and why."""
+    variants: dict[tuple[str, str], list[str]] = {}
     for entry in results.provenance["left_out"]:
-        without.setdefault((entry["engine"], entry["reason"]), []).append(entry["variant"])
+        variants.setdefault((entry["engine"], entry["reason"]), []).append(entry["variant"])
     return [
-        f"In {escape(engine)} nothing is measured of {escape(', '.join(variants))}: {escape(reason)}."
-        for (engine, reason), variants in without.items()
+        f"Not measured in the engine {escape(engine)}: {escape(', '.join(names))}. Reason: {escape(reason)}."
+        for (engine, reason), names in variants.items()
     ]
 
 
+def _too_few_seeds(results: Results) -> list[str]:
+    """Why the seeds do not suffice for a claim on a single group."""
+    notes = results.comparisons["seeds_note"].dropna() if len(results.comparisons) else pd.Series(dtype=object)
+    reasons: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        conclusion, _, because = note.partition(": ")
+        reasons.setdefault(conclusion, []).append(because)
+    listed = "; ".join(f"{escape(text)}: {escape('; '.join(because))}" for text, because in reasons.items())
+    return [f"If only one of the groups that are tested together changes, its change {listed}."] if reasons else []
+
+
+def _undecided(results: Results) -> list[str]:
+    """Variants of which it is undecided whether they keep the criteria."""
+    undecided = results.decisions[results.decisions["verdict"] == "undecided"]
+    if undecided.empty:
+        return []
+    items = []
+    for (dataset, model, reason), part in results.ordered(undecided).groupby(
+        ["dataset", "model", "reason"], sort=False
+    ):
+        keep, do = ("keeps", "it does") if len(part) == 1 else ("keep", "they do")
+        items.append(
+            f"{escape(results.title(dataset))}, {escape(model)}: it is undecided whether "
+            f"{escape(', '.join(part['variant']))} {keep} the criteria: {escape(reason)}. This does not prove that "
+            f"{do} not."
+        )
+    return items
+
+
 def power(results: Results) -> HTML:
-    """What could be detected, said before the run."""
-    assumed = results.study["criteria"]["power"]
+    """Table of the differences that the study could detect, computed before the run."""
     rows = []
     for _, row in results.power.iterrows():
         margin = pd.notna(row["provable"])
-        least = number(row["provable" if margin else "detectable"], 2, 100)
-        if isinstance(row["reason"], str):
-            least = row["reason"]
-        group = "smallest ranked" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
+        group = "smallest ranked group" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
+        least = RATE.text(row["provable" if margin else "detectable"])
         rows.append(
             [
                 results.title(row["dataset"]),
                 plain(row["attribute"]),
                 group,
-                _title(row["rate"]),
-                least,
+                metric_title(row["rate"]),
+                row["reason"] if isinstance(row["reason"], str) else least,
                 f"{int(row['rows']):,}",
             ]
         )
-    caption = (
-        f"The power statement: the smallest loss in points that a one-sided test finds with probability {assumed['probability']:g}, "
-        f"with the seeds and test rows of this study, at the first step of Holm's correction. It assumes that {as_stated(assumed['churn'], 100)} % of rows are predicted otherwise and "
-        f"that changes differ between seeds by {as_stated(assumed['seed_sd'], 100)} points (standard deviation); an estimate, made before the run. "
-        "For the worst group and the fairness gap it is the smallest margin that can be proven, even if not one prediction changes: it depends on the rows of the smallest group that is ranked."
+    assumed = results.study["criteria"]["power"]
+    notes = (
+        "The detectable loss is the smallest that a one-sided test detects with probability "
+        f"{assumed['probability']:g}, with the seeds and test rows of this study, at the first step of Holm's "
+        "correction. For the worst group and the fairness gap, the table shows the smallest margin that can be "
+        "proven even if not one prediction changes; it depends on the rows of the smallest ranked group. Both are "
+        f"estimates made before the run. They assume that {as_stated(assumed['churn'], 100)} % of the predictions "
+        f"differ from the baseline's, and that changes vary between seeds by {as_stated(assumed['seed_sd'], 100)} "
+        "points (standard deviation)."
     )
     header = ["Dataset", "By", "Group", "Rate", "Detectable loss or provable margin, points", "Rows"]
-    return table(header, rows, caption, text_columns=4)
+    return table(header, rows, "Power: the smallest differences this study could show.", notes=notes, text_columns=4)

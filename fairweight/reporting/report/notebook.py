@@ -1,4 +1,4 @@
-"""A notebook of the report, executed by papermill on the results of a study."""
+"""Execute a notebook of the report with papermill on the results of a study."""
 
 import os
 import tempfile
@@ -37,15 +37,15 @@ def execute(notebook: str, *, results: str, executed: str) -> None:
 
 
 def _forget(run: nbformat.NotebookNode, results: str) -> None:
-    """Take this machine's paths and times out of an executed notebook, which archives keep.
+    """Remove the paths and times of this machine from an executed notebook, because archives keep it.
 
     Args:
         run: the notebook; it is changed.
-        results: the study's folder from that of the notebook, where Jupyter runs it by hand.
+        results: path of the study's folder from that of the notebook, where Jupyter starts when it is run by hand.
     """
     run.metadata.pop("papermill", None)
     for position, cell in enumerate(run.cells):
-        cell["id"] = f"cell-{position}"  # papermill's own are random; a page rendered again has the same bytes
+        cell["id"] = f"cell-{position}"  # papermill's ids are random; a page rendered again has the same bytes
         cell.metadata.pop("papermill", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.source = f"# Parameters\nresults = {results!r}\n"

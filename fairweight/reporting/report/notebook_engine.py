@@ -1,7 +1,7 @@
-"""A papermill engine that runs a notebook in this process: a step is a process of its own, and needs no second one.
+"""A papermill engine that runs a notebook in the process of the step.
 
-A Jupyter kernel is another interpreter, which imports again what the step has loaded, and talks to it through sockets:
-two CPU-seconds a notebook.  IPython's shell, which a kernel wraps, is here the same, so that cells see the same
+A Jupyter kernel is a second interpreter, which imports again what the step has loaded and communicates through sockets:
+two CPU-seconds for each notebook. The IPython shell that a kernel wraps is the same here, so that cells see the same
 `display`, the same namespace and the same errors.
 """
 
@@ -22,7 +22,7 @@ QUIET = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "n
 
 
 class Shown(DisplayHook):
-    """What a cell's last line says is shown as `display` shows it; IPython's own prints it to a terminal."""
+    """Show the value of a cell's last line as `display` shows it; IPython's own hook prints it to a terminal."""
 
     def __call__(self, result: Any = None) -> None:
         """Show a value."""
@@ -40,8 +40,8 @@ class InProcess(Engine):
     """Runs the code cells of a notebook one after another in an IPython shell of this process."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **ignored: Any) -> None:  # noqa: ARG003 - no kernel
-        """Run the cells and keep their outputs; papermill calls it.
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:  # noqa: ARG003
+        """Run the cells and keep their outputs; called by papermill, whose kernel and options are not needed.
 
         Raises:
             PapermillExecutionError: a cell failed.
@@ -58,6 +58,7 @@ class InProcess(Engine):
 
 
 def _run(shell: InteractiveShell, cell: Any, position: int) -> None:
+    """Run one cell, and keep what it prints and displays as its outputs."""
     with capture_output() as captured:
         result = shell.run_cell(cell.source, store_history=True)
     cell.execution_count = shell.execution_count - 1
@@ -69,9 +70,13 @@ def _run(shell: InteractiveShell, cell: Any, position: int) -> None:
     if not result.success:
         error = result.error_before_exec or result.error_in_exec
         raise PapermillExecutionError(
-            cell_index=position, exec_count=cell.execution_count, source=cell.source, ename=type(error).__name__,
-            evalue=str(error), traceback=[captured.stdout],
-        ) from error  # fmt: skip
+            cell_index=position,
+            exec_count=cell.execution_count,
+            source=cell.source,
+            ename=type(error).__name__,
+            evalue=str(error),
+            traceback=[captured.stdout],
+        ) from error
 
 
 papermill_engines.register(NAME, InProcess)

@@ -1,7 +1,7 @@
-"""Who pays for compression: figures of the comparisons.  They draw what the summaries hold, and compute nothing."""
+"""Who pays for compression: figures of the changes by group. They draw what the summaries hold, and compute nothing."""
 
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,42 +13,38 @@ from matplotlib.patches import Patch
 
 from fairweight.core.formatting import as_stated, count, missing
 from fairweight.core.frames import where
+from fairweight.core.measures import measure
+from fairweight.reporting.report.columns import change_heading
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.page import picture
 from fairweight.reporting.report.palette import FLOOR, looks
-from fairweight.reporting.report.results import Results
+from fairweight.reporting.report.results import Results, place
 
-MOST_VARIANTS = 12  # that the picture of intervals shows
+MOST_VARIANTS = 12  # variants that the figure of intervals shows
+ACCURACY = measure("accuracy")
+CHANGE = change_heading(ACCURACY)
 
 
-def _groups(results: Results, dataset: str, metric: str = "accuracy") -> pd.DataFrame:
+def _group_rows(results: Results, dataset: str) -> pd.DataFrame:
+    """Comparisons of the accuracy of single groups."""
     rows = results.compared(dataset)
-    return rows[(rows["metric"] == metric) & rows["group"].notna()] if len(rows) else rows
+    return rows[(rows["metric"] == ACCURACY.key) & rows["group"].notna()] if len(rows) else rows
 
 
 def attributes_of(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     """Declared attributes, and the classes of a label with more than two."""
     declared = list(results.study["datasets"][dataset]["groups"])
-    classes = len(_card(results, dataset)["classes"])
+    classes = len(results.card(dataset)["classes"])
     return [a for a in [*declared, *(["class"] if classes > 2 else [])] if a in set(rows["attribute"])]
 
 
-def _card(results: Results, dataset: str) -> dict[str, Any]:
-    return next(card for card in results.cards if card["dataset"] == dataset)
-
-
-def place(first: pd.Series) -> str:
-    """Model, engine and augmentation in words."""
-    return f"model {first['model']}, engine {first['engine']}, augmentation {first['augmentation']}"
-
-
 def who_pays(results: Results, dataset: str) -> HTML | None:
-    """Change of each group's accuracy with its interval, over the noise floor, or why there is no such picture.
+    """Figure of the change of each group's accuracy with its interval over the noise floor, or why there is none.
 
     None where nothing is compared.
     """
-    rows = _groups(results, dataset)
+    rows = _group_rows(results, dataset)
     if rows.empty:
         return None
     attributes = attributes_of(results, dataset, rows)
@@ -66,159 +62,168 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     if rows["floor_value"].notna().any():
         handles.append(Patch(color=FLOOR, label="noise floor (95 % interval)"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+    title = results.title(dataset)
+    return picture(
+        figure,
+        f"{title}: change in each group's accuracy against the baseline.",
+        f"Dots with intervals: change in accuracy by group and variant for {title}, over a band of the noise floor.",
+        _who_pays_notes(rows, left_out),
+    )
+
+
+def _who_pays_notes(rows: pd.DataFrame, left_out: str) -> str:
     first = rows.iloc[0]
     band = (
-        "The grey band is the same interval for a model that is only trained again: what reaches beyond it is more than "
-        "retraining does. "
+        "The grey band is the same interval for a model that was only retrained: a change beyond it exceeds the "
+        "effect of retraining. "
         if rows["floor_value"].notna().any()
         else ""
     )
-    caption = (
-        f"{results.title(dataset)}, test rows; {place(first)}: change of each group's accuracy against the baseline of the "
-        f"same seed. A marker is the mean over {count(int(first['seeds']), 'seed')}, a bar its 95 % interval over seeds and test rows. "
-        f"{band}A hollow marker is a group with too few rows to be ranked; n is its number of test rows.{left_out}"
+    return (
+        f"Markers are means over {count(int(first['seeds']), 'seed')}, paired by seed; bars are 95 % intervals over "
+        f"seeds and test rows. {band}Hollow markers are groups with too few rows to be ranked; n is the number of "
+        f"test rows of a group.{left_out} Shown: {place(first)}."
     )
-    alternative = f"Dots with intervals: change in accuracy by group and variant for {results.title(dataset)}, over a band of the noise floor."
-    return picture(figure, caption, alternative)
 
 
 def _no_groups(results: Results, dataset: str) -> HTML:
-    """Why nothing is said of groups."""
+    """A sentence on why there is no figure of groups."""
     why = (
         "no test row belongs to one of its groups"
         if results.study["datasets"][dataset]["groups"]
         else "the study file names none (`groups`)"
     )
-    text = f"There is no picture of who pays: groups of {results.title(dataset)} cannot be compared, because {why}."
+    text = f"There is no figure of who pays: groups of {results.title(dataset)} cannot be compared, because {why}."
     return HTML(f"<p>{escape(text)}</p>")
 
 
 def _costliest(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Rows of as many variants as a group has room for, those with the largest losses, and what is said of the others."""
+    """Rows of the variants with the largest losses, at most MOST_VARIANTS, and a sentence on the others."""
     variants = rows["variant"].nunique()
     if variants <= MOST_VARIANTS:
         return rows, ""
     ranked = rows[rows["status"] == "ok"]
-    # without a ranked group those that may be seen; a loss that cannot be computed comes last, and is not left out
+    # without a ranked group, unranked ones count; a loss that cannot be computed comes last, and is not left out
     losses = (rows if ranked.empty else ranked).groupby("variant", sort=False)["value"].min().sort_values(kind="stable")
-    whose = (
-        "group, none of which is ranked, are drawn."
+    largest = (
+        "loss of a group, none of which is ranked."
         if ranked.empty
-        else "ranked group are drawn; the heat map has all."
+        else "loss of a ranked group; the heat map shows all."
     )
-    said = f" Of {variants} variants the {MOST_VARIANTS} with the largest loss of a {whose}"
-    return rows[rows["variant"].isin(losses.index[:MOST_VARIANTS])], said
+    sentence = f" Of {variants} variants, the figure shows the {MOST_VARIANTS} with the largest {largest}"
+    return rows[rows["variant"].isin(losses.index[:MOST_VARIANTS])], sentence
 
 
 def _intervals(axis: Axes, results: Results, rows: pd.DataFrame, shown: list[str]) -> None:
-    look = looks(results)
+    """Draw the intervals of the groups of one attribute."""
+    look, scaled = looks(results), ACCURACY.scaled
     levels = list(dict.fromkeys(rows["group"]))
     for y, level in enumerate(levels):
-        of = rows[rows["group"] == level]
-        floor = of.iloc[0]
+        group_rows = rows[rows["group"] == level]
+        floor = group_rows.iloc[0]
         if not missing(floor["floor_value"]):
-            axis.fill_betweenx(
-                [y - 0.42, y + 0.42], floor["floor_low"] * 100, floor["floor_high"] * 100, color=FLOOR, linewidth=0
-            )
-        for _, row in of.iterrows():
+            low, high = scaled(floor["floor_low"]), scaled(floor["floor_high"])
+            axis.fill_betweenx([y - 0.42, y + 0.42], low, high, color=FLOOR, linewidth=0)
+        for _, row in group_rows.iterrows():
             if missing(row["value"]):
                 continue
             offset = (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
             colour, marker = look[row["variant"]]
-            axis.plot([row["low"] * 100, row["high"] * 100], [y + offset] * 2, color=colour, linewidth=1.2)
+            axis.plot([scaled(row["low"]), scaled(row["high"])], [y + offset] * 2, color=colour, linewidth=1.2)
             face = colour if row["status"] == "ok" else "white"
-            axis.plot(row["value"] * 100, y + offset, marker, color=colour, markerfacecolor=face, markersize=4)
+            axis.plot(scaled(row["value"]), y + offset, marker, color=colour, markerfacecolor=face, markersize=4)
     sizes = rows.drop_duplicates("group").set_index("group")["n"]
     axis.axvline(0, color="#444", linewidth=0.8)
     axis.set_yticks(range(len(levels)), [f"{short(level, 26)} (n = {int(sizes[level]):,})" for level in levels])
     axis.set_ylim(len(levels) - 0.45, -0.55)
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("change of accuracy, points")
+    axis.set_xlabel(CHANGE)
 
 
 def heat_map(results: Results, dataset: str) -> HTML | None:
-    """Change of accuracy, variant by group, intersections too, or why no group is in it; a dot marks what is more than chance.
+    """Heat map of the change of accuracy, variant by group and intersection, or why no group is in it.
 
-    None where no groups are compared.
+    A dot marks a change that is more than chance. None where no groups are compared.
     """
-    rows = _groups(results, dataset)
+    rows = _group_rows(results, dataset)
     if rows.empty or not attributes_of(results, dataset, rows):
         return None
-    rows = rows[(rows["attribute"] != "class") | (len(_card(results, dataset)["classes"]) > 2)]
+    rows = rows[(rows["attribute"] != "class") | (len(results.card(dataset)["classes"]) > 2)]
     rows = rows[rows["status"] == "ok"]
+    title, rate = results.title(dataset), results.study["criteria"]["error_rate"]
     if rows.empty:
         least = results.study["fairness"]["smallest_group"]
-        text = f"There is no heat map of groups: each group of {results.title(dataset)} has fewer than {least:,} test rows (`smallest_group`)."
-        return HTML(f"<p>{escape(text)}</p>")
+        text = f"There is no heat map of groups: each group of {title} has fewer than {least:,} test rows"
+        return HTML(f"<p>{escape(text)} (<code>smallest_group</code>).</p>")
+    return picture(
+        _heat_map(rows, rate),
+        f"{title}: change in accuracy of every group with enough rows, and of every pair of groups.",
+        f"Heat map of change in accuracy, variant by group, for {title}.",
+        "Red is a loss. A dot marks a change that is more than chance, at a false discovery rate of "
+        f"{as_stated(rate, 100)} % within the variant and attribute. Shown: {place(rows.iloc[0])}.",
+    )
+
+
+def _heat_map(rows: pd.DataFrame, error_rate: float) -> Figure:
+    """Draw the heat map of `heat_map`."""
     shown = list(dict.fromkeys(rows["variant"]))
-    columns = list(dict.fromkeys(zip(rows["attribute"], rows["group"], strict=True)))
+    groups = list(dict.fromkeys(zip(rows["attribute"], rows["group"], strict=True)))
     values = rows.set_index(["variant", "attribute", "group"])
-    grid = np.array([[values["value"].get((v, *c), np.nan) * 100 for c in columns] for v in shown])
-    sure = np.array([[values["q_value"].get((v, *c), np.nan) for c in columns] for v in shown]) <= results.study["criteria"]["error_rate"]  # fmt: skip
-    figure = Figure(figsize=(2.6 + 0.52 * len(shown), 1.3 + 0.17 * len(columns)), layout="constrained")
+    grid = np.array([[ACCURACY.scaled(values["value"].get((v, *group), np.nan)) for group in groups] for v in shown])
+    q_values = np.array([[values["q_value"].get((v, *group), np.nan) for group in groups] for v in shown])
+    figure = Figure(figsize=(2.6 + 0.52 * len(shown), 1.3 + 0.17 * len(groups)), layout="constrained")
     axis = figure.subplots()
     limit = float(np.nanmax(np.abs(grid))) or 1.0
     mesh = axis.imshow(grid.T, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
-    # a dot is seen on light and on dark cells
-    y, x = np.nonzero(sure.T)
+    # white with a black edge is visible on light and on dark cells
+    y, x = np.nonzero((q_values <= error_rate).T)
     axis.scatter(x, y, s=14, facecolor="white", edgecolor="black", linewidth=0.8)
     axis.set_xticks(range(len(shown)), shown, rotation=40, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(columns)), [f"{short(g, 34)}" for _, g in columns], fontsize=7)
+    axis.set_yticks(range(len(groups)), [short(group, 34) for _, group in groups], fontsize=7)
     axis.grid(visible=False)
-    edges = [i for i in range(1, len(columns)) if columns[i][0] != columns[i - 1][0]]
+    edges = [i for i in range(1, len(groups)) if groups[i][0] != groups[i - 1][0]]
     for edge in edges:
         axis.axhline(edge - 0.5, color="#222", linewidth=0.8)
-    figure.colorbar(mesh, ax=axis, label="change of accuracy, points", shrink=min(1.0, 8 / len(columns) + 0.3))
-    rate = as_stated(results.study["criteria"]["error_rate"], 100)
-    caption = (
-        f"{results.title(dataset)}; {place(rows.iloc[0])}: change of accuracy of every group with enough rows, and of every "
-        f"pair of groups; red is a loss. A dot: more than chance at a false discovery rate of {rate} % within the variant and attribute."
-    )
-    return picture(figure, caption, f"Heat map of change in accuracy, variant by group, for {results.title(dataset)}.")
+    figure.colorbar(mesh, ax=axis, label=CHANGE, shrink=min(1.0, 8 / len(groups) + 0.3))
+    return figure
 
 
 def slopes(results: Results, dataset: str) -> HTML | None:
-    """From the accuracy of all rows to that of the worst group, a line a variant."""
+    """Figure of the accuracy of all rows and of the worst group, one line for each variant."""
     if results.compared(dataset).empty:
         return None
     attributes = list(results.study["datasets"][dataset]["groups"])
     first = results.compared(dataset).iloc[0]
-    key = first[["dataset", "augmentation", "model", "engine"]]
-    average = where(results.measured("accuracy"), key)
-    drawn = {a: where(results.measured("worst_group_accuracy", a), key).dropna(subset="mean") for a in attributes}
-    drawn = {a: rows for a, rows in drawn.items() if len(rows)}
-    if not drawn:
+    combination = first[["dataset", "augmentation", "model", "engine"]]
+    average = where(results.measured("accuracy"), combination)
+    worst = {
+        a: where(results.measured("worst_group_accuracy", a), combination).dropna(subset="mean") for a in attributes
+    }
+    worst = {attribute: rows for attribute, rows in worst.items() if len(rows)}
+    if not worst:
         return None
     look = looks(results)
     shown = [v for v in results.variant_order if v in set(average["variant"])]
-    # the legend of many variants takes room of its own
-    figure, axes = panels(len(drawn), width=4.2, height=3.0 + 0.2 * -(-len(shown) // 4) / -(-len(drawn) // 2))
-    for axis, (attribute, worst) in zip(axes, drawn.items(), strict=True):
+    styles: dict[str, Literal["-", "--"]] = {v: "--" if v in results.noise_floors else "-" for v in shown}
+    # the legend of many variants needs more height
+    figure, axes = panels(len(worst), width=4.2, height=3.0 + 0.2 * -(-len(shown) // 4) / -(-len(worst) // 2))
+    for axis, (attribute, rows) in zip(axes, worst.items(), strict=True):
         for variant in shown:
-            ends = [where(t, {"variant": variant}) for t in (average, worst)]
+            ends = [where(part, {"variant": variant}) for part in (average, rows)]
             if min(map(len, ends)):
-                line = "--" if variant in results.noise_floors else "-"
-                axis.plot(
-                    [0, 1],
-                    [e.iloc[0]["mean"] * 100 for e in ends],
-                    color=look[variant][0],
-                    marker=look[variant][1],
-                    markersize=4,
-                    linestyle=line,
-                )
+                means = [ACCURACY.scaled(end.iloc[0]["mean"]) for end in ends]
+                colour, marker = look[variant]
+                axis.plot([0, 1], means, color=colour, marker=marker, markersize=4, linestyle=styles[variant])
         axis.set_xticks([0, 1], ["all rows", f"worst group by {attribute}"])
         axis.set_xlim(-0.25, 1.25)
-        axis.set_ylabel("accuracy, %")
-    handles = [
-        Line2D(
-            [], [], color=look[v][0], marker=look[v][1], linestyle="--" if v in results.noise_floors else "-", label=v
-        )
-        for v in shown
-    ]
+        axis.set_ylabel(ACCURACY.heading)
+    handles = [Line2D([], [], color=look[v][0], marker=look[v][1], linestyle=styles[v], label=v) for v in shown]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
-    caption = (
-        f"{results.title(dataset)}; {place(first)}: mean over seeds of the accuracy of all rows and of the worst group. A line "
-        "that falls more steeply than the baseline's costs the worst group more than the average; a line that is lower and "
-        "flatter levels down."
+    title = results.title(dataset)
+    return picture(
+        figure,
+        f"{title}: accuracy of all rows and of the worst group.",
+        f"Slope chart from average to worst-group accuracy for {title}.",
+        "Means over seeds. A line steeper than that of the baseline costs the worst group more than the average. A "
+        f"line that is lower and flatter shows levelling down. Shown: {place(first)}.",
     )
-    return picture(figure, caption, f"Slope chart from average to worst-group accuracy for {results.title(dataset)}.")

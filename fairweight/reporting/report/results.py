@@ -1,6 +1,7 @@
 """What a report is made from: the summary tables, data cards and provenance of one study."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,9 @@ from fairweight.core.artifacts import read_frame, read_json
 from fairweight.core.frames import where
 from fairweight.core.operations import of_recipe
 
-TABLES = (
-    *(
-        "assessments",
-        "checks",
-        "comparisons",
-        "steps",
-        "criteria",
-        "curves",
-        "decisions",
-        "files",
-        "language",
-        "layers",
-    ),
-    *("power", "profiles", "slices", "variants"),
-    *("break_even", "estimators", "life_cycle", "ratios", "rules", "sci", "what_if"),
-)
+Document = dict[str, Any]  # content of a JSON file: a data card, or the provenance with the resolved study file in it
 
-ENCODING = ("encoder.mean", "encoder.scale")  # the standardisation inside a file; no weights
+STANDARDISATION = ("encoder.mean", "encoder.scale")  # tensors of a model file that standardise inputs; not weights
 
 
 @dataclass(frozen=True)
@@ -55,12 +41,16 @@ class Results:
     rules: pd.DataFrame
     sci: pd.DataFrame
     what_if: pd.DataFrame
-    cards: list[dict[str, Any]]
-    provenance: dict[str, Any]
+    cards: list[Document]
+    provenance: Document
 
     @classmethod
     def read(cls, results: str) -> "Results":
-        """Read them from the study's folder."""
+        """Read the tables, cards and provenance of a study.
+
+        Args:
+            results: the study's folder.
+        """
         folder = Path(results)
         tables = {name: read_frame(folder / "summary" / f"{name}.parquet") for name in TABLES}
         datasets = sorted(tables["assessments"]["dataset"].unique())
@@ -68,10 +58,10 @@ class Results:
         return cls(**tables, cards=cards, provenance=read_json(folder / "summary" / "provenance.json"))
 
     @property
-    def study(self) -> dict[str, Any]:
+    def study(self) -> Document:
         """The resolved study file."""
-        stated: dict[str, Any] = self.provenance["study"]
-        return stated
+        study: Document = self.provenance["study"]
+        return study
 
     @property
     def datasets(self) -> list[str]:
@@ -85,41 +75,47 @@ class Results:
 
     @property
     def measured_variants(self) -> list[str]:
-        """Those that something was measured of, in the order of the study file."""
-        found = {name for table in (self.variants, self.curves, self.language) for name in table.get("variant", ())}
-        return [variant for variant in self.variant_order if variant in found]
+        """Variants of which anything was measured, in the order of the study file."""
+        measured = {name for table in (self.variants, self.curves, self.language) for name in table.get("variant", ())}
+        return [variant for variant in self.variant_order if variant in measured]
+
+    @property
+    def noise_floors(self) -> list[str]:
+        """Variants that differ from their baseline by initialisation alone."""
+        return [variant for variant, recipe in self.study["variants"].items() if recipe.get("replicate")]
 
     def operation(self, variant: str) -> str:
         """The operation that makes a variant."""
         return of_recipe(self.study["variants"][variant])
 
-    @property
-    def noise_floors(self) -> list[str]:
-        """Variants that differ from their baseline by initialisation alone."""
-        return [variant for variant, stated in self.study["variants"].items() if stated.get("replicate")]
+    def card(self, dataset: str) -> Document:
+        """The data card of a dataset."""
+        return next(card for card in self.cards if card["dataset"] == dataset)
 
-    def compared(self, dataset: str) -> pd.DataFrame:
-        """Comparisons of a dataset: one model and engine, augmentation `none` where there is one; replicates left out."""
-        rows = self.comparisons[self.comparisons["dataset"] == dataset]
-        rows = rows[~rows["variant"].isin(self.noise_floors)]
-        if rows.empty:
-            return rows
-        first = self.ordered(rows).iloc[0]
-        return self.ordered(where(rows, first[["model", "engine", "augmentation"]]))
+    def title(self, dataset: str) -> str:
+        """A dataset's name for people."""
+        return str(self.card(dataset)["title"])
+
+    def label(self, dataset: str) -> str:
+        """The title of a dataset; if another dataset has the same title, with its name in parentheses."""
+        title = self.title(dataset)
+        alike = sum(card["title"] == title for card in self.cards) > 1
+        return f"{title} ({dataset})" if alike else title
 
     def ships(self, dataset: str) -> bool:
         """Whether files were shipped and profiled for a dataset; given scores have none."""
         return dataset in set(self.profiles["dataset"])
 
-    def title(self, dataset: str) -> str:
-        """A dataset's name for people."""
-        return str(next(card["title"] for card in self.cards if card["dataset"] == dataset))
+    def compared(self, dataset: str) -> pd.DataFrame:
+        """Comparisons of the first combination of a dataset (see `first_combination`), without replicates."""
+        rows = self.comparisons[self.comparisons["dataset"] == dataset]
+        rows = rows[~rows["variant"].isin(self.noise_floors)]
+        return rows if rows.empty else self.first_combination(rows, dataset)
 
-    def label(self, dataset: str) -> str:
-        """The title, with the name where another dataset has the same title: what tells datasets apart."""
-        title = self.title(dataset)
-        alike = sum(card["title"] == title for card in self.cards) > 1
-        return f"{title} ({dataset})" if alike else title
+    def first_combination(self, rows: pd.DataFrame, dataset: str) -> pd.DataFrame:
+        """Rows of a dataset's first model, engine and augmentation (`none` where there is one), which figures show."""
+        ordered = self.ordered(where(rows, {"dataset": dataset}))
+        return where(ordered, ordered.iloc[0][["model", "engine", "augmentation"]]) if len(ordered) else ordered
 
     def ordered(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Rows by dataset, model and engine, augmentation `none` first, variants in the order of the study file."""
@@ -133,10 +129,23 @@ class Results:
         return cells.assign(**keys).sort_values([*columns, "plain", "augmentation", "order"], kind="stable")
 
     def measured(self, measure: str, attribute: str | None = None, batch_size: int | None = None) -> pd.DataFrame:
-        """Rows of the variants' table for one measure."""
+        """Rows of the variants' table for one measure of all rows, of one attribute, or at one batch size."""
         table = self.variants[self.variants["measure"] == measure]
         table = table[table["attribute"].isna() if attribute is None else table["attribute"] == attribute]
         table = table[table["group"].isna()]
         if batch_size is not None:
             table = table[table["batch_size"] == batch_size]
         return table
+
+
+TABLES = tuple(field.name for field in fields(Results) if field.name not in ("cards", "provenance"))
+
+
+def place(row: Any) -> str:
+    """Model, engine and augmentation of a row, in words."""
+    return f"model {row['model']}, engine {row['engine']}, augmentation {row['augmentation']}"
+
+
+def varying(cells: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """The columns with more than one value: a table must show them to tell its rows apart."""
+    return [column for column in columns if cells[column].nunique() > 1]

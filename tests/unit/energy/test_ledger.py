@@ -13,7 +13,7 @@ from fairweight.energy.energy_summary import _text_of_rules
 from fairweight.energy.ledger import by_rule, read_ledger
 from fairweight.energy.life_cycle import rules_table
 from fairweight.energy.metered_ledger import meter
-from fairweight.reporting.report import carbon
+from fairweight.reporting.report import study_energy
 
 RECIPE = {
     "watts_per_core": {"low": 5, "central": 10, "high": 20},
@@ -67,10 +67,10 @@ def test_a_rule_with_lost_attempts_only_is_not_attributable_and_gets_no_zeros(re
     grams = rules["emissions_g"].sum()
     assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
     shown = SimpleNamespace(rules=rules, steps=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
-    page = re.sub(r"<[^>]+>", " ", carbon.rules(shown).data)
+    page = re.sub(r"<[^>]+>", " ", study_energy.rules(shown).data)
     assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
     figure = Figure()
-    carbon.stack(figure, shown)
+    study_energy.draw_energy_by_rule(figure, shown)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["(the run itself)", "train"]
 
 
