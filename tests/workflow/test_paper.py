@@ -205,7 +205,7 @@ def test_unpacked_elsewhere_it_is_checked_and_its_report_rendered_again(made, fi
     shutil.copy(archive_of(made), "moved.zip")
     main(["verify-archive", "moved.zip", "--into", "unpacked"])
     output = capfd.readouterr().out
-    assert "files are as their checksums say" in output and "without training: the same bytes" in output
+    assert "files match their checksums" in output and "without training: the same bytes" in output
     places = [str(place).encode() for place in (made.folder, finished.folder, ROOT)]
     files = [path for path in Path("unpacked").rglob("*") if path.is_file()]
     assert not [path for path in files if any(place in path.read_bytes() for place in places)]

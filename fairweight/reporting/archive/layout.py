@@ -1,4 +1,4 @@
-"""What stands in an archive and where: the run with its results, and the workflow that made them."""
+"""Content of an archive: the run with its results, and the workflow that made them."""
 
 import os
 from collections.abc import Iterator
@@ -11,21 +11,43 @@ from fairweight.core.code_version import imported_files
 from fairweight.data.counterfactual_terms import terms_file
 from fairweight.study.schema import PLACES
 
+Study = dict[str, Any]  # a resolved study file, or a part of it
+
 METADATA = "ro-crate-metadata.json"
-MANIFEST = "manifest-sha256.txt"  # as `sha256sum --check` reads it
+MANIFEST = "manifest-sha256.txt"  # in the format of `sha256sum --check`
 README = "README.md"
 CHECKSUMS = "run/checksums.json"  # of every file of the study, archived or not
 STUDY = "run/study.yaml"
 SNAKEFILE = "workflow/Snakefile"
 LOCK = "workflow/requirements.lock"
 
-# folders of what is installed
+# folders of installed packages
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 # the workflow: what another machine needs to run it again
-WORKFLOW = ("Snakefile", "pyproject.toml", "requirements*.lock", "LICENSE", "CITATION.cff", "README.md", "CHANGELOG.md",
-            "config/study.schema.yaml", "config/processors.json", "config/config.yaml")  # fmt: skip
-FOLDERS = ("rules", "scripts", "notebooks", "paper", "profiles", "config/terms", "fairweight", "snakemake_executor_plugin_dask", "snakemake_logger_plugin_live")  # fmt: skip
-# results that people read and ship.  Raw files, tables and predictions speak of single people and stay where they are
+WORKFLOW = (
+    "Snakefile",
+    "pyproject.toml",
+    "requirements*.lock",
+    "LICENSE",
+    "CITATION.cff",
+    "README.md",
+    "CHANGELOG.md",
+    "config/study.schema.yaml",
+    "config/processors.json",
+    "config/config.yaml",
+)
+FOLDERS = (
+    "rules",
+    "scripts",
+    "notebooks",
+    "paper",
+    "profiles",
+    "config/terms",
+    "fairweight",
+    "snakemake_executor_plugin_dask",
+    "snakemake_logger_plugin_live",
+)
+# results that people read and ship. Raw files, tables and predictions are about single people and are left out
 KEPT = (
     "summary/*",
     "report/*",
@@ -37,7 +59,7 @@ KEPT = (
     "ledger/*",
 )
 # neither results nor worth a checksum; the article is compiled beside the archive, from sources that are in it
-PASSING = ("logs/*", "archive/*", "paper/article.*", "*/.*", ".*")
+IGNORED = ("logs/*", "archive/*", "paper/article.*", "*/.*", ".*")
 
 
 def workflow_files(root: Path) -> Iterator[tuple[str, Path]]:
@@ -48,17 +70,19 @@ def workflow_files(root: Path) -> Iterator[tuple[str, Path]]:
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             parts = path.relative_to(root).parts
-            hidden = any(
-                part.startswith(".") or part in ("__pycache__",) or part.endswith(".egg-info") for part in parts
-            )
+            hidden = any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in parts)
             if path.is_file() and not hidden and path.suffix != ".pyc":
                 yield f"workflow/{'/'.join(parts)}", path
 
 
-def own_files(study: dict[str, Any], root: Path) -> Iterator[tuple[str, Path]]:
-    """(name in the archive, file) of the user's own components, what they import beside them, and lists of terms.
+def own_files(study: Study, root: Path) -> Iterator[tuple[str, Path]]:
+    """(name in the archive, file) of the user's own components, the modules that they import, and lists of terms.
 
-    The folder of the run may be that of the workflow, so what counts is not the place but what the workflow's list has.
+    A file is the user's own if it is not listed by `workflow_files`: a run may be in the folder of the workflow.
+
+    Args:
+        study: the resolved study file.
+        root: folder of the workflow.
     """
     listed = {path.resolve() for _, path in workflow_files(root)}
     todo = [components.locate(folder, name) for folder, name in _own(study)]
@@ -70,29 +94,30 @@ def own_files(study: dict[str, Any], root: Path) -> Iterator[tuple[str, Path]]:
             continue
         seen.add(path)
         todo.extend(imported_files(path))
-    here = Path.cwd().resolve()
+    run = Path.cwd().resolve()
     for path in sorted(seen):
-        # what is installed comes with the environment, which may stand in the folder of the run
-        if path.is_relative_to(here) and not INSTALLED.intersection(path.parts):
-            yield f"run/{path.relative_to(here).as_posix()}", path
+        # installed packages belong to the environment, which may be in the folder of the run
+        if path.is_relative_to(run) and not INSTALLED.intersection(path.parts):
+            yield f"run/{path.relative_to(run).as_posix()}", path
 
 
-def _own(study: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _own(study: Study) -> Iterator[tuple[str, str]]:
+    """(folder, name) of the components that are the user's own, "MODULE:NAME"."""
     for path, key, folder in PLACES:
-        for holder in _found(study, path):
+        for holder in _mappings(study, path):
             if ":" in str(holder.get(key, "")):
                 yield folder, holder[key]
     yield from (("engines", engine) for engine in study.get("engines", []) if ":" in engine)
 
 
-def lists_of_terms(study: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def lists_of_terms(study: Study) -> Iterator[tuple[Study, str]]:
     """(mapping, key) of everything that names a list of terms."""
     for path, key in (("datasets/*", "counterfactuals"), ("augmentations/*", "terms")):
-        yield from ((holder, key) for holder in _found(study, path) if holder.get(key))
+        yield from ((holder, key) for holder in _mappings(study, path) if holder.get(key))
 
 
-def _found(study: dict[str, Any], path: str) -> list[dict[str, Any]]:
-    """The mappings that a path with `*` leads to."""
+def _mappings(study: Study, path: str) -> list[Study]:
+    """The mappings of a study file that a path with `*` matches."""
     holders: list[Any] = [study]
     for part in path.split("/"):
         holders = [v for h in holders if isinstance(h, dict) for v in (h.values() if part == "*" else [h.get(part)])]
@@ -106,7 +131,7 @@ def result_files(results: Path) -> Iterator[tuple[str, Path]]:
         for file in sorted(files):
             path = Path(folder) / file
             name = path.relative_to(results).as_posix()
-            if not any(fnmatch(name, pattern) for pattern in PASSING):
+            if not any(fnmatch(name, pattern) for pattern in IGNORED):
                 yield name, path
 
 

@@ -1,4 +1,4 @@
-"""What an archive says of itself: RO-Crate 1.1 with the profile Workflow Run Crate 0.5.
+"""Metadata of an archive: RO-Crate 1.1 with the profile Workflow Run Crate 0.5.
 
 https://w3id.org/ro/crate/1.1, https://w3id.org/ro/wfrun/workflow/0.5 (Leo et al. 2024, PLOS ONE 19(9): e0309210).
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import pandas as pd
 
 from fairweight.core.artifacts import read_frame
 from fairweight.energy.footprint import of_study
@@ -24,13 +26,27 @@ PROFILES = {
 SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 ENGINE = "https://snakemake.github.io"
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
-KINDS = {".yaml": "application/yaml", ".yml": "application/yaml", ".md": "text/markdown", ".tex": "application/x-tex",
-         ".parquet": "application/vnd.apache.parquet", ".onnx": "application/octet-stream", ".ipynb": "application/x-ipynb+json",
-         ".lock": "text/plain", ".toml": "application/toml", ".j2": "text/plain", ".cff": "application/yaml", ".jsonl": "application/jsonl", ".py": "text/x-python",
-         ".rst": "text/x-rst", ".smk": "text/x-python", ".sh": "application/x-sh"}  # fmt: skip
+KINDS = {
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".md": "text/markdown",
+    ".tex": "application/x-tex",
+    ".parquet": "application/vnd.apache.parquet",
+    ".onnx": "application/octet-stream",
+    ".ipynb": "application/x-ipynb+json",
+    ".lock": "text/plain",
+    ".toml": "application/toml",
+    ".j2": "text/plain",
+    ".cff": "application/yaml",
+    ".jsonl": "application/jsonl",
+    ".py": "text/x-python",
+    ".rst": "text/x-rst",
+    ".smk": "text/x-python",
+    ".sh": "application/x-sh",
+}
 TYPES = mimetypes.MimeTypes(filenames=())  # without the lists of this machine, on which no byte may depend
 
-Node = dict[str, Any]
+Node = dict[str, Any]  # a JSON-LD object
 
 
 @dataclass(frozen=True)
@@ -58,7 +74,7 @@ def metadata(entries: list[Entry], provenance: Node, results: Path) -> Node:
 
     Args:
         entries: the other files of the archive.
-        provenance: of the study.
+        provenance: `provenance.json` of the study.
         results: the study's folder.
     """
     study = provenance["study"]
@@ -75,7 +91,7 @@ def metadata(entries: list[Entry], provenance: Node, results: Path) -> Node:
 
 
 def _described(graph: list[Node], entries: list[Entry]) -> list[Node]:
-    """The same nodes; files that are nodes already take the size and checksum of their entry."""
+    """The same nodes, where those of files have the size and checksum of their entry."""
     sizes = {entry.reference: entry for entry in entries}
     for node in graph:
         for key, value in node.items():
@@ -105,11 +121,15 @@ def _descriptor() -> Node:
 def _root(entries: list[Entry], provenance: Node) -> Node:
     study = provenance["study"]
     titles = ", ".join(d["title"] or name for name, d in study["datasets"].items())
+    description = (
+        "Which compressed model can ship? Study file, workflow, lock file, results, report and checksums of the study "
+        f"{study['name']} on {titles}. Raw data and what is said of single rows are not in it."
+    )
     return {
         "@id": "./",
         "@type": "Dataset",
         "name": f"fairweight study {study['name']}",
-        "description": f"Which compressed model can ship? Study file, workflow, lock file, results, report and checksums of the study {study['name']} on {titles}. Raw data and what is said of single rows are not in it.",
+        "description": description,
         "datePublished": provenance["finished"],
         "license": _ref(LICENCE),
         "conformsTo": [_ref(profile) for profile in PROFILES],
@@ -137,12 +157,10 @@ def _workflow(provenance: Node) -> Node:
 
 
 def _run(entries: list[Entry], provenance: Node, results: Path) -> list[Node]:
-    study, usage = provenance["study"], read_frame(results / "summary" / "steps.parquet")
-    started = datetime.datetime.fromtimestamp(float(usage["started"].min()), datetime.UTC).isoformat(timespec="seconds")
-    used, host = of_study(usage), provenance["host"]
+    study, steps = provenance["study"], read_frame(results / "summary" / "steps.parquet")
+    started = datetime.datetime.fromtimestamp(float(steps["started"].min()), datetime.UTC).isoformat(timespec="seconds")
+    host, usage = provenance["host"], _usage(steps)
     made = [e for e in entries if e.name.startswith("run/results/")]
-    figures = {"cpu-time": ("CPU time", used.cpu_s, "s"), "energy": ("Energy, modelled", used.energy_j, "J"),
-               "emissions": ("Emissions, modelled", used.emissions_g, "gCO2e")}  # fmt: skip
     action = {
         "@id": "#run",
         "@type": "CreateAction",
@@ -154,50 +172,95 @@ def _run(entries: list[Entry], provenance: Node, results: Path) -> list[Node]:
         "actionStatus": "http://schema.org/CompletedActionStatus",
         "object": [_ref(STUDY), *(_ref(f"#data-{quote(name)}") for name in study["datasets"])],
         "result": [_ref(entry.reference) for entry in made],
-        "resourceUsage": [_ref(f"#{key}") for key in figures],
+        "resourceUsage": [_ref(node["@id"]) for node in usage],
     }
-    usage = [
-        {"@id": f"#{key}", "@type": "PropertyValue", "name": name, "propertyID": f"https://w3id.org/ro/terms/fairweight#{key}", "value": str(value), "unitText": unit}
+    return [action, *usage, *_data(study)]
+
+
+def _usage(steps: pd.DataFrame) -> list[Node]:
+    """CPU time, energy and emissions of a run."""
+    used = of_study(steps)
+    figures = {
+        "cpu-time": ("CPU time", used.cpu_s, "s"),
+        "energy": ("Energy, modelled", used.energy_j, "J"),
+        "emissions": ("Emissions, modelled", used.emissions_g, "gCO2e"),
+    }
+    return [
+        {
+            "@id": f"#{key}",
+            "@type": "PropertyValue",
+            "name": name,
+            "propertyID": f"https://w3id.org/ro/terms/fairweight#{key}",
+            "value": str(value),
+            "unitText": unit,
+        }
         for key, (name, value, unit) in figures.items()
-    ]  # fmt: skip
-    data = [
-        {"@id": f"#data-{quote(name)}", "@type": "CreativeWork", "name": stated["title"] or name,
-         "description": "; ".join(s for f in stated["files"].values() for s in f["sources"])}
-        for name, stated in study["datasets"].items()
-    ]  # fmt: skip
-    return [action, *usage, *data]
+    ]
+
+
+def _data(study: Node) -> list[Node]:
+    """Datasets of the study, with their sources."""
+    return [
+        {
+            "@id": f"#data-{quote(name)}",
+            "@type": "CreativeWork",
+            "name": dataset["title"] or name,
+            "description": "; ".join(source for file in dataset["files"].values() for source in file["sources"]),
+        }
+        for name, dataset in study["datasets"].items()
+    ]
 
 
 def _parameters(entries: list[Entry], study: Node) -> list[Node]:
     base = f"run/results/{study['name']}"
     models = [e.reference for e in entries if e.name.startswith(base) and e.name.endswith("/model.onnx")]
     report = [e.reference for e in entries if e.name.startswith(f"{base}/report/") and e.name.endswith(".html")]
-    stated = {
+    parameters = {
         "study": ("The study file", "application/yaml", [STUDY]),
         "report": ("The report", "text/html", report),
         "models": ("The files that ship", "application/octet-stream", models),
     }
     return [
-        {"@id": f"#{key}", "@type": "FormalParameter", "additionalType": "File", "name": key, "description": title,
-         "encodingFormat": kind, "valueRequired": key == "study", "workExample": [_ref(i) for i in examples],
-         "conformsTo": _ref("https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE")}
-        for key, (title, kind, examples) in stated.items()
-    ]  # fmt: skip
+        {
+            "@id": f"#{key}",
+            "@type": "FormalParameter",
+            "additionalType": "File",
+            "name": key,
+            "description": title,
+            "encodingFormat": kind,
+            "valueRequired": key == "study",
+            "workExample": [_ref(i) for i in examples],
+            "conformsTo": _ref("https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"),
+        }
+        for key, (title, kind, examples) in parameters.items()
+    ]
 
 
 def _context(provenance: Node) -> list[Node]:
     snakemake = provenance["packages"]["snakemake"]
+    language = {
+        "@id": SNAKEMAKE,
+        "@type": "ComputerLanguage",
+        "name": "Snakemake",
+        "alternateName": "Snakemake",
+        "version": snakemake,
+        "identifier": _ref("https://doi.org/10.1093/bioinformatics/bts480"),
+        "url": _ref("https://snakemake.readthedocs.io"),
+    }
+    application = {"@type": "SoftwareApplication", "name": "Snakemake", "url": ENGINE, "softwareVersion": snakemake}
+    licence = {
+        "@id": LICENCE,
+        "@type": "CreativeWork",
+        "name": "Apache License 2.0",
+        "description": (
+            "The licence of the workflow. Data and results made from them stay under the licences on the data cards."
+        ),
+    }
     profiles = [
-        {"@id": url, "@type": "CreativeWork", "name": name, "version": version} for url, (name, version) in PROFILES.items()
-    ]  # fmt: skip
-    return [
-        {"@id": SNAKEMAKE, "@type": "ComputerLanguage", "name": "Snakemake", "alternateName": "Snakemake", "version": snakemake,
-         "identifier": _ref("https://doi.org/10.1093/bioinformatics/bts480"), "url": _ref("https://snakemake.readthedocs.io")},
-        {"@id": ENGINE, "@type": "SoftwareApplication", "name": "Snakemake", "url": ENGINE, "softwareVersion": snakemake},
-        {"@id": LICENCE, "@type": "CreativeWork", "name": "Apache License 2.0",
-         "description": "The licence of the workflow. Data and what is made from them stay under the licences on the data cards."},
-        *profiles,
-    ]  # fmt: skip
+        {"@id": url, "@type": "CreativeWork", "name": name, "version": version}
+        for url, (name, version) in PROFILES.items()
+    ]
+    return [language, {"@id": ENGINE} | application, licence, *profiles]
 
 
 def _file(entry: Entry) -> Node:

@@ -1,4 +1,4 @@
-"""A study's archive: a Workflow Run RO-Crate in one zip file, the same bytes for the same content."""
+"""Pack a study into an archive: a Workflow Run RO-Crate in one zip file, the same bytes for the same content."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from fairweight.reporting.archive.layout import (
 from fairweight.reporting.archive.metadata import Entry, metadata
 from fairweight.reporting.hub.markdown import escape
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip files know; a file's own time is no content
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in zip files; a file's own time is not part of its content
 LEVEL = 6
 
 
@@ -62,26 +62,26 @@ def write_archive(destination: str, *, results: str, root: str) -> None:
 
 
 def readme(provenance: Mapping[str, Any]) -> str:
-    """What the archive says to people who unpack it."""
+    """README.md of the archive."""
     name = escape(provenance["study"]["name"])
     return (
         f"# The study {name}\n\nAn archive of fairweight {escape(provenance['fairweight'])}, a Workflow Run RO-Crate "
         f"(`{METADATA}`).\n\n"
-        f"- `run/`: the study file, the report, the summaries, the cards, the files that ship; `{CHECKSUMS}` has the SHA-256 "
-        "of every file of the study, also of those that are not here, because they speak of single rows.\n"
+        f"- `run/`: the study file, the report, the summaries, the cards, the files that ship; `{CHECKSUMS}` has the "
+        "SHA-256 of every file of the study, including those left out because they are about single rows.\n"
         "- `workflow/`: the code and `requirements.lock`.\n\n"
         "```sh\n"
-        f"sha256sum --check {MANIFEST}                # every file as it was\n"
-        "fairweight verify-archive .                          # the same, and the report rendered again without training\n"
-        "fairweight reproduce . --into ../again --data DATA   # the whole study again, and what differs\n"
+        f"sha256sum --check {MANIFEST}                # check every file\n"
+        "fairweight verify-archive .                          # also render the report again, without training\n"
+        "fairweight reproduce . --into ../again --data DATA   # run the study again and report differences\n"
         "```\n"
     )
 
 
 def study_text(study: Mapping[str, Any]) -> str:
     """The resolved study as a file, without the folders of this machine."""
-    stated = {key: value for key, value in study.items() if key not in ("cache", "pathvars")}
-    return yaml.safe_dump(stated, sort_keys=False, allow_unicode=True, width=120)
+    portable = {key: value for key, value in study.items() if key not in ("cache", "pathvars")}
+    return yaml.safe_dump(portable, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _entry(name: str, content: Path | bytes) -> Entry:
@@ -94,10 +94,10 @@ def _write_zip(path: Path, contents: Mapping[str, Path | bytes], digests: Mappin
     """Write the zip file.
 
     Raises:
-        InputError: a file is no longer as its SHA-256 among the digests says.
+        InputError: the SHA-256 of a file is not that in `digests`.
     """
     with zipfile.ZipFile(path, "w") as archive:
-        # the metadata come first, so that they are found without reading all
+        # the metadata come first, so that they can be read without the rest
         for name in sorted(contents, key=lambda n: (n != METADATA, n)):
             content = contents[name]
             entry = zipfile.ZipInfo(name, date_time=EPOCH)

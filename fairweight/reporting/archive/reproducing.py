@@ -1,11 +1,11 @@
-"""A study run again from its archive, and what differs."""
+"""Run a study again from its archive, and report what differs."""
 
 import tempfile
 from pathlib import Path
 
 from fairweight.core.artifacts import write_json, write_text
 from fairweight.core.errors import InputError
-from fairweight.reporting.archive.differences import as_json, compare, lines, told, verdict
+from fairweight.reporting.archive.differences import as_json, as_markdown, compare, lines, verdict
 from fairweight.reporting.archive.rerunning import rerun
 from fairweight.reporting.archive.unpacking import check, unpack
 
@@ -32,10 +32,10 @@ def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakef
         if not checked.sound:
             raise InputError(f"{archive}: {checked.sentence()}.")
         results = rerun(folder, into, data, snakefile)
-        found = compare(folder, results, tolerance)
-    write_text(into / "reproduction.md", told(found, tolerance))
-    write_json(into / "reproduction.json", as_json(found, tolerance))
-    print("\n".join(lines(found)))
-    if not found.reproduced:
-        raise InputError(f"{verdict(found, tolerance)} See {into / 'reproduction.md'}.")
-    print(verdict(found, tolerance))
+        comparison = compare(folder, results, tolerance)
+    write_text(into / "reproduction.md", as_markdown(comparison, tolerance))
+    write_json(into / "reproduction.json", as_json(comparison, tolerance))
+    print("\n".join(lines(comparison)))
+    if not comparison.reproduced:
+        raise InputError(f"{verdict(comparison, tolerance)} See {into / 'reproduction.md'}.")
+    print(verdict(comparison, tolerance))

@@ -1,4 +1,4 @@
-"""Archives: checksums that notice every change, names that stay inside, and what differs between two runs."""
+"""Archives: checksums detect every change, names stay inside, and differences between two runs are reported."""
 
 import hashlib
 import mimetypes
@@ -17,7 +17,7 @@ from fairweight.core.artifacts import checksum, read_json, write_frame, write_js
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive import packing, rerunning
-from fairweight.reporting.archive.differences import compare, told, verdict
+from fairweight.reporting.archive.differences import as_json, as_markdown, compare, verdict
 from fairweight.reporting.archive.layout import MANIFEST, kept, own_files, result_files, workflow_files
 from fairweight.reporting.archive.metadata import Entry
 from fairweight.reporting.archive.unpacking import Checked, check, unpack
@@ -48,7 +48,7 @@ def test_an_unpacked_archive_is_sound(folder):
 
 
 @pytest.mark.parametrize("change", ["a byte", "a file less", "a file more"])
-def test_every_change_is_noticed(folder, change):
+def test_every_change_is_detected(folder, change):
     match change:
         case "a byte":
             (folder / "run/study.yaml").write_text("name: t")
@@ -80,8 +80,8 @@ def test_what_the_manifest_does_not_name_is_not_unpacked(tmp_path, folder):
     assert check(tmp_path / "again").sound and not (tmp_path / "outside").exists()
 
 
-def test_mistakes_are_told(tmp_path, folder):
-    with pytest.raises(InputError, match="is not empty; name a folder that is new"):
+def test_mistakes_are_reported(tmp_path, folder):
+    with pytest.raises(InputError, match="is not empty; choose a new folder"):
         unpack(tmp_path / "a.zip", folder)
     with pytest.raises(InputError, match=r"there is no archive"):
         unpack(tmp_path / "b.zip", tmp_path / "new")
@@ -90,36 +90,36 @@ def test_mistakes_are_told(tmp_path, folder):
         unpack(tmp_path / "c.zip", tmp_path / "new")
     with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
         archive.writestr("x", "")
-    with pytest.raises(InputError, match="is no archive of a study"):
+    with pytest.raises(InputError, match="is not an archive of a study"):
         unpack(tmp_path / "d.zip", tmp_path / "new")
 
 
-def test_places_that_cannot_be_written_are_told(tmp_path, folder):
+def test_places_that_cannot_be_written_are_reported(tmp_path, folder):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file is no folder; name a folder that is new"):
+    with pytest.raises(InputError, match="file is not a folder; choose a new folder"):
         unpack(tmp_path / "a.zip", tmp_path / "file")
     with pytest.raises(InputError, match=r"cannot be unpacked into .*file/below \(Not a directory\)"):
         unpack(tmp_path / "a.zip", tmp_path / "file" / "below")
-    with pytest.raises(InputError, match="file is no folder; a study is reproduced in a clean folder"):
+    with pytest.raises(InputError, match="file is not a folder; a study is reproduced in a clean folder"):
         rerunning.rerun(folder, tmp_path / "file", tmp_path, None)
     with pytest.raises(InputError, match="below cannot be written"):
         rerunning.rerun(folder, tmp_path / "file" / "below", tmp_path, None)
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (["x", "x/y"], "has both 'x' and 'x/y'"),
         (["x"], "has no run/study.yaml, run/checksums.json, workflow/Snakefile"),
     ],
 )
-def test_a_manifest_of_no_study_is_told(tmp_path, names, told):
+def test_a_manifest_of_no_study_is_reported(tmp_path, names, message):
     empty = hashlib.sha256(b"").hexdigest()
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr(MANIFEST, "".join(f"{empty}  {name}\n" for name in names))
         for name in names:
             archive.writestr(name, "")
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         rerunning.verify(tmp_path / "x.zip", None)
 
 
@@ -144,16 +144,13 @@ def test_what_is_not_in_an_archive_is_looked_for_where_the_data_are(tmp_path):
         },
         "variants": {"dense": {}, "small": {"distill": {"student": {"folder": "bert"}}}},
     }
-    rerunning._found_in(study, data, run)
+    rerunning._locate_data(study, data, run)
     assert study["energy"]["hourly"] == str(data / "hours.csv")
     assert study["datasets"]["d"]["files"]["all"]["sources"] == [f"file:{data}/rows.csv#x"]
-    stated = [d["counterfactuals"] for d in study["datasets"].values()]
-    assert stated == [str(data / "far.yaml"), "own.yaml", "identities"]
-    assert (
-        study["models"]["bert"]["folder"]
-        == study["variants"]["small"]["distill"]["student"]["folder"]
-        == f"{data}/bert"
-    )
+    terms = [d["counterfactuals"] for d in study["datasets"].values()]
+    assert terms == [str(data / "far.yaml"), "own.yaml", "identities"]
+    student = study["variants"]["small"]["distill"]["student"]
+    assert study["models"]["bert"]["folder"] == student["folder"] == f"{data}/bert"
     files = study["models"]["files"]["files"]
     assert files["model.safetensors"]["sources"] == [f"file:{data}/weights.bin", "https://x/y"]
     assert study["models"]["lm"]["sources"] == [f"file:{data}/weights.bin"]
@@ -168,9 +165,9 @@ def test_what_is_not_in_an_archive_is_looked_for_where_the_data_are(tmp_path):
         ({"models": {"m": {"folder": "gone"}}}, "models: m: folder"),
     ],
 )
-def test_what_is_not_there_is_told(tmp_path, study, place):
+def test_a_missing_local_file_is_reported(tmp_path, study, place):
     with pytest.raises(InputError, match=f"{place}: there is no file .*gone; .* name their folder with --data"):
-        rerunning._found_in({"datasets": {}} | study, tmp_path, tmp_path)
+        rerunning._locate_data({"datasets": {}} | study, tmp_path, tmp_path)
 
 
 def test_equal_content_makes_equal_bytes(tmp_path):
@@ -182,7 +179,7 @@ def test_equal_content_makes_equal_bytes(tmp_path):
     assert checksum(tmp_path / "one.zip") == checksum(tmp_path / "two.zip")
 
 
-def test_a_file_that_changes_while_it_is_archived_is_told(tmp_path):
+def test_a_file_that_changes_while_it_is_archived_is_reported(tmp_path):
     (tmp_path / "b").write_text("content")
     digests = {"b": checksum(tmp_path / "b")}
     (tmp_path / "b").write_text("more content")
@@ -204,10 +201,10 @@ def test_a_ledger_that_grows_while_the_archive_is_written_is_one_file_in_it(tmp_
     monkeypatch.setattr(packing, "metadata", meanwhile)
     packing.write_archive(str(tmp_path / "a.zip"), results=str(results), root=str(ROOT))
     unpack(tmp_path / "a.zip", tmp_path / "unpacked")
-    stated = read_json(tmp_path / "unpacked" / "run" / "checksums.json")
+    checksums = read_json(tmp_path / "unpacked" / "run" / "checksums.json")
     kept_ledger = tmp_path / "unpacked" / "run" / "results" / "s" / "ledger" / "1.jsonl"
     assert check(tmp_path / "unpacked").sound
-    assert stated["ledger/1.jsonl"] == checksum(kept_ledger) and kept_ledger.read_text() == "{}\n"
+    assert checksums["ledger/1.jsonl"] == checksum(kept_ledger) and kept_ledger.read_text() == "{}\n"
 
 
 def test_kinds_of_files_do_not_depend_on_the_machine(monkeypatch):
@@ -215,26 +212,51 @@ def test_kinds_of_files_do_not_depend_on_the_machine(monkeypatch):
     machine.add_type("text/odd", ".odd")
     machine.add_type("text/odd", ".css")
     monkeypatch.setattr(mimetypes, "_db", machine)
-    assert [Entry(name, 0, "").kind for name in ("x.odd", "x.css", "x.onnx")] == [
-        "text/plain",
-        "text/css",
-        "application/octet-stream",
-    ]
+    kinds = [Entry(name, 0, "").kind for name in ("x.odd", "x.css", "x.onnx")]
+    assert kinds == ["text/plain", "text/css", "application/octet-stream"]
 
 
-def test_what_speaks_of_single_rows_is_left_out():
-    for name in ("data/d/raw/all", "data/d/table.parquet", "seed-0/d/none/m/v/onnxruntime/predictions.parquet",
-                 "seed-0/d/none/augmented.parquet", "seed-0/d/split.parquet"):  # fmt: skip
-        assert not kept(name)
-    for name in ("summary/steps.parquet", "report/report.html", "data/d/card.json", "seed-0/d/none/m/v/model.onnx",
-                 "seed-0/d/none/m/v/tokenizer.json", "ledger/1.jsonl", "paper/tables/x.tex", "hub/models/d/none/m/v/README.md"):  # fmt: skip
-        assert kept(name)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "data/d/raw/all",
+        "data/d/table.parquet",
+        "seed-0/d/none/m/v/onnxruntime/predictions.parquet",
+        "seed-0/d/none/augmented.parquet",
+        "seed-0/d/split.parquet",
+    ],
+)
+def test_files_about_single_rows_are_left_out(name):
+    assert not kept(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "summary/steps.parquet",
+        "report/report.html",
+        "data/d/card.json",
+        "seed-0/d/none/m/v/model.onnx",
+        "seed-0/d/none/m/v/tokenizer.json",
+        "ledger/1.jsonl",
+        "paper/tables/x.tex",
+        "hub/models/d/none/m/v/README.md",
+    ],
+)
+def test_files_that_people_read_and_ship_are_kept(name):
+    assert kept(name)
 
 
 def test_the_workflow_is_whole_and_nothing_else(tmp_path):
     names = [name for name, _ in workflow_files(ROOT)]
-    assert {"workflow/Snakefile", "workflow/requirements.lock", "workflow/fairweight/cli/main.py", "workflow/rules/common.smk",
-            "workflow/profiles/default/profile.yaml", "workflow/fairweight/reporting/report/page.html.j2"} <= set(names)  # fmt: skip
+    assert {
+        "workflow/Snakefile",
+        "workflow/requirements.lock",
+        "workflow/fairweight/cli/main.py",
+        "workflow/rules/common.smk",
+        "workflow/profiles/default/profile.yaml",
+        "workflow/fairweight/reporting/report/page.html.j2",
+    } <= set(names)
     assert not [n for n in names if "__pycache__" in n or "/." in n or n.startswith("workflow/tests")]
     (tmp_path / "logs").mkdir()
     for name in ("logs/x.log", ".hidden", "kept.json"):
@@ -248,8 +270,8 @@ def test_all_of_config_that_the_code_reads_is_in_the_workflow():
     read = set()
     for path in code:
         text = path.read_text(encoding="utf-8")
-        for found in re.findall(r'"config"((?: / "[^"]+")+)', text):
-            read.add("/".join(["config", *re.findall(r'"([^"]+)"', found)]))
+        for path_parts in re.findall(r'"config"((?: / "[^"]+")+)', text):
+            read.add("/".join(["config", *re.findall(r'"([^"]+)"', path_parts)]))
         read.update(re.findall(r'(?:configfile: |files=\[)"(config/[^"]+)"', text))
     assert read >= {"config/study.schema.yaml", "config/processors.json", "config/terms", "config/config.yaml"}
     for place in read:
@@ -261,28 +283,32 @@ def test_all_of_config_that_the_code_reads_is_in_the_workflow():
 @pytest.mark.parametrize("place", ["checkout", "elsewhere"])
 def test_the_users_own_modules_are_kept_wherever_the_study_is_run(tmp_path, monkeypatch, place):
     root = tmp_path / "checkout"
-    here = tmp_path / place
-    installed = here / ".venv" / "lib" / "site-packages"
+    folder = tmp_path / place
+    installed = folder / ".venv" / "lib" / "site-packages"
     (root / "fairweight").mkdir(parents=True)
     (root / "fairweight" / "cli.py").write_text("")
     installed.mkdir(parents=True)
     (installed / "bought.py").write_text("def f(): pass")
-    (here / "my_models.py").write_text("import my_layers\ndef tower(): pass")
-    (here / "my_layers.py").write_text("")
-    (here / "words.yaml").write_text("words: {}")
-    monkeypatch.chdir(here)
+    (folder / "my_models.py").write_text("import my_layers\ndef tower(): pass")
+    (folder / "my_layers.py").write_text("")
+    (folder / "words.yaml").write_text("words: {}")
+    monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(installed))
     study = {
-        "models": {"mine": {"architecture": "my_models:tower"}, "other": {"architecture": "bought:f"}, "mlp": {"architecture": "mlp"}},
+        "models": {
+            "mine": {"architecture": "my_models:tower"},
+            "other": {"architecture": "bought:f"},
+            "mlp": {"architecture": "mlp"},
+        },
         "datasets": {"d": {"counterfactuals": "words.yaml"}, "e": {"counterfactuals": "identities"}},
         "engines": ["onnxruntime"],
-    }  # fmt: skip
-    monkeypatch.setattr(code_version, "ROOT", root)  # here the folder of the run is that of the workflow
+    }
+    monkeypatch.setattr(code_version, "ROOT", root)  # in one case the folder of the run is that of the workflow
     code_version.imported_files.cache_clear()
     assert [name for name, _ in own_files(study, root)] == ["run/my_layers.py", "run/my_models.py", "run/words.yaml"]
 
 
-# ---- what differs
+# ---- differences
 
 
 def run(
@@ -307,9 +333,11 @@ def run(
     }
     write_json(results / "summary" / "provenance.json", about)
     write_frame(results / "summary" / "steps.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
-    rows = [("accuracy", accuracy, None), ("accuracy", accuracy, 1), ("size_bytes", size, None), ("latency_p50_ms", len(data), None),
-            ("prefill_tokens_per_cpu_s", len(data), None), ("decode_tokens_per_cpu_s", len(data), None)]  # fmt: skip
-    measures = [CELL | {"seed": seed or 0, "measure": m, "attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured", "value": v} for m, v, seed in rows]  # fmt: skip
+    speeds = ("latency_p50_ms", "prefill_tokens_per_cpu_s", "decode_tokens_per_cpu_s")
+    rows = [("accuracy", accuracy, 0), ("accuracy", accuracy, 1), ("size_bytes", size, 0)]
+    rows += [(name, len(data), 0) for name in speeds]
+    other = {"attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured"}
+    measures = [CELL | other | {"seed": seed, "measure": name, "value": value} for name, value, seed in rows]
     write_frame(results / "summary" / "measures.parquet", pd.DataFrame(measures))
     write_frame(results / "summary" / "decisions.parquet", pd.DataFrame([CELL | {"recommended": recommended == "v"}]))
     model = results / "seed-0" / "d" / "none" / "m" / "v" / "model.onnx"
@@ -320,51 +348,60 @@ def run(
 
 def compared(tmp_path, **changes):
     old = run(tmp_path / "archive" / "run", criteria=changes.get("criteria"))
-    write_json(
-        tmp_path / "archive" / "run" / "checksums.json", {name: checksum(path) for name, path in result_files(old)}
-    )
+    checksums = {name: checksum(path) for name, path in result_files(old)}
+    write_json(tmp_path / "archive" / "run" / "checksums.json", checksums)
     return compare(tmp_path / "archive", run(tmp_path / "new", **changes))
 
 
 def test_the_same_bytes_are_reproduced(tmp_path):
-    found = compared(tmp_path)
-    assert found.reproduced and found.identical and not found.values
-    assert verdict(found) == "Reproduced: all 1 files that follow from data and recipe have the same bytes."
+    comparison = compared(tmp_path)
+    assert comparison.reproduced and comparison.identical and not comparison.values
+    assert verdict(comparison) == "Reproduced: all 1 files that follow from data and recipe have the same bytes."
 
 
 def test_other_bytes_within_the_tuple_are_not_reproduced_even_if_figures_agree(tmp_path):
-    found = compared(tmp_path, data=b"other")
-    assert not found.reproduced and found.same_tuple and not found.values
-    assert "NOT reproduced: threads, instruction set and versions are those of the archive" in verdict(found)
+    comparison = compared(tmp_path, data=b"other")
+    assert not comparison.reproduced and comparison.same_tuple and not comparison.values
+    assert "NOT reproduced: threads, instruction set and versions are those of the archive" in verdict(comparison)
 
 
 @pytest.mark.parametrize("outside", [{"torch": "2.14.0"}, {"isa": "x86_64 avx2 avx512f"}])
 def test_outside_the_tuple_figures_agree_within_the_tolerance(tmp_path, outside):
-    found = compared(tmp_path, data=b"other", accuracy=0.809, size=1009.0, **outside)
-    assert found.reproduced and not found.same_tuple and [v.within for v in found.values] == [True, True]
-    text = told(found)
+    comparison = compared(tmp_path, data=b"other", accuracy=0.809, size=1009.0, **outside)
+    assert comparison.reproduced and not comparison.same_tuple and [v.within for v in comparison.values] == [True, True]
+    text = as_markdown(comparison)
     assert "**differs**" in text and "Reproduced within the tolerance" in text and "0.809" in text
 
 
 @pytest.mark.parametrize("change", [{"accuracy": 0.811}, {"size": 1011.0}, {"accuracy": float("nan")}])
 def test_outside_the_tuple_beyond_the_tolerance_is_not_reproduced(tmp_path, change):
-    found = compared(tmp_path, data=b"other", torch="2.14.0", **change)
-    assert not found.reproduced and not found.values[0].within
-    assert "1 of 2 means over seeds are off" in verdict(found)  # latency is not among them
+    comparison = compared(tmp_path, data=b"other", torch="2.14.0", **change)
+    assert not comparison.reproduced and not comparison.values[0].within
+    assert "1 of 2 means over seeds are off" in verdict(comparison)  # latency is not among them
+
+
+def test_the_json_file_has_the_whole_comparison(tmp_path):
+    record = as_json(compared(tmp_path, data=b"other", torch="2.14.0", accuracy=0.811), 0.01)
+    assert list(record) == [
+        *("verdict", "reproduced", "tolerance", "parts", "files", "different", "values", "compared"),
+        *("choices", "timed_choices"),
+    ]
+    assert {"name": "torch", "archived": "2.13.0", "here": "2.14.0"} in record["parts"]
+    assert list(record["values"][0]) == ["lineage", "measure", "archived", "here", "within"]
 
 
 def test_another_recommendation_is_not_reproduced(tmp_path):
-    found = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other")
-    assert [(c.archived, c.here) for c in found.choices] == [("v", "none")]
-    assert not found.reproduced and "1 of 1 recommendations differ" in verdict(found)
+    comparison = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other")
+    assert [(c.archived, c.rerun) for c in comparison.choices] == [("v", "none")]
+    assert not comparison.reproduced and "1 of 1 recommendations differ" in verdict(comparison)
 
 
 @pytest.mark.parametrize(
     "criteria", [{"cheapest_by": "latency_p50_ms"}, {"ceilings": {"energy_j_per_1000": {"at_most": 1}}}]
 )
-def test_a_recommendation_that_hangs_on_time_may_differ(tmp_path, criteria):
-    found = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other", criteria=criteria)
-    assert found.reproduced and [(c.archived, c.here) for c in found.choices] == [("v", "none")]
+def test_a_recommendation_that_depends_on_time_may_differ(tmp_path, criteria):
+    comparison = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other", criteria=criteria)
+    assert comparison.reproduced and [(c.archived, c.rerun) for c in comparison.choices] == [("v", "none")]
 
 
 def test_missing_files_are_not_reproduced_in_or_outside_the_tuple(tmp_path):
@@ -375,12 +412,12 @@ def test_missing_files_are_not_reproduced_in_or_outside_the_tuple(tmp_path):
         again = compare(folder / "archive", folder / "new" / "results" / "s")
         assert again.files["model.onnx"]["missing"] == 1 and not again.identical and not again.reproduced
         assert "NOT reproduced" in verdict(again) and again.same_tuple == (torch == "2.13.0")
-    assert "1 of 1 files missing here" in verdict(again)
+    assert "1 of 1 files are missing in the rerun" in verdict(again)
 
 
 def test_measures_of_time_are_not_compared(tmp_path):
-    found = compared(tmp_path, torch="2.14.0", data=b"longer than before")
-    assert found.reproduced and found.compared == 2 and not found.values
+    comparison = compared(tmp_path, torch="2.14.0", data=b"longer than before")
+    assert comparison.reproduced and comparison.compared == 2 and not comparison.values
 
 
 @pytest.mark.parametrize(("pinned", "fails"), [({}, True), ({"torch": "0.0.1"}, False)])
@@ -398,4 +435,4 @@ def test_another_page_with_the_same_versions_is_a_failure(tmp_path, folder, monk
         assert f"may be why: torch {metadata.version('torch')}, not 0.0.1." in capsys.readouterr().out
     monkeypatch.setattr(rerunning, "rerender", lambda *_: {})
     rerunning.verify(folder, None)
-    assert "the archive has no page to hold it against" in capsys.readouterr().out
+    assert "the archive has no page to compare it with" in capsys.readouterr().out
