@@ -1,4 +1,4 @@
-"""Initial weights of a model for texts: its tokenizer, and tensors where training does not start from random numbers."""
+"""Initial weights of a model for texts: its tokenizer, and tensors that replace random initial values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

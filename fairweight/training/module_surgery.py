@@ -1,4 +1,4 @@
-"""Bodies whose layers differ from what their architecture builds: smaller, or factorised."""
+"""Change the layers of a body: reshape them to other sizes, or factorise them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,40 +6,43 @@ from typing import Any
 import torch
 from torch import nn
 
+Shapes = Mapping[str, list[int]]  # name of a parameter or buffer -> its shape
+
 
 def shapes(body: nn.Module) -> dict[str, list[int]]:
-    """Shape of every parameter and buffer."""
+    """Return the shape of every parameter and buffer, by name."""
     return {name: list(tensor.shape) for name, tensor in body.state_dict().items()}
 
 
-def reshape(body: nn.Module, stated: Mapping[str, list[int]]) -> None:
-    """Give layers the shapes that `shapes` told, in place; their values are for loading weights to set.
+def reshape(body: nn.Module, target: Shapes) -> None:
+    """Give layers the shapes that `shapes` returned for another body, in place; load their values afterwards.
 
-    The last modules of a list that have none of the tensors told are taken off.
+    The last modules of a list are removed if none of their tensors has a target shape.
     """
-    if stated:
-        _shorten(body, stated)
+    if target:
+        _shorten(body, target)
     for prefix, module in body.named_modules():
         for kind, tensors in (("parameter", module._parameters), ("buffer", module._buffers)):
             for name, tensor in list(tensors.items()):
-                shape = stated.get(f"{prefix}.{name}" if prefix else name)
+                shape = target.get(f"{prefix}.{name}" if prefix else name)
                 if tensor is None or shape is None or list(tensor.shape) == shape:
                     continue
                 empty = torch.zeros(shape, dtype=tensor.dtype)
                 tensors[name] = nn.Parameter(empty) if kind == "parameter" else empty
-        _count(module)
+        _update_sizes(module)
 
 
-def _shorten(body: nn.Module, stated: Mapping[str, list[int]]) -> None:
+def _shorten(body: nn.Module, target: Shapes) -> None:
+    """Remove the last modules of lists that have no tensor with a target shape."""
     for prefix, module in body.named_modules():
         if isinstance(module, nn.ModuleList):
             path = f"{prefix}." if prefix else ""
-            while len(module) and not any(name.startswith(f"{path}{len(module) - 1}.") for name in stated):
+            while len(module) and not any(name.startswith(f"{path}{len(module) - 1}.") for name in target):
                 del module[len(module) - 1]
 
 
-def _count(module: nn.Module) -> None:
-    """Set what a layer says of its size to what it is."""
+def _update_sizes(module: nn.Module) -> None:
+    """Set a layer's size attributes to the shape of its weight."""
     weight: Any = getattr(module, "weight", None)
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = weight.shape
@@ -52,7 +55,12 @@ def _count(module: nn.Module) -> None:
 
 
 def factorize(body: nn.Module, ranks: Mapping[str, int]) -> None:
-    """Replace layers by two of lower rank, in place: name of the layer -> rank; values are for the caller to set."""
+    """Replace layers by pairs of layers of lower rank, in place; the caller sets their values.
+
+    Args:
+        body: the network.
+        ranks: name of a layer -> rank.
+    """
     for name, rank in ranks.items():
         layer = body.get_submodule(name)
         parent, _, last = name.rpartition(".")

@@ -1,32 +1,29 @@
 """Published weights of a causal language model: from a file, a folder or a hub, in float32, with its tokenizer.
 
-Only GGUF and safetensors are read; a pickle is refused, whatever its name promises.
+Only GGUF and safetensors are read; a pickle is refused under any name.
 """
 
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from fairweight.core.artifacts import write_weights
 from fairweight.core.errors import InputError, first_line
+from fairweight.core.recipes import MethodRecipe
 from fairweight.data.fetch import fetch
 from fairweight.training import published_encoders
-from fairweight.training.signature import Signature
+from fairweight.training.published_encoders import Config, PublishedModel, State
+from fairweight.training.signature import Signature, Tokenizer
 from fairweight.training.tokenizer import subwords
 
 TENSOR_TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}  # of GGUF and safetensors
 FITTING = 0.9  # smallest share of a model's embeddings that its tokenizer may use; models pad by a few per cent
 
-State = dict[str, NDArray[Any]]
-Taken = tuple[State, dict[str, Any], str, dict[str, int]]  # and configuration, tokenizer.json, weights by stored type
 
-
-def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, name: str, task: str) -> None:
-    """Write a published model as a study's model: `model.safetensors` in float32, and what rebuilds it.
+def take(*, recipe: MethodRecipe, model: str, about: str, cache: str | None, name: str, task: str) -> None:
+    """Write a published model as a study's model: `model.safetensors` in float32, and the JSON that rebuilds it.
 
     Args:
         recipe: `models: NAME` of the study file: one of `sources` (a GGUF file) with `sha256`, `folder` and `hub`.
@@ -36,37 +33,54 @@ def take(*, recipe: dict[str, Any], model: str, about: str, cache: str | None, n
         task: task of the dataset.
 
     Raises:
-        InputError: the files are not there, are none that may be read, or do not fit each other.
+        InputError: a file is missing or may not be read, or the files do not belong together.
     """
-    stated = [key for key in ("sources", "folder", "hub") if recipe.get(key)]
     try:
-        if len(stated) != 1:
-            raise InputError(
-                f"takes exactly one of 'sources', 'folder' and 'hub', and has {' and '.join(stated) or 'none'}"
-            )
-        with tempfile.TemporaryDirectory() as scratch:
-            if stated == ["sources"]:
-                state, config, definition, stored = _from_gguf(recipe, Path(scratch), cache)
-            else:
-                state, config, definition, stored = _from_checkpoint(recipe, cache)
-        length = _length(config, recipe["context"])
-        tokenizer = subwords(definition, length)
-        check_fit(tokenizer["vocabulary"], state)
-        start = _start(definition, recipe["start"], config)
-        if start is not None:
-            tokenizer["length"] -= 1  # the start takes one place
+        published = _published(recipe, cache)
+        tokenizer = _tokenizer(published, recipe)
     except InputError as error:
         raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
-    signature = Signature((), {}, None, (), {**tokenizer, "start": start}, task)
-    described = {"signature": signature.to_dict(), "architecture": recipe, "config": config, "stored": stored}
-    write_weights(model, state, described, about)
+    signature = Signature((), {}, None, (), tokenizer, task)
+    description = {
+        "signature": signature.to_dict(),
+        "architecture": recipe,
+        "config": published.config,
+        "stored": published.stored,
+    }
+    write_weights(model, published.weights, description, about)
+
+
+def _published(recipe: MethodRecipe, cache: str | None) -> PublishedModel:
+    """Read the model from the one place that the recipe names."""
+    places = [key for key in ("sources", "folder", "hub") if recipe.get(key)]
+    if len(places) != 1:
+        raise InputError(
+            f"takes exactly one of 'sources', 'folder' and 'hub', and has {' and '.join(places) or 'none'}"
+        )
+    if places == ["sources"]:
+        with tempfile.TemporaryDirectory() as scratch:
+            return _from_gguf(recipe, Path(scratch), cache)
+    return _from_safetensors(recipe, cache)
+
+
+def _tokenizer(published: PublishedModel, recipe: MethodRecipe) -> Tokenizer:
+    """Build the tokenizer, with its start token, and check that it fits the weights."""
+    length = _length(published.config, recipe["context"])
+    tokenizer = subwords(published.tokenizer, length)
+    check_fit(tokenizer["vocabulary"], published.weights)
+    start = _start(published.tokenizer, recipe["start"], published.config)
+    if start is not None:
+        tokenizer["length"] -= 1  # the start token takes one place
+    return {**tokenizer, "start": start}
 
 
 def label(stored: dict[str, int]) -> str:
-    """What the weights were before they became float32, in words; a table must not call them an fp32 baseline if they were less.
+    """Describe the number format of weights before they were converted to float32.
+
+    A table must not call weights an fp32 baseline if they had a narrower type.
 
     Args:
-        stored: type -> number of weights stored in it; vectors are left out.
+        stored: type -> number of weights of matrices that are stored in it.
     """
     narrow = [kind for kind in stored if kind != "float32"]
     if not narrow:
@@ -80,86 +94,97 @@ def label(stored: dict[str, int]) -> str:
 
 
 def check_fit(vocabulary: int, state: State) -> None:
-    """Whether a tokenizer can be that of these weights.
+    """Check that a tokenizer can belong to these weights.
+
+    Args:
+        vocabulary: number of distinct tokens.
+        state: weights, by name.
 
     Raises:
-        InputError: it has more tokens than the model has embeddings, or far fewer.
+        InputError: the tokenizer has more tokens than the model has embeddings, or far fewer.
     """
-    found = [
+    embeddings = [
         tensor for key, tensor in state.items() if key.endswith("embed_tokens.weight") or key.endswith("wte.weight")
     ]
-    if not found:
+    if not embeddings:
         raise InputError("the weights hold no token embeddings, so they are not those of a causal language model")
-    rows = found[0].shape[0]
+    rows = embeddings[0].shape[0]
     if not FITTING * rows <= vocabulary <= rows:
         raise InputError(
             f"the tokenizer has {vocabulary:,} tokens and the model {rows:,} embeddings; they do not belong together"
         )
 
 
-def _length(config: dict[str, Any], wanted: int) -> int:
+def _length(config: Config, wanted: int) -> int:
     longest = config.get("max_position_embeddings")
     if longest and wanted > longest:
         raise InputError(f"context: {wanted:,} tokens are more than the {longest:,} that the model can hold")
     return wanted
 
 
-def _start(definition: str, stated: str | None, config: dict[str, Any]) -> int | None:
-    """Token that stands before every text, so that its first token is foretold too."""
-    if stated is None:
-        token = config.get("bos_token_id")
-        return int(token) if token is not None else None
-    from tokenizers import Tokenizer  # noqa: PLC0415 - the extra `llm`
+def _start(definition: str, token: str | None, config: Config) -> int | None:
+    """Code of the token that stands before every text, so that the text's first token is also predicted."""
+    if token is None:
+        code = config.get("bos_token_id")
+        return int(code) if code is not None else None
+    from tokenizers import Tokenizer as Subwords  # noqa: PLC0415 - the extra `llm`
 
-    found = Tokenizer.from_str(definition).token_to_id(stated)
-    if found is None:
-        raise InputError(f"start: {stated!r} is no token of the model")
-    return int(found)
+    code = Subwords.from_str(definition).token_to_id(token)
+    if code is None:
+        raise InputError(f"start: {token!r} is no token of the model")
+    return int(code)
 
 
-def _from_checkpoint(recipe: dict[str, Any], cache: str | None) -> Taken:
-    found = published_encoders.take(files=None, folder=recipe["folder"], hub=recipe["hub"], cache=cache)
-    if quantized := found.config.get("quantization_config"):
+def _from_safetensors(recipe: MethodRecipe, cache: str | None) -> PublishedModel:
+    original = published_encoders.take(files=None, folder=recipe["folder"], hub=recipe["hub"], cache=cache)
+    if quantized := original.config.get("quantization_config"):
         kind = quantized.get("quant_method", "an unknown method")
         raise InputError(
             f"the weights are quantized by {kind}; take the original model, which this study quantizes itself"
         )
-    config = _config(found.config, (found.config.get("architectures") or [""])[0])
-    return _state(found.weights, config), config, found.tokenizer, found.stored
+    config = _config(original.config, (original.config.get("architectures") or [""])[0])
+    return PublishedModel(config, _state(original.weights, config), original.tokenizer, original.stored)
 
 
 # ---- one GGUF file
 
 
-def _from_gguf(recipe: dict[str, Any], scratch: Path, cache: str | None) -> Taken:
+def _from_gguf(recipe: MethodRecipe, scratch: Path, cache: str | None) -> PublishedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - the extra `llm`
     from transformers.utils import logging  # noqa: PLC0415
 
+    path = _fetch_gguf(recipe, scratch, cache)
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=path.name, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=path.name)
+        stored = _types(path)
+    except Exception as error:  # a truncated file raises whatever its readers run into
+        raise InputError(
+            f"transformers cannot read the GGUF file ({first_line(error)}); is it complete, and of a class that it "
+            "knows?"
+        ) from None
+    config = _config(model.config.to_dict(), type(model).__name__)
+    state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
+    return PublishedModel(config, _state(state, config), tokenizer.backend_tokenizer.to_str(), stored)
+
+
+def _fetch_gguf(recipe: MethodRecipe, scratch: Path, cache: str | None) -> Path:
     for source in recipe["sources"]:
         published_encoders.refuse_pickle(source)
     path = scratch / "model.gguf"
     try:
         fetch(str(path), sources=recipe["sources"], sha256=recipe["sha256"], cache=cache, name="the GGUF file")
     except InputError as error:
-        raise InputError(f"{str(error).rstrip('.')}; or fetch it by hand and state 'file:PATH' among them") from None
+        raise InputError(f"{str(error).rstrip('.')}; or fetch it by hand and add 'file:PATH' to 'sources'") from None
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise InputError("the file of 'sources' is not GGUF; safetensors are taken by 'folder' or 'hub'")
-    logging.disable_progress_bar()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=path.name, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=path.name)
-        stored = _types(path)
-    except Exception as error:  # of a file that is cut short, whatever its readers trip over
-        raise InputError(
-            f"transformers cannot read the GGUF file ({first_line(error)}); is it whole, and of a class that it knows?"
-        ) from None
-    config = _config(model.config.to_dict(), type(model).__name__)
-    state = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
-    return _state(state, config), config, tokenizer.backend_tokenizer.to_str(), stored
+    return path
 
 
 def _types(path: Path) -> dict[str, int]:
+    """Count the weights of matrices of a GGUF file by stored type, most frequent first."""
     from gguf import GGUFReader  # noqa: PLC0415 - the extra `llm`
 
     counts: Counter[str] = Counter()
@@ -169,19 +194,16 @@ def _types(path: Path) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _config(config: dict[str, Any], architecture: str) -> dict[str, Any]:
-    """The model's configuration as it is in float32; the class stands in it, for who builds a graph of it."""
-    kept = {
-        key: value
-        for key, value in config.items()
-        if key not in ("quantization_config", "_name_or_path", "_model_name_or_path")
-    }
-    theta = (kept.get("rope_parameters") or {}).get(
-        "rope_theta"
-    )  # where transformers 4 and the graph's builder look for it
+def _config(config: Config, architecture: str) -> Config:
+    """Adapt the configuration to float32 weights; it names the class for programs that build a graph from it."""
+    dropped = ("quantization_config", "_name_or_path", "_model_name_or_path")
+    kept = {key: value for key, value in config.items() if key not in dropped}
+    # transformers 4 and the graph builder look for `rope_theta` at the top level
+    theta = (kept.get("rope_parameters") or {}).get("rope_theta")
     return kept | {"architectures": [architecture], "dtype": "float32"} | ({"rope_theta": theta} if theta else {})
 
 
-def _state(state: State, config: dict[str, Any]) -> State:
+def _state(state: State, config: Config) -> State:
+    """Leave out the output layer where it shares the weights of the input embeddings."""
     tied = config.get("tie_word_embeddings")
     return {key: array for key, array in state.items() if not (tied and key == "lm_head.weight")}

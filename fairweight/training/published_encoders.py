@@ -1,4 +1,7 @@
-"""Published transformer encoders: configuration, weights and tokenizer, from sources, a folder or a hub; never a pickle."""
+"""Published transformer models: read configuration, weights and tokenizer from sources, a folder or a hub.
+
+Only safetensors are read; a pickle is refused.
+"""
 
 import json
 import re
@@ -8,41 +11,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from fairweight.core.artifacts import read_tensors, stored_types
 from fairweight.core.errors import InputError, first_line
+from fairweight.core.recipes import RawFile
 from fairweight.data.fetch import cache_folder, fetch
 from fairweight.training.published_files import FILES
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 COMMIT = re.compile("[0-9a-f]{40}")
-BY_HAND = f"place {', '.join(FILES)} in a folder by hand and name that as 'folder'"
+BY_HAND = f"place {', '.join(FILES)} in a folder by hand and name that folder as 'folder'"
+
+Config = dict[str, Any]  # a model's config.json, in the terms of transformers
+State = dict[str, NDArray[Any]]  # tensors, by name
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """What was published of a model."""
+class PublishedModel:
+    """Contents of a published model's files."""
 
-    config: dict[str, Any]
-    weights: dict[str, Any]  # name -> array
+    config: Config
+    weights: State
     tokenizer: str  # text of tokenizer.json
-    stored: dict[str, int]  # type -> weights of matrices stored in it, most first
+    stored: dict[str, int]  # type -> number of weights of matrices that are stored in it, most frequent first
 
 
 def take(
-    *, files: Mapping[str, Mapping[str, Any]] | None, folder: str | None, hub: str | None, cache: str | None
-) -> Checkpoint:
-    """Take a model's files and read them.
+    *, files: Mapping[str, RawFile] | None, folder: str | None, hub: str | None, cache: str | None
+) -> PublishedModel:
+    """Fetch a model's files and read them.
 
     Args:
-        files: name, one of FILES -> `sources` and `sha256`, as of a dataset's files.
+        files: name, one of FILES -> `sources` and `sha256`, as for a dataset's files.
         folder: a local folder that holds them instead.
         hub: OWNER/NAME@COMMIT on the Hugging Face hub instead.
         cache: the study's cache folder, if it sets one.
 
     Raises:
-        InputError: not exactly one place is stated, a file is not there, is a pickle, or has another checksum.
+        InputError: not exactly one place is given, or a file is missing, is a pickle, or has another checksum.
     """
-    places = [name for name, stated in (("files", files), ("folder", folder), ("hub", hub)) if stated]
+    places = [name for name, value in (("files", files), ("folder", folder), ("hub", hub)) if value]
     if len(places) != 1:
         raise InputError(f"takes exactly one of 'files', 'folder' and 'hub', and has {' and '.join(places) or 'none'}")
     if folder:
@@ -51,53 +60,55 @@ def take(
         return _read(_from_hub(hub, cache))
     with tempfile.TemporaryDirectory() as scratch:
         for name in FILES:
-            stated = (files or {}).get(name)
-            if stated is None:
+            file = (files or {}).get(name)
+            if file is None:
                 raise InputError(f"files: {name} is missing; a model is {', '.join(FILES)}")
-            for source in stated["sources"]:
+            for source in file["sources"]:
                 refuse_pickle(source)
             path = Path(scratch) / name
             try:
-                fetch(str(path), sources=stated["sources"], sha256=stated["sha256"], cache=cache, name=f"files: {name}")
+                fetch(str(path), sources=file["sources"], sha256=file["sha256"], cache=cache, name=f"files: {name}")
             except InputError as error:
                 raise InputError(f"{str(error).rstrip('.')}; or {BY_HAND}") from None
         return _read(Path(scratch))
 
 
 def refuse_pickle(name: str) -> None:
-    """Say so if a file is a pickle by its name.
+    """Refuse a file whose name is that of a pickle.
 
     Raises:
-        InputError: it is.
+        InputError: its name ends like that of a pickle.
     """
     if name.lower().endswith(PICKLES):
         raise InputError(
-            f"{name.rsplit('/', 1)[-1]!r} may be a pickle, which runs code when it is loaded; give weights as safetensors"
+            f"{name.rsplit('/', 1)[-1]!r} may be a pickle, which runs code when it is loaded; give weights as "
+            "safetensors"
         )
 
 
 def _from_hub(reference: str, cache: str | None) -> Path:
+    """Download a model's files from the hub and return their folder."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - the extra `text`
 
-    stated = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", reference)
-    if not stated:
+    match = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", reference)
+    if not match:
         raise InputError(f"hub: {reference!r} is not of the form OWNER/NAME@COMMIT")
-    name, revision = stated.groups()
+    name, revision = match.groups()
     if not COMMIT.fullmatch(revision or ""):
         raise InputError(
-            f"hub: {reference!r} names no commit, and what a branch or tag means may change; write {name}@COMMIT with the 40 "
-            "digits that the hub shows under 'History'"
+            f"hub: {reference!r} names no commit, and the content of a branch or tag may change; write {name}@COMMIT "
+            "with the 40 digits that the hub shows under 'History'"
         )
     try:
-        found = snapshot_download(
+        folder = snapshot_download(
             name, revision=revision, allow_patterns=[*FILES], cache_dir=cache_folder(cache) / "hub"
         )
     except Exception as error:
-        raise InputError(f"hub: {name!r} could not be had ({first_line(error)}); {BY_HAND}") from None
-    return Path(found)
+        raise InputError(f"hub: {name!r} could not be downloaded ({first_line(error)}); {BY_HAND}") from None
+    return Path(folder)
 
 
-def _read(folder: Path) -> Checkpoint:
+def _read(folder: Path) -> PublishedModel:
     for name in FILES:
         if (folder / name).is_file():
             continue
@@ -115,7 +126,7 @@ def _read(folder: Path) -> Checkpoint:
         tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError("tokenizer.json is not UTF-8") from None
-    return Checkpoint(
+    return PublishedModel(
         config=config,
         weights=read_tensors(folder / "model.safetensors"),
         tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""Only the head is trained: the parameters whose name starts with `head.`."""
+"""Train only the head: the parameters whose name starts with `head.`."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,21 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def adapt(body: nn.Module) -> Callable[[], None]:
-    """Freeze everything but the head; the function that is returned thaws it after training.
+    """Freeze all parameters except the head's.
+
+    Returns:
+        A function that unfreezes them, to be called after training.
 
     Raises:
-        InputError: there is no head.
+        InputError: the body has no separate head.
     """
     if not any(name.startswith("head.") for name, _ in body.named_parameters()):
-        raise InputError("adapt: frozen: the architecture has no head apart; pretrained ones have")
+        raise InputError("adapt: frozen: the architecture has no separate head; published encoders have one")
     for name, parameter in body.named_parameters():
         parameter.requires_grad_(name.startswith("head."))
 
-    def thaw() -> None:
+    def unfreeze() -> None:
         for parameter in body.parameters():
             parameter.requires_grad_(True)
 
-    return thaw
+    return unfreeze

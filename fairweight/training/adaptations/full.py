@@ -1,4 +1,4 @@
-"""All weights are trained."""
+"""Train all weights."""
 
 from collections.abc import Callable
 
@@ -8,5 +8,9 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def adapt(body: nn.Module) -> Callable[[], None]:  # noqa: ARG001 - one signature for all
-    """Leave the body as it is; so does the function that is returned, which is called after training."""
+    """Leave the body as it is.
+
+    Returns:
+        A function that does nothing, to be called after training.
+    """
     return lambda: None

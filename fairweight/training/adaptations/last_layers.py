@@ -1,4 +1,4 @@
-"""Only the last layers of a transformer and the head are trained."""
+"""Train only the last layers of a transformer and the head."""
 
 from collections.abc import Callable
 
@@ -8,15 +8,27 @@ from fairweight.core.errors import InputError
 from fairweight.training.transformer_layers import stack
 
 OPTIONS = {
-    "layers": {"type": "integer", "minimum": 1, "default": 2, "description": "How many of the last layers are trained."},
-}  # fmt: skip
+    "layers": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 2,
+        "description": "How many of the last layers are trained.",
+    },
+}
 
 
 def adapt(body: nn.Module, *, layers: int) -> Callable[[], None]:
-    """Freeze everything else; the function that is returned thaws it after training.
+    """Freeze all parameters except those of the last layers and of the head.
+
+    Args:
+        body: a transformer.
+        layers: number of layers that are trained.
+
+    Returns:
+        A function that unfreezes them, to be called after training.
 
     Raises:
-        InputError: the body is no transformer.
+        InputError: the body is not a transformer.
     """
     try:
         name, modules = stack(body)
@@ -26,8 +38,8 @@ def adapt(body: nn.Module, *, layers: int) -> Callable[[], None]:
     for parameter_name, parameter in body.named_parameters():
         parameter.requires_grad_(parameter_name.startswith(trained))
 
-    def thaw() -> None:
+    def unfreeze() -> None:
         for parameter in body.parameters():
             parameter.requires_grad_(True)
 
-    return thaw
+    return unfreeze

@@ -1,4 +1,4 @@
-"""LeNet-5 in the form of Caffe's MNIST example, the one of the pruning literature (Han et al. 2015)."""
+"""LeNet-5 as in Caffe's MNIST example, the version of the pruning literature (Han et al. 2015)."""
 
 import torch
 from torch import nn
@@ -6,12 +6,24 @@ from torch import nn
 from fairweight.core.errors import InputError
 
 OPTIONS = {
-    "width_factor": {"type": "number", "exclusiveMinimum": 0, "default": 1.0, "description": "Factor of the numbers of channels and hidden units."},
-}  # fmt: skip
+    "width_factor": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 1.0,
+        "description": "Factor of the numbers of channels and hidden units.",
+    },
+}
 
 
 def build(features: tuple[int, ...], classes: int, *, width_factor: float = 1.0) -> nn.Module:
-    """Conv 20@5x5, pool, conv 50@5x5, pool, 500, classes: 431,080 parameters for 28x28 images, 10 classes and width_factor 1.
+    """Build conv 20@5x5, pool, conv 50@5x5, pool, 500 hidden units, classes.
+
+    It has 431,080 parameters for 28x28 images, 10 classes and width_factor 1.
+
+    Args:
+        features: (channels, height, width) of an image.
+        classes: number of classes.
+        width_factor: factor of the numbers of channels and hidden units.
 
     Raises:
         InputError: the features are not images of at least 16x16 pixels.

@@ -8,5 +8,5 @@ OPTIONS: dict[str, dict[str, object]] = {}
 
 
 def build(features: tuple[int, ...], classes: int) -> nn.Module:
-    """One linear layer from all features to the classes' logits."""
+    """Build one linear layer from all features to the logits of the classes."""
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(features), classes))

@@ -1,4 +1,4 @@
-"""Group-balanced training: every combination of group and label weighs the same (Idrissi et al. 2022)."""
+"""Group-balanced training: give every combination of group and label the same total weight (Idrissi et al. 2022)."""
 
 from collections.abc import Callable
 
@@ -8,18 +8,24 @@ from torch.nn import functional
 
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
-}  # fmt: skip
+}
 
 
-def prepare(labels: Tensor, groups: Tensor, weights: Tensor, *, attribute: str) -> Callable[..., Tensor]:  # noqa: ARG001
-    """Cross-entropy in which every combination of group and label has the same total weight.
+def prepare(
+    labels: Tensor,
+    groups: Tensor,
+    weights: Tensor,
+    *,
+    attribute: str,  # noqa: ARG001 - the groups are its groups
+) -> Callable[..., Tensor]:
+    """Return the cross-entropy in which every combination of group and label has the same total weight.
 
-    It is what resampling all combinations to one size does on average, without its noise (the augmentation
-    `balance_groups` resamples).  Rows of no group keep their weight.
+    On average this equals resampling all combinations to one size, without the noise of resampling (the augmentation
+    `balance_groups` resamples). Rows of no group keep their weight.
 
     Args:
         labels, groups, weights: of all training rows (n,); see `standard`.
-        attribute: whose groups these are.
+        attribute: the attribute that the groups belong to.
 
     Returns:
         Loss of a batch; see `standard`.

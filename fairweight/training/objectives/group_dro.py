@@ -1,4 +1,4 @@
-"""Group DRO: the group that is worst off counts most (Sagawa et al. 2020)."""
+"""Group DRO: weight the loss of each group by how high it is (Sagawa et al. 2020)."""
 
 from collections.abc import Callable
 
@@ -8,20 +8,34 @@ from torch.nn import functional
 
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
-    "step": {"type": "number", "exclusiveMinimum": 0, "default": 0.01, "description": "Step size of the groups' weights."},
-}  # fmt: skip
+    "step": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "default": 0.01,
+        "description": "Step size of the groups' weights.",
+    },
+}
 
 
-def prepare(labels: Tensor, groups: Tensor, weights: Tensor, *, attribute: str, step: float) -> Callable[..., Tensor]:  # noqa: ARG001
-    """Loss of the combinations of group and label, each by a weight that grows with its loss (algorithm 1 of the paper).
+def prepare(
+    labels: Tensor,
+    groups: Tensor,
+    weights: Tensor,  # noqa: ARG001
+    *,
+    attribute: str,  # noqa: ARG001
+    step: float,
+) -> Callable[..., Tensor]:
+    """Return the weighted sum of the losses of all combinations of group and label (algorithm 1 of the paper).
+
+    The weight of a combination grows with its loss.
 
     Args:
-        labels, groups, weights: of all training rows (n,); see `standard`.  Rows of no group are a group of their own.
-        attribute: whose groups these are.
-        step: the weights are multiplied by exp(step x loss) at every batch, and normalised.
+        labels, groups, weights: of all training rows (n,); see `standard`. Rows of no group form a group of their own.
+        attribute: the attribute that the groups belong to.
+        step: at every batch the weights are multiplied by exp(step x loss) and normalised.
 
     Returns:
-        Loss of a batch; see `standard`.  It remembers the weights of the groups from batch to batch.
+        Loss of a batch; see `standard`. It keeps the weights of the groups from batch to batch.
     """
     classes = int(labels.max()) + 1
     kinds = torch.unique((groups + 1) * classes + labels)

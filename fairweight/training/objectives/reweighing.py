@@ -1,4 +1,4 @@
-"""Reweighing: rows weigh as if label and group were independent (Kamiran & Calders 2012)."""
+"""Reweighing: weight rows as if label and group were independent (Kamiran & Calders 2012)."""
 
 from collections.abc import Callable
 
@@ -8,17 +8,23 @@ from torch.nn import functional
 
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
-}  # fmt: skip
+}
 
 
-def prepare(labels: Tensor, groups: Tensor, weights: Tensor, *, attribute: str) -> Callable[..., Tensor]:  # noqa: ARG001
-    """Cross-entropy in which a row of group g and label y weighs P(g) P(y) / P(g, y) (equation 4 of the paper).
+def prepare(
+    labels: Tensor,
+    groups: Tensor,
+    weights: Tensor,
+    *,
+    attribute: str,  # noqa: ARG001 - the groups are its groups
+) -> Callable[..., Tensor]:
+    """Return the cross-entropy in which a row of group g and label y weighs P(g) P(y) / P(g, y) (equation 4).
 
-    With these weights every group has the same share of each label.  Rows of no group keep their weight.
+    With these weights every group has the same share of each label. Rows of no group keep their weight.
 
     Args:
         labels, groups, weights: of all training rows (n,); see `standard`.
-        attribute: whose groups these are.
+        attribute: the attribute that the groups belong to.
 
     Returns:
         Loss of a batch; see `standard`.
@@ -33,7 +39,7 @@ def prepare(labels: Tensor, groups: Tensor, weights: Tensor, *, attribute: str) 
 
 
 def independence_weights(labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:
-    """P(g) P(y) / P(g, y) of each group and label (G, classes), by the rows' weights; 1 where there is no such row."""
+    """Compute P(g) P(y) / P(g, y) of each group and label (groups, classes) from weighted rows; 1 where none exists."""
     member = groups >= 0
     shape = (int(groups.max()) + 1, int(labels.max()) + 1)
     joint = torch.zeros(shape, dtype=torch.float64)

@@ -255,7 +255,7 @@ def test_a_gguf_file_that_cannot_be_had_says_how_to_place_it_by_hand(tmp_path, m
     sentence = refused(None, tmp_path, folder=None, sources=["https://127.0.0.1:9/a.gguf"], sha256="0" * 64)
     assert sentence == (
         "models: tiny: the GGUF file could not be fetched from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
-        "or fetch it by hand and state 'file:PATH' among them."
+        "or fetch it by hand and add 'file:PATH' to 'sources'."
     )
 
 
@@ -281,7 +281,7 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
         f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "'someone/model' could not be had" in done.stdout
+    assert "'someone/model' could not be downloaded" in done.stdout
     assert "place config.json, model.safetensors, tokenizer.json in a folder by hand" in done.stdout
     assert "is not of the form OWNER/NAME" in refused(None, tmp_path, folder=None, hub="no slash")
     for moving in ("someone/model", "someone/model@main"):

@@ -365,7 +365,7 @@ BAD_FILES = {
     ),
     "a hub that cannot be reached": (
         lambda f: {"folder": None, "hub": f"nobody/nothing@{'0' * 40}"},
-        ["hub: 'nobody/nothing' could not be had", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
+        ["hub: 'nobody/nothing' could not be downloaded", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
     ),
     "a model on a hub without its commit": (lambda f: {"folder": None, "hub": "nobody/nothing@main"}, ["names no commit"]),
     "a hub's name that is none": (lambda f: {"folder": None, "hub": "no slash"}, ["OWNER/NAME"]),
