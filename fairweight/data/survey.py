@@ -1,6 +1,7 @@
 """Survey all raw rows of a dataset block by block: check their values and collect classes, levels and groups."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ class Bad:
 
     count: int = 0
     row: int = -1  # data row of the first
-    value: Any = None
+    value: object = None
 
     @classmethod
     def among(cls, values: pd.Series, mask: np.ndarray, start: int) -> "Bad":
@@ -241,7 +242,7 @@ def _classes(survey: Survey, target: Target) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _in_order(values: Any) -> list[str]:
+def _in_order(values: Iterable[str]) -> list[str]:
     """Sorted: by size if all are numbers, else alphabetically."""
     try:
         return sorted(values, key=float)

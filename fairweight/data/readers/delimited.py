@@ -3,7 +3,7 @@
 import contextlib
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,8 @@ def read(
     Raises:
         InputError: a file is empty, has other columns, or is not delimited as the options say.
     """
-    for name in skip_lines:
-        if name not in files:
-            raise InputError(f"reader: skip_lines: there is no file {name!r}; there are {', '.join(files)}")
-    for name in encoding if isinstance(encoding, dict) else ():
-        if name not in files:
-            raise InputError(f"reader: encoding: there is no file {name!r}; there are {', '.join(files)}")
+    _check_names("skip_lines", skip_lines, files)
+    _check_names("encoding", encoding if isinstance(encoding, dict) else (), files)
     first: list[str] = []
     for name, path in files.items():
         file_encoding = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
@@ -117,6 +113,12 @@ def read(
             if list(block.columns) != first:
                 raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
             yield block.assign(__file__=name)
+
+
+def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> None:
+    for name in names:
+        if name not in files:
+            raise InputError(f"reader: {option}: there is no file {name!r}; there are {', '.join(files)}")
 
 
 def _kept(frame: pd.DataFrame, keep: list[str] | None, name: str) -> pd.DataFrame:

@@ -73,6 +73,7 @@ def read(
         if name not in files:
             raise InputError(f"reader: pairs: there is no file {name!r}; there are {', '.join(files)}")
     number = 0
+    rows: list[tuple[str, int, str | None]]
     for name, path in files.items():
         if name in pairs:
             sentences = _pairs(path, name, [more, less, kind], pairs_a_kind)
@@ -143,7 +144,7 @@ def _cut(text: str, characters: int) -> Iterator[str]:
         yield passage
 
 
-def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[Any, ...]]:
+def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[str, str, str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # surplus values would be cut
