@@ -1,6 +1,6 @@
 # Report, paper artifacts, model and data cards, and the archive.
 
-# what the report tells, a notebook each, in this order
+# sections of the report in their order, one notebook for each
 CONCERNS = [
     *(["answer"] if LABELLED else []),
     *(["language"] if len(LABELLED) < len(STUDY.datasets) else []),
@@ -28,7 +28,7 @@ rule provenance:
         left_out=STUDY.left_out,
         code=code("reporting/provenance"),
     message:
-        "Record what {STUDY.name} was made with"
+        "Record the provenance of {STUDY.name}"
     script:
         "../scripts/reporting/provenance.py"
 
@@ -56,7 +56,7 @@ rule notebook:
             files=[f"notebooks/{w.concern}.ipynb", *ROOT.glob("fairweight/reporting/report/*.py")],
         )(w),
     message:
-        "Render what the report says of {wildcards.concern}"
+        "Render the section {wildcards.concern} of the report"
     script:
         "../scripts/reporting/notebook.py"
 
@@ -118,7 +118,7 @@ rule paper:
     params:
         code=code("reporting/paper"),
     message:
-        "Write what an article takes from {STUDY.name}"
+        "Write the numbers, tables and figures of {STUDY.name} for an article"
     script:
         "../scripts/reporting/paper.py"
 

@@ -57,7 +57,7 @@ def test_every_operation_ships_and_is_checked(tmp_path):
     assert layers.loc[layers["variant"] == "pruned_0.9", "sparsity"].max() > 0.8
     page = (results / "report/report.html").read_text()
     assert "Methods of compression" in page and "prune: global_magnitude" in page
-    assert "In torch_eager nothing is measured of qat, student_int8: PyTorch runs the float weights" in page
+    assert "Not measured in the engine torch_eager: qat, student_int8. Reason: PyTorch runs the float weights" in page
     assert run.jobs(study) == {}
 
 

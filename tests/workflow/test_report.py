@@ -11,7 +11,8 @@ from playwright.sync_api import sync_playwright
 
 from fairweight.core.code_version import ROOT
 from fairweight.core.formatting import number
-from fairweight.reporting.report.render import assemble, execute
+from fairweight.reporting.report.notebook import execute
+from fairweight.reporting.report.render import assemble
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 "
@@ -68,7 +69,7 @@ def test_the_explorer_reacts(browser, page_file):
         return page.text_content("#explorer svg")
 
     first = shown()
-    assert "Accuracy, % (up)" in first.replace("  ", " ")
+    assert "Accuracy, % (vertical)" in first
     page.select_option("select[name=vertical]", label="Log loss, nats")
     page.wait_for_function("document.querySelector('#explorer svg').textContent.includes('Log loss')")
     points = page.locator("#explorer svg [aria-roledescription=point], #explorer svg [aria-roledescription=circle]")

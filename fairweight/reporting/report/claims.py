@@ -65,21 +65,23 @@ def _points(row: pd.Series) -> str:
 
 def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     """Sentences on attributes whose groups change unequally, and on levelling down."""
-    claims = []
+    unequal, levelled = [], []
     for attribute in attributes_of(results, dataset, rows):
         part = rows[rows["attribute"] == attribute]
         harm, down = (part[part["metric"] == name] for name in ("excess_harm", "levelling_down"))
         p = harm.iloc[0]["p_value"] if len(harm) else float("nan")
         if not missing(p) and p <= results.study["criteria"]["error_rate"]:
             row = harm.iloc[0]
-            claims.append(
-                f"By {escape(attribute)}, groups change unequally: the largest and the smallest change differ by "
-                f"{ACCURACY.text(row['value'])} points, {escape(row['reason'])} (expected by chance: "
-                f"{ACCURACY.text(row['by_chance'])} points; {p_equals(p)}, not corrected for multiple tests)."
+            unequal.append(
+                f"by {escape(attribute)} ({ACCURACY.text(row['value'])} points {escape(row['reason'])}; "
+                f"{ACCURACY.text(row['by_chance'])} expected by chance; {p_equals(p)})"
             )
         if len(down) and down.iloc[0]["value"]:
-            claims.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
-    return claims
+            levelled.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
+    if unequal:
+        note = "the difference of the largest and the smallest change; p is not corrected for multiple tests"
+        return [f"Groups change unequally {', '.join(unequal)}: {note}.", *levelled]
+    return levelled
 
 
 def slices(results: Results, dataset: str) -> HTML | None:

@@ -135,7 +135,7 @@ def life_cycle(results: Results, dataset: str) -> HTML | None:
         "Variant",
         *map(str.capitalize, keys),
         Column("making_energy_j").heading,
-        "Emissions of making it, mgCO2e (modelled)",
+        "Emissions to make it, mgCO2e (modelled)",
         "Failed attempts, J (modelled)",
         "Search, kJ (modelled)",
         "Storage for a year, J (stated factor)",

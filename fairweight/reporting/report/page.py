@@ -30,7 +30,7 @@ def plain(value: Any) -> str:
 
 def tied(text: str) -> str:
     """Text in which no line breaks between a number and its unit or its letter."""
-    return re.sub(r"(?<=\d) (?=%|kB|µs)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) (?=%|kB|µs|±)|(?<=±) (?=\d)|(?<=\bp) (?==)|(?<=\bp.=) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def listing(items: list[str], most: int = MOST_ITEMS) -> HTML:

@@ -1,4 +1,4 @@
-"""Numbers of points that coincide stand apart, inside the frame, and a line leads to those that had to move away."""
+"""Numbers beside coinciding points do not overlap and stay inside the frame; a line leads to a number that is far."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The engine that runs notebooks in the step's own process: what cells show, and how they fail."""
+"""The engine that runs notebooks in the process of the step: outputs and failures of cells."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_an_executed_notebook_has_no_path_of_this_machine_and_runs_by_hand(tmp_p
 
 
 @pytest.mark.parametrize("cell", ["1 / 0", "def broken(:"])
-def test_a_cell_that_fails_ends_the_step_and_is_told(tmp_path, cell):
+def test_a_cell_that_fails_ends_the_step_with_its_error(tmp_path, cell):
     name = "ZeroDivisionError" if cell == "1 / 0" else "SyntaxError"
     with pytest.raises(papermill.PapermillExecutionError, match=name):
         execute(written(tmp_path, cell), results="x", executed=str(tmp_path / "executed.ipynb"))
@@ -71,6 +71,6 @@ def test_notebooks_find_results_from_the_workflow_and_from_their_own_folder(note
     (tmp_path / "notebooks").mkdir()
     for place in (tmp_path, tmp_path / "notebooks"):
         monkeypatch.chdir(place)
-        told = {}
-        exec(first, told)
-        assert Path(told["results"]).resolve() == tmp_path / name
+        names = {}
+        exec(first, names)
+        assert Path(names["results"]).resolve() == tmp_path / name

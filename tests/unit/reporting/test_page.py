@@ -1,4 +1,4 @@
-"""Text from studies and data appears as text, and what cannot be computed is said so."""
+"""Text from studies and data appears as text, and what cannot be computed is shown as not estimable."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_names_are_escaped(name):
     html = table([name, "n"], [[name, "1"]], name).data
     assert "<script>" not in html and html.count("<td") == 1
     if "<" not in name and '"' not in name and "&" not in name:
-        assert html.count(name) == (4 if len(name) <= 80 else 3)  # in short the name of the region, too
+        assert html.count(name) == (4 if len(name) <= 80 else 3)  # a short name is also that of the region
 
 
 @pytest.mark.parametrize(
@@ -38,22 +38,41 @@ def test_one_seed_shows_no_spread():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.025, "2.5"), (0.005, "0.5"), (0.05, "5"), (0.0025, "0.25"), (0.0004, "0.04"), (0.125, "12.5"), (0.07, "7"),
-     (None, "not estimable")],
-)  # fmt: skip
-def test_what_a_user_states_is_not_rounded(value, text):
+    [
+        (0.025, "2.5"),
+        (0.005, "0.5"),
+        (0.05, "5"),
+        (0.0025, "0.25"),
+        (0.0004, "0.04"),
+        (0.125, "12.5"),
+        (0.07, "7"),
+        (None, "not estimable"),
+    ],
+)
+def test_values_of_the_study_file_are_not_rounded(value, text):
     assert as_stated(value, 100) == text
     assert points(0.01) == "1 point" and points(0.0025) == "0.25 points"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(8 / 3.6e6 * 381, "0.000847"), (0.03 / 3.6e6 * 381, "0.00000318"), (0, "0"), (12345.6, "12,300"), (9.999, "10.0"), (-0.5, "\N{MINUS SIGN}0.500"),
-     (float("nan"), "not estimable")],
-)  # fmt: skip
-def test_a_small_amount_is_told_from_nothing_by_its_significant_digits(value, text):
+    [
+        (8 / 3.6e6 * 381, "0.000847"),
+        (0.03 / 3.6e6 * 381, "0.00000318"),
+        (0, "0"),
+        (12345.6, "12,300"),
+        (9.999, "10.0"),
+        (-0.5, "\N{MINUS SIGN}0.500"),
+        (float("nan"), "not estimable"),
+    ],
+)
+def test_significant_digits_distinguish_a_small_amount_from_zero(value, text):
     assert significant(value) == text
 
 
-def test_small_p_values_are_told_as_below_what_can_be_said():
+def test_small_p_values_are_shown_as_below_a_bound():
     assert (p_value(0.0004), p_value(0.0234)) == ("below 0.001", "0.023")
+
+
+def test_captions_and_notes_are_escaped_and_the_caption_stands_out():
+    assert "<figcaption><b>a &lt; b</b> c &amp; d</figcaption>" in table(["x"], [["1"]], "a < b", notes="c & d").data

@@ -1,4 +1,4 @@
-"""Pictures of the report: what tells variants apart, and what is said where there is nothing to draw."""
+"""Figures of the report: how variants are distinguished, and the sentences where there is nothing to draw."""
 
 import pandas as pd
 import pytest
@@ -23,17 +23,17 @@ def row(variant, attribute, group, **changes):
     return CELL | said | numbers | {"status": "ok", "floor_value": float("nan")} | changes
 
 
-def of(rows, groups=(), variants=("int8",), classes=("no", "yes"), **fairness):
-    """Results that hold these comparisons, of variants that follow one baseline."""
-    stated = {"dense": {"train": "standard"}} | {v: {"from": "dense", "quantize": {}} for v in variants}
+def results_with(rows, groups=(), variants=("int8",), classes=("no", "yes"), **fairness):
+    """Results with these comparisons, of variants that share one baseline."""
+    recipes = {"dense": {"train": "standard"}} | {v: {"from": "dense", "quantize": {}} for v in variants}
     study = {
-        "variants": stated,
+        "variants": recipes,
         "datasets": {"d": {"groups": {group: {} for group in groups}}},
         "criteria": {"error_rate": 0.05},
         "fairness": {"smallest_group": 50} | fairness,
     }
     tables = {name: pd.DataFrame() for name in TABLES}
-    tables |= {"comparisons": pd.DataFrame(rows), "variants": pd.DataFrame({"variant": list(stated)})}
+    tables |= {"comparisons": pd.DataFrame(rows), "variants": pd.DataFrame({"variant": list(recipes)})}
     card = {"dataset": "d", "title": "Data & co", "classes": list(classes), "groups": dict.fromkeys(groups, ())}
     return Results(**tables, cards=[card], provenance={"study": study})
 
@@ -41,20 +41,20 @@ def of(rows, groups=(), variants=("int8",), classes=("no", "yes"), **fairness):
 OF_CLASSES = [row("int8", "class", label) for label in ("no", "yes")]
 
 
-def test_a_binary_study_without_groups_is_told_why_there_is_no_picture():
-    results = of(OF_CLASSES)
+def test_a_binary_study_without_groups_says_why_there_is_no_figure():
+    results = results_with(OF_CLASSES)
     said = paying.who_pays(results, "d").data
-    assert "no picture of who pays: groups of Data &amp; co" in said and "names none" in said and "<img" not in said
+    assert "no figure of who pays: groups of Data &amp; co" in said and "names none" in said and "<img" not in said
     assert paying.heat_map(results, "d") is None
     assert "names no groups" in cards.group_cards(results).data
 
 
-def test_groups_of_which_no_row_is_tested_are_told():
-    assert "no test row belongs" in paying.who_pays(of(OF_CLASSES, groups=("sex",)), "d").data
+def test_groups_without_a_test_row_are_reported():
+    assert "no test row belongs" in paying.who_pays(results_with(OF_CLASSES, groups=("sex",)), "d").data
 
 
 def test_without_groups_classes_of_a_label_with_several_are_drawn():
-    results = of(OF_CLASSES, classes=("a", "b", "c"))
+    results = results_with(OF_CLASSES, classes=("a", "b", "c"))
     results.study["criteria"]["error_rate"] = 0.025
     assert "<img" in paying.who_pays(results, "d").data
     drawn = paying.heat_map(results, "d").data
@@ -63,7 +63,7 @@ def test_without_groups_classes_of_a_label_with_several_are_drawn():
 
 def test_groups_that_are_all_too_small_are_drawn_hollow_and_not_in_the_heat_map():
     small = [row("int8", "sex", group, status="insufficient") for group in ("f", "m")]
-    results = of([*OF_CLASSES, *small], groups=("sex",))
+    results = results_with([*OF_CLASSES, *small], groups=("sex",))
     assert "<img" in paying.who_pays(results, "d").data
     assert "each group of Data &amp; co has fewer than 50 test rows" in paying.heat_map(results, "d").data
 
@@ -72,16 +72,16 @@ def test_groups_that_are_all_too_small_are_drawn_hollow_and_not_in_the_heat_map(
 def test_many_variants_without_a_ranked_group_are_drawn(value):
     variants = [f"v{i}" for i in range(paying.MOST_VARIANTS + 2)]
     small = [row(v, "sex", g, value=value, status="insufficient") for v in variants for g in ("f", "m")]
-    said = paying.who_pays(of(small, groups=("sex",), variants=variants), "d").data
-    assert "<img" in said and "Of 14 variants the 12" in said and "none of which is ranked" in said
+    said = paying.who_pays(results_with(small, groups=("sex",), variants=variants), "d").data
+    assert "<img" in said and "Of 14 variants, the figure shows the 12" in said and "none of which is ranked" in said
 
 
-def test_the_words_do_not_speak_of_groups_that_there_are_not():
+def test_the_sentences_mention_no_groups_where_there_are_none():
     overall = [row("int8", None, None), row("int8", None, None, metric="churn")]
-    assert "group" not in claims.sentences(of([*overall, *OF_CLASSES]), "d").data
+    assert "group" not in claims.sentences(results_with([*overall, *OF_CLASSES]), "d").data
 
 
-# ---- what tells variants and datasets apart
+# ---- how variants and datasets are distinguished
 
 MANY = [f"v{i}" for i in range(17)]
 
@@ -89,9 +89,9 @@ MANY = [f"v{i}" for i in range(17)]
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that a function draws."""
-    found = []
-    monkeypatch.setattr(figures, "picture", lambda figure, *_: found.append(figure))
-    return found
+    drawn_figures = []
+    monkeypatch.setattr(figures, "picture", lambda figure, *_, **__: drawn_figures.append(figure))
+    return drawn_figures
 
 
 def looks_of(handles):
@@ -103,13 +103,13 @@ def measured(variant, augmentation, measure, value):
     return cell | {"attribute": None, "group": None, "batch_size": 1, "mean": value, "sd": 0.0, "n": 1}
 
 
-def test_many_trained_variants_are_told_apart_by_colour_and_marker(drawn):
+def test_many_trained_variants_differ_in_colour_and_marker(drawn):
     epochs = [
         CELL | {"variant": v, "seed": 0, "epoch": e, "validation_loss": 1.0, "best": e == 1}
         for v in MANY
         for e in (0, 1)
     ]
-    results = of(OF_CLASSES, variants=MANY)
+    results = results_with(OF_CLASSES, variants=MANY)
     results.study["variants"].update({v: {"train": "standard"} for v in MANY})
     object.__setattr__(results, "curves", pd.DataFrame(epochs))
     figures.curves(results)
@@ -119,14 +119,14 @@ def test_many_trained_variants_are_told_apart_by_colour_and_marker(drawn):
     assert {(line.get_color(), line.get_marker()) for line in kept} == set(shown.values())
 
 
-def test_a_trade_off_tells_variants_by_colour_and_marker_and_augmentations_by_filling(drawn):
+def test_a_trade_off_shows_variants_by_colour_and_marker_and_augmentations_by_filling(drawn):
     rows = [
         measured(v, a, name, i + 1.0)
         for i, v in enumerate(MANY)
         for a in ("none", "jitter")
         for name in ("accuracy", "transfer_bytes", "latency_p50_ms")
     ]
-    results = of(OF_CLASSES, variants=MANY)
+    results = results_with(OF_CLASSES, variants=MANY)
     results.study["profile"] = {"batch_sizes": [1]}
     object.__setattr__(results, "variants", pd.DataFrame(rows))
     object.__setattr__(results, "profiles", pd.DataFrame({"dataset": ["d"]}))
@@ -141,8 +141,8 @@ def test_a_trade_off_tells_variants_by_colour_and_marker_and_augmentations_by_fi
     assert len(points) == 2 * len(MANY) and {fill for *_, fill in points} == {"full", "none"}
 
 
-def test_data_sets_of_one_title_are_told_apart_by_their_names():
-    results = of(OF_CLASSES)
+def test_datasets_with_the_same_title_are_labelled_by_their_names():
+    results = results_with(OF_CLASSES)
     assert results.label("d") == "Data & co"
     results.cards.append(results.cards[0] | {"dataset": "other"})
     assert (results.label("d"), results.label("other")) == ("Data & co (d)", "Data & co (other)")
