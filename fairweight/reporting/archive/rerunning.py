@@ -23,6 +23,7 @@ from fairweight.reporting.provenance import isa
 
 # nothing of the user's profile, and only files that are missing or forced are made
 ALONE = ["--executor", "local", "--cores", "1", "--workflow-profile", "none", "--rerun-triggers", "input", "--nolock"]
+RENDER, REPORT = "notebook", "report"  # rules that make the report from the summaries
 MOST_VERSIONS = 5  # versions that differ and are listed in a message
 
 
@@ -105,7 +106,7 @@ def rerender(folder: Path, place: Path) -> dict[str, bool]:
     report = place / "run" / "results" / study["name"] / "report"
     pages = {page.name: checksum(page) for page in report.glob("*.html")}
     # the report alone: its inputs exist, and no other rule may run
-    rules = ["--allowed-rules", "notebook", "report", "--forcerun", "notebook"]
+    rules = ["--allowed-rules", RENDER, REPORT, "--forcerun", RENDER]
     arguments = [*ALONE, *rules, "--", f"results/{study['name']}/report/report.html"]
     _snakemake(place / SNAKEFILE, place / "run", arguments, quiet=True)
     return {name: checksum(report / name) == digest for name, digest in pages.items()}
