@@ -73,14 +73,14 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
         if not missing(p) and p <= results.study["criteria"]["error_rate"]:
             row = harm.iloc[0]
             unequal.append(
-                f"by {escape(attribute)} ({ACCURACY.text(row['value'])} points {escape(row['reason'])}; "
-                f"{ACCURACY.text(row['by_chance'])} expected by chance; {p_equals(p)})"
+                f"by {escape(attribute)}, {ACCURACY.text(row['value'])} points {escape(row['reason'])} "
+                f"({ACCURACY.text(row['by_chance'])} expected by chance; {p_equals(p)})"
             )
         if len(down) and down.iloc[0]["value"]:
             levelled.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
     if unequal:
-        note = "the difference of the largest and the smallest change; p is not corrected for multiple tests"
-        return [f"Groups change unequally {', '.join(unequal)}: {note}.", *levelled]
+        claim = "The largest and the smallest change of a group differ by more than chance"
+        return [f"{claim} (p not corrected for multiple tests): {'; '.join(unequal)}.", *levelled]
     return levelled
 
 

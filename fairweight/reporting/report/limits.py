@@ -32,7 +32,7 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
             row["attribute"],
             row["variant"],
             row["model"],
-            plain(row["reason"]),
+            plain(row["reason"]).removeprefix("without "),
             f"{int(row['groups'])}",
             RATE.text(row["value"]),
             RATE.text(row["by_chance"]),

@@ -15,7 +15,7 @@ from fairweight.reporting.report.columns import MEMORY, Column
 from fairweight.reporting.report.figures import panels, plain_log_scale
 from fairweight.reporting.report.labels import number_points
 from fairweight.reporting.report.page import picture, table
-from fairweight.reporting.report.results import STANDARDISATION, Results
+from fairweight.reporting.report.results import STANDARDISATION, Results, varying
 
 
 def method(results: Results, variant: str) -> str:
@@ -94,17 +94,16 @@ def files(results: Results) -> HTML | None:
     """Table of the checks of every file in every engine; None where no file was checked."""
     if results.files.empty:
         return None
-    keys, rows = ["dataset", "model", "variant", "engine"], []
-    for (dataset, model, variant, engine), checks in results.ordered(results.files).groupby(keys, sort=False):
+    shown, rows = varying(results.files, ("dataset", "model", "engine")), []
+    keys = ["dataset", "model", "variant", "engine"]
+    for _, checks in results.ordered(results.files).groupby(keys, sort=False):
         mean = checks.mean(numeric_only=True)
         lowest = checks[["batch_invariant_share", "engine_agreement"]].min()
         rows.append(
             [
-                variant,
-                method(results, variant),
-                dataset,
-                model,
-                engine,
+                checks.iloc[0]["variant"],
+                method(results, checks.iloc[0]["variant"]),
+                *(checks.iloc[0][key] for key in shown),
                 number(mean["parameters"], 0),
                 number(mean["nonzero_weights"], 0),
                 number(mean["macs"], 0),
@@ -113,7 +112,7 @@ def files(results: Results) -> HTML | None:
                 *(DASH if missing(share) else number(share, 2, 100.0) for share in lowest),
             ]
         )
-    header = ["Variant", "Method", "Dataset", "Model", "Engine", "Parameters", "Nonzero weights", "MACs per row"]
+    header = ["Variant", "Method", *map(str.capitalize, shown), "Parameters", "Nonzero weights", "MACs per row"]
     header += ["Integer products, %", MEMORY.heading, "Same prediction in a batch, %", "Same as onnxruntime, %"]
     notes = (
         "Means over seeds; the last two columns show the lowest value, and do not apply to likelihoods. MACs include "
@@ -121,7 +120,9 @@ def files(results: Results) -> HTML | None:
         "operators that run on integers. Memory is the growth of the process while it loads the file and runs it. "
         "Same prediction in a batch is the share of rows whose prediction is the same alone and in a batch."
     )
-    return table(header, rows, "Checks of every file in every engine that runs it.", notes=notes, text_columns=5)
+    return table(
+        header, rows, "Checks of every file in every engine that runs it.", notes=notes, text_columns=2 + len(shown)
+    )
 
 
 def layers(results: Results) -> HTML | None:

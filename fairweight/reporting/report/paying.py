@@ -91,10 +91,10 @@ def _no_groups(results: Results, dataset: str) -> HTML:
     why = (
         "no test row belongs to one of its groups"
         if results.study["datasets"][dataset]["groups"]
-        else "the study file names none (`groups`)"
+        else "the study file names none (<code>groups</code>)"
     )
-    text = f"There is no figure of who pays: groups of {results.title(dataset)} cannot be compared, because {why}."
-    return HTML(f"<p>{escape(text)}</p>")
+    title = escape(results.title(dataset))
+    return HTML(f"<p>There is no figure of who pays: groups of {title} cannot be compared, because {why}.</p>")
 
 
 def _costliest(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:

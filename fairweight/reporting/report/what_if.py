@@ -38,7 +38,7 @@ def functional_units(results: Results) -> HTML:
     used = where(results.sci[results.sci["variant"].notna()], {"batch_size": size})
     units = pd.concat([whole, *(results.first_combination(used, dataset) for dataset in results.datasets)])
     parts = {"operational_g": "Operational, mgCO2e (modelled)"}
-    boundary = "Emissions are operational only: those of making the machine are not known (`energy: embodied`)."
+    boundary = 'Emissions are operational only: those of making the machine are not known (key "embodied" of "energy").'
     if units["embodied_g"].notna().any():
         parts |= {"embodied_g": "Embodied, mgCO2e (as stated)", "sci_g": "Total, mgCO2e"}
         boundary = "Embodied emissions, those of making the machine, are as the study file states them."
