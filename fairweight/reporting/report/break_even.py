@@ -96,8 +96,8 @@ def predictions(results: Results, dataset: str) -> HTML | None:
     factors = results.study["life_cycle"]
     notes = (
         'Small numbers are 95 % intervals. "At once": the variant costs no more than its baseline. "Never": a '
-        'prediction does not save energy. "Undecided": the interval of the savings per prediction includes 0; the number '
-        "is then the earliest break-even. Storage and transfer are included (years: "
+        'prediction does not save energy. "Undecided": the interval of the savings per prediction includes 0; the '
+        "number is then the earliest break-even. Storage and transfer are included (years: "
         f"{factors['years']:g}, downloads: {factors['downloads']:g})."
     )
     header = ["Variant", *map(str.capitalize, keys), "Batch", "Making one model", "With the whole search"]
