@@ -1,9 +1,10 @@
-"""The default study against the same computations, called from a plain loop in two preloaded processes.
+"""The default study compared with the same computations in a plain loop over two preloaded processes.
 
 Usage: floor.py [STUDY] [SEEDS]
 
-The floor has no Snakemake, no Dask, no process a step: two processes that have imported everything take the steps'
-scripts in an order that their files allow and run one after another; steps that measure time run alone there too.
+The plain loop is the floor: it has no Snakemake, no Dask, and no new process for a step. Two processes that have
+imported everything run the scripts of the steps one after another, in an order that their files allow. Steps that
+measure time run alone here as well.
 """
 
 import collections
@@ -29,7 +30,7 @@ from snakemake_executor_plugin_dask.warm import ScriptFactory
 
 @dataclass
 class Step:
-    """A script with what it is given, and the steps whose files it needs."""
+    """A script with its `snakemake` object, and the numbers of the steps whose files it needs."""
 
     source: str
     filename: str
@@ -40,7 +41,7 @@ class Step:
 
 
 def steps(study: Path, seeds: int, folder: Path) -> list[Step]:
-    """All steps of a study, by Snakemake's own DAG."""
+    """All steps of a study in topological order, from Snakemake's DAG."""
     with api.SnakemakeApi(settings.OutputSettings(quiet={settings.Quietness.ALL})) as snakemake_api:
         workflow_api = snakemake_api.workflow(
             resource_settings=settings.ResourceSettings(cores=CORES),
@@ -51,19 +52,19 @@ def steps(study: Path, seeds: int, folder: Path) -> list[Step]:
         with contextlib.redirect_stdout(io.StringIO()):
             workflow_api.dag().summary()
         workflow = workflow_api._workflow
-        factory, found, numbers = ScriptFactory(workflow), [], {}
+        factory, ordered, numbers = ScriptFactory(workflow), [], {}
         for level in workflow.dag.toposorted():
             for job in level:
                 if not job.is_script:
                     continue
                 script = factory.script(job)
-                numbers[job] = len(found)
+                numbers[job] = len(ordered)
                 needs = [numbers[other] for other in workflow.dag.dependencies[job]]
                 alone = bool(job.resources.get("exclusive"))
-                found.append(
+                ordered.append(
                     Step(script.source, script.filename, script.snakemake, alone, [str(f) for f in job.output], needs)
                 )
-    return found
+    return ordered
 
 
 def execute(step: Step) -> None:
@@ -75,20 +76,20 @@ def execute(step: Step) -> None:
 
 
 def serve(connection) -> None:
-    """Run the steps that come through a connection."""
+    """Run the steps that arrive through a connection."""
     modules = (ROOT / "profiles/default/preload.txt").read_text().splitlines()
     for module in [m for m in modules if m and not m.startswith("#")]:
         importlib.import_module(module)
     connection.send("ready")
-    began = sum(os.times()[:4])  # of the notebook's kernel, too
+    began = sum(os.times()[:4])  # includes the kernel of the notebooks
     while (step := connection.recv()) is not None:
         execute(step)
         connection.send("done")
     connection.send(sum(os.times()[:4]) - began)
 
 
-def run(found: list[Step]) -> tuple[float, float]:
-    """Run all steps in two processes; returns wall seconds and CPU-seconds, the imports not counted."""
+def run(queued: list[Step]) -> tuple[float, float]:
+    """Run all steps in two processes; returns wall seconds and CPU-seconds without imports."""
     context = multiprocessing.get_context("spawn")
     pairs = [context.Pipe() for _ in range(CORES)]
     workers = [context.Process(target=serve, args=(theirs,)) for _, theirs in pairs]
@@ -98,24 +99,24 @@ def run(found: list[Step]) -> tuple[float, float]:
     for connection in idle:
         connection.recv()
     began = time.perf_counter()
-    waits = {number: set(step.needs) for number, step in enumerate(found)}
+    waits = {number: set(step.needs) for number, step in enumerate(queued)}
     followers = collections.defaultdict(list)
-    for number, step in enumerate(found):
+    for number, step in enumerate(queued):
         for need in step.needs:
             followers[need].append(number)
     ready = collections.deque(number for number, needs in waits.items() if not needs)
     busy: dict = {}
     while ready or busy:
-        ordinary = next((n for n in ready if not found[n].alone), None)
+        ordinary = next((n for n in ready if not queued[n].alone), None)
         while idle and ready and (ordinary is not None or not busy):
             number = ready[0] if ordinary is None else ordinary
             ready.remove(number)
             connection = idle.pop()
-            connection.send(found[number])
+            connection.send(queued[number])
             busy[connection] = number
-            if found[number].alone:
+            if queued[number].alone:
                 break
-            ordinary = next((n for n in ready if not found[n].alone), None)
+            ordinary = next((n for n in ready if not queued[n].alone), None)
         for connection in multiprocessing.connection.wait(list(busy)):
             connection.recv()
             ended = busy.pop(connection)
@@ -142,15 +143,17 @@ def main() -> None:
             (Path(scratch) / name).mkdir()
         folder = Path(scratch) / "floor"
         with contextlib.chdir(folder):
-            found = steps(study, seeds, folder)
-            print(f"# {study.name}, {seeds} seeds, {len(found)} steps, load {load():.1f}", flush=True)
-            floor, cpu = run(found)
+            ordered = steps(study, seeds, folder)
+            print(f"# {study.name}, {seeds} seeds, {len(ordered)} steps, load {load():.1f}", flush=True)
+            floor, cpu = run(ordered)
         print(f"plain loop in {CORES} preloaded processes: {floor:.0f} s, {cpu:.0f} CPU-s", flush=True)
         command = [str(Path(sys.executable).with_name("fairweight")), "run", str(study), "--seeds", str(seeds)]
-        cost = measure([*command, "--", "--cores", str(CORES)], Path(scratch) / "dask")
+        used = measure([*command, "--", "--cores", str(CORES)], Path(scratch) / "dask")
         print(
-            f"fairweight run: {cost.wall_s:.0f} s, {cost.wall_s / floor:.2f}x the plain loop (goal <= 1.15x, and 420 s); "
-            f"{cost.cpu_s:.0f} CPU-s, {cost.cpu_s / cpu:.2f}x, all imports and Snakemake itself counted; load {load():.1f}"
+            f"fairweight run: {used.wall_s:.0f} s, {used.wall_s / floor:.2f}x the plain loop (goal <= 1.15x, and "
+            "420 s); "
+            f"{used.cpu_s:.0f} CPU-s, {used.cpu_s / cpu:.2f}x, including all imports and Snakemake itself; "
+            f"load {load():.1f}"
         )
 
 

@@ -1,8 +1,8 @@
-"""A language model's speed of reading and writing with int8 and int4 weights over fp32, interleaved, one thread.
+"""Speed of a language model with int8 and int4 weights relative to fp32, interleaved, on one thread.
 
-The model of config/llm.yaml in one run: it is taken, exported and quantized, then every file reads 128 tokens and writes 32 from
-its cache, in turn and in changing order.  Prints tokens per CPU-second and the ratio to fp32 (goal: int8 writes at least twice as
-fast); speed does not depend on what the tokens say, so they are drawn.
+Downloads, exports and quantizes the model of config/llm.yaml. Every file then reads 128 tokens and writes 32 from its
+cache; the files take turns in changing order. Prints tokens per CPU-second and the ratio to fp32 (goal: int8 writes at
+least twice as fast). Tokens are random, because speed does not depend on them.
 """
 
 import os
@@ -21,12 +21,12 @@ sys.path.insert(0, str(ROOT))
 from fairweight.compression.quantization.weight_only import quantize
 from fairweight.core import components
 from fairweight.inference.export import export
-from fairweight.inference.profile_causal import PROMPT, WRITTEN, paces
+from fairweight.inference.profile_causal import DECODED_TOKENS, PROMPT_TOKENS, measure_speeds
 from fairweight.study.schema import resolve
 from fairweight.training.pretrained import take
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-LATER = 32  # first token that is a piece of a word
+LATER = 32  # first token that is part of a word
 
 
 def main() -> None:
@@ -44,21 +44,21 @@ def main() -> None:
                 options = components.chosen(variant["quantize"])
                 files[name] = str(folder / f"{name}.onnx")
                 quantize(Path(fp32), Path(files[name]), list, **options)
-        prompt = np.random.default_rng(0).integers(LATER, 40_000, (1, PROMPT))
-        found, _ = paces(
+        prompt = np.random.default_rng(0).integers(LATER, 40_000, (1, PROMPT_TOKENS))
+        rows, _ = measure_speeds(
             list(files.values()),
             [{"variant": name} for name in files],
             prompt,
-            written=WRITTEN,
+            decoded=DECODED_TOKENS,
             rounds=ROUNDS,
             threads=1,
         )
-    first = found[0]
-    for row in found:
-        speeds = (row["prefill_tokens_per_cpu_s"], row["decode_tokens_per_cpu_s"])
-        ratios = (speeds[0] / first["prefill_tokens_per_cpu_s"], speeds[1] / first["decode_tokens_per_cpu_s"])
+    first = rows[0]
+    for row in rows:
+        reads, writes = row["prefill_tokens_per_cpu_s"], row["decode_tokens_per_cpu_s"]
         print(
-            f"{row['variant']:<12} reads {speeds[0]:6.1f} tokens/CPU-s ({ratios[0]:.2f}x), writes {speeds[1]:6.1f} ({ratios[1]:.2f}x), "
+            f"{row['variant']:<12} reads {reads:6.1f} tokens/CPU-s ({reads / first['prefill_tokens_per_cpu_s']:.2f}x), "
+            f"writes {writes:6.1f} ({writes / first['decode_tokens_per_cpu_s']:.2f}x), "
             f"{row['size_bytes'] / 1e6:6.1f} MB"
         )
 

@@ -1,8 +1,8 @@
-"""Reading and augmenting a table of 5 million rows: peak memory, time, and that partitions change no result.
+"""Peak memory and time of reading and augmenting 5 million rows, and a check that partitions change no result.
 
-`python -m benchmarks.partitions [ROWS]` from the root of the repository.  It makes a CSV file of 10 numeric and 4
-categorical columns, a sensitive attribute and a label, runs the steps `read`, `split` and `augment` of the library in
-child processes, and prints what each one used.
+Usage: `python -m benchmarks.partitions [ROWS]` in the root of the repository. Makes a CSV file with 10 numeric and 4
+categorical columns, a sensitive attribute and a label, runs the steps `read`, `split` and `augment` in child processes,
+and prints the resource usage of each.
 """
 
 import contextlib
@@ -11,15 +11,16 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 import psutil
 
 from fairweight.core.artifacts import checksum, number_of_blocks
+from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.resource_usage import process_usage
 from fairweight.core.table import BLOCK_ROWS
 from fairweight.data.augment import augment
@@ -32,7 +33,7 @@ ROWS = 5_000_000
 LIMIT_BYTES = 2 * 10**9
 NUMERIC = [f"x{i}" for i in range(10)]
 CATEGORICAL = {"job": 20, "town": 500, "school": 16, "contract": 4}
-STUDY = {  # what it leaves out has its default, whatever keys there are
+STUDY = {  # other keys have their defaults
     "name": "register",
     "datasets": {
         "d": {
@@ -52,8 +53,16 @@ STUDY = {  # what it leaves out has its default, whatever keys there are
 JITTER = {"method": "jitter", "share": 0.5, "noise": 0.1, "swap": 0.05}
 
 
+class Usage(TypedDict):
+    """Resource usage of a step: CPU-seconds, wall time in seconds, and peak resident memory in bytes."""
+
+    cpu_s: float
+    wall_s: float
+    peak_memory_bytes: int
+
+
 def write_csv(path: Path, rows: int) -> None:
-    """Write rows of a credit register, a portion at a time: ages, counts, amounts with gaps, categories, a label."""
+    """Write rows of a credit register in portions: ages, counts, amounts with missing values, categories, a label."""
     portion = 250_000
     for start in range(0, rows, portion):
         rng = np.random.default_rng([start, 1])
@@ -70,8 +79,8 @@ def write_csv(path: Path, rows: int) -> None:
         frame.to_csv(path, mode="a", header=start == 0, index=False)
 
 
-def measured(step: Callable[..., None], *arguments: Any, **options: Any) -> dict[str, Any]:
-    """What a step uses in a process of its own: CPU-seconds, wall time and peak resident memory, children included.
+def measured(step: Callable[..., None], *arguments: Any, **options: Any) -> Usage:
+    """Run a step in a process of its own, and measure it with its children.
 
     Raises:
         RuntimeError: the step failed.
@@ -84,7 +93,7 @@ def measured(step: Callable[..., None], *arguments: Any, **options: Any) -> dict
     sender.close()
     try:
         peak_with_children = _peak(child)
-        used: dict[str, Any] = receiver.recv()
+        used: Usage = receiver.recv()
     except EOFError:
         raise RuntimeError(f"{step.__name__} failed") from None
     finally:
@@ -94,26 +103,26 @@ def measured(step: Callable[..., None], *arguments: Any, **options: Any) -> dict
     return used
 
 
-def _child(sender: Any, step: Callable[..., None], arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+def _child(sender: Any, step: Callable[..., None], arguments: tuple[Any, ...], options: Mapping[str, Any]) -> None:
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         step(*arguments, **options)
     sender.send(process_usage(options.get("threads", 1)))
 
 
 def _peak(child: Any) -> int:
-    """Largest sum of resident memory of a process and its descendants, sampled; the kernel knows that of each only."""
+    """Largest sum of the resident memory of a process and its descendants, by sampling; the kernel has no such sum."""
     peak, process = 0, psutil.Process(child.pid)
     while child.is_alive():
         try:
             family = [process, *process.children(recursive=True)]
             peak = max(peak, sum(member.memory_info().rss for member in family))
         except psutil.NoSuchProcess:
-            pass  # one of them ended between listing and looking
+            pass  # a process ended after it was listed
         time.sleep(0.05)
     return peak
 
 
-def report(name: str, used: dict[str, Any], digest: str) -> bool:
+def report(name: str, used: Usage, digest: str) -> bool:
     """Print a line; return whether memory stayed within the limit."""
     within = bool(used["peak_memory_bytes"] <= LIMIT_BYTES)
     print(
@@ -125,7 +134,7 @@ def report(name: str, used: dict[str, Any], digest: str) -> bool:
 
 
 def main(rows: int = ROWS) -> int:
-    """Run it; return 0 if both steps stayed within 2 GB block by block and no partitioning changed a result."""
+    """Run the benchmark; return 0 if both steps stayed within 2 GB by default and no partitioning changed a result."""
     with tempfile.TemporaryDirectory() as folder:
         raw, table, parts = (Path(folder) / name for name in ("register.csv", "table.parquet", "split.parquet"))
         write_csv(raw, rows)
@@ -138,10 +147,10 @@ def main(rows: int = ROWS) -> int:
         return 0 if _augments(table, parts) and good else 1
 
 
-def _reads(raw: Path, table: Path, rows: int, recipe: dict[str, Any]) -> bool:
-    def step(**who: Any) -> dict[str, Any]:
+def _reads(raw: Path, table: Path, rows: int, recipe: DatasetRecipe) -> bool:
+    def step(**options: Any) -> Usage:
         about = str(table.with_suffix(".json"))
-        return measured(read, {"all": str(raw)}, str(table), about, name="d", recipe=recipe, given=[], **who)
+        return measured(read, {"all": str(raw)}, str(table), about, name="d", recipe=recipe, given=[], **options)
 
     return _compared("read", step, table, [(1, 1), (2, 1), (1, 4)], -(-rows // BLOCK_ROWS))
 
@@ -149,22 +158,20 @@ def _reads(raw: Path, table: Path, rows: int, recipe: dict[str, Any]) -> bool:
 def _augments(table: Path, parts: Path) -> bool:
     made, blocks = table.with_name("augmented.parquet"), number_of_blocks(table)
 
-    def step(**who: Any) -> dict[str, Any]:
-        return measured(augment, str(table), str(parts), str(made), name="jitter", recipe=JITTER, seed=0, **who)
+    def step(**options: Any) -> Usage:
+        return measured(augment, str(table), str(parts), str(made), name="jitter", recipe=JITTER, seed=0, **options)
 
     return _compared("augment", step, made, [(1, 1), (2, 1), (1, -(-blocks // 4)), (1, blocks)], blocks)
 
 
-def _compared(
-    name: str, step: Callable[..., dict[str, Any]], output: Path, choices: list[tuple[int, int]], total: int
-) -> bool:
-    """Run a step on `total` blocks with each (threads, blocks in a partition); the first is the default."""
+def _compared(name: str, step: Callable[..., Usage], output: Path, choices: list[tuple[int, int]], total: int) -> bool:
+    """Run a step on `total` blocks with each (threads, blocks per partition); the first choice is the default."""
     digests, within = [], []
     for threads, blocks in choices:
         partitions: Partitions = {"blocks": blocks, "scheduler": None}
         used = step(threads=threads, partitions=partitions)
         digests.append(checksum(output))
-        line = f"{name}: threads {threads}, blocks a partition {blocks}, partitions {-(-total // blocks)}"
+        line = f"{name}: threads {threads}, blocks per partition {blocks}, partitions {-(-total // blocks)}"
         within.append(report(line, used, digests[-1]))
     same = len(set(digests)) == 1
     print(f"    results {'are equal, byte by byte' if same else 'DIFFER'}\n")
