@@ -1,4 +1,4 @@
-"""A shipped language model in onnxruntime: texts scored, and tokens decoded with a cache of keys and values."""
+"""Language models in onnxruntime: likelihoods of texts, and decoding with a cache of keys and values."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from fairweight.training.signature import PADDING, TOKENS, Feeds
 
-PAST, PRESENT = "past_key_values.", "present."
-AT_ONCE = 1024  # tokens in one call when texts are scored: their logits over the whole vocabulary are held in memory
+PAST, PRESENT = "past_key_values.", "present."  # prefixes of the cache's inputs and outputs
+AT_ONCE = 1024  # tokens of one call for likelihoods: their logits over the whole vocabulary are held in memory
 
-Array = NDArray[Any]
+Cache = dict[str, Any]  # name of an input -> onnxruntime.OrtValue
 
 
 def is_decoder(session: Any) -> bool:
-    """Whether a loaded file takes a cache of keys and values."""
+    """Return whether a loaded file takes a cache of keys and values."""
     return any(value.name.startswith(PAST) for value in session.get_inputs())
 
 
 class Decoder:
-    """A language model with its cache.
+    """A language model that decodes with its cache.
 
     Args:
         session: the file, loaded in onnxruntime.
@@ -33,17 +33,17 @@ class Decoder:
         self.outputs = ["logits", *(name.replace(PAST, PRESENT) for name in self.past)]
 
     def __call__(
-        self, tokens: NDArray[np.int64], cache: dict[str, Any] | None = None, mask: NDArray[np.int64] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Logits of new tokens, and the cache that holds them too.
+        self, tokens: NDArray[np.int64], cache: Cache | None = None, mask: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.float32], Cache]:
+        """Compute the logits of new tokens, and the cache that includes them.
 
         Args:
-            tokens: (n, t) that follow what is in the cache.
-            cache: what an earlier call returned; None is an empty one.
-            mask: (n, all tokens so far and these): 0 is padding, at the end; None is none.
+            tokens: (n, t) new tokens, which follow those in the cache.
+            cache: returned by an earlier call; None is an empty cache.
+            mask: (n, tokens in the cache + t), 0 for padding at the end; None if nothing is padding.
 
         Returns:
-            float32 (n, t, vocabulary), and the new cache.
+            Logits float32 (n, t, vocabulary), and the new cache.
         """
         if cache is None:
             empty = {
@@ -59,29 +59,34 @@ class Decoder:
         return logits.numpy(), dict(zip(self.past, present, strict=True))
 
 
-def _value(array: Array) -> Any:
+def _value(array: NDArray[Any]) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
 def likelihoods(session: Any) -> Callable[[Feeds], NDArray[np.float64]]:
-    """A function from tokens (n, t), padded at the end, to negative log-likelihood and number of tokens foretold (n, 2).
+    """Return a function that computes the likelihood of texts.
 
-    The first token of a row is given, the others are foretold from all before them.
+    Args:
+        session: a language model, loaded in onnxruntime.
+
+    Returns:
+        A function from tokens (n, t), padded at the end, to negative log-likelihood in nats and number of predicted
+        tokens (n, 2). The first token of a row is given; each other token is predicted from all tokens before it.
     """
     decoder = Decoder(session)
 
     def run(feeds: Feeds) -> NDArray[np.float64]:
         tokens = feeds[TOKENS]
-        found = np.empty((len(tokens), 2))
+        values = np.empty((len(tokens), 2))
         for rows, length in _calls((tokens != PADDING).sum(axis=1)):
-            found[rows] = _likelihoods(decoder, tokens[rows, :length])
-        return found
+            values[rows] = _likelihoods(decoder, tokens[rows, :length])
+        return values
 
     return run
 
 
 def _calls(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:
-    """Rows (m,) of one call and the longest of them: like lengths together, because padding is computed too."""
+    """Yield the rows (m,) of each call and their greatest length; rows of like lengths go together, to pad little."""
     waiting = np.argsort(lengths, kind="stable")[::-1]
     while len(waiting):
         length = max(1, int(lengths[waiting[0]]))
@@ -91,12 +96,13 @@ def _calls(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]
 
 
 def _likelihoods(decoder: Decoder, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    there = tokens != PADDING
-    known = np.where(there, tokens, 0)
-    logits, _ = decoder(known, mask=there.astype(np.int64))
+    """Negative log-likelihood and number of predicted tokens (n, 2) of the rows of one call."""
+    present = tokens != PADDING
+    known = np.where(present, tokens, 0)
+    logits, _ = decoder(known, mask=present.astype(np.int64))
     logits, following = logits[:, :-1], known[:, 1:]
     chosen = np.take_along_axis(logits, following[:, :, None], axis=2)[:, :, 0].astype(float)
     highest = logits.max(axis=2, keepdims=True)
     total = np.exp(logits - highest).sum(axis=2, dtype=float)  # of the whole vocabulary, for each position
-    nll = np.where(there[:, 1:], np.log(total) + highest[:, :, 0] - chosen, 0.0)
-    return np.stack([nll.sum(axis=1), there[:, 1:].sum(axis=1)], axis=1)
+    nll = np.where(present[:, 1:], np.log(total) + highest[:, :, 0] - chosen, 0.0)
+    return np.stack([nll.sum(axis=1), present[:, 1:].sum(axis=1)], axis=1)

@@ -1,13 +1,15 @@
-"""From a float model to the one ONNX file that ships."""
+"""Export a float model as the one ONNX file that ships."""
 
 import functools
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fairweight.core.artifacts import atomic, read_json, read_split, read_table, write_json
@@ -21,25 +23,25 @@ from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import DEFAULT_TASK, TOKENS, Feeds, autoregressive
 
 OPSET = 20
-TOLERANCE = 1e-4  # largest difference of a probability between torch and onnxruntime
+TOLERANCE = 1e-4  # largest difference of a probability between torch and the reference engine
 CHECKED_ROWS = 1024
 
 
 class Shipped(nn.Module):
-    """What ships: raw inputs in, what the task asks for out; of a classification, probabilities (n, classes)."""
+    """A model as it ships: raw inputs -> output of the task (probabilities (n, classes) for a classification)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """What the file returns."""
+        """Compute the output of the exported file."""
         output: Tensor = self.model.task.shipped(self.model(*inputs))
         return output
 
 
 def export(*, model: str, about: str, table: str, split: str, destination: str, report: str) -> None:
-    """Write a model as one ONNX file, weights and encoding inside, and check it against torch on validation rows.
+    """Write a model as one ONNX file, with weights and input encoding, and compare it with torch on validation rows.
 
     Args:
         model, about: safetensors and JSON files.
@@ -48,7 +50,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
         report: JSON file to write: largest difference of a probability, and its tolerance.
 
     Raises:
-        InputError: onnxruntime and torch disagree beyond the tolerance.
+        InputError: the reference engine and torch disagree beyond the tolerance.
     """
     if autoregressive(read_json(about)["signature"].get("task", DEFAULT_TASK)):
         from fairweight.inference import export_causal  # noqa: PLC0415 - the extra `llm`
@@ -58,37 +60,42 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     loaded = Model.load(model, about)
     shipped = Shipped(loaded).eval()
     rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
-    fed = ModelInputs.from_rows(loaded.signature, rows)
+    inputs = ModelInputs.from_rows(loaded.signature, rows)
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
         run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=destination)
-        expected = fed.outputs(functools.partial(_by_torch, shipped), len(rows))
-        difference = float(np.abs(fed.outputs(run, len(rows)) - expected).max())
+        expected = inputs.outputs(functools.partial(_by_torch, shipped), len(rows))
+        difference = float(np.abs(inputs.outputs(run, len(rows)) - expected).max())
         if not difference <= TOLERANCE:
             raise InputError(
-                f"{destination}: onnxruntime differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
+                f"{destination}: {REFERENCE_ENGINE} differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."
             )
     write_tokenizer(destination, loaded.signature)
     write_json(report, {"largest_difference": difference, "tolerance": TOLERANCE, "rows": len(rows), "opset": OPSET})
 
 
-def _by_torch(shipped: Shipped, feeds: Feeds) -> np.ndarray:
+def _by_torch(shipped: Shipped, feeds: Feeds) -> NDArray[Any]:
     with torch.no_grad():
         return shipped(*(torch.from_numpy(a) for a in feeds.values())).numpy()
 
 
 def exported(model: Model, rows: Table) -> onnx.ModelProto:
-    """A model as an ONNX graph with its signature; some rows show the shapes of its inputs."""
-    two = ModelInputs.from_rows(model.signature, rows.take(np.arange(2)))
-    proto = graph(Shipped(model).eval(), two.at(slice(None)))
+    """Convert a model to an ONNX graph with its signature; at least two rows give the shapes of its inputs."""
+    example = ModelInputs.from_rows(model.signature, rows.take(np.arange(2)))
+    proto = graph(Shipped(model).eval(), example.at(slice(None)))
     put_signature(proto, model.signature)
     return proto
 
 
-def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """A model as an ONNX graph without a signature; the feeds are two example rows."""
-    # two example rows: an exporter may take a size of one for a constant
+def graph(shipped: Shipped, feeds: Feeds) -> onnx.ModelProto:
+    """Convert a model to an ONNX graph without a signature.
+
+    Args:
+        shipped: the model.
+        feeds: input tensors of two example rows.
+    """
+    # two example rows: an exporter may treat a size of one as a constant
     example = tuple(torch.from_numpy(np.resize(array, (2, *array.shape[1:]))) for array in feeds.values())
     # the TorchScript-based exporter: a hundredth of the time of its successor (docs/decisions/0003-onnx-exporter.md)
     output = shipped.model.task.OUTPUT
@@ -112,10 +119,10 @@ def graph(shipped: Shipped, feeds: dict[str, np.ndarray]) -> onnx.ModelProto:
 
 
 def unshare(proto: onnx.ModelProto) -> None:
-    """Give every layer tensors of its own.
+    """Give every layer its own tensors, in place.
 
-    The exporter hands layers with equal ones (biases of zero, say) one and the same through `Identity`, and a quantizer
-    leaves a layer in float whose bias is not a constant.
+    The exporter lets layers with equal tensors (biases of zero, for example) share one tensor through `Identity`, and a
+    quantizer leaves a layer in float if its bias is not a constant.
     """
     graph = proto.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
@@ -127,7 +134,7 @@ def unshare(proto: onnx.ModelProto) -> None:
 
 
 def _strip(proto: onnx.ModelProto) -> None:
-    """Take out the exporter's notes and shorten its names: in a small model they outweigh a layer."""
+    """Remove the exporter's notes and shorten its names: in a small model they take more bytes than a layer."""
     graph = proto.graph
     for holder in [graph, *graph.node, *graph.input, *graph.output, *graph.initializer]:
         holder.doc_string = ""

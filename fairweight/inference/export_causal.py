@@ -1,6 +1,6 @@
-"""A causal language model as one ONNX file: prefill and decoding in one graph, with a cache of keys and values.
+"""Export a causal language model as one ONNX file: prefill and decoding in one graph, with a cache of keys and values.
 
-The graph is made by the builder of onnxruntime-genai (docs/decisions/0036-language-models-as-one-graph.md).
+The builder of onnxruntime-genai makes the graph (docs/decisions/0036-language-models-as-one-graph.md).
 """
 
 import os
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import onnx
@@ -20,55 +20,73 @@ from fairweight.inference.causal_decoding import Decoder
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import session
 from fairweight.training.pretrained import label
-from fairweight.training.signature import Signature
+from fairweight.training.published_encoders import Config
+from fairweight.training.signature import Signature, SignatureDict
 
 TOLERANCE = 5e-3  # largest difference of a logit, in nats, between transformers and onnxruntime
 CHECKED_TOKENS = 24
 LARGEST = 2**31 - 2**20  # bytes of one ONNX file, which is a Protocol Buffers message
 
 
+class _Description(TypedDict):
+    """Keys of model.json that are used here, see `training.pretrained`."""
+
+    signature: SignatureDict
+    config: Config
+    stored: dict[str, int]
+
+
 def export(*, model: str, about: str, destination: str, report: str) -> None:
-    """Write a causal language model as one ONNX file and check it against transformers, with the cache and without.
+    """Write a causal language model as one ONNX file, and compare it with transformers, with the cache and without.
 
     Args:
         model, about: safetensors and JSON files.
         destination: ONNX file to write.
-        report: JSON file to write: largest difference of a logit, its tolerance, what the weights were.
+        report: JSON file to write: largest difference of a logit, its tolerance, and the original type of the weights.
 
     Raises:
-        InputError: the model's class is none that the builder knows, it is too large, or the engines disagree.
+        InputError: the builder does not know the model's class, the model is too large, or the logits differ.
     """
-    described = read_json(about)
+    description: _Description = read_json(about)
+    signature = Signature.from_dict(description["signature"])
     with tempfile.TemporaryDirectory(dir=Path(destination).parent) as scratch:
-        folder = _as_folder(Path(model), described, Path(scratch) / "model")
-        proto = _built(folder, Path(scratch) / "graph", described["config"])
-        signature = Signature.from_dict(described["signature"])
+        folder = _model_folder(Path(model), description, signature, Path(scratch) / "model")
+        proto = _built(folder, Path(scratch) / "graph", description["config"])
         put_signature(proto, signature)
         with atomic(destination) as temporary:
             temporary.write_bytes(proto.SerializeToString())
             difference = _difference(folder, temporary)
             if not difference <= TOLERANCE:
                 raise InputError(
-                    f"{destination}: onnxruntime differs from transformers by {difference:.2g} nats, tolerance {TOLERANCE:g}."
+                    f"{destination}: onnxruntime differs from transformers by {difference:.2g} nats, tolerance "
+                    f"{TOLERANCE:g}."
                 )
     write_tokenizer(destination, signature)
-    write_json(report, {
-        "largest_difference": difference, "tolerance": TOLERANCE, "tokens": CHECKED_TOKENS,
-        "method": label(described["stored"]), "stored": described["stored"],
-    })  # fmt: skip
+    write_json(
+        report,
+        {
+            "largest_difference": difference,
+            "tolerance": TOLERANCE,
+            "tokens": CHECKED_TOKENS,
+            "method": label(description["stored"]),
+            "stored": description["stored"],
+        },
+    )
 
 
-def _as_folder(model: Path, described: dict[str, Any], folder: Path) -> Path:
-    """The model in the form that transformers and the builder read."""
+def _model_folder(model: Path, description: _Description, signature: Signature, folder: Path) -> Path:
+    """Write the model as a folder that transformers and the builder read."""
+    assert signature.text is not None  # a language model has a tokenizer
     folder.mkdir()
     link_or_copy(model, folder / "model.safetensors")
-    write_json(folder / "config.json", described["config"])
-    write_text(folder / "tokenizer.json", described["signature"]["text"]["definition"])
+    write_json(folder / "config.json", description["config"])
+    write_text(folder / "tokenizer.json", signature.text["definition"])
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
     return folder
 
 
-def _built(folder: Path, target: Path, config: dict[str, Any]) -> onnx.ModelProto:
+def _built(folder: Path, target: Path, config: Config) -> onnx.ModelProto:
+    """Build the graph in a process of its own, without network access."""
     command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(folder), "-o", str(target)]
     command += ["-p", "fp32", "-e", "cpu", "-c", str(folder.parent / "cache"), "--extra_options", "hf_token=false"]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -85,12 +103,12 @@ def _built(folder: Path, target: Path, config: dict[str, Any]) -> onnx.ModelProt
     for value in [*proto.graph.input, *proto.graph.output]:
         if value.name.startswith(("past_key_values", "present")):
             shape = value.type.tensor_type.shape.dim
-            shape[1].dim_value, shape[3].dim_value = heads, width  # the cache's size is read off the file
+            shape[1].dim_value, shape[3].dim_value = heads, width  # a decoder reads the cache's size from the file
     return proto
 
 
 def _cache_shape(folder: Path) -> tuple[int, int]:
-    """Heads whose keys are kept, and the width of each, as transformers completes what config.json leaves out."""
+    """Number of key-value heads and width of each; transformers completes what config.json leaves out."""
     from transformers import AutoConfig  # noqa: PLC0415 - the extra `llm`
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
@@ -99,7 +117,7 @@ def _cache_shape(folder: Path) -> tuple[int, int]:
 
 
 def _difference(folder: Path, path: Path) -> float:
-    """Largest difference of a logit, of some tokens at once and of the last few one by one."""
+    """Largest difference of a logit, for random tokens in one call, and for the second half of them one by one."""
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - the extra `llm`
 
     reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
@@ -109,9 +127,9 @@ def _difference(folder: Path, path: Path) -> float:
     decoder = Decoder(session(path, threads=1))
     half = CHECKED_TOKENS // 2
     logits, cache = decoder(tokens[:, :half])
-    found = [logits]
+    parts = [logits]
     for position in range(half, CHECKED_TOKENS):
         logits, cache = decoder(tokens[:, position : position + 1], cache)
-        found.append(logits)
+        parts.append(logits)
     whole, _ = decoder(tokens)
-    return float(max(np.abs(np.concatenate(found, axis=1) - expected).max(), np.abs(whole - expected).max()))
+    return float(max(np.abs(np.concatenate(parts, axis=1) - expected).max(), np.abs(whole - expected).max()))

@@ -1,4 +1,4 @@
-"""A shipped file, loaded in onnxruntime."""
+"""Load an ONNX file into onnxruntime, on the CPU and with a fixed number of threads."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import onnxruntime
 
 
 def session(path: str | Path, *, threads: int) -> onnxruntime.InferenceSession:
-    """Load a file; one call uses so many threads."""
+    """Load an ONNX file into onnxruntime; each call uses `threads` threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

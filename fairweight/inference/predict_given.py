@@ -1,22 +1,22 @@
 """Predictions from scores that come with the data, such as those of a third party."""
 
-from typing import Any
-
 import numpy as np
 
 from fairweight.core.artifacts import write_predictions
 from fairweight.core.errors import InputError
 from fairweight.inference.predicted_rows import predicted_rows
 
+ENGINE = "given"  # stands for the engine in the predictions; the same name as `operations.GIVEN`
+
 
 def predict_given(*, table: str, split: str, destination: str, column: str, above: float) -> None:
-    """Take a third party's scores for predictions: positive above a threshold.
+    """Derive predictions from given scores with a threshold.
 
     Args:
         table, split: Parquet files of the data.
         destination: Parquet file to write.
-        column: the column of scores.
-        above: the prediction is positive where the score is larger.
+        column: column of the scores.
+        above: a row is predicted positive if its score is larger.
 
     Raises:
         InputError: the label is not binary.
@@ -34,5 +34,4 @@ def predict_given(*, table: str, split: str, destination: str, column: str, abov
         "prediction": (scores > above).astype(np.int64),
         "score": scores,
     }
-    about: dict[str, Any] = {"engine": "given", "column": column, "above": above}
-    write_predictions(destination, columns, about)
+    write_predictions(destination, columns, {"engine": ENGINE, "column": column, "above": above})

@@ -5,6 +5,7 @@ import os
 import platform
 import time
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,64 +16,40 @@ from fairweight.core.artifacts import read_table, write_rows
 from fairweight.core.random_streams import generator
 from fairweight.core.resource_usage import Disturbance, cpu_clock, load_average
 from fairweight.core.table import Table
-from fairweight.inference import load_engine, profile_causal
+from fairweight.inference import load_engine
+from fairweight.inference.load_engine import Run
 from fairweight.inference.onnx_file import read_signature, sizes
+from fairweight.inference.profile_causal import make_prompt, measure_speeds
+from fairweight.inference.profile_rows import (
+    DISTURBED_CORES,
+    PROFILE,
+    ROUND,
+    CandidateKeys,
+    FileKeys,
+    LatencyRow,
+    RoundRow,
+    SpeedRow,
+)
 from fairweight.training.model_inputs import ModelInputs
-from fairweight.training.signature import autoregressive
+from fairweight.training.signature import Feeds, autoregressive
 
-PROFILE = {
-    "seed": "int64",
-    "augmentation": "string",
-    "variant": "string",
-    "batch_size": "int64",
-    "latency_p50_ms": "double",
-    "latency_p95_ms": "double",
-    "cpu_s_per_1000": "double",
-    "calls": "int64",
-    "prefill_tokens_per_cpu_s": "double",
-    "decode_tokens_per_cpu_s": "double",
-    "size_bytes": "int64",
-    "transfer_bytes": "int64",
-    "threads": "int64",
-    "rounds": "int64",
-    "disturbed_rounds": "int64",
-    "load_before": "double",
-    "load_after": "double",
-    "host": "string",
-    "cores": "int64",
-    "engine_version": "string",
-}
-ROUND = {
-    "seed": "int64",
-    "augmentation": "string",
-    "variant": "string",
-    "batch_size": "int64",
-    "round": "int64",
-    "cpu_s": "double",
-    "calls": "int64",
-    "cpu_s_per_1000": "double",
-    "other_cores": "double",
-    "load": "double",
-    "status": "string",
-}
-TURN_S = 0.01  # of one variant before the next one has its turn
-DISTURBED_CORES = profile_causal.DISTURBED_CORES  # busy with other processes, on average of a round
-REPEATED = 0.2  # at most this share of all rounds is run again because it was disturbed
-PATIENCE = 20  # a round may take so many times its CPU-seconds; an engine that works elsewhere uses none here
+TURN_S = 0.01  # seconds of one variant before the next one has its turn
+REPEATED = 0.2  # largest share of all rounds that is repeated because it was disturbed
+PATIENCE = 20  # limit of a round's wall time, as a multiple of its CPU-seconds; an engine on a device uses no CPU
 
 
 @dataclass
 class _Candidate:
-    """One shipped file at one batch size, loaded and fed."""
+    """One exported file at one batch size, loaded, with its inputs."""
 
-    about: dict[str, Any]
-    run: Any
-    feeds: list[dict[str, Any]]
+    about: CandidateKeys
+    run: Run
+    feeds: list[Feeds]  # input tensors of some batches
     calls: int = 1  # in one turn
     latencies_s: list[float] = field(default_factory=list)  # of this round
-    cpu_s: float = 0.0
-    kept_s: list[float] = field(default_factory=list)  # latencies of all rounds that count
-    rounds: list[dict[str, Any]] = field(default_factory=list)
+    cpu_s: float = 0.0  # of this round
+    kept_s: list[float] = field(default_factory=list)  # latencies of all rounds that are kept
+    rounds: list[RoundRow] = field(default_factory=list)
 
     def turn(self) -> None:
         """Time each call of one turn."""
@@ -85,15 +62,18 @@ class _Candidate:
         self.cpu_s += cpu_clock() - started
 
     def restart(self) -> None:
-        """Begin a round."""
+        """Start a round."""
         self.latencies_s, self.cpu_s = [], 0.0
 
     def keep(self, number: int, status: str, around: Disturbance) -> None:
-        """Note the round that has ended (columns of ROUND)."""
+        """Keep the latencies and the row of the round that has ended."""
         self.kept_s += self.latencies_s
         self.rounds.append(
             {
-                **{key: self.about[key] for key in ("seed", "augmentation", "variant", "batch_size")},
+                "seed": self.about["seed"],
+                "augmentation": self.about["augmentation"],
+                "variant": self.about["variant"],
+                "batch_size": self.about["batch_size"],
                 "round": number,
                 "cpu_s": self.cpu_s,
                 "calls": len(self.latencies_s),
@@ -106,31 +86,39 @@ class _Candidate:
 
 
 def profile(
-    *, models: list[str], about: list[dict[str, Any]], table: str, destination: str, repetitions: str, engine: str,
-    batch_sizes: list[int], rounds: int, seconds: float, threads: int,
-) -> None:  # fmt: skip
-    """Measure all files; those that are compared take turns of 10 ms, so that a disturbance falls on all of them alike.
+    *,
+    models: list[str],
+    about: list[FileKeys],
+    table: str,
+    destination: str,
+    repetitions: str,
+    engine: str,
+    batch_sizes: list[int],
+    rounds: int,
+    seconds: float,
+    threads: int,
+) -> None:
+    """Measure all files in turns of 10 ms, so that a disturbance of the machine affects all of them alike.
 
     Args:
         models: ONNX files.
         about: seed, augmentation and variant of each.
-        table: Parquet file of the dataset; its rows are fed.
+        table: Parquet file of the dataset, whose rows are the inputs.
         destination: Parquet file to write, one row for each file and batch size (columns of PROFILE).
-        repetitions: Parquet file to write, one row for each of those and each round (columns of ROUND).
+        repetitions: Parquet file to write, one row for each file, batch size and round (columns of ROUND).
         engine: name of the engine.
-        batch_sizes: rows a call.
-        rounds: how often each file is measured.
-        seconds: least CPU-seconds of one file in one round.
+        batch_sizes: rows of one call.
+        rounds: number of rounds over all files.
+        seconds: smallest number of CPU-seconds of one file in one round.
         threads: threads of the engine.
     """
     before, rows = load_average(), read_table(table)
+    measured: Iterable[LatencyRow | SpeedRow]
     if autoregressive(read_signature(models[0]).task):
-        prompt, written = profile_causal.prompt_of(models[0], rows)
-        measured, repeated = profile_causal.paces(
-            models, about, prompt, written=written, rounds=rounds, threads=threads
-        )
+        prompt, decoded = make_prompt(models[0], rows)
+        measured, round_rows = measure_speeds(models, about, prompt, decoded=decoded, rounds=rounds, threads=threads)
     else:
-        measured, repeated = _latencies(models, about, rows, engine, batch_sizes, rounds, seconds, threads)
+        measured, round_rows = _latencies(models, about, rows, engine, batch_sizes, rounds, seconds, threads)
     common = {
         "threads": threads,
         "rounds": rounds,
@@ -140,54 +128,66 @@ def profile(
         "cores": os.cpu_count(),
         "engine_version": getattr(components.module("engines", engine), "VERSION", None),
     }
-    write_rows(destination, [{**dict.fromkeys(PROFILE), **found, **common} for found in measured], PROFILE)
-    write_rows(repetitions, repeated, ROUND)
+    write_rows(destination, [_profile_row(row, common) for row in measured], PROFILE)
+    write_rows(repetitions, [dict(row) for row in round_rows], ROUND)
+
+
+def _profile_row(row: LatencyRow | SpeedRow, common: dict[str, Any]) -> dict[str, Any]:
+    """A row with all columns of PROFILE; those that were not measured are None."""
+    return {**dict.fromkeys(PROFILE), **row, **common}
 
 
 def _latencies(
-    models: list[str], about: list[dict[str, Any]], rows: Table, engine: str, batch_sizes: list[int], rounds: int,
-    seconds: float, threads: int,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
-    """What a call takes, of each file at each batch size; and the same of each round."""
-    groups: dict[Any, list[_Candidate]] = defaultdict(list)
+    models: list[str],
+    about: list[FileKeys],
+    rows: Table,
+    engine: str,
+    batch_sizes: list[int],
+    rounds: int,
+    seconds: float,
+    threads: int,
+) -> tuple[list[LatencyRow], list[RoundRow]]:
+    """Measure the latency of each file at each batch size; files of one seed, augmentation and size take turns."""
+    groups: dict[tuple[int, str, int], list[_Candidate]] = defaultdict(list)
     for path, keys in zip(models, about, strict=True):
         for candidate in _candidates(path, keys, rows, engine, batch_sizes, threads):
             _warm_up(candidate)
             groups[keys["seed"], keys["augmentation"], candidate.about["batch_size"]].append(candidate)
     _measure(list(groups.values()), rounds, seconds)
     candidates = [candidate for group in groups.values() for candidate in group]
-    return [_measured(candidate) for candidate in candidates], [r for candidate in candidates for r in candidate.rounds]
+    return [_latency_row(candidate) for candidate in candidates], [r for c in candidates for r in c.rounds]
 
 
 def _measure(groups: list[list[_Candidate]], rounds: int, seconds: float) -> None:
-    """All rounds of all groups; a disturbed one is put off to the end, as long as not too many were."""
+    """Run all rounds of all groups; a disturbed round is repeated at the end, up to a limit of repetitions."""
     rng = generator("profile", 0)
     todo = deque((group, number) for number in range(rounds) for group in rng.permutation(len(groups)))
-    most = again = math.ceil(REPEATED * len(todo))
+    most = repetitions_left = math.ceil(REPEATED * len(todo))
     while todo:
         position, number = todo.popleft()
         group = groups[position]
         with Disturbance() as around:
             _round(group, seconds, rng)
         disturbed = around.other_cores > DISTURBED_CORES
-        if disturbed and again:
-            again -= 1
+        if disturbed and repetitions_left:
+            repetitions_left -= 1
             todo.append((position, number))
             continue
         for candidate in group:
             status = "disturbed" if disturbed else "short" if candidate.cpu_s < seconds else "measured"
             candidate.keep(number, status, around)
-    print(f"{rounds} rounds of {len(groups)} groups of files; {most - again} rounds were disturbed and repeated")
+    repeated = most - repetitions_left
+    print(f"{rounds} rounds of {len(groups)} groups of files; {repeated} rounds were disturbed and repeated")
 
 
 def _round(group: list[_Candidate], seconds: float, rng: np.random.Generator) -> None:
-    """Let the files of a group take turns, until each has used its CPU-seconds."""
+    """Let the files of a group take turns until each has used its CPU-seconds."""
     for candidate in group:
         candidate.restart()
     deadline = time.perf_counter() + PATIENCE * seconds * len(group)
     lacking = group
     while lacking:
-        # another order each time: no file always follows the same one, whose data it would find in the cache
+        # a new order each time, so that no file always follows the same one and finds its data in the cache
         for position in rng.permutation(len(lacking)):
             lacking[position].turn()
         late = time.perf_counter() > deadline
@@ -195,37 +195,42 @@ def _round(group: list[_Candidate], seconds: float, rng: np.random.Generator) ->
 
 
 def _candidates(
-    path: str, keys: dict[str, Any], rows: Table, engine: str, batch_sizes: list[int], threads: int
+    path: str, keys: FileKeys, rows: Table, engine: str, batch_sizes: list[int], threads: int
 ) -> list[_Candidate]:
+    """Load a file and prepare up to 32 batches of each size."""
     run = load_engine.load(engine, path, threads=threads)
     file_bytes, transfer_bytes = sizes(path)
-    fed = ModelInputs.from_rows(read_signature(path), rows)
-    found = []
+    inputs = ModelInputs.from_rows(read_signature(path), rows)
+    candidates = []
     for size in batch_sizes:
-        starts = np.arange(min(32, max(1, len(fed) // size))) * size
-        batches = [fed.at(np.arange(s, s + size) % len(fed)) for s in starts]
-        about = {**keys, "batch_size": size, "size_bytes": file_bytes, "transfer_bytes": transfer_bytes}
-        found.append(_Candidate(about, run, batches))
-    return found
+        starts = np.arange(min(32, max(1, len(inputs) // size))) * size
+        batches = [inputs.at(np.arange(s, s + size) % len(inputs)) for s in starts]
+        about: CandidateKeys = {
+            **keys,
+            "batch_size": size,
+            "size_bytes": file_bytes,
+            "transfer_bytes": transfer_bytes,
+        }
+        candidates.append(_Candidate(about, run, batches))
+    return candidates
 
 
 def _warm_up(candidate: _Candidate) -> None:
-    """Run until the engine has settled, and find how many calls fill a turn."""
+    """Run until the engine has settled, and compute how many calls fill a turn."""
     deadline = time.perf_counter() + 2 * TURN_S
     while time.perf_counter() < deadline or len(candidate.latencies_s) < 5:
         candidate.turn()
     candidate.calls = max(1, int(TURN_S / float(np.median(candidate.latencies_s))))
 
 
-def _measured(candidate: _Candidate) -> dict[str, Any]:
+def _latency_row(candidate: _Candidate) -> LatencyRow:
     latencies, rounds = np.array(candidate.kept_s) * 1000, candidate.rounds
+    predictions = len(latencies) * candidate.about["batch_size"]
     return {
         **candidate.about,
         "latency_p50_ms": float(np.percentile(latencies, 50)),
         "latency_p95_ms": float(np.percentile(latencies, 95)),
-        "cpu_s_per_1000": sum(entry["cpu_s"] for entry in rounds)
-        / (len(latencies) * candidate.about["batch_size"])
-        * 1000,
+        "cpu_s_per_1000": sum(row["cpu_s"] for row in rounds) / predictions * 1000,
         "calls": len(latencies),
-        "disturbed_rounds": sum(entry["status"] == "disturbed" for entry in rounds),
+        "disturbed_rounds": sum(row["status"] == "disturbed" for row in rounds),
     }

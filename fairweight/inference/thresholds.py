@@ -1,47 +1,76 @@
 """Decisions of a file that has thresholds by group."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from fairweight.core.random_streams import generator
 
 ADJUSTMENT = "fairweight.adjustment"  # key in the file's metadata
-Array = np.ndarray[Any, Any]
+Array = NDArray[Any]
+
+
+class Member(TypedDict):
+    """One member of a group's mixture of thresholds: positive above a bound, below a bound, always or never."""
+
+    weight: float  # probability that a row of the group is decided by this member
+    always: bool
+    above: NotRequired[float | None]  # None is an infinite bound: always or never
+    below: NotRequired[float | None]
+
+
+class Adjustment(TypedDict):
+    """Thresholds by group, as the file's metadata hold them."""
+
+    attribute: str
+    groups: dict[str, list[Member]]  # level of the attribute -> members of its mixture
+    draws: list[Any]  # key of the random stream
 
 
 def decisions(
-    path: str | Path, scores: Array | None, rows: Array, groups: dict[str, Array], levels: dict[str, Any]
+    path: str | Path,
+    scores: Array | None,
+    rows: Array,
+    groups: Mapping[str, Array],
+    levels: Mapping[str, Sequence[str]],
 ) -> Array | None:
-    """Decisions of a file that has thresholds by group; None for one that has none.
+    """Compute the decisions of a file that has thresholds by group.
 
-    A group with several members decides by chance: each row's draw is keyed by the file and the row, so that the same row
-    is always decided alike.  A row of no group, or of a group without thresholds, is positive from a score of 0.5.
+    A group with several members decides at random. The draw of each row is keyed by the file and the row, so that a row
+    always gets the same decision. A row of no group, or of a group without thresholds, is positive from a score of 0.5.
 
     Args:
         path: ONNX file.
-        scores: probability of the positive class (n,).
+        scores: probability of the positive class (n,); None where there is none.
         rows: row ids (n,).
-        groups, levels: of these rows.
+        groups: attribute -> codes into its levels (n,).
+        levels: attribute -> names of its levels.
+
+    Returns:
+        Decisions, 0 or 1 (n,); None for a file without thresholds.
     """
-    stated = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
-    if ADJUSTMENT not in stated or scores is None:
+    metadata = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+    if ADJUSTMENT not in metadata or scores is None:
         return None
-    about = json.loads(stated[ADJUSTMENT])
-    codes = groups[about["attribute"]]
+    adjustment: Adjustment = json.loads(metadata[ADJUSTMENT])
+    attribute = adjustment["attribute"]
+    codes = groups[attribute]
     chance = (scores >= 0.5).astype(float)
-    for level, members in about["groups"].items():
-        member = codes == levels[about["attribute"]].index(level)
-        chance[member] = sum(m["weight"] * _positive(m, scores[member]) for m in members)
-    draws = generator("adjust", *about["draws"]).random(int(rows.max()) + 1)
+    for level, members in adjustment["groups"].items():
+        in_group = codes == levels[attribute].index(level)
+        chance[in_group] = sum(m["weight"] * _positive(m, scores[in_group]) for m in members)
+    draws = generator("adjust", *adjustment["draws"]).random(int(rows.max()) + 1)
     decided: Array = (draws[rows] < chance).astype(np.int64)
     return decided
 
 
-def _positive(member: dict[str, Any], scores: Array) -> Array:
+def _positive(member: Member, scores: Array) -> Array:
+    """Decisions of one member, 0 or 1 (n,)."""
     if member["always"]:
         return np.ones(len(scores))
     bound = member.get("above", member.get("below"))

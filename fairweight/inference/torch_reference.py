@@ -1,4 +1,4 @@
-"""Weights beside a shipped file, run by PyTorch: what its engines share."""
+"""Run the weights of an exported file in PyTorch: functions that the PyTorch engines share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,18 +9,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fairweight.training.model import Model
-
-Feeds = dict[str, NDArray[np.generic]]
+from fairweight.training.signature import Feeds
 
 
 def weights_beside(path: Path, threads: int) -> Model:
-    """The model whose `model.safetensors` and `model.json` stand beside an ONNX file; calls use so many threads."""
+    """Load the model whose `model.safetensors` and `model.json` are in the folder of an ONNX file.
+
+    Args:
+        path: the ONNX file.
+        threads: threads that PyTorch uses for one call.
+    """
     torch.set_num_threads(threads)
     return Model.load(str(Path(path).with_suffix(".safetensors")), str(Path(path).with_suffix(".json")))
 
 
 def shipped(model: Model, logits: Callable[..., Tensor]) -> Callable[[Feeds], NDArray[np.float32]]:
-    """From a function of input tensors to a model's logits one of arrays by name to what its file returns."""
+    """Wrap a function of tensors as an engine.
+
+    Args:
+        model: the model, for its task.
+        logits: function of the model's input tensors that returns its logits.
+
+    Returns:
+        A function from input arrays by name to what the exported file returns for them.
+    """
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -3,7 +3,7 @@ from fairweight.training.pretrained import take
 
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     take(
-        # a file is told by its checksum: another mirror or cache folder is no reason to take it again
+        # not `params`: a checksum identifies the file, so another mirror or cache folder is no reason to rerun
         recipe=snakemake.config["models"][snakemake.wildcards.model],
         model=snakemake.output.model,
         about=snakemake.output.about,

@@ -9,23 +9,22 @@ from numpy.typing import NDArray
 
 from fairweight.inference import causal_decoding
 from fairweight.inference.onnxruntime_session import session
+from fairweight.training.signature import Feeds
 
 VERSION = onnxruntime.__version__
 UNSUPPORTED = {"given": "given scores are in no file"}
 
-Feeds = dict[str, NDArray[np.generic]]
-
 
 def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.floating]]:
-    """Load a shipped file.
+    """Load an exported file.
 
     Args:
         path: ONNX file.
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to the file's first output: of a classification, probabilities (n, classes);
-        of a language model, negative log-likelihood in nats and number of tokens foretold (n, 2).
+        A function from input tensors by name to the file's first output: probabilities (n, classes) for a
+        classification; negative log-likelihood in nats and number of predicted tokens (n, 2) for a language model.
     """
     loaded = session(path, threads=threads)
     if causal_decoding.is_decoder(loaded):
@@ -33,7 +32,7 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.floating]]
     output = loaded.get_outputs()[0].name
 
     def run(feeds: Feeds) -> NDArray[np.floating]:
-        found: NDArray[np.floating] = loaded.run([output], feeds)[0]
-        return found
+        values: NDArray[np.floating] = loaded.run([output], feeds)[0]
+        return values
 
     return run

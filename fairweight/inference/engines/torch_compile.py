@@ -1,4 +1,4 @@
-"""PyTorch compiled by torch.compile (Inductor), from the weights that the file was exported from: a reference, not what ships."""
+"""PyTorch with torch.compile (Inductor), on the weights that a file was exported from: a reference, not what ships."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fairweight.inference.torch_reference import Feeds, shipped, weights_beside
+from fairweight.inference.torch_reference import shipped, weights_beside
+from fairweight.training.signature import Feeds
 
 VERSION = torch.__version__
 BUILDS_MODEL = True  # runs the weights beside the file in the module that the architecture builds
@@ -15,19 +16,19 @@ UNSUPPORTED = {
     "given": "given scores are in no file",
     "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
     "quantize": "PyTorch runs the float weights that a file was exported from, and a quantized file has none",
-    "adjust": "thresholds by group stand in the ONNX file",
+    "adjust": "thresholds by group are in the ONNX file",
 }
 
 
 def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
-    """Load the weights beside a shipped file.
+    """Load the weights beside an exported file.
 
     Args:
-        path: ONNX file; `model.safetensors` and `model.json` stand beside it.
+        path: ONNX file, with `model.safetensors` and `model.json` in its folder.
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to what the file returns: of a classification, probabilities (n, classes).
+        A function from input tensors by name to what the file returns: probabilities (n, classes) for a classification.
     """
     model = weights_beside(path, threads)
     return shipped(model, torch.compile(model, dynamic=True))

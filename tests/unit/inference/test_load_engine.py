@@ -36,7 +36,7 @@ def test_an_operator_that_the_engine_does_not_know(study, engine):
         )  # fmt: skip
     for error in (str(predicting.value), str(profiling.value)):
         assert error.startswith(
-            f"{path}: engine '{engine}' cannot run the file: operator my.own.Wavelet (its own words: "
+            f"{path}: engine '{engine}' cannot run the file: operator my.own.Wavelet (its message: "
         )
         assert "\n" not in error and error.endswith("take the variant out of `grid`, or the engine out of `engines`.")
     assert not any((study.folder / name).exists() for name in ("predictions", "checks", "profile", "repetitions"))
