@@ -109,14 +109,14 @@ def _energy(config: Config) -> EnergyRecipe:
 
 
 def _wait_for_green(energy: EnergyRecipe, options: Options) -> None:
-    start = energy.get("start") or {}
+    start = energy.get("start")
     forecast = options.forecast or (Path(start["forecast"]) if start else None)
     if forecast is None or not options.wait:
         return
     from fairweight.energy.wait_for_green import wait_for_green  # noqa: PLC0415 - few runs wait
 
     try:
-        wait_for_green(forecast, options.hours or start.get("hours", 1.0))
+        wait_for_green(forecast, options.hours or (start["hours"] if start else 1.0))
     except KeyboardInterrupt:
         sys.exit("\nfairweight: nothing was started.")
 

@@ -54,6 +54,17 @@ class Split(TypedDict):
     validation: float
 
 
+class GroupRecipe(TypedDict, total=False):
+    """`datasets: NAME: groups: NAME`: a column, or ranges of rows of a file."""
+
+    column: str
+    bins: list[float]
+    reference: dict[str, float]
+    values: list[str]
+    file: str
+    ranges: dict[str, tuple[int, int]]
+
+
 class DatasetRecipe(TypedDict, total=False):
     """`datasets: NAME`."""
 
@@ -65,7 +76,7 @@ class DatasetRecipe(TypedDict, total=False):
     files: dict[str, RawFile]
     inputs: Inputs
     target: Target | None
-    groups: dict[str, dict[str, Any]]
+    groups: dict[str, GroupRecipe]
     counterfactuals: str | None
     quasi_identifiers: list[str] | None
     repeated: str
@@ -92,6 +103,29 @@ class TrainingRecipe(TypedDict, total=False):
     distillation: MethodRecipe
 
 
+class ElectricityMaps(TypedDict):
+    """`energy: electricity_maps`."""
+
+    zone: str
+    url: str
+
+
+class Embodied(TypedDict):
+    """`energy: embodied`: emissions of the device (kgCO2e), and how its life is shared out."""
+
+    total_kg: Bounds
+    lifetime_years: float
+    cores: int
+    time_used: float
+
+
+class StartRecipe(TypedDict):
+    """`energy: start`: forecast of carbon intensity (CSV file), and duration of the run in hours."""
+
+    forecast: str
+    hours: float
+
+
 class EnergyRecipe(TypedDict, total=False):
     """`energy`, with `hours` where the study is charged by the hour (see `carbon_intensity.with_hours`)."""
 
@@ -105,12 +139,12 @@ class EnergyRecipe(TypedDict, total=False):
     intensity_year: int | None
     cloud_region: str | None
     hourly: str | None
-    electricity_maps: dict[str, Any] | None
+    electricity_maps: ElectricityMaps | None
     elsewhere: list[str]
     wue_l_per_kwh: float | None
-    embodied: dict[str, Any] | None
+    embodied: Embodied | None
     carbon_budget_g: float | None
-    start: dict[str, Any] | None
+    start: StartRecipe | None
     pue: float
     country: str
     hours: Any

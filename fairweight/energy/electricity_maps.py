@@ -11,12 +11,12 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import ElectricityMaps
 from fairweight.energy.hourly_intensity import Hour, read_hours, write_hours
 
 KEY = "ELECTRICITYMAPS_API_KEY"  # environment variable
@@ -99,7 +99,7 @@ def _key() -> str:
     return key
 
 
-def update(recipe: Mapping[str, Any], archive: Path) -> str:
+def update(recipe: ElectricityMaps, archive: Path) -> str:
     """Add the last hours to those that were fetched earlier.
 
     A study may take longer than the period that the service covers. The file therefore keeps the hours of each of the

@@ -1,17 +1,15 @@
 """Copy the hourly carbon intensities that a study is charged by into its results."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fairweight.core.errors import InputError
-from fairweight.core.recipes import EnergyRecipe
+from fairweight.core.recipes import ElectricityMaps, EnergyRecipe
 from fairweight.energy import electricity_maps
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.hourly_intensity import read_hours, write_hours
 
 
-def fetched(results: Path, recipe: Mapping[str, Any]) -> Path:
+def fetched(results: Path, recipe: ElectricityMaps) -> Path:
     """File of the hours of a zone that were fetched run by run; no rule declares it.
 
     Args:

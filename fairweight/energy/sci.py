@@ -1,15 +1,15 @@
 """Software Carbon Intensity (ISO/IEC 21031:2024): SCI = ((E x I) + M) per R (standard library only)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fairweight.core.errors import InputError
+from fairweight.core.recipes import Embodied
 from fairweight.energy.energy_model import BOUNDS, J_PER_KWH, Bound, Number
 
 YEAR_S = 365.25 * 24 * 3600
 
 
-def check(device: Mapping[str, Any] | None) -> None:
+def check(device: Embodied | None) -> None:
     """Check the embodied emissions of a device.
 
     Args:
@@ -23,7 +23,7 @@ def check(device: Mapping[str, Any] | None) -> None:
         raise InputError("energy: embodied: total_kg: the bounds must be in order, low, central, high.")
 
 
-def embodied_g(core_s: Number, device: Mapping[str, Any] | None) -> dict[Bound, Number] | None:
+def embodied_g(core_s: Number, device: Embodied | None) -> dict[Bound, Number] | None:
     """Embodied emissions M in gCO2e by bound: a share of what making the machine emitted.
 
     M = TE x TS x RS: the device's total, times the reserved time divided by its working life, times the share of its
