@@ -1,6 +1,5 @@
 """Finetuning of a trained model by a compression method: the implementation of `method_api.Network`."""
 
-import copy
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -153,13 +152,15 @@ class Trained:
     def early(self, epochs: int) -> State:
         """The root's weights after `epochs` epochs, from a repeated training; 0 is its initialisation."""
         about = self.model.about
-        body = self._initialised(integer("initialise", about["seed"], about["replicate"]))
-        if epochs:
-            model = copy.deepcopy(self.model)
-            model.body = body
-            recipe = about["recipe"] | {"epochs": epochs}
-            fit(model, self.data, recipe, order=integer("order", about["seed"], about["replicate"]))
-        return body.state_dict()
+        initialisation = integer("initialise", about["seed"], about["replicate"])
+        if not epochs:
+            return self._initialised(initialisation).state_dict()
+        model = Model(about)
+        model.encoder.load_state_dict(self.model.encoder.state_dict())
+        model.body = self._initialised(initialisation)  # after `Model`, which also draws random numbers
+        recipe = about["recipe"] | {"epochs": epochs}
+        fit(model, self.data, recipe, order=integer("order", about["seed"], about["replicate"]))
+        return model.body.state_dict()
 
     def restore(self, state: State) -> None:
         """Load these weights."""
