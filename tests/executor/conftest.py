@@ -7,7 +7,7 @@ from harness import Workflow
 
 @pytest.fixture(autouse=True)
 def environment():
-    """A Dask nanny in this process sets variables that stay; no Snakemake of a later test may inherit them."""
+    """Restore the environment: variables that a Dask nanny sets here must not reach the Snakemake of a later test."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -16,7 +16,7 @@ def environment():
 
 @pytest.fixture
 def workflow(tmp_path):
-    """Copies a workflow; whatever its jobs have named is gone when the test ends."""
+    """Copy a workflow; processes that its jobs have registered are killed at the end of the test."""
     made = []
 
     def make(name, folder="run"):

@@ -1,4 +1,4 @@
-"""Workflows of these tests, run by real Snakemake processes on real Dask clusters."""
+"""Runs the workflows of these tests with real Snakemake processes on real Dask clusters."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ import psutil
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 PACKAGE = Path(__file__).parents[2] / "snakemake_executor_plugin_dask"
-PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # `notebook:` calls papermill by name
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # `notebook:` runs papermill from PATH
 DASK = [
     "--executor",
     "dask",
@@ -31,39 +31,43 @@ DASK = [
 LOCAL = ["--executor", "local", "--cores", "2"]
 
 
-def eventually(condition, seconds=30.0, told="it"):
-    """Wait for something to become true, and return it."""
+def eventually(condition, seconds=30.0, event="the condition"):
+    """Wait until a condition is true, and return its value."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := condition():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.05)
-    raise AssertionError(f"{told} did not happen within {seconds} s")
+    raise AssertionError(f"{event} did not happen within {seconds} s")
 
 
 class Workflow:
-    """A copy of a workflow in a folder of its own."""
+    """A copy of a workflow in its own folder."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(WORKFLOWS / name, folder, dirs_exist_ok=True)
 
     def start(self, *arguments, executor=DASK, prefix=(), **environment):
-        """A running Snakemake, in a session of its own."""
-        # configuration last: it takes every word that follows
+        """Start Snakemake in its own session."""
+        # --config goes last, because it consumes all words that follow
         command = [*prefix, sys.executable, "-m", "snakemake", *executor, *arguments]
         output = (self.folder / "output.txt").open("w")
         process = subprocess.Popen(
-            command, cwd=self.folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            command,
+            cwd=self.folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             env=os.environ | {"PATH": PATH} | environment,
-            # a shell lets what it starts in the background ignore Ctrl-C
+            # a shell makes its background processes ignore Ctrl-C
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
-        )  # fmt: skip
+        )
         process.tree = lambda: psutil.Process(process.pid).children(recursive=True)
         return process
 
     def finish(self, process, seconds=60):
-        """Wait for its end; returns exit code and output."""
+        """Wait for the end of a process; returns exit code and output."""
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -87,12 +91,12 @@ class Workflow:
         return (self.folder / "output.txt").read_text()
 
     def ledger(self):
-        """All attempts, in the order in which they ended."""
+        """All attempts, in the order of their ends."""
         files = sorted((self.folder / "ledger").glob("*.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     def pids(self):
-        """Processes that the jobs have named and that still run."""
+        """Running processes that the jobs have registered."""
         return [int(f.name) for f in (self.folder / "pids").glob("*") if f.name.isdigit() and _runs(int(f.name))]
 
 
@@ -117,24 +121,28 @@ def fork_server_of(process):
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens at."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def dask(*arguments, folder, prefix=(), **environment):
-    """A Dask process in a session of its own; what it says goes to dask.txt."""
+    """Start a Dask process in its own session; its output goes to dask.txt."""
     command = [*prefix, sys.executable, "-m", "dask", *arguments]
     with (folder / "dask.txt").open("a") as output:
         return subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            command,
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             env=os.environ | environment,
-        )  # fmt: skip
+        )
 
 
 def end(*processes):
-    """Kill processes with their descendants."""
+    """Kill processes and their descendants."""
     for process in processes:
         for each in [*psutil.Process(process.pid).children(recursive=True), process]:
             each.kill()
@@ -143,19 +151,19 @@ def end(*processes):
 
 @contextlib.contextmanager
 def scheduler(folder, *worker_arguments):
-    """A scheduler with one worker on this machine; gives its address."""
+    """Start a scheduler on this machine, with one worker if it has arguments; yields the address."""
     address = f"tcp://127.0.0.1:{free_port()}"
     started = [dask("scheduler", "--host", address, "--no-dashboard", folder=folder)]
     try:
         if worker_arguments:
             started.append(dask("worker", address, "--no-dashboard", *worker_arguments, folder=folder))
-            eventually(lambda: "Registered to" in (folder / "dask.txt").read_text(), told="the worker's start")
+            eventually(lambda: "Registered to" in (folder / "dask.txt").read_text(), event="the worker's start")
         yield address
     finally:
         end(*started)
 
 
 def files_of(folder, *below):
-    """Contents of all files, by path."""
+    """Contents of all files by path."""
     paths = [path for name in below for path in sorted((folder / name).rglob("*")) if path.is_file()]
     return {str(path.relative_to(folder)): path.read_text() for path in paths}

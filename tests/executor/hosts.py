@@ -1,4 +1,4 @@
-"""Several hosts on this machine: network namespaces, joined by a bridge in one of their own."""
+"""Simulates several hosts on this machine: network namespaces that a bridge in another namespace connects."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ import uuid
 
 
 def missing() -> str:
-    """Why there can be no such hosts here; empty when there can."""
+    """Why this machine cannot simulate hosts; empty if it can."""
     if not shutil.which("ip"):
         return "no ip (Debian: iproute2)"
     probe = f"probe{uuid.uuid4().hex[:6]}"
@@ -28,15 +28,15 @@ class Host:
 
     @property
     def prefix(self) -> list[str]:
-        """What to put before a command that shall run there."""
+        """Prefix of a command that should run on the host."""
         return ["ip", "netns", "exec", self.name]
 
     def cut(self) -> None:
-        """Pull the plug: packets are lost, and nobody is told."""
+        """Disconnect the host: packets are lost without notice."""
         _ip("-n", self.switch, "link", "set", self.port, "down")
 
     def join(self) -> None:
-        """Plug it in again."""
+        """Connect the host again."""
         _ip("-n", self.switch, "link", "set", self.port, "up")
 
 
@@ -46,22 +46,22 @@ def _ip(*arguments: str) -> None:
 
 @contextlib.contextmanager
 def hosts(count: int):
-    """So many hosts that see each other."""
+    """Create hosts that are connected to each other; yields them."""
     network = f"fw{uuid.uuid4().hex[:4]}"
-    found = [Host(network, number) for number in range(count)]
-    namespaces = [f"{network}sw", *(host.name for host in found)]
+    created = [Host(network, number) for number in range(count)]
+    namespaces = [f"{network}sw", *(host.name for host in created)]
     try:
         for namespace in namespaces:
             _ip("netns", "add", namespace)
             _ip("-n", namespace, "link", "set", "lo", "up")
         _ip("-n", f"{network}sw", "link", "add", "bridge", "type", "bridge")
         _ip("-n", f"{network}sw", "link", "set", "bridge", "up")
-        for host in found:
+        for host in created:
             _ip("-n", host.name, "link", "add", "card", "type", "veth", "peer", "name", host.port, "netns", host.switch)
             _ip("-n", host.switch, "link", "set", host.port, "master", "bridge", "up")
             _ip("-n", host.name, "address", "add", f"{host.address}/24", "dev", "card")
             _ip("-n", host.name, "link", "set", "card", "up")
-        yield found
+        yield created
     finally:
         for namespace in namespaces:
             subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)

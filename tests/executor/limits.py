@@ -1,4 +1,4 @@
-"""A limit on the memory of a process and all that it starts, by a control group of the kernel (version 1 or 2)."""
+"""Limits the memory of a process and its descendants with a control group of the kernel (version 1 or 2)."""
 
 import contextlib
 import os
@@ -15,21 +15,21 @@ def _root() -> Path | None:
             probe.mkdir()
         except OSError:
             continue
-        found = (probe / file).exists()
+        controlled = (probe / file).exists()
         probe.rmdir()
-        if found:
+        if controlled:
             return root
     return None
 
 
 def no_limit() -> str:
-    """Why there can be no such limit here; empty when there can."""
+    """Why this machine cannot limit memory; empty if it can."""
     return "" if _root() else "no control group for memory can be made"
 
 
 @contextlib.contextmanager
 def memory_limit(size_bytes: int):
-    """Gives what to put before a command that shall have so much memory."""
+    """Create a control group with a memory limit; yields the prefix of a command that should run in it."""
     root = _root()
     group = root / f"fairweight-{uuid.uuid4().hex[:8]}"
     group.mkdir()
@@ -40,5 +40,5 @@ def memory_limit(size_bytes: int):
         for pid in (group / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), 9)
-        with contextlib.suppress(OSError):  # a process that is just ending still counts
+        with contextlib.suppress(OSError):  # a process that is about to end still counts
             group.rmdir()

@@ -1,4 +1,4 @@
-"""A real SLURM on this machine, for the time of a test: munged, slurmctld and one slurmd."""
+"""Runs a real SLURM on this machine during a test: munged, slurmctld and one slurmd."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from harness import eventually, free_port
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 LOOK_IN = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
-CONF = Path("/etc/slurm/slurm.conf")  # where srun looks for it inside a job
+CONF = Path("/etc/slurm/slurm.conf")  # the path that srun uses inside a job
 
 CONFIGURATION = """
 ClusterName=test
@@ -51,7 +51,7 @@ PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 def missing() -> str:
-    """Why there can be no SLURM here; empty when there can."""
+    """Why SLURM cannot run on this machine; empty if it can."""
     absent = [name for name in PROGRAMS if not shutil.which(name, path=LOOK_IN)]
     if absent:
         return f"no {', '.join(absent)} (Debian: slurm-wlm munge)"
@@ -62,7 +62,7 @@ def missing() -> str:
 
 @contextlib.contextmanager
 def cluster(folder: Path):
-    """Start SLURM; gives the environment that its commands need."""
+    """Start SLURM; yields the environment for its commands."""
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
     configuration = CONFIGURATION.format(
@@ -77,13 +77,13 @@ def cluster(folder: Path):
     (folder / "munge.key").write_bytes(secrets.token_bytes(64))
     (folder / "munge.key").chmod(0o400)
     environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": LOOK_IN}
-    munge = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket", f"--key-file={folder}/munge.key",
-             f"--pid-file={folder}/munge.pid", f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed"]  # fmt: skip
+    files = {"socket": "socket", "key-file": "key", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+    munge = ["munged", "--foreground", "--force", *(f"--{k}={folder}/munge.{ending}" for k, ending in files.items())]
     started = []
     one_at_a_time = FileLock(Path(tempfile.gettempdir()) / "fairweight-tests-slurm.lock")
     one_at_a_time.acquire()
     CONF.parent.mkdir(exist_ok=True)
-    CONF.unlink(missing_ok=True)  # of a test that was killed
+    CONF.unlink(missing_ok=True)  # left by a killed test
     CONF.symlink_to(folder / "slurm.conf")
     try:
         for command, ready in (
@@ -112,7 +112,7 @@ def _answers(environment, *command):
 
 
 def completed(folder: Path) -> list[dict[str, str]]:
-    """SLURM's own record of the jobs that have ended."""
+    """SLURM's record of the jobs that have ended."""
     path = folder / "completed.txt"
     lines = path.read_text().splitlines() if path.exists() else []
     return [dict(word.partition("=")[::2] for word in line.split() if "=" in word) for line in lines]

@@ -23,13 +23,13 @@ ENDS = {
 }
 
 
-def test_a_bad_job_hurts_nobody_else(workflow):
+def test_a_failing_job_does_not_affect_other_jobs(workflow):
     run = workflow("faults")
     output = run.run("--keep-going", "--config", f"faults={','.join(ENDS)}", "count=3", "seconds=0.5", ok=False)
     assert sorted(p.name for p in (run.folder / "out").iterdir()) == ["good_0.txt", "good_1.txt", "good_2.txt"]
     entries = {e["wildcards"]["fault"]: e for e in run.ledger() if e["rule"] == "fault"}
-    for fault, (told, said) in ENDS.items():
-        assert told in output and said in output, fault
+    for fault, (ending, printed) in ENDS.items():
+        assert ending in output and printed in output, fault
         assert entries[fault]["status"] == "failed" and entries[fault]["exit_code"] != 0
         assert entries[fault]["cpu_s"] > 0 and entries[fault]["peak_memory_bytes"] > 1e6
     assert entries["sigkill"]["exit_code"] == -signal.SIGKILL and entries["exit_code"]["exit_code"] == 7
@@ -37,16 +37,16 @@ def test_a_bad_job_hurts_nobody_else(workflow):
 
 
 @pytest.mark.skipif(bool(no_limit()), reason=no_limit())
-def test_out_of_memory_takes_the_job_and_not_the_worker(workflow):
+def test_running_out_of_memory_kills_the_job_and_not_the_worker(workflow):
     run = workflow("faults")
-    with memory_limit(1_200 * 2**20) as prefix:  # of Snakemake, the worker and the jobs together
+    with memory_limit(1_200 * 2**20) as prefix:  # for Snakemake, the worker and the jobs together
         output = run.run("--keep-going", "--config", "faults=hoard", "count=3", "seconds=1", prefix=prefix, ok=False)
     assert "killed by SIGKILL (by a user, or because memory ran out)" in output
     assert not (run.folder / "pids/kept").exists()
     assert sorted(e["status"] for e in run.ledger()) == ["failed", "ok", "ok", "ok"]
 
 
-def test_the_kernel_is_told_whom_to_take_when_memory_runs_out(workflow):
+def test_the_kernel_prefers_jobs_when_memory_runs_out(workflow):
     run = workflow("faults")
     process = run.start("--config", "faults=forever", "seconds=0.1")
     eventually((run.folder / "pids/forever").exists)
@@ -62,13 +62,13 @@ def _read(path):
         return file.read()
 
 
-def test_after_a_failure_nothing_new_begins(workflow):
+def test_no_job_starts_after_a_failure(workflow):
     run = workflow("faults")
     run.run("--config", "faults=exception", "count=12", "seconds=1", ok=False)
     assert len([e for e in run.ledger() if e["status"] == "ok"]) <= 4
 
 
-def test_retries_are_snakemakes_own(workflow):
+def test_retries_are_those_of_snakemake(workflow):
     run = workflow("faults")
     output = run.run("--config", "faults=flaky", "retries=2", "count=0")
     assert output.count("Trying to restart job") == 2
@@ -93,10 +93,10 @@ def test_a_killed_worker_is_replaced_and_its_jobs_start_again(workflow):
     assert "its worker" not in output and "was lost; the job starts again" in output
     statuses = [e["status"] for e in run.ledger()]
     assert statuses.count("ok") == 3 and statuses.count("lost") == 2
-    assert all(e["cpu_s"] is None for e in run.ledger() if e["status"] == "lost")  # not known, and not 0
+    assert all(e["cpu_s"] is None for e in run.ledger() if e["status"] == "lost")  # unknown, which is not 0
 
 
-def test_a_killed_fork_server_hurts_no_running_job(workflow):
+def test_running_jobs_survive_a_killed_fork_server(workflow):
     run = workflow("faults")
     process = run.start("--config", "count=4", "seconds=2")
     eventually(lambda: len(run.pids()) == 2)
@@ -118,28 +118,28 @@ def test_a_killed_supervisor_fails_its_job_only(workflow):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "sigkill"])
-def test_when_snakemake_goes_everything_goes(workflow, number):
+def test_all_processes_end_with_snakemake(workflow, number):
     run = workflow("faults")
     process = run.start("--config", "faults=forever", "count=3", "seconds=60")
     eventually(lambda: (run.folder / "pids/forever").exists() and len(run.pids()) == 3)
     tree = process.tree()
     if number == signal.SIGINT:
-        os.killpg(process.pid, number)  # as a terminal sends it, to all in the foreground
+        os.killpg(process.pid, number)  # as a terminal sends it, to all foreground processes
     else:
         process.kill()
-    began = time.monotonic()
+    start = time.monotonic()
     run.finish(process, 10)
-    eventually(lambda: not run.pids(), 5 - (time.monotonic() - began), "the end of its jobs")
+    eventually(lambda: not run.pids(), 5 - (time.monotonic() - start), "the end of its jobs")
     eventually(lambda: not [p for p in tree if p.is_running()], 5, "the end of its processes")
     if number == signal.SIGINT:
         assert "Traceback" not in run.output()
         assert [e["status"] for e in run.ledger()] == ["cancelled"] * 4
-    # what the dead run began is not taken for a result (its lock is Snakemake's own affair)
+    # incomplete files of the dead run are not used (Snakemake handles its own lock)
     run.run("--nolock", "--rerun-incomplete", "--config", "count=3", "seconds=0")
     assert {p.read_text() for p in (run.folder / "out").glob("good*")} == {"good\n"}
 
 
-def test_sigterm_lets_running_jobs_end(workflow):
+def test_running_jobs_finish_after_sigterm(workflow):
     run = workflow("faults")
     process = run.start("--config", "count=6", "seconds=2")
     eventually(lambda: len(run.pids()) == 2)
@@ -148,5 +148,5 @@ def test_sigterm_lets_running_jobs_end(workflow):
     assert code != 0 and "Will exit after finishing currently running jobs" in output
     finished = {e["output"][0] for e in run.ledger() if e["status"] == "ok"}
     assert finished == {f"out/{p.name}" for p in (run.folder / "out").iterdir()}
-    assert 2 <= len(finished) <= 4  # those that ran, and those that Dask had next in its queue
+    assert 2 <= len(finished) <= 4  # the running ones, and the next ones in the queue of Dask
     assert run.pids() == []

@@ -1,4 +1,4 @@
-"""Clusters of several hosts: joined, left, cut off, and talked to under TLS."""
+"""Clusters of several hosts: workers that come, leave and lose the network, and encryption with TLS."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from hosts import hosts, missing
 pytestmark = pytest.mark.workflow
 several = pytest.mark.skipif(bool(missing()), reason=missing())
 EXECUTOR = ["--executor", "dask", "--jobs", "unlimited", "--dask-ledger", "ledger"]
-# how long Dask trusts a silent connection; its own least is 11 s
+# time after which Dask gives up a silent connection; it accepts no less than 11 s
 IMPATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
 
 
@@ -21,56 +21,54 @@ def registered(folder, count):
 
 
 @several
-def test_a_host_that_is_cut_off_stops_its_jobs_before_others_begin_them(workflow):
+def test_a_host_that_loses_the_network_stops_its_jobs_before_others_start_them(workflow):
     run = workflow("faults")
-    with hosts(3) as (head, one, two):
+    with hosts(3) as (head, kept, lost_host):
         address = f"tcp://{head.address}:8786"
-        # nobody outside the hosts can reach these services
+        # these services cannot be reached from outside the hosts
         started = [
             dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix, **IMPATIENT)
         ]
         try:
-            for host in (one, two):
+            for host in (kept, lost_host):
                 arguments = ["worker", address, "--no-dashboard", "--nthreads", "1", "--host", host.address]
                 started.append(dask(*arguments, folder=run.folder, prefix=host.prefix, **IMPATIENT))
             registered(run.folder, 2)
-            process = run.start(
-                "--dask-scheduler", address, "--config", "count=3", "seconds=14",
-                executor=EXECUTOR, prefix=head.prefix, **IMPATIENT,
-            )  # fmt: skip
+            arguments = ["--dask-scheduler", address, "--config", "count=3", "seconds=14"]
+            process = run.start(*arguments, executor=EXECUTOR, prefix=head.prefix, **IMPATIENT)
             eventually(lambda: len(run.pids()) == 2, 40, "the start of both jobs")
-            two.cut()
+            lost_host.cut()
             cut = time.time()
-            eventually(lambda: len(run.pids()) == 1, 11, "the end of the job on the host that was cut off")
+            eventually(lambda: len(run.pids()) == 1, 11, "the end of the job on the host without network")
             stopped = time.time()
             code, output = run.finish(process, 120)
         finally:
             end(*started)
     assert code == 0, output[-4000:]
     (lost,) = [e for e in run.ledger() if e["status"] == "lost"]
-    assert lost["worker"].startswith(f"tcp://{two.address}")
+    assert lost["worker"].startswith(f"tcp://{lost_host.address}")
     (again,) = [e for e in run.ledger() if e["output"] == lost["output"] and e["status"] == "ok"]
-    assert again["worker"].startswith(f"tcp://{one.address}") and cut < stopped < again["started"]
+    assert again["worker"].startswith(f"tcp://{kept.address}") and cut < stopped < again["started"]
     assert [e["status"] for e in run.ledger()].count("ok") == 3
 
 
 @several
 def test_a_short_break_of_the_network_is_survived(workflow):
     run = workflow("faults")
-    with hosts(2) as (head, one):
+    with hosts(2) as (head, other):
         address = f"tcp://{head.address}:8786"
         started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix)]
         try:
-            arguments = ["worker", address, "--no-dashboard", "--nthreads", "2", "--host", one.address]
-            started.append(dask(*arguments, folder=run.folder, prefix=one.prefix))
+            arguments = ["worker", address, "--no-dashboard", "--nthreads", "2", "--host", other.address]
+            started.append(dask(*arguments, folder=run.folder, prefix=other.prefix))
             registered(run.folder, 1)
             process = run.start(
                 "--dask-scheduler", address, "--config", "count=2", "seconds=8", executor=EXECUTOR, prefix=head.prefix
             )
             eventually(lambda: len(run.pids()) == 2, 40, "the start of both jobs")
-            one.cut()
+            other.cut()
             time.sleep(4)
-            one.join()
+            other.join()
             code, output = run.finish(process, 90)
         finally:
             end(*started)
@@ -106,13 +104,13 @@ def test_workers_may_come_late_and_go_early(workflow):
     run = workflow("faults")
     with scheduler(run.folder) as address:
         process = run.start("--dask-scheduler", address, "--config", "count=8", "seconds=2", executor=EXECUTOR)
-        time.sleep(4)  # the run is there before any worker
+        time.sleep(4)  # the run starts before any worker
         workers = [dask("worker", address, "--no-dashboard", "--nthreads", "1", folder=run.folder)]
         try:
             eventually(lambda: len(run.pids()) == 1, 40, "the first job")
             workers.append(dask("worker", address, "--no-dashboard", "--nthreads", "2", folder=run.folder))
             eventually(lambda: len(run.pids()) == 3, 20, "jobs on the worker that came late")
-            workers[0].send_signal(signal.SIGTERM)  # as a node does that is taken away
+            workers[0].send_signal(signal.SIGTERM)  # as on a node that is preempted
             code, output = run.finish(process, 60)
         finally:
             end(*workers)
@@ -122,7 +120,7 @@ def test_workers_may_come_late_and_go_early(workflow):
     assert len({e["worker"] for e in run.ledger()}) == 2
 
 
-def test_a_run_without_workers_ends_when_it_was_told_to(workflow):
+def test_a_run_without_workers_ends_after_the_timeout(workflow):
     run = workflow("faults")
     with scheduler(run.folder) as address:
         output = run.run(
@@ -159,7 +157,7 @@ def certificate(tmp_path_factory):
     return environment
 
 
-def test_everything_is_encrypted_where_dask_is_told_so(workflow, certificate):
+def test_everything_is_encrypted_if_dask_is_configured_so(workflow, certificate):
     run = workflow("faults")
     address = f"tls://127.0.0.1:{free_port()}"
     started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, **certificate)]

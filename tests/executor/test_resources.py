@@ -1,4 +1,4 @@
-"""Threads, memory, whole workers and GPUs are honoured, told by when jobs ran."""
+"""Jobs reserve threads, memory, whole workers and GPUs, which the times of their runs show."""
 
 import json
 import subprocess
@@ -14,20 +14,20 @@ def records(run, kind):
     return [json.loads(path.read_text()) for path in sorted((run.folder / "out").glob(f"{kind}_*.json"))]
 
 
-def most_at_once(found):
-    return max(sum(a["began"] <= b["began"] < a["ended"] for a in found) for b in found)
+def most_at_once(runs):
+    return max(sum(a["started"] <= b["started"] < a["ended"] for a in runs) for b in runs)
 
 
-def overlap(one, two):
-    return one["began"] < two["ended"] and two["began"] < one["ended"]
+def overlap(first, second):
+    return first["started"] < second["ended"] and second["started"] < first["ended"]
 
 
 def test_threads_reserve_cores_and_limit_libraries(workflow):
     run = workflow("resources")
     run.run("--config", "kind=threads")
-    found = records(run, "threads")
-    assert most_at_once(found) == 1  # two threads each, on two cores
-    assert {(r["threads"], r["OMP_NUM_THREADS"]) for r in found} == {(2, "2")}
+    runs = records(run, "threads")
+    assert most_at_once(runs) == 1  # two threads each, on two cores
+    assert {(r["threads"], r["OMP_NUM_THREADS"]) for r in runs} == {(2, "2")}
 
 
 @pytest.mark.parametrize("executor", ["dask", "local"])
@@ -50,28 +50,28 @@ def test_gpus_are_reserved_and_handed_out(workflow):
     run = workflow("resources")
     with scheduler(run.folder, "--nthreads", "4", "--resources", "GPU=2") as address:
         run.run("--dask-scheduler", address, "--config", "kind=gpu")
-        found = records(run, "gpu")
-        assert most_at_once(found) == 2 and {r["gpu"] for r in found} == {"0", "1"}
-        assert not [(a, b) for a in found for b in found if a is not b and a["gpu"] == b["gpu"] and overlap(a, b)]
+        runs = records(run, "gpu")
+        assert most_at_once(runs) == 2 and {r["gpu"] for r in runs} == {"0", "1"}
+        assert not [(a, b) for a in runs for b in runs if a is not b and a["gpu"] == b["gpu"] and overlap(a, b)]
         output = run.run("--dask-scheduler", address, "--config", "kind=too_many_gpus", ok=False)
     assert "it needs 3 GPUs, and the largest worker has 2" in output
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "reason"),
     [
         ("too_much_memory", "it needs 1000000000 MB of memory, and the largest worker has"),
         ("too_many_gpus", "it needs 3 GPUs, and the largest worker has 0"),
     ],
 )
-def test_what_no_worker_can_run_fails_at_once_in_a_sentence(workflow, kind, told):
+def test_a_job_that_no_worker_can_run_fails_at_once_in_a_sentence(workflow, kind, reason):
     run = workflow("resources")
     output = run.run("--config", f"kind={kind}", ok=False, seconds=30)
-    assert f"no worker can run {kind} (jobid 1): {told}" in output
+    assert f"no worker can run {kind} (jobid 1): {reason}" in output
     assert "Traceback" not in output
 
 
-def test_more_threads_than_any_worker_has_is_told_too(workflow):
+def test_more_threads_than_any_worker_has_is_reported(workflow):
     run = workflow("resources")
     with scheduler(run.folder, "--nthreads", "2") as address:
         executor = ["--executor", "dask", "--jobs", "9", "--dask-scheduler", address]
@@ -80,28 +80,31 @@ def test_more_threads_than_any_worker_has_is_told_too(workflow):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "sentence"),
     [
         (["--dask-scheduler", "tcp://127.0.0.1:{port}"], "no scheduler answers at tcp://127.0.0.1:"),
         (["--dask-scheduler", "nonsense://x"], "nonsense://x is not an address"),
         (["--dask-cluster", "dask_jobqueue.SLURMCluster"], "is not module:Class"),
         (["--dask-cluster", "no_such_package:Cluster"], "install the package that has it"),
         (["--dask-cluster", "distributed:NoCluster"], "the module distributed has no NoCluster"),
-        (["--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", "{n_workers: ["], "neither JSON nor YAML"),
+        (
+            ["--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", "{n_workers: ["],
+            "neither JSON nor YAML",
+        ),
         (["--dask-cluster", "distributed:SpecCluster", "--dask-cluster-args", "{no_such: 1}"], "did not start"),
         (["--dask-cluster", "distributed:LocalCluster", "--dask-cluster-args", "missing.yaml"], "cannot be read"),
         (["--dask-preload", "torch,no/such.txt"], "'no/such.txt' is neither the name of a module nor a file"),
         (["--dask-cluster", "a:B", "--dask-scheduler", "tcp://x:1"], "exclude each other"),
     ],
-)  # fmt: skip
-def test_bad_settings_are_told_in_a_sentence(workflow, arguments, told):
+)
+def test_bad_settings_are_reported_in_a_sentence(workflow, arguments, sentence):
     run = workflow("resources")
     port = free_port()
     output = run.run(*[a.format(port=port) if "{port}" in a else a for a in arguments], ok=False)
-    assert told in output and "Traceback" not in output
+    assert sentence in output and "Traceback" not in output
 
 
-def test_a_cluster_class_of_others_is_started_with_its_arguments(workflow):
+def test_another_cluster_class_is_started_with_its_arguments(workflow):
     run = workflow("resources")
     arguments = '{"n_workers": 0, "threads_per_worker": 1, "dashboard_address": null}'
     adaptive = ["--dask-adapt-minimum", "0", "--dask-adapt-maximum", "2"]
@@ -117,26 +120,17 @@ def test_a_cluster_class_of_others_is_started_with_its_arguments(workflow):
     assert len(records(run, "small")) == 1
 
 
-def test_it_is_a_package_of_its_own(tmp_path):
+def test_the_executor_is_a_separate_package(tmp_path):
     from harness import PACKAGE
 
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*command, str(tmp_path), str(PACKAGE)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("snakemake_executor_plugin_dask-*.whl")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--target",
-        str(tmp_path / "there"),
-        str(wheel),
-    ]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    command += ["--target", str(tmp_path / "installed"), str(wheel)]
     subprocess.run(command, check=True, capture_output=True)
     code = "import snakemake_executor_plugin_dask as p; print(p.__file__, p.ExecutorSettings().worker_losses)"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path / "there", capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=tmp_path / "installed", capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == [str(tmp_path / "there/snakemake_executor_plugin_dask/__init__.py"), "3"]
+    assert done.stdout.split() == [str(tmp_path / "installed/snakemake_executor_plugin_dask/__init__.py"), "3"]

@@ -1,4 +1,4 @@
-"""The executor and Snakemake's local one leave the same files behind, and each takes the other's for done."""
+"""The executor and Snakemake's local one produce the same files, and each accepts those of the other as complete."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ COLD = {
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """The workflow run by each executor, in a folder of its own."""
+    """The workflow, run by each executor in its own folder."""
     from harness import Workflow
 
     runs = {}
@@ -37,29 +37,29 @@ def both(tmp_path_factory):
 
 
 def test_both_make_the_same_files(both):
-    found = {name: files_of(run.folder, "out", "log") for name, run in both.items()}
-    assert found["dask"] == found["local"] and len(found["dask"]) == 30
-    assert found["dask"]["out/random.txt"] == "[True, True, True]\n"  # no two jobs draw the same numbers
+    files = {name: files_of(run.folder, "out", "log") for name, run in both.items()}
+    assert files["dask"] == files["local"] and len(files["dask"]) == 30
+    assert files["dask"]["out/random.txt"] == "[True, True, True]\n"  # no two jobs draw the same numbers
     assert not (both["dask"].folder / "<TBD>").exists()
     protected = both["dask"].folder / "out/protected.txt"
     assert not protected.stat().st_mode & 0o222
 
 
 @pytest.mark.parametrize(("ran", "asked"), [("dask", "local"), ("local", "dask")])
-def test_each_takes_what_the_other_made_for_done(both, ran, asked):
+def test_each_accepts_files_of_the_other_as_complete(both, ran, asked):
     run = both[ran]
     options = {"executor": LOCAL} if asked == "local" else {}
     output = run.run("--dry-run", "--cache", "cached", **options, **run.environment)
     assert "Nothing to be done" in output
 
 
-def test_no_cluster_is_started_for_nothing(both):
+def test_no_cluster_is_started_without_jobs(both):
     output = both["dask"].run(*PRELOAD, "--cache", "cached", **both["dask"].environment)
     assert "Nothing to be done" in output and "Dask:" not in output
-    assert "Dask:" in both["dask"].said  # which a run with jobs says
+    assert "Dask:" in both["dask"].said  # printed by a run with jobs
 
 
-def test_every_benchmark_is_filled_or_says_na(both):
+def test_every_benchmark_has_values_or_na(both):
     folder = both["dask"].folder / "benchmark"
     assert sorted(p.name for p in folder.iterdir()) == sorted(
         p.name for p in (both["local"].folder / "benchmark").iterdir()
@@ -98,7 +98,7 @@ def test_a_failed_update_leaves_the_earlier_version(workflow):
 
 
 def test_a_script_with_environment_modules_runs_cold(workflow):
-    """`module` is what a cluster's login shell defines; here it does nothing."""
+    """The login shell of a cluster defines `module`; here it does nothing."""
     run = workflow("semantics")
     (run.folder / "shell.sh").write_text("module() { :; }\nexport -f module\n")
     snakefile = run.folder / "Snakefile"

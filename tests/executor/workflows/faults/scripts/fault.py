@@ -47,7 +47,7 @@ def memory():
 
 
 def hoard():
-    """Takes memory until there is none."""
+    """Allocate memory until there is none left."""
     kept = [bytearray(2**26) for _ in range(128)]
     Path("pids/kept").write_text(str(len(kept)))
 
@@ -60,7 +60,7 @@ def flaky():
 
 
 def orphans():
-    """Leaves behind a process in a session of its own, and ends well."""
+    """Leave a process behind in its own session, and succeed."""
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)
     Path("pids", str(child.pid)).touch()
 

@@ -3,13 +3,13 @@ import os
 import time
 from pathlib import Path
 
-began = time.time()
+started = time.time()
 time.sleep(0.5)
-found = {
-    "began": began,
+record = {
+    "started": started,
     "ended": time.time(),
     "threads": snakemake.threads,
     "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
     "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
 }
-Path(snakemake.output[0]).write_text(json.dumps(found))
+Path(snakemake.output[0]).write_text(json.dumps(record))

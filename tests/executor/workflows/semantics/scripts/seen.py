@@ -28,7 +28,7 @@ if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool:
         squares = pool.map(square, [1, 2, 3])
     loader = torch.utils.data.DataLoader(Rows(), batch_size=2, num_workers=1)
-    found = {
+    seen = {
         "input": list(snakemake.input),
         "named": [snakemake.input.one, list(snakemake.input.two)],
         "params": [snakemake.params.files, snakemake.params.nested, os.path.basename(snakemake.params.base)],
@@ -52,4 +52,4 @@ if __name__ == "__main__":
         "preamble": [sys.version_info > (3,), pickle.__name__, logger is not None, Snakemake.__name__],
     }
     with open(snakemake.output[0], "w") as file:
-        json.dump(found, file, indent=1)
+        json.dump(seen, file, indent=1)
