@@ -33,7 +33,7 @@ rule provenance:
         "../scripts/reporting/provenance.py"
 
 
-rule notebook:
+rule render_notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
         tables=rules.summarize.output[:12]
@@ -44,21 +44,21 @@ rule notebook:
         provenance="<results>/summary/provenance.json",
     output:
         notebook="<results>/report/notebooks/{concern}.ipynb",
-        usage="<results>/report/notebooks/{concern}.notebook.usage.json",
+        usage="<results>/report/notebooks/{concern}.render_notebook.usage.json",
     log:
-        "<logs>/notebook/{concern}.log",
+        "<logs>/render_notebook/{concern}.log",
     wildcard_constraints:
         concern="|".join(CONCERNS),
     params:
         notebook=lambda w: str(ROOT / "notebooks" / f"{w.concern}.ipynb"),
         code=lambda w: code(
-            "reporting/notebook",
+            "reporting/render_notebook",
             files=[f"notebooks/{w.concern}.ipynb", *ROOT.glob("fairweight/reporting/report/*.py")],
         )(w),
     message:
         "Render the section {wildcards.concern} of the report"
     script:
-        "../scripts/reporting/notebook.py"
+        "../scripts/reporting/render_notebook.py"
 
 
 rule report:

@@ -1,15 +1,13 @@
 """Measures of a variant: one record each, which summaries, decision, report, papers and cards read.
 
 A record says what a measure is called, the unit that it is stored in, and how it is shown. To add a measure, add its
-record here; the step that computes it writes the key.
+record here; the step that computes it writes the key. `core/shown_measures.py` writes values as text (standard library
+only here, so that an edit of the formatting of numbers reruns no step that computes them).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from fairweight.core import formatting
-from fairweight.core.formatting import NOT_ESTIMABLE, TEXT, Writer
+from typing import Literal
 
 Source = Literal["metric", "groups", "profile", "file", "making"]
 Direction = Literal["higher", "lower"]
@@ -32,6 +30,7 @@ class Measure:
         modelled: whether it is derived from CPU-seconds by the energy model instead of measured.
         interval: prefix of its bounds in the table of language models, where it has an interval over texts there.
         language: whether only language models have it.
+        by_group: whether summaries have it for each group also; only for a `metric`.
     """
 
     key: str
@@ -45,6 +44,7 @@ class Measure:
     modelled: bool = False
     interval: str | None = None
     language: bool = False
+    by_group: bool = False
 
     @property
     def heading(self) -> str:
@@ -54,23 +54,6 @@ class Measure:
     def scaled(self, value: float) -> float:
         """A stored value in the unit that is shown."""
         return value * self.scale
-
-    def text(self, value: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
-        """A stored value as text, without its unit."""
-        return writer.escape(formatting.number(value, self.digits, self.scale, signed))
-
-    def with_spread(self, mean: Any, sd: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
-        """Mean ± standard deviation over seeds, without the unit."""
-        return formatting.with_spread(mean, sd, self.digits, self.scale, signed, writer=writer)
-
-    def with_interval(self, value: Any, low: Any, high: Any, *, signed: bool = False, writer: Writer = TEXT) -> str:
-        """A stored value with its interval, without the unit."""
-        return formatting.with_interval(value, low, high, self.digits, self.scale, signed, writer=writer)
-
-    def with_unit(self, value: Any, *, signed: bool = False) -> str:
-        """A stored value with its unit: "12.3 kB"."""
-        text = self.text(value, signed=signed)
-        return text if text == NOT_ESTIMABLE or not self.unit else f"{text} {self.unit}"
 
 
 def _percent(
@@ -84,7 +67,7 @@ def _gap(key: str, title: str) -> Measure:
 
 
 RECORDS = (
-    _percent("accuracy", "Accuracy"),
+    Measure("accuracy", "Accuracy", "%", 2, "higher", scale=100.0, by_group=True),
     _percent("balanced_accuracy", "Balanced accuracy"),
     _percent("f1", "F1"),
     Measure("log_loss", "Log loss", "nats", 3, "lower", stored_unit="nats"),

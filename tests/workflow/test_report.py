@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 from fairweight.core.code_version import ROOT
 from fairweight.core.formatting import number
-from fairweight.reporting.report.notebook import execute
+from fairweight.reporting.report.render_notebook import execute
 from fairweight.reporting.report.render import assemble
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -23,7 +23,7 @@ from fairweight.reporting.provenance import isa
 
 # nothing of the user's profile, and only files that are missing or forced are made
 ALONE = ["--executor", "local", "--cores", "1", "--workflow-profile", "none", "--rerun-triggers", "input", "--nolock"]
-RENDER, REPORT = "notebook", "report"  # rules that make the report from the summaries
+RENDER, REPORT = "render_notebook", "report"  # rules that make the report from the summaries
 MOST_VERSIONS = 5  # versions that differ and are listed in a message
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from fairweight.core.formatting import DASH, missing, number
 from fairweight.core.frames import where
-from fairweight.core.measures import MEASURES, measure
 from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.core.shown_measures import MEASURES, measure
 from fairweight.energy.footprint import of_model, of_variant
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.evidence import LANGUAGE, Measured, measured

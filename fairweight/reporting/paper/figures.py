@@ -18,7 +18,7 @@ from fairweight.core.artifacts import atomic
 from fairweight.core.formatting import count, missing
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import MEASURES
+from fairweight.core.shown_measures import MEASURES
 from fairweight.reporting.report import palette
 from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.results import Results

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from fairweight.core.formatting import Writer, number
-from fairweight.core.measures import Measure
+from fairweight.core.shown_measures import ShownMeasure
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
@@ -100,7 +100,7 @@ def _column(width: float | None) -> str:
     return rf">{{\ragged{side}\arraybackslash}}p{{{abs(width):g}\linewidth}}"
 
 
-def heading(measure: Measure) -> str:
+def heading(measure: ShownMeasure) -> str:
     """Title and unit of a measure as the head of a narrow column, stacked on short lines."""
     lines: list[str] = []
     for word in re.findall(r"[^\s/]+/?", measure.heading):  # a unit may break after its slash

@@ -6,9 +6,9 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, points, significant
 from fairweight.core.frames import where
-from fairweight.core.measures import measure
 from fairweight.core.operations import OPERATIONS, of_recipe
 from fairweight.core.recipes import TrainingRecipe
+from fairweight.core.shown_measures import measure
 from fairweight.energy.energy_model import watts_per_core
 from fairweight.energy.footprint import of_study
 from fairweight.evaluation.decide import FAMILY, name_of

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, significant
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import RECORDS, measure
+from fairweight.core.shown_measures import RECORDS, measure
 from fairweight.energy.footprint import of_study
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX, slug

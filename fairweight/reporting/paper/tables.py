@@ -9,7 +9,7 @@ import pandas as pd
 from fairweight.core.formatting import DASH, missing, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import MEASURES, Measure
+from fairweight.core.shown_measures import MEASURES, ShownMeasure
 from fairweight.energy.footprint import of_study
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.paper import latex
@@ -67,7 +67,7 @@ def varying(cells: pd.DataFrame, keys: tuple[str, ...] = ("model", "augmentation
 class _Column:
     """A measure in the table of variants: its name in the CSV file, and its rows of the summary."""
 
-    measure: Measure
+    measure: ShownMeasure
     name: str
     rows: pd.DataFrame
 
@@ -121,7 +121,7 @@ def _columns(results: Results, dataset: str, attribute: str | None) -> list[_Col
     return columns
 
 
-def _mean_with_spread(measure: Measure, row: pd.Series) -> str:
+def _mean_with_spread(measure: ShownMeasure, row: pd.Series) -> str:
     if row.empty:
         return latex.escape(DASH)
     return measure.with_spread(row["mean"], row["sd"], writer=LATEX)
@@ -164,7 +164,7 @@ def language(results: Results, dataset: str) -> Exhibit:
     return Exhibit(f"{dataset}-language", latex.tabular(header, rows, widths), columns, caption)
 
 
-def _language_cell(measure: Measure, entry: pd.Series) -> str:
+def _language_cell(measure: ShownMeasure, entry: pd.Series) -> str:
     value = entry[measure.key]
     if missing(value):  # a baseline has no ratio to itself, a study without pairs no score
         return latex.escape(DASH)

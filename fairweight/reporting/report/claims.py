@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import missing, number, p_value
 from fairweight.core.frames import where
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
 from fairweight.reporting.report.page import listing, table
 from fairweight.reporting.report.paying import attributes_of

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.formatting import CELL, Writer, p_value, with_interval
-from fairweight.core.measures import Measure, measure
+from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.report.results import Results
 
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
@@ -15,7 +15,9 @@ POINTS = Writer(
 )  # a change with its interval, in a sentence
 
 # of the tables `files` and `language`, which the summary of measures does not hold
-MEMORY = Measure("inference_memory_bytes", "Memory to load and run", "MB", 1, "lower", scale=1e-6, stored_unit="bytes")
+MEMORY = ShownMeasure(
+    "inference_memory_bytes", "Memory to load and run", "MB", 1, "lower", scale=1e-6, stored_unit="bytes"
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Column:
     batch_size: int | None = None
 
     @property
-    def record(self) -> Measure:
+    def record(self) -> ShownMeasure:
         """The record of the measure."""
         return measure(self.key)
 
@@ -60,7 +62,7 @@ def in_sentence(title: str) -> str:
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
 
 
-def change_heading(record: Measure) -> str:
+def change_heading(record: ShownMeasure) -> str:
     """Heading of the change of a measure; the change of a percentage is in percentage points."""
     unit = "points" if record.unit == "%" else record.unit
     return f"Change in {in_sentence(record.title)}{f', {unit}' if unit else ''}"

@@ -19,7 +19,7 @@ from fairweight.core.formatting import (
     with_interval,
 )
 from fairweight.core.frames import where
-from fairweight.core.measures import Measure, measure
+from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.decide import FAMILY, name_of
 from fairweight.reporting.report.columns import INTERVAL, Column, in_sentence, p_equals
 from fairweight.reporting.report.page import listing, table, tied
@@ -69,7 +69,7 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
     return f'{text}<small class="evidence">Change against {escape(baseline)}: {_evidence(results, row)}.</small>'
 
 
-def _cost_title(cost: Measure) -> str:
+def _cost_title(cost: ShownMeasure) -> str:
     """What the decision minimises, in a sentence."""
     return f"{in_sentence(cost.title)}{' (modelled)' if cost.modelled else ''}"
 
@@ -149,7 +149,7 @@ def _criterion(results: Results, entry: Any) -> list[str]:
     if not _is_ceiling(results, entry):
         write, margin = RATE, points(entry["margin"])
     elif "at_most_of_baseline" in results.study["criteria"]["ceilings"][entry["criterion"]]:
-        write = Measure(entry["criterion"], "Ratio to the baseline", "x baseline", 2, "lower")
+        write = ShownMeasure(entry["criterion"], "Ratio to the baseline", "x baseline", 2, "lower")
         margin = f"{as_stated(entry['margin'])} {write.unit}"
     else:
         write = measure(entry["criterion"])

@@ -15,8 +15,8 @@ from fairweight.core.artifacts import atomic
 from fairweight.core.formatting import missing
 from fairweight.core.frames import by_cell, where
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import Measure
 from fairweight.core.operations import OPERATIONS
+from fairweight.core.shown_measures import ShownMeasure
 from fairweight.data.fetch import cache_folder
 from fairweight.reporting.report.columns import Column
 from fairweight.reporting.report.palette import COLOURS
@@ -120,7 +120,7 @@ def _columns(results: Results) -> list[Column]:
     return columns
 
 
-def _values(name: str, entry: Any, record: Measure) -> Point:
+def _values(name: str, entry: Any, record: ShownMeasure) -> Point:
     """Value, bounds and text of a measure of one cell."""
     mean, spread = record.scaled(entry["mean"]), 0.0 if missing(entry["sd"]) else record.scaled(entry["sd"])
     text = record.with_spread(entry["mean"], entry["sd"])

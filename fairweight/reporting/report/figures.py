@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import Column
 from fairweight.reporting.report.page import picture
 from fairweight.reporting.report.palette import looks

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from fairweight.core.formatting import CELL, DASH, count, missing, number, with_interval
 from fairweight.core.frames import where
-from fairweight.core.measures import Measure, measure
+from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.report.columns import INTERVAL, MEMORY
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, plain, table
@@ -85,7 +85,7 @@ def overview(results: Results) -> HTML | None:
     return table(header, rows, "Language models.", notes=notes, text_columns=1 + len(keys))
 
 
-def _value(entry: pd.Series, record: Measure) -> str:
+def _value(entry: pd.Series, record: ShownMeasure) -> str:
     """A measure of a variant, with its interval over texts if it has one."""
     if record.key in AGAINST_BASELINE and all(missing(entry[key]) for key in AGAINST_BASELINE):
         return DASH
@@ -168,7 +168,7 @@ def trade_off(results: Results) -> HTML | None:
     )
 
 
-def _scatter(axis: Axes, group: pd.DataFrame, usage: Measure, look: dict[str, tuple[str, str]]) -> None:
+def _scatter(axis: Axes, group: pd.DataFrame, usage: ShownMeasure, look: dict[str, tuple[str, str]]) -> None:
     """Draw the perplexity of the variants against one resource usage."""
     for _, entry in group.iterrows():
         colour, marker = look[entry["variant"]]

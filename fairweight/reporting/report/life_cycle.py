@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from fairweight.core.formatting import CELL, DASH, count, missing, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL as CELL_COLUMNS
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import Column, energy_cell
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, table

@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.core.formatting import as_stated, count, p_value
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.page import listing, plain, table
 from fairweight.reporting.report.results import Results

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from fairweight.core.formatting import as_stated, count, missing
 from fairweight.core.frames import where
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import change_heading
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.labels import short

@@ -8,7 +8,7 @@ from IPython.display import HTML
 from fairweight.core.formatting import DASH, MINUS, NOT_ESTIMABLE, count, missing, number
 from fairweight.core.frames import by_cell
 from fairweight.core.lineage import CELL
-from fairweight.core.measures import Measure, measure
+from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.energy.energy_model import watts_per_core
 from fairweight.reporting.report.columns import Column
 from fairweight.reporting.report.page import table
@@ -88,7 +88,7 @@ def _variant_table(results: Results, dataset: str, columns: list[Column], captio
     return table(header, rows, caption, notes=notes, text_columns=1 + len(shown), breaks=breaks)
 
 
-def _value(record: Measure, entry: Any) -> str:
+def _value(record: ShownMeasure, entry: Any) -> str:
     """Mean and spread of a measure, with those of its change below."""
     if entry is None:
         return DASH

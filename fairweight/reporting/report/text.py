@@ -8,7 +8,7 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import count, number
 from fairweight.core.frames import where
-from fairweight.core.measures import measure
+from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.page import MOST_ITEMS, listing, tied
 from fairweight.reporting.report.results import Results
 

@@ -31,10 +31,10 @@ VARIANTS = {
 }
 WEIGHTS = {"train", "prune", "factorize", "distill", "encode"}
 SEES_ROWS = WEIGHTS | {"quantize", "adjust", "export", "predict", "profile"}
-READS_RESULTS = {"notebook", "paper", "cards", "archive"}
+READS_RESULTS = {"render_notebook", "paper", "cards", "archive"}
 # what is edited -> its file, and the rules that run again
 EDITS = {
-    "a sentence of the report": ("reporting/report/text.py", {"notebook"}),
+    "a sentence of the report": ("reporting/report/text.py", {"render_notebook"}),
     "a word of a data card": ("data/card.py", {"card"}),
     "the tokenizer": ("training/tokenizer.py", SEES_ROWS | {"pretrained"}),
     "a pruning method": ("compression/pruning/global_magnitude.py", {"prune"}),

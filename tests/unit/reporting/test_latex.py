@@ -12,7 +12,7 @@ from small_results import results_with
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
 from fairweight.core.formatting import with_interval, with_spread
-from fairweight.core.measures import MEASURES
+from fairweight.core.shown_measures import MEASURES
 from fairweight.energy.energy_model import modelled
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.article import compile_article

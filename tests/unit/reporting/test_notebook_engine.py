@@ -11,7 +11,7 @@ import pytest
 from nbformat import v4
 
 from fairweight.core.code_version import ROOT
-from fairweight.reporting.report.notebook import execute
+from fairweight.reporting.report.render_notebook import execute
 
 
 def written(folder, *cells):

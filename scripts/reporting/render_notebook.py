@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from fairweight.core.step import step
-from fairweight.reporting.report.notebook import execute
+from fairweight.reporting.report.render_notebook import execute
 
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     execute(
