@@ -16,8 +16,6 @@ from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
 from fairweight.study.grid import Cell, Variant
 
-FROM_DATA = tuple(o.name for o in OPERATIONS.values() if o.trains and not o.parents)  # train initial weights
-
 
 class Study:
     """A resolved study file.
@@ -62,7 +60,8 @@ class Study:
             raise InputError(f"{place}: {variant.operation!r} takes no 'from'; it starts from data.")
         for key, default in (("parameters", 1), ("replicate", 0)):
             if recipe.get(key, default) != default and not variant.trained_from_data:
-                raise InputError(f"{place}: {key!r} goes with {' or '.join(map(repr, FROM_DATA))} only.")
+                legal = [repr(o.name) for o in OPERATIONS.values() if o.trains and not o.parents]
+                raise InputError(f"{place}: {key!r} goes with {' or '.join(legal)} only.")
         return variant
 
     def _check_variants(self) -> None:
