@@ -1,9 +1,9 @@
-"""Speed and size of int8 and structured models against fp32, in the same engine and against eager torch, interleaved.
+"""Benchmark of int8 and structured models: speed against eager torch and against fp32 in the same engine, and size.
 
-Four architectures, batch 1 and 64, one thread.  Weights are drawn, not trained: speed does not depend on their values.
-Prints one line for each architecture, batch size and candidate: times faster than eager torch, times faster than fp32 in
-the same engine, and times smaller; medians over rounds in which every candidate runs once, in changing order.  Names of
-architectures after the command measure only those.
+Four architectures, batch sizes 1 and 64, one thread. Weights are random, not trained: speed does not depend on their
+values. Prints one line for each architecture, batch size and candidate: speed ratio to eager torch, speed ratio to fp32
+in the same engine, and size ratio. Times are medians over rounds in which every candidate runs once, in random order.
+Names of architectures after the command select these.
 """
 
 import os
@@ -36,19 +36,19 @@ class Block(nn.Module):
 
     def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
-        self.one = nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
-        self.two = nn.Sequential(nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after))
+        self.first = nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after))
         self.short = nn.Sequential()
         if stride > 1 or before != after:
             self.short = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
     def forward(self, x):
-        """Features of the same or half the size."""
-        return torch.relu(self.two(self.one(x)) + self.short(x))
+        """Features at the same or half the resolution."""
+        return torch.relu(self.second(self.first(x)) + self.short(x))
 
 
 def resnet18() -> nn.Module:
-    """ResNet-18 for 32x32 pixels."""
+    """ResNet-18 for images of 32x32 pixels."""
     layers = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
     for before, after, stride in ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2)):
         layers += [Block(before, after, stride), Block(after, after, 1)]
@@ -56,7 +56,7 @@ def resnet18() -> nn.Module:
 
 
 class Encoder(nn.Module):
-    """A transformer encoder of 6 layers, width 384, 12 heads, on 64 tokens; written out, for exporters."""
+    """A transformer encoder of 6 layers, width 384, 12 heads and 64 tokens, in basic operators for exporters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,26 +64,30 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(
             nn.ModuleDict(
                 {
-                    "qkv": nn.Linear(width, 3 * width), "out": nn.Linear(width, width), "up": nn.Linear(width, 4 * width),
-                    "down": nn.Linear(4 * width, width), "one": nn.LayerNorm(width), "two": nn.LayerNorm(width),
+                    "qkv": nn.Linear(width, 3 * width),
+                    "out": nn.Linear(width, width),
+                    "up": nn.Linear(width, 4 * width),
+                    "down": nn.Linear(4 * width, width),
+                    "attention_norm": nn.LayerNorm(width),
+                    "output_norm": nn.LayerNorm(width),
                 }
             )
             for _ in range(6)
-        )  # fmt: skip
+        )
         self.head = nn.Linear(width, 10)
 
     def forward(self, x):
-        """Logits from (n, 64, 384)."""
+        """Logits (n, 10) from features (n, 64, 384)."""
         for layer in self.layers:
             q, k, v = (p.unflatten(2, (12, 32)).transpose(1, 2) for p in layer["qkv"](x).chunk(3, dim=2))
             weights = torch.softmax(q @ k.transpose(2, 3) * 32**-0.5, dim=3)
-            x = layer["one"](x + layer["out"]((weights @ v).transpose(1, 2).flatten(2)))
-            x = layer["two"](x + layer["down"](torch.nn.functional.gelu(layer["up"](x))))
+            x = layer["attention_norm"](x + layer["out"]((weights @ v).transpose(1, 2).flatten(2)))
+            x = layer["output_norm"](x + layer["down"](torch.nn.functional.gelu(layer["up"](x))))
         return self.head(x.mean(dim=1))
 
 
 class Softmax(nn.Module):
-    """A network with probabilities for its output."""
+    """A network that returns probabilities."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -107,18 +111,24 @@ NETWORKS = {  # name -> (network, shape of a row, quantization method)
 
 
 def export(network: nn.Module, shape: tuple, path: Path) -> None:
-    """Write one ONNX file."""
+    """Write a network to an ONNX file."""
     torch.onnx.export(
-        Softmax(network).eval(), (torch.zeros(2, *shape),), str(path), dynamo=False, opset_version=20, input_names=["x"],
-        output_names=["probabilities"], dynamic_axes={"x": {0: "n"}, "probabilities": {0: "n"}},
-    )  # fmt: skip
+        Softmax(network).eval(),
+        (torch.zeros(2, *shape),),
+        str(path),
+        dynamo=False,
+        opset_version=20,
+        input_names=["x"],
+        output_names=["probabilities"],
+        dynamic_axes={"x": {0: "n"}, "probabilities": {0: "n"}},
+    )
     proto = onnx.load(str(path))
     unshare(proto)
     onnx.save(proto, str(path))
 
 
 def quantize(method: str, source: Path, destination: Path, shape: tuple) -> None:
-    """Quantize by a method of the project, with its defaults."""
+    """Quantize a file by a method of the project with its defaults."""
     options = {k: s["default"] for k, s in components.options("quantization", method).items()}
     rng = np.random.default_rng(0)
 
@@ -129,7 +139,7 @@ def quantize(method: str, source: Path, destination: Path, shape: tuple) -> None
 
 
 def candidates(name: str, network: nn.Module, shape: tuple, method: str, folder: Path) -> dict:
-    """Candidate -> (callable of an array, its fp32 counterpart, bytes)."""
+    """Candidate -> (callable of an array, name of its fp32 counterpart, bytes of the file)."""
     network.eval()
     files = {"onnxruntime fp32": folder / f"{name}.onnx", "onnxruntime int8": folder / f"{name}.int8.onnx"}
     export(network, shape, files["onnxruntime fp32"])
@@ -154,6 +164,7 @@ def candidates(name: str, network: nn.Module, shape: tuple, method: str, folder:
 
 
 def _halved(network: nn.Module, shape: tuple) -> nn.Module:
+    """A copy of the network with half of its channels."""
     small = copy.deepcopy(network)
     context = SimpleNamespace(body=small, example=torch.zeros(2, *shape))
     components.load("pruning", "structured")({}, context, channels=0.5, importance="l2")
@@ -161,6 +172,8 @@ def _halved(network: nn.Module, shape: tuple) -> nn.Module:
 
 
 def _eager(network: nn.Module):
+    """Function that runs the network in eager torch."""
+
     def run(x):
         with torch.inference_mode():
             return torch.softmax(network(torch.from_numpy(x)), dim=1)
@@ -169,7 +182,7 @@ def _eager(network: nn.Module):
 
 
 def measure(runs: dict, x: np.ndarray) -> dict[str, float]:
-    """Median seconds of each candidate over rounds in changing order."""
+    """Median seconds of one call of each candidate, over rounds in random order."""
     rng = np.random.default_rng(1)
     calls, times = {}, {name: [] for name in runs}
     for name, (run, _, _) in runs.items():
@@ -187,10 +200,13 @@ def measure(runs: dict, x: np.ndarray) -> dict[str, float]:
 
 
 def main(names: list[str]) -> None:
-    """Print the table of these architectures."""
+    """Print the table of the named architectures, or of all."""
     torch.set_num_threads(1)
     logging.disable(logging.WARNING)
-    print("| architecture | batch | candidate | times eager torch | times fp32 in its engine | times smaller |")
+    print(
+        "| architecture | batch | candidate | speed ratio to eager torch | speed ratio to fp32 in its engine "
+        "| size ratio |"
+    )
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for name in names or NETWORKS:
@@ -199,11 +215,11 @@ def main(names: list[str]) -> None:
             runs = candidates(name, build(), shape, method, Path(folder))
             whole = runs["torch eager"][2]
             for batch in BATCHES:
-                found = measure(runs, np.random.default_rng(2).normal(size=(batch, *shape)).astype(np.float32))
+                seconds = measure(runs, np.random.default_rng(2).normal(size=(batch, *shape)).astype(np.float32))
                 for candidate, (_, reference, size) in runs.items():
-                    against = f"{found[reference] / found[candidate]:.1f}" if reference else "–"
+                    against = f"{seconds[reference] / seconds[candidate]:.1f}" if reference else "–"
                     smaller = f"{whole / size:.2f}" if size else "–"
-                    eager = found["torch eager"] / found[candidate]
+                    eager = seconds["torch eager"] / seconds[candidate]
                     print(f"| {name} | {batch} | {candidate} | {eager:.1f} | {against} | {smaller} |", flush=True)
 
 

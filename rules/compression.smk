@@ -1,4 +1,4 @@
-# Smaller models: pruned, factorized, distilled, encoded and quantized; and decision thresholds by group.
+# Compressed models (pruned, factorized, distilled, encoded, quantized), and decision thresholds by group.
 
 
 rule prune:
@@ -25,7 +25,8 @@ rule prune:
         finetune=lambda w: STUDY.training_recipe(w.variant),
         code=compression("prune", pruning=method, distillations=teaching),
     message:
-        "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/compression/compress.py"
 
@@ -38,7 +39,8 @@ use rule prune as factorize with:
     params:
         code=compression("factorize", factorizations=method),
     message:
-        "Factorize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Factorize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
 
 
 use rule prune as distill with:
@@ -49,7 +51,8 @@ use rule prune as distill with:
     params:
         code=compression("distill", distillations=method),
     message:
-        "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
 
 
 use rule prune as encode with:
@@ -67,7 +70,8 @@ use rule prune as encode with:
     params:
         code=compression("encode", encodings=method),
     message:
-        "Encode {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Encode {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
 
 
 rule quantize:
@@ -96,7 +100,8 @@ rule quantize:
             tasks=lambda w: task(w) if training_files(w) else [],
         ),
     message:
-        "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Quantize {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/compression/quantize.py"
 
@@ -118,6 +123,7 @@ rule adjust:
         recipe=recipe("variants", "{variant}", "adjust"),
         code=code("compression/adjust", adjustments=method),
     message:
-        "Adjust {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Adjust {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/compression/adjust.py"

@@ -1,8 +1,8 @@
-"""Published results beside ours: the tables of Han et al. (2015, 2016) and Frankle & Carbin (2019).
+"""Comparison with published results: the tables of Han et al. (2015, 2016) and Frankle & Carbin (2019).
 
     python benchmarks/deep_compression/published.py results/deep_compression
 
-prints what the study config/deep_compression.yaml has found so far, in Markdown.
+prints the results of the study config/deep_compression.yaml in Markdown, as far as they exist.
 """
 
 import sys
@@ -18,7 +18,7 @@ from fairweight.statistics.significance import sign_flip
 Array = np.ndarray[Any, Any]
 MARGIN = 0.001  # a tenth of a point
 ERROR_RATE = 0.05
-# network: (variant, what it is, times smaller; error in %) as published; Han et al. 2016, table 1 and 2
+# network -> (variant, description, size ratio, error in %) as published: Han et al. 2016, tables 1 and 2
 TABLE: dict[str, list[tuple[str, str, int | None, float | None]]] = {
     "lenet_300_100": [
         ("dense", "dense", 1, 1.64),
@@ -36,23 +36,23 @@ TICKETS = ("lenet_300_100", "ticket", "ticket_control")
 
 
 def errors(folder: Path, model: str, variant: str) -> dict[int, float]:
-    """Seed -> share of test rows predicted wrongly, of the seeds that there are."""
-    found = {}
+    """Seed -> share of test rows that are predicted wrongly, for the seeds that have finished."""
+    shares = {}
     for path in sorted(folder.glob(f"seed-*/mnist/none/{model}/{variant}/onnxruntime/predictions.parquet")):
         columns, _ = read_predictions(path)
         test = columns["part"] == PARTS.index("test")
         seed = int(path.relative_to(folder).parts[0].removeprefix("seed-"))
-        found[seed] = float((columns["prediction"][test] != columns["label"][test]).mean())
-    return found
+        shares[seed] = float((columns["prediction"][test] != columns["label"][test]).mean())
+    return shares
 
 
-def paired(one: dict[int, float], other: dict[int, float]) -> Array:
-    """Differences (K,) of the seeds that both have."""
-    return np.array([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
+def paired(left: dict[int, float], right: dict[int, float]) -> Array:
+    """Differences `left - right` (K,) of the K seeds that both have."""
+    return np.array([left[seed] - right[seed] for seed in sorted(left.keys() & right.keys())])
 
 
 def interval(values: Array) -> tuple[float, float]:
-    """Student's interval of the mean at 95 %; not a number for fewer than two values."""
+    """95 % confidence interval of the mean by Student's t; NaN for fewer than two values."""
     if len(values) < 2:
         return float("nan"), float("nan")
     half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
@@ -60,7 +60,7 @@ def interval(values: Array) -> tuple[float, float]:
 
 
 def ratios(folder: Path, model: str, variant: str) -> tuple[list[float], str]:
-    """Times smaller of each seed, and what was counted: a coded file's bytes, or weights that are not zero."""
+    """Size ratio of each seed, and the unit: bytes of the coded file, or weights that are not zero."""
     files = sorted(folder.glob(f"seed-*/mnist/none/{model}/{variant}/encode.json"))
     if files:
         return [float(read_json(f)["size_ratio"]) for f in files], "bytes of the coded file"
@@ -70,25 +70,26 @@ def ratios(folder: Path, model: str, variant: str) -> tuple[list[float], str]:
 
 
 def rows(folder: Path, model: str) -> list[list[str]]:
-    """Rows of one network's table."""
+    """Rows of the table of one network."""
     dense_name = TABLE[model][0][0]
-    dense, made = errors(folder, model, dense_name), []
-    for variant, what, smaller, published in TABLE[model]:
-        found = errors(folder, model, variant)
-        values = np.array(list(found.values()))
+    dense, table = errors(folder, model, dense_name), []
+    for variant, description, smaller, published in TABLE[model]:
+        error = errors(folder, model, variant)
+        values = np.array(list(error.values()))
         sizes, counted = ratios(folder, model, variant)
         low, high = interval(values)
-        cells = [model, what, f"{smaller}x" if smaller else "–", f"{published:.2f}" if published else "–"]
+        cells = [model, description, f"{smaller}x" if smaller else "–", f"{published:.2f}" if published else "–"]
         cells += [f"{min(sizes):.1f}x to {max(sizes):.1f}x ({counted})" if sizes else "not estimable"]
         cells += [
             f"{100 * values.mean():.2f} ({100 * low:.2f} to {100 * high:.2f})" if len(values) else "not estimable"
         ]
-        made.append([*cells, str(len(values)), _verdict(paired(found, dense)) if variant != dense_name else "–"])
-    return made
+        verdict = _verdict(paired(error, dense)) if variant != dense_name else "–"
+        table.append([*cells, str(len(values)), verdict])
+    return table
 
 
 def _verdict(change: Array) -> str:
-    """Non-inferiority of errors, paired by seed, one-sided: sign flips that the loss is below the margin."""
+    """Test that errors rise by less than the margin: sign flips, one-sided, paired by seed."""
     if len(change) < 2:
         return "not estimable"
     p_value = sign_flip(MARGIN - change, "greater")
@@ -98,16 +99,17 @@ def _verdict(change: Array) -> str:
 
 
 def ticket(folder: Path) -> str:
-    """The winning ticket against its control, in a sentence."""
+    """Comparison of the winning ticket with its control, in one sentence."""
     model, winner, control = TICKETS
-    one, other = errors(folder, model, winner), errors(folder, model, control)
-    gain = paired(other, one)
+    ticket_errors, control_errors = errors(folder, model, winner), errors(folder, model, control)
+    gain = paired(control_errors, ticket_errors)
     if len(gain) < 2:
         return "Lottery ticket: not estimable yet."
     low, high = interval(gain)
     return (
-        f"Lottery ticket at 21 % remaining weights ({len(gain)} seeds): error {100 * np.mean(list(one.values())):.2f} % against "
-        f"{100 * np.mean(list(other.values())):.2f} % of the reinitialised control; the ticket is better by "
+        f"Lottery ticket at 21 % remaining weights ({len(gain)} seeds): "
+        f"error {100 * np.mean(list(ticket_errors.values())):.2f} % against "
+        f"{100 * np.mean(list(control_errors.values())):.2f} % of the reinitialised control; the ticket is better by "
         f"{100 * gain.mean():.2f} points ({100 * low:.2f} to {100 * high:.2f}), p = {sign_flip(gain, 'greater'):.3f}."
     )
 

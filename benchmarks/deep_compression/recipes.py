@@ -1,7 +1,12 @@
-"""Candidates for a recipe, by what they do on validation rows: nothing here opens a file that knows of test rows.
+"""Compare candidate recipes on validation rows: nothing here opens a file that depends on test rows.
 
-python benchmarks/deep_compression/recipes.py targets config/deep_compression_recipes.yaml   the training curves of its candidates
-python benchmarks/deep_compression/recipes.py table results/deep_compression_recipes         their errors and losses, in Markdown
+    python benchmarks/deep_compression/recipes.py targets config/deep_compression_recipes.yaml
+
+prints the paths of the training curves of the candidates, and
+
+    python benchmarks/deep_compression/recipes.py table results/deep_compression_recipes
+
+prints their errors and losses in Markdown.
 """
 
 import sys
@@ -17,7 +22,7 @@ from fairweight.study.study import Study
 
 
 def targets(path: str) -> list[str]:
-    """Files that are made by training alone: the curve of every candidate in every seed."""
+    """Files that training alone makes: the training curve of every candidate in every seed."""
     study = Study(resolve(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
     return [
         f"results/{study.name}/seed-{seed}/{cell.dataset}/{cell.augmentation}/{cell.model}/{cell.variant}/curve.parquet"
@@ -27,21 +32,25 @@ def targets(path: str) -> list[str]:
 
 
 def rows(folder: Path) -> list[list[str]]:
-    """Model, candidate, seeds, and of the epoch that is kept error in % and loss in nats on validation rows, means and by seed."""
-    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    """Rows of the table: model, candidate, seeds, error in % (mean and by seed) and loss in nats (mean).
+
+    Error and loss are those of the epoch that is kept, on validation rows.
+    """
+    kept_epochs: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     for path in sorted(folder.glob("seed-*/*/*/*/*/curve.parquet")):
         curve = read_frame(path)
         kept = curve[curve["best"]].iloc[-1]
-        found[path.parts[-3], path.parts[-2]].append((100 * (1 - kept["validation_accuracy"]), kept["validation_loss"]))
+        error, loss = 100 * (1 - kept["validation_accuracy"]), kept["validation_loss"]
+        kept_epochs[path.parts[-3], path.parts[-2]].append((error, loss))
     return [
         [model, variant, str(len(values)), f"{error:.2f} ({', '.join(f'{e:.2f}' for e, _ in values)})", f"{loss:.4f}"]
-        for (model, variant), values in sorted(found.items())
+        for (model, variant), values in sorted(kept_epochs.items())
         for error, loss in [np.mean(values, axis=0)]
     ]
 
 
 def main(command: str, path: str) -> None:
-    """Print targets in a line, or the table."""
+    """Print the targets on one line, or the table."""
     if command == "targets":
         print(" ".join(targets(path)))
         return
