@@ -128,6 +128,11 @@ def engine(wildcards):
     return [wildcards.engine]
 
 
+def reference_engine(wildcards):
+    """Name of the engine that others must agree with, and by which files are checked."""
+    return [REFERENCE_ENGINE]
+
+
 def built_architecture(wildcards):
     """Names of the architectures that an engine builds, if it runs weights instead of the ONNX file."""
     return architecture(wildcards) if components.literal("engines", wildcards.engine, "BUILDS_MODEL") else []

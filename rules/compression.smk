@@ -94,6 +94,7 @@ rule quantize:
         code=code(
             "compression/quantize",
             quantization=quantization,
+            engines=reference_engine,
             architectures=lambda w: architecture(w) if training_files(w) else [],
             objectives=lambda w: objective(w) if training_files(w) else [],
             adaptations=lambda w: adaptation(w) if training_files(w) else [],
@@ -121,7 +122,7 @@ rule adjust:
         variant=alternation(STUDY.made_by("adjust")),
     params:
         recipe=recipe("variants", "{variant}", "adjust"),
-        code=code("compression/adjust", adjustments=method),
+        code=code("compression/adjust", adjustments=method, engines=reference_engine),
     message:
         "Adjust {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
         "(seed {wildcards.seed})"

@@ -1,4 +1,4 @@
-# Accuracy and fairness of every variant, their comparison over seeds, summary tables and the decision.
+# Accuracy and fairness of every variant, comparisons over seeds, summary tables and the decision.
 
 
 rule assess:
@@ -19,7 +19,8 @@ rule assess:
         families=lambda w: STUDY.metrics(w.dataset),
         code=code("evaluation/assess", metrics=lambda w: STUDY.metrics(w.dataset)),
     message:
-        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Assess {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/evaluation/assess.py"
 
@@ -27,7 +28,8 @@ rule assess:
 rule compare:
     input:
         predictions=lambda w: collect(
-            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}"
+            "/predictions.parquet",
             p=STUDY.compared(**w),
         ),
         table="<results>/data/{dataset}/table.parquet",
@@ -52,7 +54,8 @@ rule compare:
 rule discover:
     input:
         predictions=lambda w: collect(
-            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}/predictions.parquet",
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}"
+            "/predictions.parquet",
             p=STUDY.compared(**w),
         ),
         table="<results>/data/{dataset}/table.parquet",
@@ -67,7 +70,7 @@ rule discover:
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("evaluation/discover"),
     message:
-        "Discover who loses in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
+        "Find slices that lose in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
     script:
         "../scripts/evaluation/discover.py"
 
@@ -151,7 +154,7 @@ rule gate:
         variant=lambda w: config["criteria"]["variant"],
         code=code("evaluation/gate"),
     message:
-        "Hold {STUDY.name} against its criteria"
+        "Check {STUDY.name} against its criteria"
     script:
         "../scripts/evaluation/gate.py"
 
@@ -172,6 +175,6 @@ rule power:
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("evaluation/power"),
     message:
-        "Tell what {STUDY.name} can detect (in {log})"
+        "Compute the power of {STUDY.name} (see {log})"
     script:
         "../scripts/evaluation/power.py"

@@ -1,4 +1,4 @@
-# The ONNX file that ships, its predictions and its latency.
+# The exported ONNX file, its predictions and its latency.
 
 
 rule export:
@@ -16,9 +16,10 @@ rule export:
     wildcard_constraints:
         variant=alternation(STUDY.made_by(*EXPORTED)),
     params:
-        code=code("inference/export", architectures=architecture, engines=lambda w: [REFERENCE_ENGINE], tasks=task),
+        code=code("inference/export", architectures=architecture, engines=reference_engine, tasks=task),
     message:
-        "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Export {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/inference/export.py"
 
@@ -42,12 +43,13 @@ rule predict:
         counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
         code=code(
             "inference/predict",
-            engines=lambda w: {*engine(w), REFERENCE_ENGINE},
+            engines=lambda w: {*engine(w), *reference_engine(w)},
             architectures=built_architecture,
             tasks=task,
         ),
     message:
-        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Predict {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/inference/predict.py"
 
@@ -67,7 +69,7 @@ rule predict_given:
         recipe=recipe("variants", "{variant}", "given"),
         code=code("inference/predict_given"),
     message:
-        "Take given scores {wildcards.variant}: {wildcards.dataset}"
+        "Read given scores {wildcards.variant}: {wildcards.dataset}"
     script:
         "../scripts/inference/predict_given.py"
 
@@ -85,7 +87,7 @@ rule profile:
         usage="<results>/profile/{dataset}/{model}/{engine}.profile.usage.json",
     log:
         "<logs>/profile/{dataset}/{model}/{engine}.log",
-    # alone on the machine: the plugin for Dask gives it a whole worker, the local executor needs it to claim all cores
+    # alone on the machine: the Dask plugin gives it a whole worker; with the local executor it must claim all cores
     threads: 1 if workflow.non_local_exec else workflow.resource_settings.cores or 1
     resources:
         exclusive=1,

@@ -1,4 +1,4 @@
-# Models trained from their initialisation or from a published encoder, and published weights taken as they are.
+# Models: trained from random weights or from a published encoder, or with published weights as they are.
 
 
 rule train:
@@ -26,7 +26,8 @@ rule train:
             "training/train", architectures=architecture, objectives=objective, adaptations=adaptation, tasks=task
         ),
     message:
-        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} (seed {wildcards.seed})"
+        "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
     script:
         "../scripts/training/train.py"
 
@@ -47,6 +48,6 @@ rule pretrained:
         task=lambda w: STUDY.task(w.dataset),
         code=code("training/pretrained", architectures=architecture),
     message:
-        "Take the published weights of {wildcards.model} (for {wildcards.variant} on {wildcards.dataset})"
+        "Fetch the published weights of {wildcards.model} (for {wildcards.variant} on {wildcards.dataset})"
     script:
         "../scripts/training/pretrained.py"

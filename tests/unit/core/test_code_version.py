@@ -49,7 +49,7 @@ def test_editing_a_method_changes_the_steps_that_use_it_and_no_others(copy):
 
 
 def test_editing_a_module_changes_the_steps_that_import_it_at_any_depth(copy):
-    edit = changed(copy, "fairweight/training/train.py", "EVALUATION_ROWS = 4096", "EVALUATION_ROWS = 2048")
+    edit = changed(copy, "fairweight/training/training_loop.py", "EVALUATION_ROWS = 4096", "EVALUATION_ROWS = 2048")
     assert edit == [True, True, True, False]
 
 

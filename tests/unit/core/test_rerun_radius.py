@@ -40,7 +40,10 @@ EDITS = {
     "a pruning method": ("compression/pruning/global_magnitude.py", {"prune"}),
     "a metric": ("evaluation/metrics/quality.py", {"assess"}),
     "an engine": ("inference/engines/onnxruntime.py", {"export", "quantize", "adjust", "predict", "profile"}),
-    "the energy model": ("energy/energy_model.py", {"summarize", "life_cycle", "what_if"} | READS_RESULTS),
+    "the energy model": (
+        "energy/energy_model.py",
+        {"summarize", "life_cycle", "what_if", "render_notebook", "paper"},
+    ),
     "how numbers are written": ("core/formatting.py", READS_RESULTS),
 }
 
