@@ -1,40 +1,46 @@
-# Files of the whole study, which rules collect.
+# Lists of files of the whole study, which rules collect.
 
 MADE = "<results>/seed-{seed}/{c.dataset}/{c.augmentation}/{c.model}/{c.variant}"
 
 
-def of_cells(name):
+def cell_files(name):
     """A file of every assessed cell and seed."""
     return [f"{MADE}/{{c.engine}}/{name}".format(seed=seed, c=c) for c in STUDY.cells for seed in STUDY.seeds_of(c)]
 
 
-def of_made(name, *operations):
-    """A file of every variant, made by one of these operations, in every seed; engines share it."""
+def variant_files(name, *operations):
+    """A file of every variant that one of these operations makes, in every seed; engines share it."""
     made = STUDY.made_by(*operations)
     cells = [c for c in STUDY.cells if c.variant in made]
     return list(dict.fromkeys(f"{MADE}/{name}".format(seed=seed, c=c) for c in cells for seed in STUDY.seeds_of(c)))
 
 
-def of_predicted(name):
+def predicted_files(name):
     """A file of every assessed cell and seed that an engine predicts; given scores are read, not predicted."""
-    return [file for file in of_cells(name) if Path(file).parts[-2] != GIVEN]
+    return [file for file in cell_files(name) if Path(file).parts[-2] != GIVEN]
 
 
-def of_reports():
-    """What the steps that wrote a model checked of it."""
+def report_files():
+    """Reports of the steps that wrote a model."""
     reports = [("export.json", EXPORTED), *((file, [o.name]) for o in OPERATIONS.values() for file in o.reports)]
-    return [path for file, operations in reports for path in of_made(file, *operations)]
+    return [path for file, operations in reports for path in variant_files(file, *operations)]
 
 
-def first_files():
-    """The file of the first seed of everything that ships; given scores have none."""
-    return [file for file in of_made("model.onnx", *SHIPPED) if "seed-0" in Path(file).parts]
+def shipped_files():
+    """The file that ships of every variant, of the first seed; given scores have none."""
+    return [file for file in variant_files("model.onnx", *SHIPPED) if "seed-0" in Path(file).parts]
 
 
-def of_comparisons(name):
+def comparison_files(name):
     """A file of every comparison over seeds."""
     pattern = "<results>/compared/{dataset}/{augmentation}/{model}/{engine}"
     return [f"{pattern}/{name}".format(**c) for c in STUDY.comparisons]
+
+
+def compared_predictions(wildcards):
+    """Predictions of everything that one comparison looks at, in the order of `STUDY.compared`."""
+    cells = STUDY.compared(**wildcards)
+    return [f"{MADE}/{{c.engine}}/predictions.parquet".format(seed=seed, c=cell) for seed, cell in cells]
 
 
 def usage_files():
@@ -53,11 +59,11 @@ def usage_files():
             if c.engine != GIVEN:
                 found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.usage.json")
     for operation in SHIPPED:
-        found += of_made(f"{operation}.usage.json", operation)
-    found += of_made("export.usage.json", *EXPORTED)
-    found += of_predicted("predict.usage.json")
-    found += [f for f in of_cells("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
-    found += of_cells("assess.usage.json")
-    found += of_comparisons("compare.usage.json") + of_comparisons("discover.usage.json")
+        found += variant_files(f"{operation}.usage.json", operation)
+    found += variant_files("export.usage.json", *EXPORTED)
+    found += predicted_files("predict.usage.json")
+    found += [f for f in cell_files("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
+    found += cell_files("assess.usage.json")
+    found += comparison_files("compare.usage.json") + comparison_files("discover.usage.json")
     found += ["<results>/profile/{dataset}/{model}/{engine}.profile.usage.json".format(**p) for p in STUDY.profiles]
     return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-# The study as objects, and what the rules ask of it.
+# The study as objects, and functions of wildcards that the rules use.
 import os
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
 
 
 def recipe(*path):
-    """Recipe at a path of the study file, whose parts may be wildcards in braces."""
+    """Function of wildcards: the recipe at a path of the study file, whose parts may be wildcards in braces."""
 
     def look(wildcards):
         node = STUDY.config | {"augmentations": STUDY.augmentations}
@@ -42,12 +42,12 @@ def recipe(*path):
 
 
 def part(mapping, *keys):
-    """These keys of a mapping, so that a rule reruns for what it uses."""
+    """These keys of a mapping, so that a rule reruns only for what it uses."""
     return {key: mapping[key] for key in keys}
 
 
 def raw_file(wildcards):
-    """What the study file says of a raw file."""
+    """Recipe of a raw file."""
     return config["datasets"][wildcards.dataset]["files"][wildcards.file]
 
 
@@ -60,11 +60,17 @@ def local_sources(file):
 
 
 def code(script, files=(), **components):
-    """Version of the code behind a rule, namely its script, further files, and by folder the names of components."""
+    """Function of wildcards: version of the code behind a rule.
+
+    Args:
+        script: below `scripts/`, without its suffix.
+        files: further files, relative to the repository.
+        components: folder -> function of wildcards that returns names of components.
+    """
     paths = [ROOT / "scripts" / f"{script}.py", *(ROOT / file for file in files if (ROOT / file).is_file())]
 
     def version(wildcards):
-        named = [(folder, n) for folder, of in components.items() for n in of(wildcards)]
+        named = [(folder, name) for folder, names in components.items() for name in names(wildcards)]
         return code_version(*paths, components=named)
 
     return version
@@ -72,8 +78,8 @@ def code(script, files=(), **components):
 
 def architecture(wildcards):
     """Names of the architectures of a model and of the students in a variant's lineage."""
-    stated = [config["variants"][v].get("distill", {}).get("student") for v in STUDY.lineage(wildcards.variant)]
-    return [recipe["architecture"] for recipe in [config["models"][wildcards.model], *filter(None, stated)]]
+    students = [config["variants"][v].get("distill", {}).get("student") for v in STUDY.lineage(wildcards.variant)]
+    return [recipe["architecture"] for recipe in [config["models"][wildcards.model], *filter(None, students)]]
 
 
 def objective(wildcards):
@@ -87,12 +93,12 @@ def task(wildcards):
 
 
 def adaptation(wildcards):
-    """Name of the method that says which weights a variant's training changes."""
+    """Name of the method that selects the weights that are trained."""
     return [STUDY.training_recipe(wildcards.variant)["adapt"]["method"]]
 
 
-def teaching(wildcards):
-    """Name of the method by which what is left of a pruned parent learns from it, if it does."""
+def distillation(wildcards):
+    """Name of the method by which a pruned model learns from its parent, if it does."""
     return [d["method"] for d in [STUDY.training_recipe(wildcards.variant).get("distillation")] if d]
 
 
@@ -113,12 +119,12 @@ def compression(operation, **components):
     return code("compression/compress", [source], **components, **trained)
 
 
-def terms_file(of):
-    """The file of a list of terms, which makes a rule run again when it changes; none where nothing names one."""
+def terms_file(name):
+    """Function of wildcards: the file of a list of terms, so that a rule reruns when it changes; none without a name."""
 
     def file(wildcards):
-        stated = of(wildcards)
-        return [str(counterfactual_terms.terms_file(stated))] if stated else []
+        terms = name(wildcards)
+        return [str(counterfactual_terms.terms_file(terms))] if terms else []
 
     return file
 
@@ -145,21 +151,21 @@ def quantization(wildcards):
 
 
 def training_files(wildcards):
-    """What a quantization method that trains (takes a `network`) also reads: the parent's weights, and rows."""
+    """Further input of a quantization method that trains, that is, takes a `network`: parent's weights and rows."""
     (name,) = method(wildcards)
     if "network" not in components.parameters("quantization", name):
         return {}
     folder = "<results>/seed-{seed}/{dataset}/{augmentation}"
-    made = parent(f"{folder}/{{model}}/{{variant}}/model")(wildcards)
+    model = parent(f"{folder}/{{model}}/{{variant}}/model")(wildcards)
     return {
-        "model": f"{made}.safetensors",
-        "about": f"{made}.json",
+        "model": f"{model}.safetensors",
+        "about": f"{model}.json",
         "augmented": f"{folder}/augmented.parquet".format(**wildcards),
     }
 
 
 def baseline(pattern):
-    """The same file of the variant that this one is compared with; none for a baseline itself."""
+    """Function of wildcards: the same file of the baseline of a variant; none for a baseline itself."""
 
     def other(wildcards):
         name = STUDY.baseline(wildcards.variant)
@@ -171,16 +177,16 @@ def baseline(pattern):
 
 
 def parent(pattern):
-    """The same file of the parent variant."""
+    """Function of wildcards: the same file of the parent variant."""
     return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
 
 
-def by_hour():
-    """The file of hourly intensities, if this study is charged by them."""
-    stated = any(config["energy"][key] is not None for key in HOURLY)
-    return "<results>/summary/intensity.csv" if stated else []
+def hourly_file():
+    """The file of hourly carbon intensities, if the study uses them."""
+    hourly = any(config["energy"][key] is not None for key in HOURLY)
+    return "<results>/summary/intensity.csv" if hourly else []
 
 
-def power():
-    """What energy and emissions follow from; the meters, the budget and the start change no result."""
+def energy_model():
+    """Keys of `energy` that energy and emissions follow from; meters, budget and start change no result."""
     return part(config["energy"], *MODEL)

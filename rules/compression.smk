@@ -23,7 +23,7 @@ rule prune:
         operation=operation,
         recipe=lambda w: config["variants"][w.variant][operation(w)],
         finetune=lambda w: STUDY.training_recipe(w.variant),
-        code=compression("prune", pruning=method, distillations=teaching),
+        code=compression("prune", pruning=method, distillations=distillation),
     message:
         "Prune {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
         "(seed {wildcards.seed})"

@@ -24,7 +24,7 @@ rule what_if:
     input:
         steps="<results>/summary/steps.parquet",
         profiles="<results>/summary/profiles.parquet",
-        hours=lambda w: by_hour(),
+        hours=lambda w: hourly_file(),
     output:
         what_if="<results>/summary/what_if.parquet",
         sci="<results>/summary/sci.parquet",
@@ -32,7 +32,7 @@ rule what_if:
     log:
         "<logs>/what_if.log",
     params:
-        recipe=lambda w: power() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
+        recipe=lambda w: energy_model() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
         code=code("energy/what_if", files=["config/processors.json"]),
     message:
         "Compute the emissions of {STUDY.name} in other places and hours"
@@ -45,7 +45,7 @@ rule life_cycle:
         profiles="<results>/summary/profiles.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
-        hours=lambda w: by_hour(),
+        hours=lambda w: hourly_file(),
         # not read: the ledger, which no rule declares, is more complete once the decisions exist
         decisions="<results>/summary/decisions.parquet",
     output:
@@ -57,7 +57,7 @@ rule life_cycle:
     log:
         "<logs>/life_cycle.log",
     params:
-        recipe=lambda w: power() | part(config["energy"], "meter_csv"),
+        recipe=lambda w: energy_model() | part(config["energy"], "meter_csv"),
         factors=lambda w: config["life_cycle"],
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},

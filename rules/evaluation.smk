@@ -27,11 +27,7 @@ rule assess:
 
 rule compare:
     input:
-        predictions=lambda w: collect(
-            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}"
-            "/predictions.parquet",
-            p=STUDY.compared(**w),
-        ),
+        predictions=compared_predictions,
         table="<results>/data/{dataset}/table.parquet",
     output:
         comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
@@ -53,11 +49,7 @@ rule compare:
 
 rule discover:
     input:
-        predictions=lambda w: collect(
-            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/{p[1].engine}"
-            "/predictions.parquet",
-            p=STUDY.compared(**w),
-        ),
+        predictions=compared_predictions,
         table="<results>/data/{dataset}/table.parquet",
     output:
         slices="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/slices.parquet",
@@ -77,16 +69,16 @@ rule discover:
 
 rule summarize:
     input:
-        assessments=lambda w: of_cells("assessment.parquet"),
+        assessments=lambda w: cell_files("assessment.parquet"),
         profiles=lambda w: collect("<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.parquet", p=STUDY.profiles),
         rounds=lambda w: collect(
             "<results>/profile/{p[dataset]}/{p[model]}/{p[engine]}.rounds.parquet", p=STUDY.profiles
         ),
         usage=lambda w: usage_files(),
-        curves=lambda w: of_made("curve.parquet", *[o.name for o in OPERATIONS.values() if o.trains]),
-        checks=lambda w: of_reports(),
-        hours=lambda w: by_hour(),
-        files=lambda w: of_predicted("checks.json"),
+        curves=lambda w: variant_files("curve.parquet", *[o.name for o in OPERATIONS.values() if o.trains]),
+        checks=lambda w: report_files(),
+        hours=lambda w: hourly_file(),
+        files=lambda w: predicted_files("checks.json"),
     output:
         assessments="<results>/summary/assessments.parquet",
         steps="<results>/summary/steps.parquet",
@@ -104,7 +96,7 @@ rule summarize:
     log:
         "<logs>/summarize.log",
     params:
-        recipe=lambda w: power(),
+        recipe=lambda w: energy_model(),
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("evaluation/summarize", files=["config/processors.json"]),
@@ -116,9 +108,9 @@ rule summarize:
 
 rule decide:
     input:
-        comparisons=lambda w: of_comparisons("comparisons.parquet"),
-        replicates=lambda w: of_comparisons("replicates.parquet"),
-        slices=lambda w: of_comparisons("slices.parquet"),
+        comparisons=lambda w: comparison_files("comparisons.parquet"),
+        replicates=lambda w: comparison_files("replicates.parquet"),
+        slices=lambda w: comparison_files("slices.parquet"),
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
     output:

@@ -15,7 +15,7 @@ CONCERNS = [
 rule provenance:
     input:
         "<results>/summary/variants.parquet",
-        hours=lambda w: by_hour(),
+        hours=lambda w: hourly_file(),
     output:
         provenance="<results>/summary/provenance.json",
         usage="<results>/summary/provenance.usage.json",
@@ -142,7 +142,7 @@ rule article:
 
 rule cards:
     input:
-        files=first_files(),
+        files=shipped_files(),
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
         tables=rules.summarize.output[:12]
         + rules.decide.output[:4]
