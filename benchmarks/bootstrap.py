@@ -1,6 +1,6 @@
-"""The bootstrap of all group metrics against Fairlearn's, on the rows of one simulated test set of Adult's size.
+"""Compare the bootstrap of all group metrics with Fairlearn's, on one simulated test set of Adult's size.
 
-Run as `python benchmarks/bootstrap.py`; prints ratios measured side by side.
+Run as `python benchmarks/bootstrap.py`; it prints ratios measured side by side.
 """
 
 import time
@@ -39,11 +39,11 @@ def data(seeds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict, dict]:
 
 
 def ours(seeds: int, intersections: bool, replicates: int = REPLICATES) -> float:
-    """CPU-seconds for all replicates of the changes of all rates and gaps, variant and baseline on the same rows."""
+    """CPU-seconds of all replicates of the changes of all rates and gaps, variant and baseline on the same rows."""
     labels, baseline, variant, groups, levels = data(seeds)
     if intersections:
         groups, levels = crossed(groups, levels)
-    layout = Layout.of(labels, groups, levels, 2)
+    layout = Layout.from_rows(labels, groups, levels, 2)
     started = time.process_time()
     study = Compared(layout, labels, {"dense": (baseline, None), "variant": (variant, None)}, 50)
     study.bootstrap({"dense": "dense", "variant": "dense"}, replicates)
@@ -51,25 +51,31 @@ def ours(seeds: int, intersections: bool, replicates: int = REPLICATES) -> float
 
 
 def fairlearns() -> float:
-    """CPU-seconds for a few replicates of the rates of one model, one attribute after the other."""
+    """CPU-seconds of a few replicates of the rates of one model, one attribute after another."""
     labels, _, variant, groups, _ = data(1)
     started = time.process_time()
     for codes in groups.values():
         metrics.MetricFrame(
-            metrics=FUNCTIONS, y_true=labels, y_pred=variant[:, 0], sensitive_features=codes,
-            n_boot=OTHERS, ci_quantiles=[0.025, 0.975], random_state=0,
-        )  # fmt: skip
+            metrics=FUNCTIONS,
+            y_true=labels,
+            y_pred=variant[:, 0],
+            sensitive_features=codes,
+            n_boot=OTHERS,
+            ci_quantiles=[0.025, 0.975],
+            random_state=0,
+        )
     return time.process_time() - started
 
 
 def main() -> None:
     """Print CPU-seconds and ratios."""
     theirs = fairlearns() / OTHERS
-    one = ours(1, intersections=False) / REPLICATES
+    single = ours(1, intersections=False) / REPLICATES
     print(
-        f"one model, 3 attributes: Fairlearn {theirs:.4f} CPU-s a replicate, fairweight (with its baseline) {one:.2e} CPU-s"
+        f"one model, 3 attributes: Fairlearn {theirs:.4f} CPU-s per replicate, "
+        f"fairweight (with its baseline) {single:.2e} CPU-s"
     )
-    print(f"  ratio: {theirs / one:,.0f} times faster a replicate")
+    print(f"  ratio: {theirs / single:,.0f} times faster per replicate")
     full = ours(8, intersections=True)
     print(
         f"8 seeds x rows, variant and baseline, 6 attributes, 41 groups: {REPLICATES:,} replicates in {full:.2f} CPU-s"

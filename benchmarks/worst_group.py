@@ -1,15 +1,15 @@
-"""How often a variant that loses exactly the margin is called proven, by rule for small samples.
+"""Share of variants called proven that lose exactly the margin, by rule for small samples.
 
-What loses the margin is the accuracy of the worst group, or the gap between the best and the worst.
+What loses the margin is the accuracy of the worst group, or the gap between the best and the worst group.
 
-Run as `python benchmarks/worst_group.py [trials] [seeds ...]`; prints a table of shares at 5 % (fewer than 5 seeds
-prove nothing), and the power by the rows of the smallest group.  41 groups of Adult's
-size: 50 to 1,300 rows, the same rows for every seed.  A rule says which group's rows the allowance for changes that the
-sample happens not to show rests on, and the degrees of freedom with it:
+Run as `python benchmarks/worst_group.py [trials] [seeds ...]`. It prints a table of shares at 5 % (fewer than 5 seeds
+prove nothing), and the power by the rows of the smallest group. There are 41 groups of Adult's size, 50 to 1,300 rows,
+the same rows for every seed. Decisions allow for changes that the sample happens not to show. A rule says which group's
+rows this allowance and the degrees of freedom rest on:
 
 * none: no allowance;
 * seen: the smallest group that is the worst (or best) in a seed, of the variant or its baseline;
-* may be: the smallest group that is the worst in a replicate of the rows, too;
+* may be: as `seen`, or the worst (or best) in a replicate of the rows;
 * any: the smallest ranked group, worst or not.
 """
 
@@ -31,17 +31,20 @@ GROUPS, LARGEST = 41, 1300
 SMALLEST = (50, 100, 200, 400)  # rows of the smallest group; 50 is the default `smallest_group`
 RULES = ("none", "seen", "may be", "any")
 MARGIN, REPLICATES = 0.02, 300
-SPREAD = np.linspace(0.97, 0.8, GROUPS)  # the larger the group, the more errors: the smallest are far from the worst
+SPREAD = np.linspace(0.97, 0.8, GROUPS)  # larger groups have more errors: the smallest are far from the worst
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """What is judged: `value` (..., groups, models) -> (..., models), better when larger; the groups that set it."""
+    """What is tested.
+
+    `value` maps accuracies (..., groups, models) to (..., models), better when larger; `groups` are those that set it.
+    """
 
     name: str
     value: Callable[[np.ndarray], np.ndarray]
     groups: Callable[[np.ndarray], np.ndarray]
-    unseen: int  # groups whose unseen changes may move it
+    unseen: int  # number of groups whose unseen changes may move it
 
 
 STATISTICS = (
@@ -98,27 +101,28 @@ def models(
     return np.concatenate([variant, base], axis=1)
 
 
-def proven(sizes: np.ndarray, shown: np.ndarray, drawn: np.ndarray, of: Statistic) -> list[bool]:
+def proven(sizes: np.ndarray, shown: np.ndarray, drawn: np.ndarray, statistic: Statistic) -> list[bool]:
     """Whether each rule calls the variant proven.
 
     Args:
         sizes: rows of each group (41,).
         shown: accuracy of each group and model (41, 2 * seeds), those of the variant first.
         drawn: the same in replicates of the rows (replicates, 41, 2 * seeds).
-        of: what is judged.
+        statistic: what is tested.
     """
     seeds = shown.shape[1] // 2
-    there, replicated = of.value(shown), of.value(drawn)
-    per_seed = there[:seeds] - there[seeds:]
+    observed, replicated = statistic.value(shown), statistic.value(drawn)
+    per_seed = observed[:seeds] - observed[seeds:]
     variance = float(np.var((replicated[:, :seeds] - replicated[:, seeds:]).mean(axis=1), ddof=1))
-    seen = np.unique(of.groups(shown))
-    may_be = np.union1d(seen, of.groups(drawn))
-    found = []
+    seen = np.unique(statistic.groups(shown))
+    may_be = np.union1d(seen, statistic.groups(drawn))
+    verdicts = []
     for rule, rows in zip(RULES, (sizes[seen].min(), sizes[seen].min(), sizes[may_be].min(), sizes.min()), strict=True):
-        row = change(per_seed, there[seeds:], variance, int(rows), unseen=float(rule != "none") * of.unseen)
+        unseen = float(rule != "none") * statistic.unseen
+        row = change(per_seed, observed[seeds:], variance, int(rows), metric=statistic.name, unseen=unseen)
         p = noninferiority(per_seed, (row["seed_error"], row["row_error"]), int(rows), MARGIN).proven
-        found.append(p <= 0.05)
-    return found
+        verdicts.append(p <= 0.05)
+    return verdicts
 
 
 def trial(rng: np.random.Generator, sizes: np.ndarray, seeds: int, *scenario: Any) -> list[list[bool]]:
@@ -129,7 +133,7 @@ def trial(rng: np.random.Generator, sizes: np.ndarray, seeds: int, *scenario: An
     groups = np.repeat(np.arange(GROUPS), sizes)
     tallies = next(resampled(groups, marks, GROUPS, replicates=REPLICATES, rng=rng))
     drawn = np.moveaxis(tallies.marked / np.maximum(tallies.rows, 1)[..., None], 0, 1)
-    return [proven(sizes, shown, drawn, of) for of in STATISTICS]
+    return [proven(sizes, shown, drawn, statistic) for statistic in STATISTICS]
 
 
 def line(trials: int, smallest: int, seeds: int, *noise: float, name: str) -> None:
@@ -137,10 +141,11 @@ def line(trials: int, smallest: int, seeds: int, *noise: float, name: str) -> No
     sizes, rng = sized(smallest), np.random.default_rng(0)
     accuracy, loss = scenarios(sizes)[name]
     hits = np.mean([trial(rng, sizes, seeds, accuracy, loss, *noise) for _ in range(trials)], axis=0)
-    cells = "   ".join(
-        " " * len(f"{of.name}: ") + " ".join(f"{h:6.3f}" for h in one) for of, one in zip(STATISTICS, hits, strict=True)
+    columns = "   ".join(
+        " " * len(f"{statistic.name}: ") + " ".join(f"{share:6.3f}" for share in shares)
+        for statistic, shares in zip(STATISTICS, hits, strict=True)
     )
-    print(f"{smallest:8} {seeds:5} {noise[0]:5} {noise[1]:7}  {cells}  {name}", flush=True)
+    print(f"{smallest:8} {seeds:5} {noise[0]:5} {noise[1]:7}  {columns}  {name}", flush=True)
 
 
 def main() -> None:
@@ -149,7 +154,7 @@ def main() -> None:
     print(f"{trials} trials; a share of 0.05 has a standard error of {np.sqrt(0.05 * 0.95 / trials):.3f}")
     print(
         "smallest seeds churn seed_sd  "
-        + "   ".join(f"{of.name}: " + " ".join(f"{r:>6}" for r in RULES) for of in STATISTICS)
+        + "   ".join(f"{statistic.name}: " + " ".join(f"{r:>6}" for r in RULES) for statistic in STATISTICS)
     )
     *losing, power = scenarios(sized(SMALLEST[0]))
     for seeds in [int(s) for s in sys.argv[2:]] or [5, 6, 8]:

@@ -1,4 +1,4 @@
-"""Assessment of predictions: every metric family of the task, on validation and on test rows."""
+"""Assess predictions: compute every metric family of the task on validation and test rows."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,42 @@ from fairweight.evaluation.metric_rows import SCHEMA, Assessed
 
 
 def assess(
-    *, predictions: str, baseline: str | None, table: str, destination: str, families: Sequence[str],
-    smallest_group: int, intersections: bool,
-) -> None:  # fmt: skip
+    *,
+    predictions: str,
+    baseline: str | None,
+    table: str,
+    destination: str,
+    families: Sequence[str],
+    smallest_group: int,
+    intersections: bool,
+) -> None:
     """Write one tidy row for each part, metric and group.
 
     Args:
         predictions: Parquet file of the variant's predictions.
-        baseline: that of the variant it is compared with, same seed, augmentation, model and engine; or None.
+        baseline: Parquet file of the predictions of the variant that it is compared with, of the same seed,
+            augmentation, model and engine; or None.
         table: Parquet file of the dataset, for groups.
         destination: Parquet file to write.
         families: names of the metric families that the task is assessed by.
         smallest_group: rates that are shares of fewer rows are reported as insufficient, and not ranked.
-        intersections: whether every pair of attributes is an attribute, too.
+        intersections: whether every pair of attributes is also an attribute.
     """
+    assessed, part_of_row = _read(predictions, baseline, table, smallest_group, intersections)
+    rows = []
+    for code, part in enumerate(PARTS):
+        member = part_of_row == code
+        if member.any():
+            for family in families:
+                metric_rows = components.load("metrics", family)(assessed.take(member))
+                rows += [{"part": part, "family": family, **row} for row in metric_rows]
+    write_rows(destination, rows, {"part": "string", "family": "string", **SCHEMA})
+
+
+def _read(
+    predictions: str, baseline: str | None, table: str, smallest_group: int, intersections: bool
+) -> tuple[Assessed, np.ndarray]:
+    """What metrics take, of all rows with a prediction; and the code of each row's part (n,)."""
     columns, _ = read_predictions(predictions)
     other = read_predictions(baseline)[0] if baseline else {}
     rows = read_table(table, inputs=False)
@@ -33,7 +55,7 @@ def assess(
     if intersections:
         groups, group_levels = crossed(groups, group_levels)
     nothing = np.full(len(columns["row"]), -1)
-    everything = Assessed(
+    assessed = Assessed(
         labels=columns.get("label", nothing),
         predictions=columns.get("prediction", nothing),
         scores=columns.get("score"),
@@ -48,11 +70,4 @@ def assess(
         smallest_group=smallest_group,
         **{name: columns.get(name) for name in ("swapped", "nll", "tokens", "utf8_bytes")},
     )
-    found = []
-    for code, part in enumerate(PARTS):
-        member = columns["part"] == code
-        if member.any():
-            for family in families:
-                cells = components.load("metrics", family)(everything.take(member))
-                found += [{"part": part, "family": family, **entry} for entry in cells]
-    write_rows(destination, found, {"part": "string", "family": "string", **SCHEMA})
+    return assessed, columns["part"]

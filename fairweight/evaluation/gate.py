@@ -1,4 +1,4 @@
-"""The gate: a step that fails where a variant is not proven to keep the criteria, for use in continuous integration."""
+"""CI gate: a step for continuous integration that fails unless a variant is proven to keep the criteria."""
 
 import pandas as pd
 
@@ -7,21 +7,24 @@ from fairweight.core.errors import InputError
 from fairweight.statistics.decision import PROVEN
 
 
-def hold_against_criteria(*, decisions: str, criteria: str, destination: str, variant: str | None) -> None:
-    """Write the verdict on one variant of every dataset and model, if it is proven everywhere.
+def check_criteria(*, decisions: str, criteria: str, destination: str, variant: str | None) -> None:
+    """Check one variant of every dataset and model against the criteria; write the verdict if it is proven everywhere.
 
     Args:
         decisions, criteria: summary tables.
         destination: JSON file to write.
-        variant: the variant; None is the recommended one of each dataset and model.
+        variant: the variant; None checks the recommended one of each dataset and model.
 
     Raises:
-        InputError: it is refuted or undecided somewhere, or nothing is recommended; with the criteria that it fails.
+        InputError: the variant is refuted or undecided somewhere, or no variant is recommended; the message names the
+            criteria that fail.
     """
     table, evidence = read_frame(decisions), read_frame(criteria)
     decided = table[table["verdict"].notna()]
     if decided.empty:
-        raise InputError("gate: nothing was decided; the grid has no variant to compare with augmentation 'none'.")
+        raise InputError(
+            "gate: nothing was decided; add a variant with a baseline and augmentation 'none' to the grid."
+        )
     passed, failed = [], []
     for (dataset, model), family in decided.groupby(["dataset", "model"]):
         place = f"{dataset}, {model}"
@@ -34,7 +37,10 @@ def hold_against_criteria(*, decisions: str, criteria: str, destination: str, va
             else:
                 failed.append(f"{place}, {row['engine']}: {row['variant']} is {row['verdict']} ({row['reason']})")
     if not failed and not passed:
-        raise InputError(f"gate: variant {variant!r} was compared nowhere with augmentation 'none'.")
+        raise InputError(
+            f"gate: variant {variant!r} is not compared with a baseline under augmentation 'none'; "
+            "set criteria: variant to one that is."
+        )
     if failed:
         raise InputError(f"gate: {'; '.join(failed)}.")
     write_json(destination, {"passed": passed, "criteria": sorted(set(evidence["criterion"]))})

@@ -1,14 +1,35 @@
-"""What metrics take and what they return."""
+"""Input and output of metrics: predictions beside the truth, and one row per number."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+Status = Literal["ok", "insufficient", "undefined"]
 
-# columns of a cell and their Arrow types
+# one number of a metric and what it is about; None where it does not apply
+MetricRow = TypedDict(
+    "MetricRow",
+    {
+        "metric": str,
+        "attribute": str | None,
+        "group": str | None,
+        "class": str | None,
+        "value": float | None,
+        "low": float | None,
+        "high": float | None,
+        "by_chance": float | None,
+        "p_value": float | None,
+        "n": int,
+        "denominator": int,
+        "groups": int | None,
+        "status": Status,
+        "reason": str | None,
+    },
+)
+# columns of a metric row and their Arrow types
 SCHEMA = {
     "metric": "string",
     "attribute": "string",
@@ -29,7 +50,7 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Assessed:
-    """Predictions of n rows beside the truth."""
+    """Predictions of n rows beside the truth; every array has one entry per row."""
 
     labels: Array  # int (n,)
     predictions: Array  # int (n,)
@@ -38,37 +59,30 @@ class Assessed:
     classes: int
     groups: dict[str, Array]  # attribute -> codes (n,), -1 is none
     group_levels: dict[str, tuple[str, ...]]
-    baseline: Array | None = None  # predictions of the variant that this one is compared with (n,)
-    class_names: tuple[str, ...] = ()  # for one class against the rest; empty: their codes
+    baseline: Array | None = None  # (n,) predictions of the variant that this one is compared with
+    class_names: tuple[str, ...] = ()  # for one class against the rest; if empty, their codes are their names
     smallest_group: int = 1  # a rate that is a share of fewer rows is reported as insufficient, and not ranked
     swapped: Array | None = None  # (n,) predictions of the same texts about another group, -1 where there is none
     nll: Array | None = None  # (n,) of texts: summed negative log-likelihood of their tokens in nats
-    tokens: Array | None = None  # (n,) tokens foretold
+    tokens: Array | None = None  # (n,) number of predicted tokens
     utf8_bytes: Array | None = None  # (n,) bytes of the text
     pairs: Array | None = None  # (n,) number of a sentence's pair, negative for the less stereotyping one, 0 is none
-    baseline_nll: Array | None = None  # nll in the variant that this one is compared with (n,)
+    baseline_nll: Array | None = None  # (n,) nll in the variant that this one is compared with
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""
-        return replace(
-            self,
-            labels=self.labels[rows],
-            predictions=self.predictions[rows],
-            scores=None if self.scores is None else self.scores[rows],
-            probabilities=None if self.probabilities is None else self.probabilities[rows],
-            groups={name: codes[rows] for name, codes in self.groups.items()},
-            baseline=None if self.baseline is None else self.baseline[rows],
-            swapped=None if self.swapped is None else self.swapped[rows],
-            nll=None if self.nll is None else self.nll[rows],
-            tokens=None if self.tokens is None else self.tokens[rows],
-            utf8_bytes=None if self.utf8_bytes is None else self.utf8_bytes[rows],
-            pairs=None if self.pairs is None else self.pairs[rows],
-            baseline_nll=None if self.baseline_nll is None else self.baseline_nll[rows],
-        )
+        return replace(self, **{field.name: _taken(getattr(self, field.name), rows) for field in fields(self)})
 
     def of_group(self, member: Array) -> "Assessed":
-        """The rows under this mask (n,) without their groups, which cost more to take along than a metric does."""
+        """The rows under this mask (n,) without their groups, because selecting these costs more than most metrics."""
         return replace(self, groups={}, group_levels={}, baseline=None).take(np.flatnonzero(member))
+
+
+def _taken(value: Any, rows: Array) -> Any:
+    """Entries of the arrays of a field; what is no array does not depend on the rows."""
+    if isinstance(value, dict):
+        return {name: _taken(part, rows) for name, part in value.items()}
+    return value[rows] if isinstance(value, np.ndarray) else value
 
 
 def subsets(assessed: Assessed) -> Iterator[tuple[str | None, str | None, Array]]:
@@ -81,7 +95,7 @@ def subsets(assessed: Assessed) -> Iterator[tuple[str | None, str | None, Array]
                 yield attribute, level, codes == code
 
 
-def cell(
+def metric_row(
     metric: str,
     value: float | None,
     *,
@@ -89,38 +103,38 @@ def cell(
     denominator: int | None = None,
     attribute: str | None = None,
     group: str | None = None,
-    of_class: str | None = None,
+    class_name: str | None = None,
     interval: tuple[float, float] | None = None,
     by_chance: float | None = None,
     p_value: float | None = None,
     groups: int | None = None,
     smallest: int = 1,
     reason: str | None = None,
-) -> dict[str, Any]:
-    """One number with what it is about.
+) -> MetricRow:
+    """Make the row of one number.
 
     Args:
         metric: its name.
         value: None where it is undefined; `reason` says why.
         n: rows that it is about.
-        denominator: rows that a rate is a share of, where they are others than n.
+        denominator: rows that a rate is a share of, where they are not `n`.
         attribute, group: the group that it is about; an attribute alone is a comparison of its groups.
-        of_class: the class that is held against the rest, where there are more than two.
+        class_name: the class that is compared with the rest, where there are more than two.
         interval: bounds at 95 %.
-        by_chance: what to expect if there were nothing to find (all groups equal, or scores calibrated).
-        p_value: against that null.
-        groups: how many groups a comparison is over.
+        by_chance: expected value if there were nothing to find (all groups equal, or scores calibrated).
+        p_value: against that null hypothesis.
+        groups: number of groups that a comparison is over.
         smallest: a value that rests on fewer rows is `insufficient`.
         reason: why it is undefined or insufficient, or what was left out.
     """
     below = n if denominator is None else denominator
-    status = "undefined" if value is None else "insufficient" if below < smallest else "ok"
+    status: Status = "undefined" if value is None else "insufficient" if below < smallest else "ok"
     low, high = interval or (None, None)
     return {
         "metric": metric,
         "attribute": attribute,
         "group": group,
-        "class": of_class,
+        "class": class_name,
         "value": value,
         "low": low,
         "high": high,

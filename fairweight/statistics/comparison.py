@@ -1,8 +1,9 @@
-"""A variant against its baseline over seeds: what changes for whom, paired by seed, on the same rows."""
+"""Comparison of a variant with its baseline over seeds: changes of each group, paired by seed, on the same rows."""
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 
@@ -11,22 +12,52 @@ from fairweight.statistics.intervals import wilson
 from fairweight.statistics.rates import Layout
 
 Array = np.ndarray[Any, Any]
-Row = dict[str, Any]
+Status = Literal["ok", "insufficient", "undefined"]
+
+
+class ComparisonRow(TypedDict):
+    """One number of a comparison and what it is about; None where it does not apply."""
+
+    metric: str | None
+    attribute: str | None
+    group: str | None
+    value: float | None  # mean over seeds of variant minus baseline, or a rate of disagreement between the two
+    low: float | None  # interval at 95 %, crossed: seeds and rows
+    high: float | None
+    bootstrap_low: float | None  # percentiles of the crossed bootstrap
+    bootstrap_high: float | None
+    baseline_value: float | None
+    relative: float | None  # value over baseline value
+    normalised: float | None  # value minus that of all rows
+    seed_error: float | None  # standard error from seeds
+    row_error: float | None  # standard error from rows
+    p_value: float | None
+    sign_flip_p: float | None
+    wilcoxon_p: float | None
+    effect_size: float | None
+    by_chance: float | None  # expected value if there were nothing to find
+    test: str | None
+    n: int | None
+    denominator: int | None
+    seeds: int | None
+    status: Status | None
+    reason: str | None
+
 
 # columns of a comparison and their Arrow types
 SCHEMA = {
     "metric": "string",
     "attribute": "string",
     "group": "string",
-    "value": "double",  # mean over seeds of variant minus baseline, or a rate of disagreement between the two
-    "low": "double",  # interval at 95 %, crossed: seeds and rows
+    "value": "double",
+    "low": "double",
     "high": "double",
-    "bootstrap_low": "double",  # percentiles of the crossed bootstrap
+    "bootstrap_low": "double",
     "bootstrap_high": "double",
     "baseline_value": "double",
-    "relative": "double",  # value over baseline value
-    "normalised": "double",  # value minus that of all rows
-    "seed_error": "double",  # standard error from seeds, and from rows
+    "relative": "double",
+    "normalised": "double",
+    "seed_error": "double",
     "row_error": "double",
     "p_value": "double",
     "sign_flip_p": "double",
@@ -40,12 +71,12 @@ SCHEMA = {
     "status": "string",
     "reason": "string",
 }
-UNDEFINED = Row(dict.fromkeys(SCHEMA))
+EMPTY = cast(ComparisonRow, dict.fromkeys(SCHEMA))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """K models of a variant and K of its baseline on n rows, one pair a seed."""
+    """K models of a variant and K of its baseline on n rows, one pair per seed."""
 
     labels: Array  # int (n,)
     variant: Array  # int predictions (n, K)
@@ -54,54 +85,67 @@ class Pair:
     baseline_scores: Array | None
 
 
-def change(per_seed: Array, baseline: Array, row_variance: float, rows: int, **about: Any) -> Row:
-    """A row for a change with its crossed interval, and the sign-flip and Wilcoxon tests over seeds.
+def change(
+    per_seed: Array,
+    baseline: Array,
+    row_variance: float,
+    rows: int,
+    *,
+    metric: str,
+    attribute: str | None = None,
+    group: str | None = None,
+    n: int | None = None,
+    smallest: int = 1,
+    unseen: float = 1.0,
+    bootstrap: tuple[float, float] | None = None,
+) -> ComparisonRow:
+    """Make the row of a change, with its crossed interval and the sign-flip and Wilcoxon tests over seeds.
 
     Args:
         per_seed: variant minus baseline (K,).
         baseline: the baseline's values (K,).
         row_variance: variance of the mean change over test rows.
         rows: rows that the value rests on.
-        about: further columns; `smallest` and `n` among them.
+        metric: name of what changes.
+        attribute, group: the group that it is about; an attribute alone is a comparison of its groups.
+        n: rows that it is about.
+        smallest: a value that rests on fewer rows is `insufficient`.
+        unseen: number of groups whose changes the sample may happen not to show; 0 where no other row could differ.
+        bootstrap: percentiles of the crossed bootstrap, if there is one.
     """
-    smallest = about.pop("smallest", 1)
+    about = EMPTY | {"metric": metric, "attribute": attribute, "group": group, "n": n}
+    about = about | {"denominator": rows, "seeds": len(per_seed)}
     if not np.isfinite(per_seed).all():
-        return UNDEFINED | about | {"denominator": rows, "status": "undefined", "reason": "no such rows", "seeds": len(per_seed)}  # fmt: skip
+        return about | {"status": "undefined", "reason": "no such rows"}
     # rows that happen not to differ are no proof that none does: one more could have (after Agresti & Min 2005)
-    found = crossed.estimate(per_seed, row_variance + about.pop("unseen", 1) / (rows + 2) ** 2, rows)
-    low, high = found.interval()
+    estimate = crossed.estimate(per_seed, row_variance + unseen / (rows + 2) ** 2, rows)
+    low, high = estimate.interval()
     reference = float(np.mean(baseline))
-    return (
-        UNDEFINED
-        | {
-            "value": found.value,
-            "low": low,
-            "high": high,
-            "baseline_value": reference,
-            "relative": found.value / reference if reference else None,
-            "seed_error": float(np.sqrt(found.seed_variance)),
-            "row_error": float(np.sqrt(found.row_variance)),
-            "denominator": rows,
-            "seeds": len(per_seed),
-            "status": "ok" if rows >= smallest else "insufficient",
-            "reason": None if rows >= smallest else f"fewer than {smallest} rows",
-        }
-        | _tests(per_seed, found)
-        | about
-    )
+    row = _with_tests(about, per_seed, estimate) | {
+        "value": estimate.value,
+        "low": low,
+        "high": high,
+        "baseline_value": reference,
+        "relative": estimate.value / reference if reference else None,
+        "seed_error": float(np.sqrt(estimate.seed_variance)),
+        "row_error": float(np.sqrt(estimate.row_variance)),
+        "status": "ok" if rows >= smallest else "insufficient",
+        "reason": None if rows >= smallest else f"fewer than {smallest} rows",
+    }
+    return row if bootstrap is None else row | {"bootstrap_low": bootstrap[0], "bootstrap_high": bootstrap[1]}
 
 
-def _tests(per_seed: Array, found: crossed.Estimate) -> Row:
-    """Columns of the tests that nothing changes; with one seed there are none.
+def _with_tests(row: ComparisonRow, per_seed: Array, estimate: crossed.Estimate) -> ComparisonRow:
+    """A row with the tests of the null hypothesis that nothing changes; with one seed there are none.
 
-    Sign flips ask whether retraining would show the change on these rows, the crossed test whether other rows would, by
-    an approximation; a change counts if both say so.
+    Sign flips test whether retraining would show the change on these rows. The crossed test asks, by an approximation,
+    whether other rows would. A change counts only if both agree.
     """
     if len(per_seed) < 2:
-        return {"test": "none: one seed"}
+        return row | {"test": "none: one seed"}
     flipped = significance.sign_flip(per_seed)
-    return {
-        "p_value": max(flipped, min(1.0, 2 * min(found.p_above(0), found.p_below(0)))),
+    return row | {
+        "p_value": max(flipped, min(1.0, 2 * min(estimate.p_above(0), estimate.p_below(0)))),
         "sign_flip_p": flipped,
         "wilcoxon_p": significance.wilcoxon(per_seed),
         "effect_size": significance.effect_size(per_seed),
@@ -109,11 +153,16 @@ def _tests(per_seed: Array, found: crossed.Estimate) -> Row:
     }
 
 
-def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[Row]:
+def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]:
     """Churn (Milani Fard et al. 2016) and the rate of PIEs (Hooker et al. 2019) of each group.
 
-    A row is a PIE, identified by the compression, if the modal label of the variant's models is another than that of
-    the baseline's.  Where labels tie, each of them is modal, and the row is a PIE only if no label is modal in both.
+    A row is a PIE, a "pruning identified exemplar", if the modal label of the variant's models differs from that of the
+    baseline's. Where labels tie, each of them is modal, and the row is a PIE only if no label is modal in both.
+
+    Args:
+        pair: predictions of both.
+        layout: groups of the rows.
+        smallest: values that rest on fewer rows are `insufficient`.
     """
     differs = (pair.variant != pair.baseline).astype(float)
     seeds = pair.variant.shape[1]
@@ -121,16 +170,12 @@ def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[Row]:
     rows = []
     for attribute, group, member in _groups(layout):
         n = int(member.sum())
-        about = {"attribute": attribute, "group": group, "n": n, "smallest": smallest}
-        per_seed = differs[member].mean(axis=0) if n else np.full(seeds, np.nan)
-        row_variance = crossed.of_rows(differs[member]).row_variance if n else float("nan")
-        churn = change(per_seed, np.zeros(seeds), row_variance, n, metric="churn", **about) | _no_test()
-        rows.append(churn | {"low": None if churn["low"] is None else max(churn["low"], 0.0)})
+        rows.append(_churn(differs[member], attribute, group, smallest))
         if seeds > 1 and n:
             share = pies[member].astype(float)
             low, high = wilson(share.sum(), n)
             rows.append(
-                UNDEFINED
+                EMPTY
                 | {"metric": "pie_rate", "attribute": attribute, "group": group, "value": float(share.mean())}
                 | {"low": float(low), "high": float(high), "n": n, "denominator": n, "seeds": seeds}
                 | {"status": "ok" if n >= smallest else "insufficient"}
@@ -138,9 +183,33 @@ def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[Row]:
     return rows
 
 
-def _no_test() -> Row:
-    # disagreement is never below 0: it is held against the noise floor, not against 0
-    return {"p_value": None, "sign_flip_p": None, "wilcoxon_p": None, "effect_size": None, "baseline_value": None, "relative": None, "test": None}  # fmt: skip
+def _churn(differs: Array, attribute: str | None, group: str | None, smallest: int) -> ComparisonRow:
+    """Share of rows of a group whose prediction differs, from differs (n, K)."""
+    n, seeds = differs.shape
+    per_seed = differs.mean(axis=0) if n else np.full(seeds, np.nan)
+    row_variance = crossed.of_rows(differs).row_variance if n else float("nan")
+    row = change(
+        per_seed,
+        np.zeros(seeds),
+        row_variance,
+        n,
+        metric="churn",
+        attribute=attribute,
+        group=group,
+        n=n,
+        smallest=smallest,
+    )
+    # disagreement is never below 0, so that it is compared with the noise floor and not tested against 0
+    return row | {
+        "low": None if row["low"] is None else max(row["low"], 0.0),
+        "p_value": None,
+        "sign_flip_p": None,
+        "wilcoxon_p": None,
+        "effect_size": None,
+        "baseline_value": None,
+        "relative": None,
+        "test": None,
+    }
 
 
 def _is_pie(pair: Pair) -> Array:
@@ -152,8 +221,16 @@ def _is_pie(pair: Pair) -> Array:
     return ~(modal[0] & modal[1]).any(axis=1)
 
 
-def row_values(pair: Pair, layout: Layout, smallest: int) -> list[Row]:
-    """Change of log loss (nats) and of margin of each group: the margin is the label's probability minus the largest other."""
+def row_values(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]:
+    """Change of log loss (nats) and of margin of each group; none where scores are no probabilities.
+
+    The margin is the label's probability minus the largest other probability.
+
+    Args:
+        pair: predictions and probabilities of both.
+        layout: groups of the rows.
+        smallest: values that rest on fewer rows are `insufficient`.
+    """
     if pair.variant_scores is None or pair.baseline_scores is None:
         return []
     rows = []
@@ -163,10 +240,20 @@ def row_values(pair: Pair, layout: Layout, smallest: int) -> list[Row]:
         for attribute, group, member in _groups(layout):
             n = int(member.sum())
             if n:
-                found = crossed.of_rows(changes[member])
-                per_seed, of_baseline = changes[member].mean(axis=0), baseline[member].mean(axis=0)
-                about = {"metric": metric, "attribute": attribute, "group": group, "n": n, "smallest": smallest}
-                rows.append(change(per_seed, of_baseline, found.row_variance, n, unseen=0, **about))
+                rows.append(
+                    change(
+                        changes[member].mean(axis=0),
+                        baseline[member].mean(axis=0),
+                        crossed.of_rows(changes[member]).row_variance,
+                        n,
+                        metric=metric,
+                        attribute=attribute,
+                        group=group,
+                        n=n,
+                        smallest=smallest,
+                        unseen=0,
+                    )
+                )
     return rows
 
 
@@ -177,25 +264,30 @@ def log_loss(scores: Array, labels: Array) -> Array:
 
 
 def _margin(scores: Array, labels: Array) -> Array:
-    here = labels[:, None, None]
-    of_label = np.take_along_axis(scores, here, axis=2)[:, :, 0]
+    places = labels[:, None, None]
+    of_label = np.take_along_axis(scores, places, axis=2)[:, :, 0]
     others = scores.copy()
-    np.put_along_axis(others, here, -np.inf, axis=2)
+    np.put_along_axis(others, places, -np.inf, axis=2)
     return (of_label - others.max(axis=2)).astype(float)
 
 
-def _groups(layout: Layout) -> list[tuple[str | None, str | None, Array]]:
-    members = layout.member[:, layout.cells] > 0
-    return [(*name, member) for name, member in zip(layout.names, members, strict=True)]
+def _groups(layout: Layout) -> Iterator[tuple[str | None, str | None, Array]]:
+    members = layout.member[:, layout.strata] > 0
+    for (attribute, group), member in zip(layout.names, members, strict=True):
+        yield attribute, group, member
 
 
-def harm(accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array]) -> list[Row]:
-    """For each attribute: excess harm, the group that loses most, and whether a smaller gap is levelling down.
+def harm(accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array]) -> list[ComparisonRow]:
+    """Excess harm, the change of the group that loses most, and levelling down, of each attribute.
+
+    Excess harm is the range of the groups' mean changes. A variant levels down if the accuracy gap shrinks while every
+    group loses.
 
     Args:
         accuracy: change of each group and seed (G, K).
+        layout: groups of the rows.
         enough: groups with enough rows (G,).
-        gaps: attribute -> change of the accuracy gap, one a seed (K,).
+        gaps: attribute -> change of the accuracy gap, one per seed (K,).
     """
     rows = []
     seeds = accuracy.shape[1]
@@ -204,45 +296,46 @@ def harm(accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array])
         if len(kept) < 2:
             continue
         means = accuracy[kept].mean(axis=1)
-        most, least = kept[means.argmin()], kept[means.argmax()]
-        about = {"attribute": attribute, "seeds": seeds, "status": "ok", "n": None, "denominator": None}
+        most, least = (layout.names[kept[position]][1] for position in (means.argmin(), means.argmax()))
+        about = EMPTY | {"attribute": attribute, "seeds": seeds, "status": "ok"}
         by_chance, p_value = significance.range_flip(accuracy[kept].T) if seeds > 1 else (None, None)
         rows.append(
-            UNDEFINED | about
+            about
             | {"metric": "excess_harm", "value": float(np.ptp(means)), "by_chance": by_chance, "p_value": p_value}
-            | {"test": "sign-flip of the range", "reason": f"from {layout.names[most][1]} to {layout.names[least][1]}"}
-        )  # fmt: skip
-        rows.append(
-            UNDEFINED | about
-            | {"metric": "worst_group_change", "group": layout.names[most][1], "value": float(means.min())}
-        )  # fmt: skip
+            | {"test": "sign-flip of the range", "reason": f"from {most} to {least}"}
+        )
+        rows.append(about | {"metric": "worst_group_change", "group": most, "value": float(means.min())})
         down = bool(np.mean(gaps[attribute]) < 0 and (means < 0).all()) if attribute in gaps else False
-        rows.append(UNDEFINED | about | {"metric": "levelling_down", "value": float(down)})
+        rows.append(about | {"metric": "levelling_down", "value": float(down)})
     return rows
 
 
-def normalised_recall(variant: Array, baseline: Array, layout: Layout) -> list[Row]:
-    """Change of each class's recall relative to that of the accuracy, with Welch's test (Hooker et al. 2019, section 3).
+def normalised_recall(variant: Array, baseline: Array, layout: Layout) -> list[ComparisonRow]:
+    """Change of each class's recall relative to that of the accuracy, with Welch's test.
+
+    Source: Hooker et al. 2019, section 3.
 
     Args:
         variant, baseline: accuracy of each group and seed (G, K), class groups under the attribute `class`.
+        layout: groups of the rows.
     """
     rows = []
     for position in layout.attributes.get("class", []):
-        one, two = variant[position] - variant[0], baseline[position] - baseline[0]
-        if np.isfinite(one).all() and np.isfinite(two).all():
+        recall, reference = variant[position] - variant[0], baseline[position] - baseline[0]
+        if np.isfinite(recall).all() and np.isfinite(reference).all():
+            p_value = significance.welch(recall, reference)
             rows.append(
-                UNDEFINED
+                EMPTY
                 | {"metric": "normalised_recall_difference", "attribute": "class", "group": layout.names[position][1]}
-                | {"value": float(one.mean() - two.mean()), "p_value": significance.welch(one, two), "test": "Welch"}
-                | {"seeds": len(one), "status": "ok"}
+                | {"value": float(recall.mean() - reference.mean()), "p_value": p_value, "test": "Welch"}
+                | {"seeds": len(recall), "status": "ok"}
             )
     return rows
 
 
 @functools.cache
 def reason_for_seeds(seeds: int, tests: int, error_rate: float, sides: int = 2) -> str | None:
-    """Why tests over so few seeds cannot be significant, and how many seeds they need; None where they can."""
+    """Why tests over few seeds cannot be significant, and how many seeds they need; None where they can be."""
     if significance.smallest_p(seeds, sides) * tests <= error_rate:
         return None
     needed = significance.seeds_needed(error_rate, tests, sides)

@@ -1,4 +1,4 @@
-"""Uncertainty from two sides, seeds and test rows, that are crossed: every seed predicts the same rows."""
+"""Uncertainty of a mean over seeds and test rows, which are crossed: every seed predicts the same rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds and rows with its variance from each side."""
+    """A mean over seeds and rows, with one variance from the seeds and one from the rows."""
 
     value: float
     seed_variance: float  # NaN with one seed
@@ -22,50 +22,50 @@ class Estimate:
 
     @property
     def error(self) -> float:
-        """Standard error; the part of the seeds is missing where there is only one.
+        """Standard error; with one seed it has no part from the seeds.
 
-        The interaction of seeds and rows is in both parts, so that their sum errs to the safe side (Owen 2007).
+        Both parts contain the interaction of seeds and rows, so that their sum is conservative (Owen 2007).
         """
         return float(np.sqrt(np.nan_to_num(self.seed_variance) + self.row_variance))
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom (Satterthwaite 1946) of the sum of the two variances."""
+        """Degrees of freedom of the sum of the two variances (Satterthwaite 1946)."""
         seed = np.nan_to_num(self.seed_variance)
         parts = [(seed, self.seeds - 1), (self.row_variance, self.rows - 1)]
         below = sum(variance**2 / freedom for variance, freedom in parts if freedom > 0)
         return float((seed + self.row_variance) ** 2 / below) if below > 0 else float("inf")
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Two-sided interval from Student's distribution."""
+        """Two-sided interval from Student's t distribution."""
         half = float(stats.t.ppf(0.5 + level / 2, self.freedom)) * self.error
         return self.value - half, self.value + half
 
     def p_above(self, bound: float) -> float:
-        """p-value against the null that the true value is at most `bound`."""
+        """p-value against the null hypothesis that the true value is at most `bound`."""
         if self.error == 0:
             return 0.0 if self.value > bound else 1.0
         return float(stats.t.sf((self.value - bound) / self.error, self.freedom))
 
     def p_below(self, bound: float) -> float:
-        """p-value against the null that the true value is at least `bound`."""
+        """p-value against the null hypothesis that the true value is at least `bound`."""
         if self.error == 0:
             return 0.0 if self.value < bound else 1.0
         return float(stats.t.cdf((self.value - bound) / self.error, self.freedom))
 
 
 def seed_variance(per_seed: Array) -> float:
-    """Variance of the mean of values, one a seed (K,); NaN with one."""
+    """Variance of the mean of values, one per seed (K,); NaN with one seed."""
     return float(np.var(per_seed, ddof=1) / len(per_seed)) if len(per_seed) > 1 else float("nan")
 
 
 def estimate(per_seed: Array, row_variance: float, rows: int) -> Estimate:
-    """Estimate from one value a seed and a variance over rows that was found otherwise (bootstrap)."""
+    """Estimate a mean from one value per seed (K,) and a variance over rows that comes from elsewhere (bootstrap)."""
     return Estimate(float(np.mean(per_seed)), seed_variance(per_seed), row_variance, len(per_seed), rows)
 
 
 def of_rows(values: Array) -> Estimate:
-    """Estimate of the mean of one value for each row and seed (n, K)."""
+    """Estimate the mean of values of each row and seed (n, K)."""
     rows = len(values)
     row_variance = float(np.var(values.mean(axis=1), ddof=1) / rows) if rows > 1 else float("nan")
     return estimate(values.mean(axis=0), row_variance, rows)
@@ -73,65 +73,65 @@ def of_rows(values: Array) -> Estimate:
 
 @dataclass(frozen=True)
 class Tallies:
-    """Counts of B replicates: of the rows of each cell, and of its marked rows for each column of marks."""
+    """Counts of B replicates: rows of each of F strata, and of its marked rows for each of M columns of marks."""
 
     rows: Array  # (F, B)
     marked: Array  # (F, B, M)
 
 
-def counted(cells: Array, marks: Array, number: int) -> Tallies:
-    """Counts of the rows as they are: one replicate.
+def counted(strata: Array, marks: Array, number: int) -> Tallies:
+    """Count the rows as they are: one replicate.
 
     Args:
-        cells: int (n,), below `number`.
+        strata: stratum of each row, int (n,), below `number`.
         marks: bool (n, M).
-        number: F, of cells.
+        number: F, the number of strata.
     """
-    rows = np.bincount(cells, minlength=number)[:, None]
-    marked = np.stack([np.bincount(cells, weights=column, minlength=number) for column in marks.T], axis=-1)
+    rows = np.bincount(strata, minlength=number)[:, None]
+    marked = np.stack([np.bincount(strata, weights=column, minlength=number) for column in marks.T], axis=-1)
     return Tallies(rows.astype(np.float32), marked[:, None, :].astype(np.float32))
 
 
 def resampled(
-    cells: Array, marks: Array, number: int, *, replicates: int, rng: np.random.Generator, block: int = 1_000
+    strata: Array, marks: Array, number: int, *, replicates: int, rng: np.random.Generator, block: int = 1_000
 ) -> Iterator[Tallies]:
-    """Bootstrap over rows, the same rows for every column of marks, in blocks of replicates.
+    """Bootstrap the rows, the same rows for every column of marks, in blocks of replicates.
 
-    Most rows are marked alike in all columns; how often those are drawn is one multinomial draw over cells, and only
-    the few others are drawn one by one.  The distribution is that of drawing n rows with replacement, exactly.
+    Most rows are marked alike in all columns. How often those are drawn is one multinomial draw over the strata; only
+    the other rows are drawn one by one. The distribution is exactly that of drawing n rows with replacement.
 
     Args:
-        cells: int (n,), below `number`.
-        marks: bool (n, M); M models that predict the same rows.
-        number: F, of cells.
+        strata: stratum of each row, int (n,), below `number`.
+        marks: bool (n, M), of M models that predict the same rows.
+        number: F, the number of strata.
         replicates: B in all.
         rng: random numbers.
         block: replicates that are held in memory at once.
     """
     marks = np.asarray(marks, bool)
     unanimous = (marks == marks[:, :1]).all(axis=1)
-    sure = np.bincount(cells[unanimous] * 2 + marks[unanimous, 0], minlength=2 * number)
-    # a row that is not unanimous is a kind of its own; by cell, so that a cell's rows are neighbours
+    sure = np.bincount(strata[unanimous] * 2 + marks[unanimous, 0], minlength=2 * number)
+    # a row that is not unanimous is a kind of its own; sorted, so that the rows of a stratum are neighbours
     others = np.flatnonzero(~unanimous)
-    others = others[np.argsort(cells[others], kind="stable")]
-    places = np.searchsorted(cells[others], np.arange(number + 1))
+    others = others[np.argsort(strata[others], kind="stable")]
+    places = np.searchsorted(strata[others], np.arange(number + 1))
     ones = marks[others].astype(np.float32)
-    shares = np.concatenate([sure, [len(others)]]) / len(cells)
+    shares = np.concatenate([sure, [len(others)]]) / len(strata)
     for start in range(0, replicates, block):
         size = min(block, replicates - start)
-        drawn = rng.multinomial(len(cells), shares, size=size)
+        drawn = rng.multinomial(len(strata), shares, size=size)
         counts = _uniform(drawn[:, -1], len(others), rng)
         alike = drawn[:, :-1].reshape(size, number, 2).astype(np.float32)
         rows, marked = np.empty((number, size), np.float32), np.empty((number, size, marks.shape[1]), np.float32)
-        for cell in range(number):
-            part = counts[:, places[cell] : places[cell + 1]]
-            rows[cell] = alike[:, cell].sum(axis=1) + part.sum(axis=1)
-            marked[cell] = alike[:, cell, 1, None] + part @ ones[places[cell] : places[cell + 1]]
+        for stratum in range(number):
+            part = counts[:, places[stratum] : places[stratum + 1]]
+            rows[stratum] = alike[:, stratum].sum(axis=1) + part.sum(axis=1)
+            marked[stratum] = alike[:, stratum, 1, None] + part @ ones[places[stratum] : places[stratum + 1]]
         yield Tallies(rows, marked)
 
 
 def _uniform(draws: Array, kinds: int, rng: np.random.Generator) -> Array:
-    """How often each of so many equally likely kinds is drawn, for each number of draws: float32 (B, kinds)."""
+    """How often each of `kinds` equally likely kinds is drawn, for each number of draws (B,): float32 (B, kinds)."""
     if not kinds:
         return np.zeros((len(draws), 0), np.float32)
     places = rng.integers(kinds, size=int(draws.sum()), dtype=np.uint32).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Intervals of one rate, and what a gap between groups is by chance alone."""
+"""Confidence interval of a rate, and the size of a gap between groups by chance alone."""
 
 import functools
 from typing import Any
@@ -8,12 +8,12 @@ from scipy import stats
 
 Array = np.ndarray[Any, Any]
 LEVEL = 0.95
-DRAWS = 2_000  # of the simulated null
+DRAWS = 2_000  # of the simulated null distribution
 
 
 @functools.cache
 def _quantile(level: float) -> float:
-    """Normal quantile of a two-sided interval; SciPy takes longer for it than all the rest of an interval takes."""
+    """Normal quantile of a two-sided interval; SciPy takes longer for it than the rest of an interval takes."""
     return float(stats.norm.ppf(0.5 + level / 2))
 
 
@@ -38,18 +38,18 @@ def wilson(successes: Array | float, total: Array | float, level: float = LEVEL)
 
 
 def gap_by_chance(successes: Array, totals: Array, draws: int = DRAWS) -> tuple[float, float]:
-    """Largest difference of a rate between groups if all groups had one rate: its expectation, and a p-value.
+    """Largest difference of a rate between groups if all groups had the same rate: its expectation, and a p-value.
 
-    A percentile interval of such a gap never holds 0, however equal the groups are; therefore the null is simulated:
-    each group draws its successes from its own number of rows and the pooled rate.
+    A percentile interval of such a gap never contains 0, however equal the groups are. Therefore the null distribution
+    is simulated: each group draws its successes from its own number of rows and the pooled rate.
 
     Args:
         successes, totals: counts of each group (G,); totals are positive.
         draws: simulated sets of groups; the random numbers are the same in every call.
 
     Returns:
-        (expected gap, p): p is the share of simulated gaps at least as large as the one observed, itself counted
-        (Phipson & Smyth 2010).
+        (expected gap, p): p is the share of simulated gaps that are at least as large as the observed one, which counts
+        as one of them (Phipson & Smyth 2010).
     """
     pooled = float(successes.sum() / totals.sum())
     rates = np.random.default_rng(0).binomial(totals, pooled, size=(draws, len(totals))) / totals

@@ -1,7 +1,7 @@
-"""Whether rows can be told to be someone's: k-anonymity, and columns that look like identifiers."""
+"""Privacy checks of a table: k-anonymity, and columns that look like identifiers of persons."""
 
 import re
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -14,34 +14,49 @@ NAMES = re.compile(
 )
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
 PHONE = re.compile(r"\+?\d[\d ()/-]{7,}\d")
-UNIQUE = 0.9  # share of distinct values from which text is taken for an identifier
+UNIQUE = 0.9  # share of distinct values above which text is taken for an identifier
 EXAMINED = 1_000
 
 
-def k_anonymity(kinds: Array) -> dict[str, Any]:
-    """How many rows share the values of quasi-identifiers (Sweeney 2002).
+class Anonymity(TypedDict):
+    """k-anonymity of a table.
+
+    `k` is the smallest number of rows with one combination of quasi-identifiers, `unique` the share of rows whose
+    combination no other row has.
+    """
+
+    k: int
+    unique: float
+
+
+class Identifier(TypedDict):
+    """A column that looks like it identifies a person, and why."""
+
+    column: str
+    reason: str
+
+
+def k_anonymity(kinds: Array) -> Anonymity:
+    """Count how many rows share their values of the quasi-identifiers (Sweeney 2002).
 
     Args:
-        kinds: a number (n,) for each row, equal where all its quasi-identifiers are.
-
-    Returns:
-        `k`, the smallest number of rows with one combination, and `unique`, the share of rows that are alone with theirs.
+        kinds: a number for each row (n,), equal for rows whose quasi-identifiers are all equal.
     """
     _, sizes = np.unique(kinds, return_counts=True)
     return {"k": int(sizes.min()), "unique": float((sizes == 1).sum() / len(kinds))}
 
 
-def identifying(frame: pd.DataFrame) -> list[dict[str, str]]:
-    """Columns that look like they identify a person, and why: by name, by their values, or because no two rows agree."""
-    found = []
+def identifying(frame: pd.DataFrame) -> list[Identifier]:
+    """Columns that look like they identify a person, by name, by their values, or because nearly all values differ."""
+    columns: list[Identifier] = []
     for column in frame.columns:
         values = frame[column].dropna()
         if values.empty or not isinstance(values.iloc[0], str | int | float | np.generic):
             continue
         reason = _reason(str(column), values)
         if reason:
-            found.append({"column": str(column), "reason": reason})
-    return found
+            columns.append({"column": str(column), "reason": reason})
+    return columns
 
 
 def _reason(name: str, values: pd.Series) -> str | None:
@@ -49,9 +64,9 @@ def _reason(name: str, values: pd.Series) -> str | None:
         return "its name"
     if not isinstance(values.iloc[0], str):
         return None
-    some = values.head(EXAMINED)
+    sample = values.head(EXAMINED)
     for pattern, kind in ((EMAIL, "e-mail addresses"), (PHONE, "telephone numbers")):
-        if some.map(lambda v, p=pattern: bool(p.fullmatch(v.strip()))).mean() > 0.5:
+        if sample.map(lambda v, p=pattern: bool(p.fullmatch(v.strip()))).mean() > 0.5:
             return f"its values look like {kind}"
     if len(values) >= 50 and values.nunique() > UNIQUE * len(values):
         return f"{values.nunique():,} of {len(values):,} values are distinct"

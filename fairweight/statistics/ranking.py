@@ -1,4 +1,7 @@
-"""ROC curves and the areas below them, from counts; scikit-learn's numbers without its checks of every small group."""
+"""ROC curves and the areas below them, from counts.
+
+The numbers are scikit-learn's, without its input checks, which would run for every small group.
+"""
 
 from typing import Any
 
@@ -33,7 +36,7 @@ def roc_curve(positive: Array, scores: Array) -> tuple[Array, Array]:
 
 
 def auc(positive: Array, scores: Array) -> float:
-    """Area below the ROC curve: the chance that a positive scores above a negative, ties counting one half.
+    """Area below the ROC curve: the probability that a positive scores above a negative, where ties count one half.
 
     Args:
         positive: bool (n,) with rows of both kinds.
@@ -41,7 +44,7 @@ def auc(positive: Array, scores: Array) -> float:
     """
     false, true = roc_counts(positive, scores)
     if len(false) > 2:
-        # points on a straight line are left out, as scikit-learn does: the sum is then its own to the last bit
+        # points on a straight line are left out, as in scikit-learn, so that the sum is equal to the last bit
         corner = (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0)
         kept = np.concatenate([[True], corner, [True]])
         false, true = false[kept], true[kept]

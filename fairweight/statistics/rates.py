@@ -1,152 +1,236 @@
-"""Rates of groups, and gaps between groups, from counts: of rows as they are or of all replicates at once."""
+"""Rates of groups and gaps between groups from counts: of the rows as they are, or of all bootstrap replicates at once.
 
+This module defines every rate of a binary label once: what it is a share of, how it follows from counts, and the names
+of its comparisons between groups. Assessments and comparisons of variants both use it.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fairweight.statistics.crossed import Tallies
 
 Array = np.ndarray[Any, Any]
+Fraction = tuple[Array, Array]  # numerator and denominator
 
-# rate -> what it is a share of; of a label with more than two classes there is accuracy alone
-BASES = {
-    "accuracy": "rows",
-    "selection_rate": "rows",
-    "true_positive_rate": "positives",
-    "false_positive_rate": "negatives",
-    "positive_predictive_value": "predicted_positives",
-    "negative_predictive_value": "predicted_negatives",
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of a binary label and its predictions: arrays of one shape, or of shapes that broadcast."""
+
+    rows: Array
+    positives: Array  # rows whose label is positive
+    selected: Array  # rows that are predicted positive
+    true_positives: Array
+
+    @functools.cached_property
+    def negatives(self) -> Array:
+        """Rows whose label is negative."""
+        return self.rows - self.positives
+
+    @functools.cached_property
+    def false_positives(self) -> Array:
+        """Negatives that are predicted positive."""
+        return self.selected - self.true_positives
+
+    @functools.cached_property
+    def true_negatives(self) -> Array:
+        """Negatives that are predicted negative."""
+        return self.negatives - self.false_positives
+
+
+class Rate(NamedTuple):
+    """A rate: the kind of rows that it is a share of, and its numerator and denominator."""
+
+    share_of: str
+    numerator: Callable[[Counts], Array]
+    denominator: Callable[[Counts], Array]
+
+    def fraction(self, counts: Counts) -> Fraction:
+        """Numerator and denominator, each of the shape of its counts."""
+        return self.numerator(counts), self.denominator(counts)
+
+
+RATES = {
+    "accuracy": Rate("rows", lambda c: c.true_positives + c.true_negatives, lambda c: c.rows),
+    "selection_rate": Rate("rows", lambda c: c.selected, lambda c: c.rows),
+    "base_rate": Rate("rows", lambda c: c.positives, lambda c: c.rows),
+    "true_positive_rate": Rate("positives", lambda c: c.true_positives, lambda c: c.positives),
+    "false_negative_rate": Rate("positives", lambda c: c.positives - c.true_positives, lambda c: c.positives),
+    "false_positive_rate": Rate("negatives", lambda c: c.false_positives, lambda c: c.negatives),
+    "true_negative_rate": Rate("negatives", lambda c: c.true_negatives, lambda c: c.negatives),
+    "positive_predictive_value": Rate("predicted positives", lambda c: c.true_positives, lambda c: c.selected),
+    "negative_predictive_value": Rate("predicted negatives", lambda c: c.true_negatives, lambda c: c.rows - c.selected),
 }
-# comparison of an attribute's groups -> the rates whose gaps it is the largest of, or the mean
+# rates whose changes are compared; the base rate is the same in every model, the others are complements of one of these
+COMPARED = (
+    "accuracy",
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "positive_predictive_value",
+    "negative_predictive_value",
+)
+# rate -> names of its largest difference and its smallest ratio between groups (Hardt et al. 2016; Chouldechova 2017;
+# Agarwal et al. 2018)
+BETWEEN = {
+    "accuracy": ("accuracy_difference", "accuracy_ratio"),
+    "selection_rate": ("demographic_parity_difference", "demographic_parity_ratio"),
+    "true_positive_rate": ("equal_opportunity_difference", "equal_opportunity_ratio"),
+    "false_positive_rate": ("false_positive_rate_difference", "false_positive_rate_ratio"),
+    "positive_predictive_value": ("predictive_parity_difference", "predictive_parity_ratio"),
+}
+EQUALIZED_ODDS = ("true_positive_rate", "false_positive_rate")  # rates that equalized odds compare (Hardt et al. 2016)
+EQUALIZED_ODDS_DIFFERENCE, EQUALIZED_ODDS_MEAN = "equalized_odds_difference", "equalized_odds_difference_mean"
+# gap between groups -> the rates whose differences it combines
 GAPS: dict[str, tuple[str, ...]] = {
-    "accuracy_difference": ("accuracy",),
-    "demographic_parity_difference": ("selection_rate",),
-    "equal_opportunity_difference": ("true_positive_rate",),
-    "false_positive_rate_difference": ("false_positive_rate",),
-    "predictive_parity_difference": ("positive_predictive_value",),
-    "equalized_odds_difference": ("true_positive_rate", "false_positive_rate"),
+    **{difference: (rate,) for rate, (difference, _) in BETWEEN.items()},
+    EQUALIZED_ODDS_DIFFERENCE: EQUALIZED_ODDS,
+    EQUALIZED_ODDS_MEAN: EQUALIZED_ODDS,
 }
+
+
+def equalized_odds(differences: Sequence[Any]) -> dict[str, Any]:
+    """Combine the differences of the two rates of equalized odds.
+
+    Args:
+        differences: of each rate of `EQUALIZED_ODDS`, numbers or arrays of one shape.
+
+    Returns:
+        By name: the larger of them (Agarwal et al. 2018) and their mean (AIF360's average absolute odds difference).
+    """
+    return {
+        EQUALIZED_ODDS_DIFFERENCE: np.maximum.reduce(differences),
+        EQUALIZED_ODDS_MEAN: np.mean(differences, axis=0),
+    }
+
+
+def large_enough(denominators: Array, smallest: int) -> Array:
+    """Whether groups have enough rows of the kind that a rate is a share of to be ranked; never without any row."""
+    return denominators >= max(smallest, 1)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which rows belong to which groups, as cells that no group divides.
+    """Which rows belong to which groups, as strata that no group divides.
 
-    A cell is a combination of groups and label.  Group 0 is all rows; `names` are (attribute, level).
+    A stratum holds the rows with one combination of groups and label. Group 0 is all rows; `names` are
+    (attribute, level).
     """
 
-    cells: Array  # int (n,)
-    labels: Array  # int (F,) label of each cell
-    member: Array  # float32 (G, F) 1 where the cell belongs to the group
+    strata: Array  # int (n,)
+    labels: Array  # int (F,) label of each stratum
+    member: Array  # float32 (G, F) 1 where the stratum belongs to the group
     names: list[tuple[str | None, str | None]]  # (G,)
     binary: bool
 
     @classmethod
-    def of(cls, labels: Array, groups: dict[str, Array], levels: dict[str, tuple[str, ...]], classes: int) -> "Layout":
+    def from_rows(
+        cls, labels: Array, groups: dict[str, Array], levels: dict[str, tuple[str, ...]], classes: int
+    ) -> "Layout":
         """Lay out rows.
 
         Args:
             labels: int (n,).
             groups: attribute -> codes (n,), -1 for none.
             levels: attribute -> its levels.
-            classes: of the label.
+            classes: number of classes of the label.
         """
         columns = np.stack([labels, *groups.values()])
-        kinds, cells = np.unique(columns, axis=1, return_inverse=True)
+        kinds, strata = np.unique(columns, axis=1, return_inverse=True)
         names: list[tuple[str | None, str | None]] = [(None, None)]
         member = [np.ones(kinds.shape[1], bool)]
         for position, attribute in enumerate(groups, start=1):
             for code, level in enumerate(levels[attribute]):
                 names.append((attribute, level))
                 member.append(kinds[position] == code)
-        return cls(cells.reshape(-1), kinds[0], np.stack(member).astype(np.float32), names, classes == 2)
+        return cls(strata.reshape(-1), kinds[0], np.stack(member).astype(np.float32), names, classes == 2)
 
     @property
     def number(self) -> int:
-        """Number of cells."""
+        """F, the number of strata."""
         return len(self.labels)
 
     @property
     def attributes(self) -> dict[str, Array]:
-        """Attribute -> positions of its groups among all."""
-        found: dict[str, list[int]] = {}
+        """Attribute -> positions of its groups among all groups."""
+        positions: dict[str, list[int]] = {}
         for position, (attribute, _) in enumerate(self.names):
             if attribute is not None:
-                found.setdefault(attribute, []).append(position)
-        return {attribute: np.array(positions) for attribute, positions in found.items()}
+                positions.setdefault(attribute, []).append(position)
+        return {attribute: np.array(of_attribute) for attribute, of_attribute in positions.items()}
 
     def marks(self, predictions: Array, labels: Array) -> Array:
-        """What is counted of predictions (n, M): positives of a binary label, else hits."""
+        """What is counted of predictions (n, M): predicted positives for a binary label, otherwise hits."""
         return predictions == 1 if self.binary else predictions == labels[:, None]
 
 
 def _sums(member: Array, marked: Array) -> Array:
-    cells, replicates, models = marked.shape
-    return (member @ marked.reshape(cells, replicates * models)).reshape(-1, replicates, models)
+    strata, replicates, models = marked.shape
+    return (member @ marked.reshape(strata, replicates * models)).reshape(-1, replicates, models)
 
 
-def counts(layout: Layout, tallies: Tallies) -> dict[str, tuple[Array, Array]]:
-    """Numerator and denominator of each rate of each group: (G, B, M) each, the denominator of rows (G, B, 1)."""
-    everyone = (layout.member @ tallies.rows)[..., None]
+def fractions(layout: Layout, tallies: Tallies) -> dict[str, Fraction]:
+    """Numerator and denominator of each compared rate of each group.
+
+    Args:
+        layout: groups of the rows.
+        tallies: counts of B replicates and M models.
+
+    Returns:
+        Rate -> two arrays of shape (G, B, M), or (G, B, 1) where a count does not depend on the model. For a label with
+        more than two classes there is accuracy alone.
+    """
+    rows = (layout.member @ tallies.rows)[..., None]
     if not layout.binary:
-        return {"accuracy": (_sums(layout.member, tallies.marked), everyone)}
+        return {"accuracy": (_sums(layout.member, tallies.marked), rows)}
     positive = layout.member * (layout.labels == 1)
-    positives = (positive @ tallies.rows)[..., None]
-    negatives = everyone - positives
-    true, selected = _sums(positive, tallies.marked), _sums(layout.member, tallies.marked)
-    false = selected - true
-    return {
-        "accuracy": (true + negatives - false, everyone),
-        "selection_rate": (selected, everyone),
-        "true_positive_rate": (true, positives),
-        "false_positive_rate": (false, negatives),
-        "positive_predictive_value": (true, selected),
-        "negative_predictive_value": (negatives - false, everyone - selected),
-    }
+    counts = Counts(
+        rows=rows,
+        positives=(positive @ tallies.rows)[..., None],
+        selected=_sums(layout.member, tallies.marked),
+        true_positives=_sums(positive, tallies.marked),
+    )
+    return {name: RATES[name].fraction(counts) for name in COMPARED}
 
 
-def rates(layout: Layout, tallies: Tallies) -> dict[str, Array]:
+def group_rates(layout: Layout, tallies: Tallies) -> dict[str, Array]:
     """Rates of each group (G, B, M); NaN where a group has no rows that the rate is a share of."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {name: above / below for name, (above, below) in counts(layout, tallies).items()}
+        return {name: above / below for name, (above, below) in fractions(layout, tallies).items()}
 
 
 def ranked(layout: Layout, tallies: Tallies, smallest: int) -> dict[str, Array]:
     """Groups that have enough rows of the kind that a rate is a share of, in every model: bool (G,) by rate."""
-    fewest = {name: below[:, 0].min(axis=-1) for name, (_, below) in counts(layout, tallies).items()}
-    return {name: rows >= max(smallest, 1) for name, rows in fewest.items()}
+    fewest = {name: below[:, 0].min(axis=-1) for name, (_, below) in fractions(layout, tallies).items()}
+    return {name: large_enough(rows, smallest) for name, rows in fewest.items()}
 
 
-def comparisons(found: dict[str, Array], groups: Array, enough: dict[str, Array]) -> dict[str, Array]:
+def gaps(rates: dict[str, Array], groups: Array, enough: dict[str, Array]) -> dict[str, Array]:
     """Gaps between the groups of one attribute, and the worst group's accuracy: (B, M) each.
 
     Args:
-        found: what `rates` returned.
+        rates: rates of each group, see `group_rates`.
         groups: positions of the attribute's groups.
-        enough: what `ranked` returned; a comparison with fewer than two such groups is left out.
+        enough: ranked groups, see `ranked`; a comparison with fewer than two such groups is left out.
     """
-    gaps: dict[str, Array] = {}
-    for name, of in GAPS.items():
-        if not all(rate in found for rate in of):
-            continue
-        kept = [groups[enough[rate][groups]] for rate in of]
-        if min(map(len, kept)) < 2:
-            continue
-        spans = [np.ptp(found[rate][k], axis=0) for rate, k in zip(of, kept, strict=True)]
-        gaps[name] = np.maximum.reduce(spans)
-        if len(of) > 1:
-            gaps[f"{name}_mean"] = np.mean(spans, axis=0)
-    kept_accuracy = groups[enough["accuracy"][groups]]
-    if len(kept_accuracy) > 1:
-        gaps["worst_group_accuracy"] = found["accuracy"][kept_accuracy].min(axis=0)
-    return gaps
+    kept = {rate: groups[enough[rate][groups]] for rate in rates}
+    spans = {rate: np.ptp(rates[rate][kept[rate]], axis=0) for rate in rates if rate in BETWEEN and len(kept[rate]) > 1}
+    between = {BETWEEN[rate][0]: spans[rate] for rate in BETWEEN if rate in spans}
+    if all(rate in spans for rate in EQUALIZED_ODDS):
+        between |= equalized_odds([spans[rate] for rate in EQUALIZED_ODDS])
+    if len(kept["accuracy"]) > 1:
+        between["worst_group_accuracy"] = rates["accuracy"][kept["accuracy"]].min(axis=0)
+    return between
 
 
-def measured(layout: Layout, tallies: Tallies, enough: dict[str, Array]) -> dict[tuple[str, str | None], Array]:
-    """Every rate, (name, None) -> (G, B, M), and every comparison of groups, (name, attribute) -> (B, M)."""
-    found = rates(layout, tallies)
-    every: dict[tuple[str, str | None], Array] = {(name, None): values for name, values in found.items()}
+def rates_and_gaps(layout: Layout, tallies: Tallies, enough: dict[str, Array]) -> dict[tuple[str, str | None], Array]:
+    """Every rate, (name, None) -> (G, B, M), and every gap between groups, (name, attribute) -> (B, M)."""
+    rates = group_rates(layout, tallies)
+    every: dict[tuple[str, str | None], Array] = {(name, None): values for name, values in rates.items()}
     for attribute, groups in layout.attributes.items():
-        every |= {(name, attribute): values for name, values in comparisons(found, groups, enough).items()}
+        every |= {(name, attribute): values for name, values in gaps(rates, groups, enough).items()}
     return every

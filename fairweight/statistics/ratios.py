@@ -1,25 +1,31 @@
-"""A ratio of two positive quantities that were measured side by side, again and again, for several seeds."""
+"""Ratio of two positive quantities that were measured side by side in several rounds, for several seeds."""
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from fairweight.statistics.crossed import Array, of_rows
 
 
-def paired_ratio(values: Array, others: Array, level: float = 0.95) -> dict[str, Any]:
+class Ratio(TypedDict):
+    """A ratio with its interval; the bounds are NaN with one round."""
+
+    ratio: float
+    low: float
+    high: float
+
+
+def paired_ratio(values: Array, others: Array, level: float = 0.95) -> Ratio:
     """Geometric mean of values / others with its interval, crossed over rounds and seeds.
 
-    What disturbs a round falls on both, and cancels. On the log scale the mean has a variance from the rounds and one from
-    the seeds (Owen 2007), and Student's distribution with the degrees of freedom of their sum (Satterthwaite 1946).
+    A disturbance of a round affects both and cancels. On the log scale the mean has a variance from the rounds and one
+    from the seeds (Owen 2007), and Student's t distribution with the degrees of freedom of their sum (Satterthwaite
+    1946).
 
     Args:
         values, others: positive, shape (rounds, seeds), pairs at the same place.
         level: coverage.
-
-    Returns:
-        `ratio`, `low`, `high`; the bounds are NaN with one round.
     """
-    found = of_rows(np.log(values) - np.log(others))
-    low, high = found.interval(level) if found.rows > 1 else (float("nan"), float("nan"))
-    return {"ratio": float(np.exp(found.value)), "low": float(np.exp(low)), "high": float(np.exp(high))}
+    logs = of_rows(np.log(values) - np.log(others))
+    low, high = logs.interval(level) if logs.rows > 1 else (float("nan"), float("nan"))
+    return {"ratio": float(np.exp(logs.value)), "low": float(np.exp(low)), "high": float(np.exp(high))}

@@ -1,4 +1,4 @@
-"""Tests on pairs, corrections for many of them, and how many seeds they need."""
+"""Tests on pairs, corrections for multiple tests, and the number of seeds that tests need."""
 
 import functools
 import itertools
@@ -8,13 +8,13 @@ import numpy as np
 from scipy import stats
 
 Array = np.ndarray[Any, Any]
-EXACT = 16  # up to so many pairs every combination of signs is tried
+EXACT = 16  # largest number of pairs for which all combinations of signs are tried
 DRAWS = 20_000
 
 
 @functools.cache
 def signs(pairs: int, seed: int = 0) -> tuple[Array, bool]:
-    """Combinations of signs for a sign-flip test, the observed one first, and whether these are all that there are."""
+    """Combinations of signs for a sign-flip test, the observed one first, and whether they are all combinations."""
     if pairs <= EXACT:
         return np.array(list(itertools.product((1.0, -1.0), repeat=pairs))), True
     drawn = np.random.default_rng(seed).choice((1.0, -1.0), size=(DRAWS, pairs))
@@ -22,7 +22,9 @@ def signs(pairs: int, seed: int = 0) -> tuple[Array, bool]:
 
 
 def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
-    """p-value of the sign-flip test that paired differences are symmetric about 0 (Fisher 1935; exact to 16 pairs).
+    """p-value of the sign-flip test of paired differences (Fisher 1935); exact for up to 16 pairs.
+
+    The null hypothesis is that the differences are symmetric about 0.
 
     Args:
         differences: (K,).
@@ -32,7 +34,7 @@ def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
         At least 2^(1-K) for two sides and 2^-K for one; 1 where all differences are 0.
     """
     if alternative not in ("two-sided", "greater", "less"):
-        raise ValueError(f"{alternative!r} is no alternative")
+        raise ValueError(f"alternative must be 'two-sided', 'greater' or 'less', not {alternative!r}")
     flips, _ = signs(len(differences))
     means = flips @ np.asarray(differences, float)
     means = {"two-sided": np.abs(means), "greater": means, "less": -means}[alternative]
@@ -40,13 +42,14 @@ def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
 
 
 def range_flip(changes: Array) -> tuple[float, float]:
-    """Whether changes differ between groups by more than seeds do: (expected range by chance, p-value).
+    """Test whether changes differ between groups by more than between seeds: (expected range by chance, p-value).
 
-    The statistic is the largest minus the smallest mean change over the groups.  Under the null every group changes
-    alike, so that a seed's deviations from its own mean over groups are symmetric; their signs are flipped together.
+    The statistic is the largest minus the smallest mean change over the groups. Under the null hypothesis all groups
+    change alike, so that a seed's deviations from its own mean over groups are symmetric; their signs are flipped
+    together.
 
     Args:
-        changes: (K, G), one row a seed.
+        changes: (K, G), one row per seed.
     """
     deviations = np.asarray(changes, float)
     deviations = deviations - deviations.mean(axis=1, keepdims=True)
@@ -59,28 +62,28 @@ def wilcoxon(differences: Array) -> float:
     """p-value of Wilcoxon's signed-rank test, two-sided, exact; 1 where all differences are 0."""
     moved = np.asarray(differences, float)
     moved = moved[moved != 0]
-    # scipy refuses ranks of ties in its exact table; flipping signs of the ranks is exact with them, too
+    # scipy's exact table does not support ties; flipping the signs of the ranks is exact with ties as well
     return sign_flip(np.sign(moved) * stats.rankdata(np.abs(moved))) if len(moved) else 1.0
 
 
-def welch(one: Array, two: Array) -> float | None:
-    """p-value of Welch's t-test that two populations of models have one mean; None with fewer than two in either."""
-    if min(len(one), len(two)) < 2:
+def welch(first: Array, second: Array) -> float | None:
+    """p-value of Welch's t-test that two populations of models have equal means; None with fewer than two in either."""
+    if min(len(first), len(second)) < 2:
         return None
-    if np.ptp(one) == 0 and np.ptp(two) == 0:
-        return 1.0 if one[0] == two[0] else 0.0
-    return float(stats.ttest_ind(one, two, equal_var=False).pvalue)
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return 1.0 if first[0] == second[0] else 0.0
+    return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
 
 
 def effect_size(differences: Array) -> float | None:
-    """Cohen's d of paired differences, mean over standard deviation; None where they do not vary or are fewer than two."""
+    """Cohen's d of paired differences: mean over standard deviation; None where it is undefined (constant, or one)."""
     if len(differences) < 2 or np.ptp(differences) == 0:
         return None
     return float(np.mean(differences) / np.std(differences, ddof=1))
 
 
 def holm(p_values: Array) -> Array:
-    """p-values adjusted so that the chance of any false positive among them is bounded (Holm 1979)."""
+    """Adjust p-values so that the probability of any false positive among them is bounded (Holm 1979)."""
     p = np.asarray(p_values, float)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -90,16 +93,16 @@ def holm(p_values: Array) -> Array:
 
 
 def benjamini_hochberg(p_values: Array) -> Array:
-    """p-values adjusted so that the expected share of false ones among the positives is bounded (1995)."""
+    """Adjust p-values so that the false discovery rate is bounded (Benjamini & Hochberg 1995)."""
     p = np.asarray(p_values, float)
     return stats.false_discovery_control(p, method="bh") if len(p) else p
 
 
 def smallest_p(seeds: int, sides: int = 2) -> float:
-    """Smallest p-value that a sign-flip test of so many pairs can have."""
+    """Smallest p-value that a sign-flip test with this number of seeds can have."""
     return float(min(1.0, sides * 2.0**-seeds))
 
 
 def seeds_needed(error_rate: float, tests: int = 1, sides: int = 2) -> int:
-    """Fewest seeds with which the best of so many tests can be significant under Holm's correction."""
+    """Fewest seeds with which the best of `tests` tests can be significant under Holm's correction."""
     return int(np.ceil(np.log2(sides * tests / error_rate)))

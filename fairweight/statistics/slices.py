@@ -1,4 +1,4 @@
-"""Subgroups that nobody named: slices of the inputs, found on one half of the rows and tested on the other."""
+"""Slices: subgroups of the inputs whose loss rises, found on one half of the rows and tested on the other half."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows that meet all conditions, on the half that did not choose them."""
+    """A slice: the rows that meet all conditions, with its statistics on the half that was not used to find it."""
 
     conditions: tuple[str, ...]
-    value: float  # mean change of the loss of the slice minus that of the other rows, nats
+    value: float  # mean change of the loss of the slice minus that of the other rows, in nats
     low: float
     high: float
     p_value: float  # one-sided, after Holm's correction over the slices
@@ -26,25 +26,41 @@ class Slice:
 
 @dataclass(frozen=True)
 class Features:
-    """Inputs of n rows as numbers: one column for each numeric input and for each level of a categorical one."""
+    """Inputs of n rows as numbers: one column for each numeric input and for each level of a categorical input."""
 
     values: Array  # (n, d)
     names: list[tuple[str, str | None]]  # input and level; None for a numeric input
 
     @classmethod
-    def of(cls, numeric: Array, numeric_names: tuple[str, ...], categorical: Array, levels: dict[str, tuple[str, ...]]) -> "Features":  # fmt: skip
-        """Numbers as they are (a missing one is the median), categories one-hot."""
+    def from_table(
+        cls, numeric: Array, numeric_names: tuple[str, ...], categorical: Array, levels: dict[str, tuple[str, ...]]
+    ) -> "Features":
+        """Features of a table: numbers as they are (the median where missing), categories one-hot.
+
+        Args:
+            numeric: (n, k).
+            numeric_names: (k,).
+            categorical: codes (n, c).
+            levels: categorical input -> its levels, in column order.
+        """
         medians = np.nanmedian(numeric, axis=0) if numeric.size else numeric[0]
         columns = [np.where(np.isnan(numeric), medians, numeric)]
         names: list[tuple[str, str | None]] = [(name, None) for name in numeric_names]
-        for position, (name, of) in enumerate(levels.items()):
-            columns.append(categorical[:, position, None] == np.arange(len(of)))
-            names += [(name, level) for level in of]
+        for position, (name, of_input) in enumerate(levels.items()):
+            columns.append(categorical[:, position, None] == np.arange(len(of_input)))
+            names += [(name, level) for level in of_input]
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
 
     @classmethod
-    def of_images(cls, images: Array, labels: Array, classes: tuple[str, ...], parts: int = 4) -> "Features":
-        """Brightness (0 to 1) of images uint8 (n, channels, height, width), of the whole and of parts x parts, and the class."""
+    def from_images(cls, images: Array, labels: Array, classes: tuple[str, ...], parts: int = 4) -> "Features":
+        """Features of images: brightness (0 to 1) of the whole image and of each of parts x parts, and the class.
+
+        Args:
+            images: uint8 (n, channels, height, width).
+            labels: codes (n,) into `classes`.
+            classes: names of the classes.
+            parts: parts of an image along each side.
+        """
         shades = images.mean(axis=1, dtype=np.float32) / 255
         columns: list[Array] = [shades.mean(axis=(1, 2))[:, None]]
         names: list[tuple[str, str | None]] = [("brightness", None)]
@@ -57,8 +73,8 @@ class Features:
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
 
     @classmethod
-    def of_texts(cls, words: Array, labels: Array, classes: tuple[str, ...]) -> "Features":
-        """Number of words of each text (n,), and the class."""
+    def from_texts(cls, words: Array, labels: Array, classes: tuple[str, ...]) -> "Features":
+        """Features of texts: the number of words of each (n,), and the class."""
         columns = [words[:, None], labels[:, None] == np.arange(len(classes))]
         names: list[tuple[str, str | None]] = [("number of words", None), *(("class", name) for name in classes)]
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
@@ -67,18 +83,20 @@ class Features:
 def discover(
     changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5
 ) -> list[Slice]:
-    """Slices whose loss rises most, worst first (after Chung et al. 2019; sample splitting keeps the test honest).
+    """Find the slices whose loss rises most, worst first (after Chung et al. 2019).
+
+    One half of the rows chooses the slices and the other half tests them, so that the tests are valid.
 
     Args:
-        changes: change of the loss of each row and seed (n, K), in nats; above 0 is worse.
+        changes: change of the loss of each row and seed (n, K), in nats; positive is worse.
         features: inputs of the rows.
-        rng: draws the halves.
-        depth: conditions of a slice, at most.
-        smallest: rows of a slice in each half, at least.
-        most: slices that are tested.
+        rng: divides the rows into halves.
+        depth: largest number of conditions of a slice.
+        smallest: fewest rows of a slice in each half.
+        most: largest number of slices that are tested.
 
     Returns:
-        At most `most` slices that the first half puts above the mean of all rows, with what the second half says.
+        Slices whose mean change on the first half is above that of all rows, with their statistics on the second half.
     """
     order = rng.permutation(len(changes))
     finding, confirming = order[: len(order) // 2], order[len(order) // 2 :]
@@ -86,11 +104,11 @@ def discover(
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=smallest, random_state=0)
     tree.fit(features.values[finding], mean[finding])
     leaves = tree.apply(features.values)
-    # the worst of the first half go into the test; nothing of the second has been looked at
+    # the worst slices of the first half are tested; nothing of the second half has been used so far
     means = {int(leaf): float(mean[finding][leaves[finding] == leaf].mean()) for leaf in np.unique(leaves[finding])}
     overall = float(mean[finding].mean())
     chosen = sorted((leaf for leaf, value in means.items() if value > overall), key=lambda leaf: -means[leaf])[:most]
-    found = []
+    tested = []
     for leaf in chosen:
         inside, outside = (changes[confirming][(leaves[confirming] == leaf) == part] for part in (True, False))
         if min(len(inside), len(outside)) < smallest:
@@ -98,16 +116,16 @@ def discover(
         row_variance = of_rows(inside).row_variance + of_rows(outside).row_variance
         per_seed = inside.mean(axis=0) - outside.mean(axis=0)
         contrast = estimate(per_seed, row_variance, min(len(inside), len(outside)))
-        found.append((_conditions(tree, features, leaf), contrast, len(inside)))
-    adjusted = holm(np.array([contrast.p_above(0) for _, contrast, _ in found]))
+        tested.append((_conditions(tree, features, leaf), contrast, len(inside)))
+    adjusted = holm(np.array([contrast.p_above(0) for _, contrast, _ in tested]))
     return [
         Slice(conditions, contrast.value, *contrast.interval(), float(p), n)
-        for (conditions, contrast, n), p in zip(found, adjusted, strict=True)
+        for (conditions, contrast, n), p in zip(tested, adjusted, strict=True)
     ]
 
 
 def _conditions(tree: DecisionTreeRegressor, features: Features, leaf: int) -> tuple[str, ...]:
-    """The way from the root to a leaf in words."""
+    """Conditions on the path from the root of the tree to a leaf, in words."""
     nodes = tree.tree_
     sides = ((True, nodes.children_left), (False, nodes.children_right))
     parents = {int(child): (parent, left) for left, children in sides for parent, child in enumerate(children)}
@@ -124,10 +142,10 @@ def _conditions(tree: DecisionTreeRegressor, features: Features, leaf: int) -> t
         else:
             levels.setdefault(name, []).append(f"not {level}" if left else level)
     words = [_range(name, *bound) for name, bound in bounds.items()]
-    for name, stated in levels.items():
-        # one level that holds says it all; those that do not hold are then clear
-        held = [level for level in stated if not level.startswith("not ")]
-        words.append(f"{name} is {held[0]}" if held else f"{name} is {' and '.join(stated)}")
+    for name, conditions in levels.items():
+        # one level that holds implies that the others do not
+        held = [level for level in conditions if not level.startswith("not ")]
+        words.append(f"{name} is {held[0]}" if held else f"{name} is {' and '.join(conditions)}")
     return tuple(sorted(words))
 
 

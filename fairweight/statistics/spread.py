@@ -1,4 +1,4 @@
-"""Spread over seeds, and changes paired by seed."""
+"""Spread of measures over seeds, and changes against the baseline, paired by seed."""
 
 import pandas as pd
 
@@ -8,14 +8,13 @@ def spread(measures: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
     Args:
         measures: tidy, with the keys, `seed` and `value`; rows without a value are not counted.
-        keys: columns that tell combinations apart; they may hold nulls.
+        keys: columns that distinguish combinations; they may hold nulls.
 
     Returns:
         keys, mean, sd (n - 1; null for one seed), min, max, n.
     """
     grouped = measures.groupby(keys, dropna=False, observed=True, sort=False)["value"]
-    found = grouped.agg(mean="mean", sd="std", min="min", max="max", n="count")
-    return found.reset_index()
+    return grouped.agg(mean="mean", sd="std", min="min", max="max", n="count").reset_index()
 
 
 def paired_changes(measures: pd.DataFrame, baselines: dict[str, str], keys: list[str]) -> pd.DataFrame:
@@ -24,16 +23,16 @@ def paired_changes(measures: pd.DataFrame, baselines: dict[str, str], keys: list
     Args:
         measures: tidy, with the keys (`variant` among them), `seed` and `value`.
         baselines: variant -> the variant that it is compared with.
-        keys: columns that tell combinations apart.
+        keys: columns that distinguish combinations.
 
     Returns:
-        keys, seed, value (variant minus baseline); variants that are their own baseline are left out.
+        keys, baseline, seed, value (variant minus baseline); variants that are their own baseline are left out.
     """
     compared = measures[measures["variant"].map(lambda v: baselines[v] != v)].copy()
     compared["baseline"] = compared["variant"].map(baselines)
     others = [k for k in keys if k != "variant"]
     reference = measures.rename(columns={"variant": "baseline", "value": "baseline_value"})
-    # nulls among the keys are equal to each other in a pandas merge, which is what is wanted
+    # pandas treats nulls among the keys as equal in a merge, as this needs
     joined = compared.merge(
         reference[[*others, "baseline", "seed", "baseline_value"]], on=[*others, "baseline", "seed"]
     )

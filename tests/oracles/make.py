@@ -1,4 +1,4 @@
-"""Group metrics by AIF360 and Aequitas, which do not share an environment with the project; writes reference.json.
+"""Write reference.json: group metrics computed by AIF360 and Aequitas, which need an environment of their own.
 
 python -m venv oracles && oracles/bin/pip install aif360==0.6.1 aequitas==1.1.0
 oracles/bin/python tests/oracles/make.py
@@ -23,13 +23,19 @@ AIF360 = {
     "equalized_odds_difference_mean": "average_abs_odds_difference",
 }
 AEQUITAS = {
-    "true_positive_rate": "tpr", "false_positive_rate": "fpr", "false_negative_rate": "fnr", "true_negative_rate": "tnr",
-    "positive_predictive_value": "precision", "negative_predictive_value": "npv", "base_rate": "prev", "selection_rate": "pprev",
-}  # fmt: skip
+    "true_positive_rate": "tpr",
+    "false_positive_rate": "fpr",
+    "false_negative_rate": "fnr",
+    "true_negative_rate": "tnr",
+    "positive_predictive_value": "precision",
+    "negative_predictive_value": "npv",
+    "base_rate": "prev",
+    "selection_rate": "pprev",
+}
 
 
 def rows(seed: int) -> pd.DataFrame:
-    """Random labels and predictions of two groups of unequal size; of seed 0 one group has no positives."""
+    """Random labels and predictions of two groups of unequal size; with seed 0 one group has no positives."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(30, 400))
     group = (rng.random(n) < rng.uniform(0.1, 0.5)).astype(int)
@@ -54,9 +60,9 @@ def by_aequitas(frame: pd.DataFrame) -> dict[str, list[float | None]]:
     table = frame.rename(columns={"label": "label_value", "prediction": "score"}).assign(
         group=frame["group"].astype(str)
     )
-    found, _ = Group().get_crosstabs(table, attr_cols=["group"])
-    found = found.sort_values("attribute_value")
-    return {ours: [None if pd.isna(v) else float(v) for v in found[theirs]] for ours, theirs in AEQUITAS.items()}
+    rates, _ = Group().get_crosstabs(table, attr_cols=["group"])
+    rates = rates.sort_values("attribute_value")
+    return {ours: [None if pd.isna(v) else float(v) for v in rates[theirs]] for ours, theirs in AEQUITAS.items()}
 
 
 if __name__ == "__main__":
@@ -65,5 +71,7 @@ if __name__ == "__main__":
     for seed in range(12):
         frame = rows(seed)
         entry = {name: frame[name].tolist() for name in frame} | {"aequitas": by_aequitas(frame)}
-        made.append(entry | ({"aif360": by_aif360(frame)} if seed else {}))  # AIF360 divides by the missing positives
+        made.append(
+            entry | ({"aif360": by_aif360(frame)} if seed else {})
+        )  # AIF360 divides by the number of positives, which is 0
     Path(__file__).with_name("reference.json").write_text(json.dumps(made) + "\n")

@@ -1,7 +1,8 @@
-"""Hold an archive against the profile Workflow Run Crate with rocrate-validator, without a network.
+"""Validate an archive against the profile Workflow Run Crate with rocrate-validator, without network access.
 
-Runs in an environment of its own (`make crate-validator`: rocrate-validator wants older versions than we have).  The one
-document that the validator fetches, the context of RO-Crate 1.1, is read from the package rocrate, which ships it.
+It runs in an environment of its own (`make crate-validator`), because rocrate-validator needs older versions of shared
+dependencies. The only document that the validator fetches, the context of RO-Crate 1.1, is read from the package
+rocrate.
 
     .venv-crate/bin/python tests/oracles/validate_crate.py ARCHIVE.zip
 """
@@ -15,15 +16,19 @@ from rocrate_validator import models, services
 from rocrate_validator.utils.http import HttpRequester
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
-# recommended, and not to be had: agent, author and publisher are known to those who ran the study alone; the workflow is
-# a file of the crate, so that its identifier is relative and it has no other address
+# recommendations that cannot be met: only those who ran the study know agent, author and publisher; the workflow is a
+# file of the crate, so that its identifier is relative and it has no other address
 ACCEPTED = {
-    "process-run-crate-0.5_8.6", "ro-crate-1.1_22.2", "ro-crate-1.1_22.3", "process-run-crate-0.5_3.2", "process-run-crate-0.5_5.1",
-}  # fmt: skip
+    "process-run-crate-0.5_8.6",
+    "ro-crate-1.1_22.2",
+    "ro-crate-1.1_22.3",
+    "process-run-crate-0.5_3.2",
+    "process-run-crate-0.5_5.1",
+}
 
 
 def shipped(url, **_):
-    """The context, as the public server would answer; nothing else is fetched."""
+    """Answer with the packaged context instead of the public server; nothing else is available."""
     response = requests.Response()
     response.url, response.status_code = url, 404
     if url == CONTEXT:
@@ -43,7 +48,8 @@ result = services.validate(settings)
 issues = [i for i in result.get_issues() if i.check.identifier not in ACCEPTED]
 for issue in issues:
     print(
-        f"{issue.severity.name} {issue.check.identifier} [{issue.check.requirement.profile.identifier}]: {issue.message}"
+        f"{issue.severity.name} {issue.check.identifier} [{issue.check.requirement.profile.identifier}]: "
+        f"{issue.message}"
     )
 print(f"{Path(sys.argv[1]).name}: {len(issues)} issues at level RECOMMENDED, {settings.profile_identifier}")
 sys.exit(bool(issues))

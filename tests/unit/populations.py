@@ -1,4 +1,4 @@
-"""Simulated variants whose truth is known: what each group really loses, on which rows, in which seeds."""
+"""Simulated variants whose true losses are known, by group, row and seed."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ GROUPS = ("a", "b", "c")
 def simulated(
     rng, *, rows=1500, seeds=8, harm=(0.0, 0.0, 0.0), churn=0.02, shares=(0.6, 0.3, 0.1), variants=1, seed_sd=0.0
 ):
-    """A baseline that is right on 85 % of rows, and variants that differ on some.
+    """Simulate a baseline that is right on 85 % of rows, and variants that differ on some rows.
 
     Args:
         harm: expected loss of accuracy of each group.
-        churn: share of rows that a variant predicts otherwise without gain or loss, half for the better.
+        churn: share of rows whose prediction is drawn again, without expected gain or loss.
         seed_sd: spread over seeds of every group's loss, common to all groups.
     """
     labels = rng.integers(2, size=rows)
@@ -37,19 +37,19 @@ def simulated(
         swapped = rng.random((rows, seeds)) < churn
         even = rng.random((rows, seeds)) < 0.85
         models[f"v{number}"] = (predictions(np.where(swapped, even, right)), None)
-    layout = Layout.of(labels, {"g": groups, "class": labels}, {"g": GROUPS, "class": ("0", "1")}, 2)
+    layout = Layout.from_rows(labels, {"g": groups, "class": labels}, {"g": GROUPS, "class": ("0", "1")}, 2)
     return Compared(layout, labels, models, 20)
 
 
 def compared(study, replicates=400):
-    """Rows of the comparison of every variant, by variant."""
+    """Comparison rows of every variant, by variant."""
     baselines = dict.fromkeys(study.models, "dense")
     drawn = study.bootstrap(baselines, replicates)
     return {v: study.compare(v, "dense", drawn) for v in study.models if v != "dense"}
 
 
 def pick(rows, metric, attribute=None, group=None):
-    """The one row of a metric and group."""
-    found = [r for r in rows if (r["metric"], r["attribute"], r["group"]) == (metric, attribute, group)]
-    assert len(found) == 1, (metric, attribute, group)
-    return found[0]
+    """The only row of a metric and group."""
+    matches = [r for r in rows if (r["metric"], r["attribute"], r["group"]) == (metric, attribute, group)]
+    assert len(matches) == 1, (metric, attribute, group)
+    return matches[0]

@@ -1,30 +1,33 @@
-"""Consistency under counterfactuals: whether a text is judged alike if it is about another group."""
+"""Consistency under counterfactuals: whether the prediction for a text stays if the text is about another group."""
 
-from typing import Any
-
-from fairweight.evaluation.metric_rows import Assessed, cell, subsets
+from fairweight.evaluation.metric_rows import Assessed, MetricRow, metric_row, subsets
 
 
-def measure(assessed: Assessed) -> list[dict[str, Any]]:
+def measure(assessed: Assessed) -> list[MetricRow]:
     """Share of rows whose prediction changes when the words for one group are swapped for another's (Garg et al. 2019).
 
-    Only rows that have such words count; every row is asked once, of a group that its number chooses, so that all variants
-    and seeds are asked the same.
+    Only rows that have such words count. Each row is swapped once, to a group that its row number determines, so that
+    all variants and seeds see the same texts.
 
     Returns:
-        One cell for all rows and each group; none where nothing was swapped.
+        One row for all rows and each group; none where nothing was swapped.
     """
     if assessed.swapped is None:
         return []
-    found = []
+    rows = []
     for attribute, group, member in subsets(assessed):
         asked = member & (assessed.swapped >= 0)
         n = int(asked.sum())
         value = float((assessed.swapped[asked] != assessed.predictions[asked]).mean()) if n else None
-        found.append(
-            cell(
-                "counterfactual_flips", value, n=n, attribute=attribute, group=group, smallest=assessed.smallest_group,
+        rows.append(
+            metric_row(
+                "counterfactual_flips",
+                value,
+                n=n,
+                attribute=attribute,
+                group=group,
+                smallest=assessed.smallest_group,
                 reason=None if n else "no row has a word of the list",
             )
-        )  # fmt: skip
-    return found
+        )
+    return rows

@@ -1,152 +1,150 @@
-"""Group fairness: rates of each group with intervals, gaps between groups beside what chance makes, the worst group."""
+"""Group fairness: rates of each group with intervals, gaps between groups, and the worst group."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fairweight.evaluation.metric_rows import Assessed, cell
+from fairweight.evaluation.metric_rows import Array, Assessed, MetricRow, metric_row
 from fairweight.statistics.intervals import gap_by_chance, wilson
+from fairweight.statistics.rates import BETWEEN, EQUALIZED_ODDS, RATES, Counts, Fraction, equalized_odds, large_enough
 
-Array = np.ndarray[Any, Any]
-Cells = list[dict[str, Any]]
-
-# rate -> kind of rows that it is a share of; complements have the same basis and need no comparison of their own
-BASES = {
-    "selection_rate": "rows",
-    "base_rate": "rows",
-    "true_positive_rate": "positives",
-    "false_negative_rate": "positives",
-    "false_positive_rate": "negatives",
-    "true_negative_rate": "negatives",
-    "positive_predictive_value": "predicted positives",
-    "negative_predictive_value": "predicted negatives",
-}
-# the names by which differences and ratios of rates are known (Hardt et al. 2016; Chouldechova 2017; Agarwal et al. 2018)
-BETWEEN = {
-    "accuracy": ("accuracy_difference", "accuracy_ratio"),
-    "selection_rate": ("demographic_parity_difference", "demographic_parity_ratio"),
-    "true_positive_rate": ("equal_opportunity_difference", "equal_opportunity_ratio"),
-    "false_positive_rate": ("false_positive_rate_difference", "false_positive_rate_ratio"),
-    "positive_predictive_value": ("predictive_parity_difference", "predictive_parity_ratio"),
-}
+BY_GROUP = tuple(name for name in RATES if name != "accuracy")  # `quality` states the accuracy of each group
 
 
 @dataclass(frozen=True)
-class _Counts:
-    """How often each rate happened, and could have, in each group of one attribute."""
+class _GroupRates:
+    """Rates of the groups of one attribute, as numerators and denominators."""
 
     attribute: str
     levels: tuple[str, ...]
     sizes: Array  # (G,) rows of each group
-    rates: dict[str, tuple[Array, Array]]  # rate -> numerator and denominator (G,)
+    fractions: dict[str, Fraction]  # rate -> numerator and denominator (G,)
     smallest: int
-    of_class: str | None
+    class_name: str | None
 
-    def basis(self, name: str) -> str:
-        """Kind of rows that a rate is a share of."""
-        return BASES.get(name, "rows")
-
-    def by_group(self, name: str) -> Cells:
+    def by_group(self, rate: str) -> list[MetricRow]:
         """A rate of each group, with Wilson's interval."""
-        above, below = self.rates[name]
+        above, below = self.fractions[rate]
         low, high = wilson(above, below)
         return [
-            cell(
-                name,
+            metric_row(
+                rate,
                 float(above[code] / below[code]) if below[code] else None,
                 n=int(self.sizes[code]),
                 denominator=int(below[code]),
                 attribute=self.attribute,
                 group=level,
-                of_class=self.of_class,
+                class_name=self.class_name,
                 interval=(float(low[code]), float(high[code])) if below[code] else None,
                 smallest=self.smallest,
-                reason=None if below[code] else f"no {self.basis(name)}",
+                reason=None if below[code] else f"no {RATES[rate].share_of}",
             )
             for code, level in enumerate(self.levels)
         ]
 
-    def between(self, name: str) -> Cells:
+    def between(self, rate: str) -> list[MetricRow]:
         """Largest difference and smallest ratio of a rate between the groups that have enough rows."""
-        above, below = self.rates[name]
-        enough = below >= max(self.smallest, 1)
-        labels = BETWEEN[name]
+        above, below = self.fractions[rate]
+        enough = large_enough(below, self.smallest)
+        difference, ratio = BETWEEN[rate]
         if enough.sum() < 2:
-            reason = f"fewer than two groups have {self._wanted(name)}"
-            return [self._comparison(label, None, enough, below, reason) for label in labels]
+            reason = f"fewer than two groups have {self._wanted(rate)}"
+            return [self._comparison(name, None, enough, below, reason) for name in (difference, ratio)]
         rates = above[enough] / below[enough]
         by_chance, p_value = gap_by_chance(above[enough], below[enough])
-        note = self._left_out(enough, name)
-        found = [self._comparison(labels[0], float(np.ptp(rates)), enough, below, note, by_chance, p_value)]
+        note = self._left_out(enough, rate)
+        rows = [self._comparison(difference, float(np.ptp(rates)), enough, below, note, by_chance, p_value)]
         if rates.max() > 0:
-            return [*found, self._comparison(labels[1], float(rates.min() / rates.max()), enough, below, note)]
-        return [*found, self._comparison(labels[1], None, enough, below, "the rate is 0 in every group")]
+            return [*rows, self._comparison(ratio, float(rates.min() / rates.max()), enough, below, note)]
+        return [*rows, self._comparison(ratio, None, enough, below, "the rate is 0 in every group")]
 
     def _comparison(
-        self, metric: str, value: float | None, enough: Array, below: Array, reason: str | None,
-        by_chance: float | None = None, p_value: float | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
-        return cell(
-            metric, value, n=int(below[enough].sum()), attribute=self.attribute, groups=int(enough.sum()),
-            of_class=self.of_class, by_chance=by_chance, p_value=p_value, reason=reason,
-        )  # fmt: skip
+        self,
+        metric: str,
+        value: float | None,
+        enough: Array,
+        below: Array,
+        reason: str | None,
+        by_chance: float | None = None,
+        p_value: float | None = None,
+    ) -> MetricRow:
+        return metric_row(
+            metric,
+            value,
+            n=int(below[enough].sum()),
+            attribute=self.attribute,
+            class_name=self.class_name,
+            groups=int(enough.sum()),
+            by_chance=by_chance,
+            p_value=p_value,
+            reason=reason,
+        )
 
-    def _wanted(self, name: str) -> str:
-        return f"{self.smallest} or more {self.basis(name)}" if self.smallest > 1 else self.basis(name)
+    def _wanted(self, rate: str) -> str:
+        kind = RATES[rate].share_of
+        return f"{self.smallest} or more {kind}" if self.smallest > 1 else kind
 
-    def _left_out(self, enough: Array, name: str) -> str | None:
+    def _left_out(self, enough: Array, rate: str) -> str | None:
         missing = [level for level, kept in zip(self.levels, enough, strict=True) if not kept]
         few = f"fewer than {self.smallest}" if self.smallest > 1 else "no"
-        return f"without {', '.join(missing)} ({few} {self.basis(name)})" if missing else None
+        return f"without {', '.join(missing)} ({few} {RATES[rate].share_of})" if missing else None
 
-    def worst(self) -> dict[str, Any]:
+    def worst(self) -> MetricRow:
         """The lowest accuracy of a group with enough rows, and that group's name."""
-        above, below = self.rates["accuracy"]
-        enough = below >= max(self.smallest, 1)
+        above, below = self.fractions["accuracy"]
+        enough = large_enough(below, self.smallest)
         if not enough.any():
             reason = f"no group has {self._wanted('accuracy')}"
             return self._comparison("worst_group_accuracy", None, enough, below, reason)
         code = int(np.argmin(np.where(enough, above / np.maximum(below, 1), np.inf)))
         low, high = wilson(above[code], below[code])
-        return cell(
-            "worst_group_accuracy", float(above[code] / below[code]), n=int(below[code]), attribute=self.attribute,
-            group=self.levels[code], groups=int(enough.sum()), interval=(float(low), float(high)),
-            of_class=self.of_class, reason=self._left_out(enough, "accuracy"),
-        )  # fmt: skip
+        return metric_row(
+            "worst_group_accuracy",
+            float(above[code] / below[code]),
+            n=int(below[code]),
+            attribute=self.attribute,
+            group=self.levels[code],
+            class_name=self.class_name,
+            interval=(float(low), float(high)),
+            groups=int(enough.sum()),
+            reason=self._left_out(enough, "accuracy"),
+        )
 
 
-def measure(assessed: Assessed) -> Cells:
+def measure(assessed: Assessed) -> list[MetricRow]:
     """Rates of each group, and for each attribute the largest difference and smallest ratio between two groups.
 
-    A group without the rows that a rate is a share of has no such rate; one with fewer than `smallest_group` has a rate
-    that is reported as insufficient; comparisons are over the others, which are undefined with fewer than two.  Beside
-    each difference stand the difference to expect if all these groups were equal, and the p-value of that null.  Of a
-    label with more classes each is held against the rest, and accuracy is compared as it is.
+    A rate is undefined for a group without the rows that it is a share of, and reported as insufficient for a group
+    with fewer than `smallest_group` of them. Comparisons are over the other groups, and undefined with fewer than two.
+    Each difference comes with its expectation if all these groups were equal, and with the p-value of that null
+    hypothesis. For a label with more than two classes each class is compared with the rest, while accuracy is that of
+    all classes.
 
     Returns:
-        Cells (see `cells.cell`); equalized odds are the larger (`_difference`) and the mean (`_difference_mean`) of the
-        differences in true and false positive rate.
+        Metric rows (see `metric_rows.metric_row`). Equalized odds are the larger (`_difference`) and the mean
+        (`_difference_mean`) of the differences in true and false positive rate.
     """
-    found: Cells = []
+    rows: list[MetricRow] = []
     for attribute, codes in assessed.groups.items():
         if not (codes >= 0).any():
-            continue  # nobody here has the attribute: MNIST's writers are known for test rows only
+            continue  # no row of this part has the attribute: MNIST's writers are known for test rows only
         binary = assessed.classes == 2
-        for labels, predictions, of_class in _binary_views(assessed):
-            counts = _counts(assessed, attribute, labels, predictions, of_class)
-            for name in BASES:
-                found += counts.by_group(name)
-            between = [entry for name in BETWEEN if binary or name != "accuracy" for entry in counts.between(name)]
-            found += between + _equalized_odds(between, attribute, of_class)
+        for labels, predictions, class_name in _binary_views(assessed):
+            rates = _group_rates(assessed, attribute, labels, predictions, class_name)
+            for name in BY_GROUP:
+                rows += rates.by_group(name)
+            between = {name: rates.between(name) for name in BETWEEN if binary or name != "accuracy"}
+            for compared in between.values():
+                rows += compared
+            rows += _equalized_odds([between[name][0] for name in EQUALIZED_ODDS], attribute, class_name)
             if binary:
-                found.append(counts.worst())
+                rows.append(rates.worst())
         if not binary:
             hits = (assessed.labels == assessed.predictions).astype(int)
-            counts = _counts(assessed, attribute, np.ones_like(hits), hits, None)
-            found += [*counts.between("accuracy"), counts.worst()]
-    return found
+            rates = _group_rates(assessed, attribute, np.ones_like(hits), hits, None)
+            rows += [*rates.between("accuracy"), rates.worst()]
+    return rows
 
 
 def _binary_views(assessed: Assessed) -> Iterator[tuple[Array, Array, str | None]]:
@@ -159,38 +157,37 @@ def _binary_views(assessed: Assessed) -> Iterator[tuple[Array, Array, str | None
         yield (assessed.labels == code).astype(int), (assessed.predictions == code).astype(int), name
 
 
-def _counts(assessed: Assessed, attribute: str, labels: Array, predictions: Array, of_class: str | None) -> _Counts:
+def _group_rates(
+    assessed: Assessed, attribute: str, labels: Array, predictions: Array, class_name: str | None
+) -> _GroupRates:
     codes, levels = assessed.groups[attribute], assessed.group_levels[attribute]
     member = codes >= 0
     places = (codes[member] * 2 + labels[member]) * 2 + predictions[member]
-    table = np.bincount(places, minlength=len(levels) * 4).reshape(len(levels), 2, 2)
-    (tn, fp), (fn, tp) = np.moveaxis(table, 0, -1)
-    n, positives, negatives = tn + fp + fn + tp, tp + fn, tn + fp
-    rates = {
-        "accuracy": (tp + tn, n),
-        "base_rate": (positives, n),
-        "selection_rate": (tp + fp, n),
-        "true_positive_rate": (tp, positives),
-        "false_negative_rate": (fn, positives),
-        "false_positive_rate": (fp, negatives),
-        "true_negative_rate": (tn, negatives),
-        "positive_predictive_value": (tp, tp + fp),
-        "negative_predictive_value": (tn, tn + fn),
-    }
-    return _Counts(attribute, levels, n, rates, assessed.smallest_group, of_class)
+    table = np.bincount(places, minlength=len(levels) * 4).reshape(len(levels), 2, 2)  # group, label, prediction
+    counts = Counts(
+        rows=table.sum(axis=(1, 2)),
+        positives=table[:, 1].sum(axis=1),
+        selected=table[:, :, 1].sum(axis=1),
+        true_positives=table[:, 1, 1],
+    )
+    fractions = {name: rate.fraction(counts) for name, rate in RATES.items()}
+    return _GroupRates(attribute, levels, counts.rows, fractions, assessed.smallest_group, class_name)
 
 
-def _equalized_odds(between: Cells, attribute: str, of_class: str | None) -> Cells:
-    wanted = ("equal_opportunity_difference", "false_positive_rate_difference")
-    parts = [entry for entry in between if entry["metric"] in wanted]
-    values = [entry["value"] for entry in parts]
-    complete = None not in values
-    reason = "; ".join(dict.fromkeys(e["reason"] for e in parts if e["reason"])) or None
-    n = sum(entry["n"] for entry in parts)
-    groups = min(entry["groups"] for entry in parts)
-    larger = max(values) if complete else None
-    mean = float(np.mean(values)) if complete else None
+def _equalized_odds(differences: list[MetricRow], attribute: str, class_name: str | None) -> list[MetricRow]:
+    """Rows of equalized odds, from those of the differences that they combine."""
+    values = [row["value"] for row in differences]
+    combined = equalized_odds([np.nan if value is None else value for value in values])
+    reason = "; ".join(dict.fromkeys(row["reason"] for row in differences if row["reason"])) or None
     return [
-        cell(name, value, n=n, attribute=attribute, groups=groups, of_class=of_class, reason=reason)
-        for name, value in (("equalized_odds_difference", larger), ("equalized_odds_difference_mean", mean))
+        metric_row(
+            name,
+            None if None in values else float(value),
+            n=sum(row["n"] for row in differences),
+            attribute=attribute,
+            class_name=class_name,
+            groups=min(row["groups"] or 0 for row in differences),
+            reason=reason,
+        )
+        for name, value in combined.items()
     ]

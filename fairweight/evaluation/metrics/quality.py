@@ -1,40 +1,47 @@
-"""Quality: how often and how surely the predictions are right, overall and for each group."""
+"""Quality: how often predictions are right and how well scores separate classes, overall and for each group."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fairweight.evaluation.metric_rows import Assessed, cell, subsets
+from fairweight.evaluation.metric_rows import Assessed, MetricRow, metric_row, subsets
 from fairweight.statistics.intervals import wilson
 from fairweight.statistics.ranking import auc
 
 Array = np.ndarray[Any, Any]
 
 
-def measure(assessed: Assessed) -> list[dict[str, Any]]:
+def measure(assessed: Assessed) -> list[MetricRow]:
     """Accuracy, balanced accuracy, F1, log loss and AUC of all rows and of each group.
 
-    F1 and AUC are those of the positive class for a binary label, else means over the classes (AUC: one against the
-    rest; Hand & Till 2001 is not used).  Accuracy has Wilson's interval at 95 %.  Log loss is in nats, and is undefined for scores that are no probabilities.
+    F1 and AUC are those of the positive class for a binary label, otherwise means over the classes (AUC: one against
+    the rest, not the pairs of Hand & Till 2001). Accuracy has Wilson's interval at 95 %. Log loss is in nats, and undefined
+    for scores that are no probabilities.
 
     Returns:
-        One cell for each metric and subset of rows (see `cells.cell`).
+        One row per metric and subset of rows (see `metric_rows.metric_row`).
     """
-    found = []
+    rows = []
     for attribute, group, member in subsets(assessed):
         part = assessed.of_group(member)
         for name, function in METRICS.items():
             n = len(part.labels)
             value, reason = function(part) if n else (None, "no rows")
             interval = _interval(part) if name == "accuracy" and n else None
-            found.append(
-                cell(
-                    name, value, n=n, attribute=attribute, group=group, interval=interval,
-                    smallest=assessed.smallest_group, reason=reason,
+            rows.append(
+                metric_row(
+                    name,
+                    value,
+                    n=n,
+                    attribute=attribute,
+                    group=group,
+                    interval=interval,
+                    smallest=assessed.smallest_group,
+                    reason=reason,
                 )
-            )  # fmt: skip
-    return found
+            )
+    return rows
 
 
 def _interval(part: Assessed) -> tuple[float, float]:
@@ -42,7 +49,7 @@ def _interval(part: Assessed) -> tuple[float, float]:
     return float(low), float(high)
 
 
-Value = tuple[float | None, str | None]
+Value = tuple[float | None, str | None]  # value, and why there is none
 
 
 def _accuracy(part: Assessed) -> Value:
@@ -52,7 +59,9 @@ def _accuracy(part: Assessed) -> Value:
 def _by_class(part: Assessed) -> tuple[Array, Array, Array]:
     """Hits, labels and predictions of each class: (classes,) each."""
     hits = part.labels[part.labels == part.predictions]
-    hit, label, predicted = (np.bincount(of, minlength=part.classes) for of in (hits, part.labels, part.predictions))
+    hit, label, predicted = (
+        np.bincount(codes, minlength=part.classes) for codes in (hits, part.labels, part.predictions)
+    )
     return hit, label, predicted
 
 
@@ -87,9 +96,9 @@ def _auc(part: Assessed) -> Value:
     if not np.bincount(part.labels, minlength=part.classes).all():
         return None, "not every class has rows"
     if part.classes == 2:
-        assert part.scores is not None  # of two classes there is always a score
+        assert part.scores is not None  # a binary label always has scores
         return auc(part.labels == 1, part.scores), None
-    assert part.probabilities is not None  # only binary labels take given scores
+    assert part.probabilities is not None  # only a binary label can have given scores without probabilities
     areas = [auc(part.labels == c, part.probabilities[:, c]) for c in range(part.classes)]
     return float(np.mean(areas)), None
 

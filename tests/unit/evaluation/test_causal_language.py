@@ -20,7 +20,7 @@ from fairweight.reporting.report.results import TABLES, Results
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
-OPTIONS = {name: stated.get("default") for name, stated in passages.OPTIONS.items()}
+OPTIONS = {name: schema.get("default") for name, schema in passages.OPTIONS.items()}
 
 
 def read(tmp_path, files, **options):
@@ -51,9 +51,10 @@ def test_the_strings_of_a_list_in_json_are_one_text(tmp_path):
 PAIRS = "sent_more,sent_less,bias_type\na b,c b,age\nd,e,age\nf,g,race\n"
 
 
-def test_pairs_are_two_rows_that_know_each_other(tmp_path):
+def test_a_pair_is_two_rows_with_opposite_numbers(tmp_path):
     rows = read(tmp_path, {"text": "A text.", "pairs": PAIRS}, pairs=["pairs"])
-    assert rows[1:] == [("a b", 1, "age"), ("c b", -1, "age"), ("d", 2, "age"), ("e", -2, "age"), ("f", 3, "race"), ("g", -3, "race")]  # fmt: skip
+    ages = [("a b", 1, "age"), ("c b", -1, "age"), ("d", 2, "age"), ("e", -2, "age")]
+    assert rows[1:] == [*ages, ("f", 3, "race"), ("g", -3, "race")]
     few = read(tmp_path, {"pairs": PAIRS}, pairs=["pairs"], pairs_a_kind=1)
     assert [row[1] for row in few] == [1, -1, 2, -2] and [row[2] for row in few] == ["age", "age", "race", "race"]
 
@@ -84,64 +85,71 @@ def test_texts_that_cannot_be_read(tmp_path, files, options, message):
 def texts(nll, tokens, pairs=None, baseline=None, groups=None):
     n = len(nll)
     return Assessed(
-        labels=np.full(n, -1), predictions=np.full(n, -1), scores=None, probabilities=None, classes=0,
-        groups={} if groups is None else {"kind": np.array(groups)}, group_levels={} if groups is None else {"kind": ("age", "race")},
-        nll=np.array(nll, float), tokens=np.array(tokens), utf8_bytes=4 * np.array(tokens),
-        pairs=None if pairs is None else np.array(pairs), baseline_nll=None if baseline is None else np.array(baseline, float),
-    )  # fmt: skip
+        labels=np.full(n, -1),
+        predictions=np.full(n, -1),
+        scores=None,
+        probabilities=None,
+        classes=0,
+        groups={} if groups is None else {"kind": np.array(groups)},
+        group_levels={} if groups is None else {"kind": ("age", "race")},
+        nll=np.array(nll, float),
+        tokens=np.array(tokens),
+        utf8_bytes=4 * np.array(tokens),
+        pairs=None if pairs is None else np.array(pairs),
+        baseline_nll=None if baseline is None else np.array(baseline, float),
+    )
 
 
-def by_name(cells, group=None):
-    return {cell["metric"]: cell for cell in cells if cell["group"] == group}
+def by_name(rows, group=None):
+    return {row["metric"]: row for row in rows if row["group"] == group}
 
 
 def test_perplexity_of_a_uniform_guess_is_the_number_of_choices():
-    found = by_name(likelihood.measure(texts([10 * np.log(8), 30 * np.log(8)], [10, 30])))
-    assert found["perplexity"]["value"] == pytest.approx(8)
-    assert (found["perplexity"]["low"], found["perplexity"]["high"]) == pytest.approx((8, 8))
-    assert found["bits_per_byte"]["value"] == pytest.approx(3 / 4)
-    assert found["perplexity"]["n"] == 2 and found["perplexity"]["denominator"] == 40
+    rows = by_name(likelihood.measure(texts([10 * np.log(8), 30 * np.log(8)], [10, 30])))
+    perplexity = rows["perplexity"]
+    assert (perplexity["value"], perplexity["low"], perplexity["high"]) == pytest.approx((8, 8, 8))
+    assert rows["bits_per_byte"]["value"] == pytest.approx(3 / 4)
+    assert perplexity["n"] == 2 and perplexity["denominator"] == 40
 
 
 def test_interval_of_a_perplexity_is_that_of_a_bootstrap_over_texts():
     rng = np.random.default_rng(0)
     tokens = rng.integers(20, 200, 150)
     nll = tokens * rng.normal(3, 0.5, 150)
-    found = by_name(likelihood.measure(texts(nll, tokens)))["perplexity"]
+    row = by_name(likelihood.measure(texts(nll, tokens)))["perplexity"]
     drawn = rng.integers(150, size=(4000, 150))
     low, high = np.quantile(np.exp(nll[drawn].sum(axis=1) / tokens[drawn].sum(axis=1)), [0.025, 0.975])
-    assert (found["low"], found["high"]) == pytest.approx((low, high), rel=0.02)
+    assert (row["low"], row["high"]) == pytest.approx((low, high), rel=0.02)
 
 
-def test_ratio_is_free_of_how_hard_the_texts_are():
+def test_the_ratio_does_not_depend_on_the_difficulty_of_the_texts():
     rng = np.random.default_rng(1)
     tokens = rng.integers(20, 200, 50)
     before = tokens * rng.normal(3, 1.0, 50)
-    found = by_name(likelihood.measure(texts(before + 0.1 * tokens, tokens, baseline=before)))
-    assert found["perplexity_ratio"]["value"] == pytest.approx(np.exp(0.1))
-    ratio, whole = found["perplexity_ratio"], found["perplexity"]
+    rows = by_name(likelihood.measure(texts(before + 0.1 * tokens, tokens, baseline=before)))
+    ratio, whole = rows["perplexity_ratio"], rows["perplexity"]
+    assert ratio["value"] == pytest.approx(np.exp(0.1))
     assert ratio["high"] - ratio["low"] < 1e-9 < whole["high"] - whole["low"]
 
 
 def test_sentences_of_pairs_are_no_passages():
-    found = likelihood.measure(texts([np.log(2) * 3, 100, 100], [3, 2, 2], pairs=[0, 1, -1]))
-    assert by_name(found)["perplexity"]["value"] == pytest.approx(2)
+    rows = likelihood.measure(texts([np.log(2) * 3, 100, 100], [3, 2, 2], pairs=[0, 1, -1]))
+    assert by_name(rows)["perplexity"]["value"] == pytest.approx(2)
     alone = by_name(likelihood.measure(texts([5, 6], [3, 2], pairs=[1, -1])))
     assert alone["perplexity"]["value"] is None and alone["perplexity"]["reason"] == "no tokens"
 
 
 def test_stereotype_score_counts_pairs_whose_more_stereotyping_sentence_is_likelier():
-    nll, pairs = [5, 6, 9, 7, 1, 2, 3], [1, -1, 2, -2, -3, 3, 4]  # of pair 4 only one sentence is here
-    found = stereotypes.measure(
-        texts(nll, [3] * 7, pairs, baseline=[6, 5, 9, 7, 1, 2, 3], groups=[0, 0, 0, 0, 1, 1, 1])
-    )
-    every = by_name(found)
-    assert every["stereotype_score"]["value"] == pytest.approx(1 / 3) and every["stereotype_score"]["n"] == 3
-    # Wilson's interval of 1 in 3, worked out by hand
-    assert (every["stereotype_score"]["low"], every["stereotype_score"]["high"]) == pytest.approx((0.06149, 0.79234), abs=1e-4)  # fmt: skip
+    nll, pairs = [5, 6, 9, 7, 1, 2, 3], [1, -1, 2, -2, -3, 3, 4]  # pair 4 has only one sentence
+    rows = stereotypes.measure(texts(nll, [3] * 7, pairs, baseline=[6, 5, 9, 7, 1, 2, 3], groups=[0, 0, 0, 0, 1, 1, 1]))
+    every = by_name(rows)
+    score = every["stereotype_score"]
+    assert score["value"] == pytest.approx(1 / 3) and score["n"] == 3
+    # Wilson's interval of 1 in 3, computed by hand
+    assert (score["low"], score["high"]) == pytest.approx((0.06149, 0.79234), abs=1e-4)
     assert every["stereotype_flips"]["value"] == pytest.approx(1 / 3)
-    assert by_name(found, "age")["stereotype_score"]["value"] == 0.5
-    assert by_name(found, "race")["stereotype_score"]["value"] == 0
+    assert by_name(rows, "age")["stereotype_score"]["value"] == 0.5
+    assert by_name(rows, "race")["stereotype_score"]["value"] == 0
     assert stereotypes.measure(texts([1, 2], [1, 1], pairs=[0, 0])) == []
 
 
@@ -149,7 +157,7 @@ def test_stereotype_score_counts_pairs_whose_more_stereotyping_sentence_is_likel
 
 
 def reported(cells):
-    """Results of language models, {(model, variant): perplexity}; of each, the score of one kind of pairs of its own name."""
+    """Results of language models {(model, variant): perplexity}, with scores of a common and an own kind of pairs."""
     rows, scores = [], []
     for (model, variant), perplexity in cells.items():
         at = {"dataset": "d", "augmentation": "none", "model": model, "variant": variant, "engine": "onnxruntime"}
@@ -166,19 +174,19 @@ def reported(cells):
 
 
 def test_every_model_of_a_grid_is_shown_and_named():
-    found = reported({("one", "published"): 11.0, ("two", "published"): 22.0, ("two", "int8"): 33.0})
-    table = language.overview(found).data
+    results = reported({("one", "published"): 11.0, ("two", "published"): 22.0, ("two", "int8"): 33.0})
+    table = language.overview(results).data
     assert ">one<" in table and ">two<" in table and ">Model<" in table
-    assert "110 tokens in 1 passages (one); 220 tokens" in table
-    shown = language.bias(found).data
+    assert "110 tokens in 1 passage (one); 220 tokens" in table
+    shown = language.bias(results).data
     assert {f">{value:.1f}<small>" in shown for value in (11, 22, 33)} == {True}
     assert shown.count(">one<") == 2 and shown.count(">two<") == 3 and f">{DASH}<" in shown
-    assert language.trade_off(found) is not None
+    assert language.trade_off(results) is not None
 
 
 def test_one_model_alone_needs_no_name():
-    found = reported({("one", "published"): 11.0, ("one", "int8"): 12.0})
-    assert ">one<" not in language.overview(found).data + language.bias(found).data
+    results = reported({("one", "published"): 11.0, ("one", "int8"): 12.0})
+    assert ">one<" not in language.overview(results).data + language.bias(results).data
 
 
 # ---- study files
@@ -201,11 +209,11 @@ needs_llm = pytest.mark.skipif(
 
 
 @needs_llm
-def test_published_models_depend_on_no_seed_and_are_not_decided_about():
-    found = study(seeds=4)
-    assert {seed for cell in found.cells for seed in found.seeds_of(cell)} == {0}
-    assert len(found.profiled("english", "smollm2", "onnxruntime")) == len(found.cells)
-    assert found.comparisons == []
+def test_published_models_do_not_depend_on_the_seed_and_are_not_decided():
+    seeded = study(seeds=4)
+    assert {seed for cell in seeded.cells for seed in seeded.seeds_of(cell)} == {0}
+    assert len(seeded.profiled("english", "smollm2", "onnxruntime")) == len(seeded.cells)
+    assert seeded.comparisons == []
 
 
 @needs_llm
@@ -215,7 +223,10 @@ def test_published_models_depend_on_no_seed_and_are_not_decided_about():
         ({"variants__int8__quantize": "dynamic"}, "quantize: 'dynamic' is not for the task 'language_modelling'"),
         ({"datasets__english__split": {"test": 0.5}}, "split: test: set it to 'all'"),
         ({"models__smollm2__sha256": None}, "models: smollm2: 'sha256' is missing"),
-        ({"models__smollm2__sources": ["https://host/pytorch_model.bin"]}, "is not a GGUF file; .* a pickle is never loaded"),
+        (
+            {"models__smollm2__sources": ["https://host/pytorch_model.bin"]},
+            "is not a GGUF file; .* a pickle is never loaded",
+        ),
         ({"models__smollm2": {"architecture": "mlp"}}, "architecture 'mlp' of model 'smollm2' is trained"),
         ({"datasets__english__target": {"column": "kind"}}, "the key 'target' must be left out"),
         (

@@ -1,4 +1,4 @@
-"""A variant against its baseline: who loses is found and named, and where nobody does nobody is accused."""
+"""Comparisons with the baseline name the groups that lose, and keep their error rate where no group does."""
 
 import math
 
@@ -19,7 +19,7 @@ def harmed():
     return compared(study)["v0"]
 
 
-def test_a_harmed_group_is_found_and_named(harmed):
+def test_a_harmed_group_is_detected_and_named(harmed):
     worst = pick(harmed, "worst_group_change", "g", "c")
     assert worst["value"] == pytest.approx(-0.08, abs=0.03)
     harm = pick(harmed, "excess_harm", "g")
@@ -27,9 +27,8 @@ def test_a_harmed_group_is_found_and_named(harmed):
     loses = pick(harmed, "accuracy", "g", "c")
     assert loses["high"] < 0 and loses["p_value"] <= 0.01
     for group in "ab":
-        assert (
-            pick(harmed, "accuracy", "g", group)["low"] < 0.01 and pick(harmed, "accuracy", "g", group)["high"] > -0.01
-        )
+        unharmed = pick(harmed, "accuracy", "g", group)
+        assert unharmed["low"] < 0.01 and unharmed["high"] > -0.01
     assert loses["normalised"] == pytest.approx(loses["value"] - pick(harmed, "accuracy")["value"])
     assert loses["relative"] == pytest.approx(loses["value"] / loses["baseline_value"])
 
@@ -44,8 +43,8 @@ def test_rows_are_tidy(harmed):
             assert row["low"] <= row["value"] <= row["high"]
 
 
-def test_equal_variants_are_accused_at_most_as_often_as_stated():
-    """Two populations of models that differ by chance alone, and a test set that is itself a sample."""
+def test_the_false_positive_rate_of_equal_variants_is_at_most_the_error_rate():
+    """Two populations of models that differ only by chance, and a test set that is itself a sample."""
     rng = np.random.default_rng(1)
     trials, false = 120, {"accuracy": 0, "equalized_odds_difference": 0, "excess_harm": 0}
     for _ in range(trials):
@@ -57,18 +56,18 @@ def test_equal_variants_are_accused_at_most_as_often_as_stated():
         assert count / trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials), metric
 
 
-def test_the_interval_of_a_planted_loss_holds_it():
+def test_the_interval_covers_a_planted_loss():
     rng = np.random.default_rng(2)
-    held, trials = 0, 100
+    covered, trials = 0, 100
     for _ in range(trials):
         rows = compared(simulated(rng, rows=1000, harm=(0.03, 0.03, 0.03), seed_sd=0.01), replicates=100)["v0"]
-        found = pick(rows, "accuracy")
-        held += found["low"] <= -0.03 * 0.98 <= found["high"]  # 2 % of rows are redrawn
-    assert held / trials >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / trials)
+        accuracy = pick(rows, "accuracy")
+        covered += accuracy["low"] <= -0.03 * 0.98 <= accuracy["high"]  # 2 % of rows are redrawn
+    assert covered / trials >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / trials)
 
 
 def test_levelling_down_is_flagged():
-    """The gap shrinks because the better groups lose more, and everybody loses."""
+    """The gap shrinks because the better group loses more, and every group loses."""
     rng = np.random.default_rng(3)
     labels, groups = rng.integers(2, size=3000), rng.integers(2, size=3000)
     hard = rng.random(3000)
@@ -77,7 +76,7 @@ def test_levelling_down_is_flagged():
         right = hard[:, None] + rng.normal(0, 0.005, (3000, 6)) < np.array(accuracies)[groups][:, None]
         return np.where(right, labels[:, None], 1 - labels[:, None]), None
 
-    layout = Layout.of(labels, {"g": groups}, {"g": ("a", "b")}, 2)
+    layout = Layout.from_rows(labels, {"g": groups}, {"g": ("a", "b")}, 2)
     study = Compared(
         layout, labels, {"dense": models((0.9, 0.8)), "down": models((0.6, 0.55)), "up": models((0.9, 0.85))}, 20
     )
@@ -90,7 +89,7 @@ def test_levelling_down_is_flagged():
 
 def pies(variant, baseline):
     pair = Pair(np.zeros(len(variant), int), np.array(variant), np.array(baseline), None, None)
-    layout = Layout.of(pair.labels, {}, {}, 2)
+    layout = Layout.from_rows(pair.labels, {}, {}, 2)
     return pick(comparison.disagreement(pair, layout, 1), "pie_rate")["value"]
 
 
@@ -106,26 +105,26 @@ def test_churn_counts_rows_that_change_though_the_accuracy_does_not():
     base[:10] = 1 - base[:10]
     variant = np.repeat(labels[:, None], 3, axis=1)
     variant[10:20] = 1 - variant[10:20]
-    layout = Layout.of(labels, {}, {}, 2)
+    layout = Layout.from_rows(labels, {}, {}, 2)
     rows = comparison.disagreement(Pair(labels, variant, base, None, None), layout, 1)
     assert pick(rows, "churn")["value"] == pytest.approx(0.2)
 
 
 def test_what_does_not_change_at_all_has_a_p_value_of_one():
-    # a score that thresholds leave as it is: neither seeds nor rows vary, and no other row could have differed
+    # a score that thresholds do not change: neither seeds nor rows vary, and no other row could have differed
     row = comparison.change(np.zeros(8), np.full(8, 0.4), 0.0, 100, metric="log_loss", unseen=0)
     assert row["p_value"] == 1 and row["value"] == row["low"] == row["high"] == 0
 
 
 def test_no_row_that_differs_is_no_proof_that_none_does():
-    """One hundred rows without a difference: the rule of three allows three in a hundred, and the interval knows."""
+    """One hundred rows without a difference: by the rule of three, 3 % may differ, and the interval allows for it."""
     row = comparison.change(np.zeros(8), np.full(8, 0.9), 0.0, 100, metric="accuracy")
     assert row["high"] - row["low"] > 0.03 and row["low"] < 0 < row["high"]
 
 
 @pytest.mark.parametrize(("metric", "unseen"), [("worst_group_accuracy", 1), ("accuracy_difference", 2)])
-def test_the_allowance_for_few_rows_rests_on_the_smallest_ranked_group_worst_or_not(metric, unseen):
-    """The large group is the worst by far; the smallest could have been, had other rows been drawn."""
+def test_the_allowance_for_few_rows_rests_on_the_smallest_ranked_group(metric, unseen):
+    """The largest group is the worst by far, but the smallest could be the worst of another sample of rows."""
     study = simulated(np.random.default_rng(3), rows=3000, harm=(0.3, 0.0, 0.0), churn=0.002, shares=(0.7, 0.29, 0.01))
     sizes = {group: pick(compared(study)["v0"], "accuracy", "g", group)["n"] for group in "abc"}
     assert 20 <= sizes["c"] < sizes["b"] < sizes["a"]
@@ -137,19 +136,18 @@ def test_the_allowance_for_few_rows_rests_on_the_smallest_ranked_group_worst_or_
     assert pick(compared(fewer)["v0"], metric, "g")["denominator"] == sizes["b"]
 
 
-def test_seeds_and_their_order_groups_and_their_names_change_nothing():
+def test_the_order_of_seeds_and_rows_and_the_names_of_groups_change_nothing():
     rng = np.random.default_rng(4)
     labels, groups = rng.integers(2, size=900), rng.integers(3, size=900)
     base, variant = (np.where(rng.random((900, 5)) < 0.8, labels[:, None], 1 - labels[:, None]) for _ in range(2))
     order, names = rng.permutation(5), {"g": ("a", "b", "c")}
 
     def rows(labels, groups, base, variant, levels=names):
-        study = Compared(
-            Layout.of(labels, {"g": groups}, levels, 2), labels, {"dense": (base, None), "v": (variant, None)}, 20
-        )
+        layout = Layout.from_rows(labels, {"g": groups}, levels, 2)
+        study = Compared(layout, labels, {"dense": (base, None), "v": (variant, None)}, 20)
         return study.compare("v", "dense", study.bootstrap({"v": "dense"}, 50))
 
-    one = rows(labels, groups, base, variant)
+    original = rows(labels, groups, base, variant)
     shuffled = rows(labels, groups, base[:, order], variant[:, order])
     permutation = rng.permutation(900)
     permuted = rows(labels[permutation], groups[permutation], base[permutation], variant[permutation])
@@ -161,7 +159,7 @@ def test_seeds_and_their_order_groups_and_their_names_change_nothing():
         ("excess_harm", "g"),
         ("pie_rate", None),
     ):
-        first = pick(one, metric, attribute)
+        first = pick(original, metric, attribute)
         for other in (shuffled, permuted, renamed, swapped):
             same = pick(other, metric, attribute)
             assert same["value"] == pytest.approx(first["value"], abs=1e-6)
@@ -169,7 +167,9 @@ def test_seeds_and_their_order_groups_and_their_names_change_nothing():
             if metric == "excess_harm":
                 assert same["p_value"] == first["p_value"]
     for new, old in zip("xyz", "abc", strict=True):
-        assert pick(renamed, "accuracy", "g", new)["value"] == pytest.approx(pick(one, "accuracy", "g", old)["value"])
+        assert pick(renamed, "accuracy", "g", new)["value"] == pytest.approx(
+            pick(original, "accuracy", "g", old)["value"]
+        )
 
 
 def test_welch_compares_the_recall_of_classes_relative_to_the_accuracy():
@@ -182,38 +182,36 @@ def test_welch_compares_the_recall_of_classes_relative_to_the_accuracy():
     for name, recalls in hit.items():
         right = rng.random((1200, 6)) < np.array(recalls)[labels][:, None]
         models[name] = (np.where(right, labels[:, None], (labels[:, None] + 1) % 3), None)
-    layout = Layout.of(labels, {"class": labels}, {"class": ("p", "q", "r")}, 3)
+    layout = Layout.from_rows(labels, {"class": labels}, {"class": ("p", "q", "r")}, 3)
     study = Compared(layout, labels, models, 20)
     rows = study.compare("v", "dense", study.bootstrap({"v": "dense"}, 50))
-    found = pick(rows, "normalised_recall_difference", "class", "r")
+    recall = pick(rows, "normalised_recall_difference", "class", "r")
     normalised = [
         (m == labels[:, None])[labels == 2].mean(axis=0) - (m == labels[:, None]).mean(axis=0)
         for m, _ in models.values()
     ]
-    assert found["value"] == pytest.approx(normalised[1].mean() - normalised[0].mean(), abs=1e-6)
-    assert found["p_value"] == pytest.approx(stats.ttest_ind(*normalised, equal_var=False).pvalue, rel=1e-3)
+    assert recall["value"] == pytest.approx(normalised[1].mean() - normalised[0].mean(), abs=1e-6)
+    assert recall["p_value"] == pytest.approx(stats.ttest_ind(*normalised, equal_var=False).pvalue, rel=1e-3)
 
 
 def test_the_noise_floor_stands_beside_every_change():
     import pandas as pd
 
     study = simulated(np.random.default_rng(6), variants=2)
-    found = [{"variant": v, "baseline": "dense", **row} for v, rows in compared(study).items() for row in rows]
+    entries = [{"variant": v, "baseline": "dense", **row} for v, rows in compared(study).items() for row in rows]
     cell = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "e"}
-    table = adjusted(pd.DataFrame(found).assign(**cell), ["v1"], 0.05)
+    table = adjusted(pd.DataFrame(entries).assign(**cell), ["v1"], 0.05)
     accuracy = table[(table["metric"] == "accuracy") & table["attribute"].isna()].set_index("variant")
     assert accuracy.loc["v0", "floor_value"] == accuracy.loc["v1", "value"]
-    assert (
-        table["q_value"].notna().any()
-        and (table["q_value"].dropna() >= table.loc[table["q_value"].notna(), "p_value"] - 1e-12).all()
-    )
+    tested = table[table["q_value"].notna()]
+    assert len(tested) and (tested["q_value"] >= tested["p_value"] - 1e-12).all()
 
 
-def test_too_few_seeds_are_told():
+def test_too_few_seeds_are_noted():
     import pandas as pd
 
     study = simulated(np.random.default_rng(7), seeds=3)
-    found = [{"variant": "v0", "baseline": "dense", **row} for row in compared(study)["v0"]]
+    entries = [{"variant": "v0", "baseline": "dense", **row} for row in compared(study)["v0"]]
     cell = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "e"}
-    notes = adjusted(pd.DataFrame(found).assign(**cell), [], 0.05)["seeds_note"].dropna()
+    notes = adjusted(pd.DataFrame(entries).assign(**cell), [], 0.05)["seeds_note"].dropna()
     assert notes.str.contains("cannot reach significance with 3 seeds").all() and len(notes)

@@ -1,5 +1,6 @@
-"""Tests, intervals and corrections agree with other libraries and hold their error rates where nothing is to be found."""
+"""Tests, intervals and corrections agree with other libraries and keep their error rates under the null hypothesis."""
 
+import json
 import math
 
 import numpy as np
@@ -8,22 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from fairweight.core.code_version import ROOT
 from fairweight.statistics import crossed, significance
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import Evidence, ceiling, front_probability, noninferiority, verdicts
 from fairweight.statistics.intervals import gap_by_chance, wilson
-from fairweight.statistics.rates import Layout, measured, ranked
+from fairweight.statistics.rates import Layout, ranked, rates_and_gaps
+
+ORACLES = json.loads((ROOT / "tests" / "oracles" / "reference.json").read_text())
 
 
 @given(n=st.integers(1, 500), share=st.floats(0, 1))
-def test_wilson_is_that_of_scipy(n, share):
+def test_wilson_agrees_with_scipy(n, share):
     k = round(share * n)
     low, high = wilson(k, n)
     expected = stats.binomtest(k, n).proportion_ci(method="wilson")
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-def test_wilson_of_nothing_is_not_a_number():
+def test_wilson_of_no_rows_is_nan():
     assert all(math.isnan(bound) for bound in wilson(0, 0))
 
 
@@ -64,14 +68,13 @@ def test_holm_by_hand():
 
 
 @pytest.mark.parametrize(("tests", "needed"), [(1, 6), (6, 8), (20, 10)])
-def test_seeds_that_a_family_needs(tests, needed):
+def test_number_of_seeds_that_a_family_needs(tests, needed):
     """The smallest exact two-sided paired p is 2^(1-K): 6 seeds for one test at 5 %, 8 for 6, 10 for 20."""
     assert significance.seeds_needed(0.05, tests) == needed
     assert reason_for_seeds(needed, tests, 0.05) is None
-    told = reason_for_seeds(needed - 1, tests, 0.05)
-    assert f"cannot reach significance with {needed - 1} seeds" in told and told.endswith(
-        f"need{'s' if tests == 1 else ''} {needed}"
-    )
+    reason = reason_for_seeds(needed - 1, tests, 0.05)
+    assert f"cannot reach significance with {needed - 1} seeds" in reason
+    assert reason.endswith(f"need{'s' if tests == 1 else ''} {needed}")
 
 
 @pytest.mark.parametrize("pairs", range(1, 9))
@@ -89,8 +92,8 @@ def test_one_or_constant_differences_have_no_effect_size():
 # ---- gaps between groups by chance
 
 
-def test_a_percentile_interval_of_a_gap_never_holds_zero_and_the_simulated_null_does_not_mislead():
-    """Equal groups: the bootstrap interval of max-min excludes 0 nearly always; the simulated null rejects at most 5 %."""
+def test_a_percentile_interval_of_a_gap_never_contains_zero_and_the_simulated_null_keeps_its_error_rate():
+    """For equal groups the bootstrap interval of max - min excludes 0; the simulated null rejects at most 5 %."""
     rng = np.random.default_rng(0)
     totals, trials, excluded, rejected = np.array([400, 300, 200, 100, 60]), 300, 0, 0
     for _ in range(trials):
@@ -102,17 +105,17 @@ def test_a_percentile_interval_of_a_gap_never_holds_zero_and_the_simulated_null_
     assert rejected / trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials)
 
 
-def test_a_planted_gap_is_found():
+def test_a_planted_gap_is_detected():
     rng = np.random.default_rng(1)
     totals = np.array([1000, 1000, 300])
-    found = [gap_by_chance(rng.binomial(totals, [0.3, 0.3, 0.45]), totals, draws=400)[1] for _ in range(100)]
-    assert np.mean(np.array(found) <= 0.05) > 0.95
+    p_values = [gap_by_chance(rng.binomial(totals, [0.3, 0.3, 0.45]), totals, draws=400)[1] for _ in range(100)]
+    assert np.mean(np.array(p_values) <= 0.05) > 0.95
 
 
 def test_expected_gap_grows_as_groups_shrink():
     expected = [gap_by_chance(np.array([n // 3, n // 3]), np.array([n, n]))[0] for n in (3000, 300, 30)]
     assert expected[0] < expected[1] < expected[2]
-    # of two equal groups: sqrt(2/pi) x sd of the difference
+    # for two equal groups it is sqrt(2/pi) x sd of the difference
     assert expected[0] == pytest.approx(math.sqrt(2 / math.pi) * math.sqrt(2 * (2 / 9) / 3000), rel=0.05)
 
 
@@ -120,21 +123,22 @@ def test_expected_gap_grows_as_groups_shrink():
 
 
 def crossed_sample(rng, rows=400, seeds=8, effect=0.0, row_sd=1.0, seed_sd=0.02, noise=0.2):
-    return effect + row_sd * rng.normal(size=(rows, 1)) + seed_sd * rng.normal(size=seeds) + noise * rng.normal(size=(rows, seeds))  # fmt: skip
+    common = row_sd * rng.normal(size=(rows, 1)) + seed_sd * rng.normal(size=seeds)
+    return effect + common + noise * rng.normal(size=(rows, seeds))
 
 
 @pytest.mark.parametrize(("row_sd", "seed_sd"), [(1.0, 0.0), (0.0, 0.1), (1.0, 0.05)])
 def test_crossed_interval_covers_whatever_varies(row_sd, seed_sd):
     rng = np.random.default_rng(2)
-    held = 0
+    covered = 0
     for _ in range(400):
         low, high = crossed.of_rows(crossed_sample(rng, row_sd=row_sd, seed_sd=seed_sd)).interval()
-        held += low <= 0 <= high
-    assert held / 400 >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / 400)
+        covered += low <= 0 <= high
+    assert covered / 400 >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / 400)
 
 
-def test_seeds_alone_would_be_too_sure_of_other_rows():
-    """All seeds predict the same rows: their spread says nothing of how a new sample of rows would come out."""
+def test_the_spread_over_seeds_alone_would_be_overconfident():
+    """All seeds predict the same rows: their spread says nothing about another sample of rows."""
     rng = np.random.default_rng(3)
     alone = [stats.ttest_1samp(crossed_sample(rng, seed_sd=0.0).mean(axis=0), 0).pvalue for _ in range(200)]
     assert np.mean(np.array(alone) <= 0.05) > 0.5
@@ -145,14 +149,14 @@ def binary_models(rng, rows=600, models=6, groups=3):
     score = labels + rng.normal(0, 0.8, rows)
     predictions = (score[:, None] + rng.normal(0, 0.1, (rows, models)) > 0.5).astype(int)
     codes = {"g": rng.integers(-1, groups, size=rows), "h": rng.integers(2, size=rows)}
-    layout = Layout.of(labels, codes, {"g": ("a", "b", "c")[:groups], "h": ("x", "y")}, 2)
+    layout = Layout.from_rows(labels, codes, {"g": ("a", "b", "c")[:groups], "h": ("x", "y")}, 2)
     return labels, predictions, codes, layout
 
 
 def test_counts_give_the_rates_of_the_rows_themselves():
     labels, predictions, codes, layout = binary_models(np.random.default_rng(4))
-    tallies = crossed.counted(layout.cells, layout.marks(predictions, labels), layout.number)
-    found = measured(layout, tallies, ranked(layout, tallies, 1))
+    tallies = crossed.counted(layout.strata, layout.marks(predictions, labels), layout.number)
+    rates = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))
     for position, (attribute, level) in enumerate(layout.names):
         member = (
             np.ones(600, bool) if attribute is None else codes[attribute] == "abc xy".replace(" ", "").index(level) % 3
@@ -160,23 +164,38 @@ def test_counts_give_the_rates_of_the_rows_themselves():
         for model in range(6):
             y, p = labels[member], predictions[member, model]
             expected = {
-                "accuracy": (y == p).mean(), "selection_rate": p.mean(), "true_positive_rate": p[y == 1].mean(),
-                "false_positive_rate": p[y == 0].mean(), "positive_predictive_value": y[p == 1].mean(),
+                "accuracy": (y == p).mean(),
+                "selection_rate": p.mean(),
+                "true_positive_rate": p[y == 1].mean(),
+                "false_positive_rate": p[y == 0].mean(),
+                "positive_predictive_value": y[p == 1].mean(),
                 "negative_predictive_value": 1 - y[p == 0].mean(),
-            }  # fmt: skip
+            }
             for name, value in expected.items():
-                assert found[name, None][position, 0, model] == pytest.approx(value, abs=1e-6), name
+                assert rates[name, None][position, 0, model] == pytest.approx(value, abs=1e-6), name
+
+
+@pytest.mark.parametrize("number", [n for n, oracle in enumerate(ORACLES) if "aif360" in oracle])
+def test_gaps_of_comparisons_agree_with_aif360(number):
+    oracle = ORACLES[number]
+    labels, predictions, groups = (np.array(oracle[name]) for name in ("label", "prediction", "group"))
+    layout = Layout.from_rows(labels, {"g": groups}, {"g": ("zero", "one")}, 2)
+    tallies = crossed.counted(layout.strata, layout.marks(predictions[:, None], labels), layout.number)
+    values = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))
+    for metric, expected in oracle["aif360"].items():  # signed in AIF360
+        if not metric.endswith("ratio"):
+            assert values[metric, "g"].item() == pytest.approx(abs(expected), abs=1e-6), metric
 
 
 def test_multinomial_replicates_are_a_bootstrap_of_rows():
-    """Means and spreads are those of resampling the rows one by one, and models keep their rows in common."""
+    """Means and spreads are those of resampling rows one by one, and all models share the resampled rows."""
     rng = np.random.default_rng(5)
     labels, predictions, _, layout = binary_models(rng, rows=300)
     marks = layout.marks(predictions, labels)
-    blocks = list(crossed.resampled(layout.cells, marks, layout.number, replicates=4000, rng=rng, block=1500))
+    blocks = list(crossed.resampled(layout.strata, marks, layout.number, replicates=4000, rng=rng, block=1500))
     tallies = crossed.Tallies(*(np.concatenate([getattr(b, k) for b in blocks], axis=1) for k in ("rows", "marked")))
     assert (tallies.rows.sum(axis=0) == 300).all() and (tallies.marked <= tallies.rows[..., None]).all()
-    fast = measured(layout, tallies, ranked(layout, tallies, 1))["accuracy", None]
+    fast = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))["accuracy", None]
     slow = []
     for _ in range(4000):
         rows = rng.integers(300, size=300)
@@ -194,15 +213,15 @@ def test_one_seed_proves_and_refutes_nothing():
 
 
 def test_variants_at_the_margin_are_called_proven_at_most_as_often_as_stated():
-    """The worst null: four variants exactly at the margin, seeds and rows both varying; any "proven" is false."""
+    """The least favourable null: four variants exactly at the margin, seeds and rows vary; any "proven" is false."""
     rng = np.random.default_rng(6)
     false, trials = 0, 400
     for _ in range(trials):
         family = []
         for _ in range(4):
             values = crossed_sample(rng, rows=300, effect=-0.1, seed_sd=0.05)
-            found = crossed.of_rows(values)
-            errors = (math.sqrt(found.seed_variance), math.sqrt(found.row_variance))
+            estimate = crossed.of_rows(values)
+            errors = (math.sqrt(estimate.seed_variance), math.sqrt(estimate.row_variance))
             family.append([noninferiority(values.mean(axis=0), errors, 300, 0.1)])
         false += any(verdict == "proven" for verdict, _ in verdicts(family, 0.05))
     assert false / trials <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / trials)
@@ -210,13 +229,13 @@ def test_variants_at_the_margin_are_called_proven_at_most_as_often_as_stated():
 
 def test_a_variant_without_loss_is_proven_and_one_with_a_large_loss_refuted():
     rng = np.random.default_rng(7)
-    found = []
+    family = []
     for effect in (0.0, -0.5):
         values = crossed_sample(rng, rows=2000, effect=effect)
         estimate = crossed.of_rows(values)
         errors = (math.sqrt(estimate.seed_variance), math.sqrt(estimate.row_variance))
-        found.append([noninferiority(values.mean(axis=0), errors, 2000, 0.25)])
-    assert [verdict for verdict, _ in verdicts(found, 0.05)] == ["proven", "refuted"]
+        family.append([noninferiority(values.mean(axis=0), errors, 2000, 0.25)])
+    assert [verdict for verdict, _ in verdicts(family, 0.05)] == ["proven", "refuted"]
 
 
 def test_a_variant_is_as_good_as_its_worst_criterion():
