@@ -27,11 +27,19 @@ def llama(
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
-            num_key_value_heads=key_value_heads, max_position_embeddings=CONTEXT, tie_word_embeddings=tied, bos_token_id=0,
-            eos_token_id=0, initializer_range=0.2,
+            vocab_size=len(vocabulary),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=key_value_heads,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=tied,
+            bos_token_id=0,
+            eos_token_id=0,
+            initializer_range=0.2,
         )
-    )  # fmt: skip
+    )
     state = {k: v.to(dtype).contiguous() for k, v in model.state_dict().items() if not (tied and k == "lm_head.weight")}
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     config = model.config.to_dict() | {"architectures": ["LlamaForCausalLM"]}

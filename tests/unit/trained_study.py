@@ -16,10 +16,20 @@ from fairweight.training.model_inputs import input_tensors
 from fairweight.training.train import train
 
 RECIPE = {
-    "epochs": 4, "optimizer": "adam", "learning_rate": 0.01, "schedule": "constant", "momentum": 0.9,
-    "weight_decay": 0.0, "batch_size": 32, "patience": None, "select": "loss", "objective": {"method": "standard"},
-    "head_learning_rate": None, "adapt": {"method": "full"}, "precision": "float32",
-}  # fmt: skip
+    "epochs": 4,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "schedule": "constant",
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "batch_size": 32,
+    "patience": None,
+    "select": "loss",
+    "objective": {"method": "standard"},
+    "head_learning_rate": None,
+    "adapt": {"method": "full"},
+    "precision": "float32",
+}
 MLP = {"architecture": "mlp", "hidden": [32, 16]}
 
 
@@ -57,26 +67,45 @@ class Study:
             "curve": self.path(f"{name}.parquet"),
         }
         prune(
-            parent=self.path("dense.st"), parent_about=self.path("dense.json"), **self.data, **outputs,
+            parent=self.path("dense.st"),
+            parent_about=self.path("dense.json"),
+            **self.data,
+            **outputs,
             recipe=recipe or {"method": "global_magnitude", "sparsity": sparsity, "finetune": {}},
-            finetune=RECIPE | {"epochs": epochs} | changes, seed=0, variant="pruned",
-        )  # fmt: skip
+            finetune=RECIPE | {"epochs": epochs} | changes,
+            seed=0,
+            variant="pruned",
+        )
         return Model.load(outputs["model"], outputs["about"])
 
     def export(self, name="dense"):
         export(
-            model=self.path(f"{name}.st"), about=self.path(f"{name}.json"), table=self.data["table"],
-            split=self.data["split"], destination=self.path(f"{name}.onnx"), report=self.path(f"{name}.export.json"),
-        )  # fmt: skip
+            model=self.path(f"{name}.st"),
+            about=self.path(f"{name}.json"),
+            table=self.data["table"],
+            split=self.data["split"],
+            destination=self.path(f"{name}.onnx"),
+            report=self.path(f"{name}.export.json"),
+        )
         return self.path(f"{name}.onnx")
 
     def quantize(self, name="int8", **recipe):
         quantize(
-            parent=self.path("dense.onnx"), table=self.data["table"], split=self.data["split"],
-            destination=self.path(f"{name}.onnx"), report=self.path(f"{name}.quantize.json"),
-            recipe=recipe, seed=0, variant=name, finetune=RECIPE,
-            weights={"model": self.path("dense.st"), "about": self.path("dense.json"), "augmented": self.data["augmented"]},
-        )  # fmt: skip
+            parent=self.path("dense.onnx"),
+            table=self.data["table"],
+            split=self.data["split"],
+            destination=self.path(f"{name}.onnx"),
+            report=self.path(f"{name}.quantize.json"),
+            recipe=recipe,
+            seed=0,
+            variant=name,
+            finetune=RECIPE,
+            weights={
+                "model": self.path("dense.st"),
+                "about": self.path("dense.json"),
+                "augmented": self.data["augmented"],
+            },
+        )
         return self.path(f"{name}.onnx"), read_json(self.path(f"{name}.quantize.json"))
 
 

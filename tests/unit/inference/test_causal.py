@@ -43,9 +43,13 @@ def shipped(target):
     from fairweight.inference.export import export
 
     export(
-        model=str(target / "model.safetensors"), about=str(target / "model.json"), table="", split="",
-        destination=str(target / "model.onnx"), report=str(target / "export.json"),
-    )  # fmt: skip
+        model=str(target / "model.safetensors"),
+        about=str(target / "model.json"),
+        table="",
+        split="",
+        destination=str(target / "model.onnx"),
+        report=str(target / "export.json"),
+    )
     return target / "model.onnx"
 
 
@@ -75,8 +79,8 @@ def test_likelihoods_are_those_of_transformers_text_by_text(model, published):
     from transformers import AutoModelForCausalLM
 
     reference = AutoModelForCausalLM.from_pretrained(published).eval()
-    found = scored(model / "model.onnx")
-    for text, (nll, count) in zip(TEXTS, found, strict=True):
+    likelihoods = scored(model / "model.onnx")
+    for text, (nll, count) in zip(TEXTS, likelihoods, strict=True):
         ids = torch.tensor([[0, *(_code(byte) for byte in text.encode())]])
         with torch.no_grad():
             expected = reference(ids, labels=ids).loss.item() * (ids.shape[1] - 1)
@@ -122,7 +126,8 @@ def test_weights_say_what_they_were(model, published, tmp_path):
 def test_tied_embeddings_are_quantized_with_the_last_layer(model, tmp_path, bits, head_bits, block, within):
     import onnx
 
-    weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, bits=bits, block=block, head_bits=head_bits, activations="int8")  # fmt: skip
+    options = {"bits": bits, "block": block, "head_bits": head_bits, "activations": "int8"}
+    weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, **options)
     graph = onnx.load(str(tmp_path / "q.onnx")).graph
     assert sum(node.op_type == "GatherBlockQuantized" for node in graph.node) == 1
     assert not any(node.op_type in ("MatMul", "Gather") and "embed" in node.name for node in graph.node)
@@ -147,12 +152,12 @@ def test_a_file_is_checked_by_its_weights_and_not_by_classes(model, published, t
     from fairweight.training.tokenizer import tokens
 
     weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", None, bits=4, block=16)
-    fed = ModelInputs({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
+    inputs = ModelInputs({"tokens": tokens(read_signature(model / "model.onnx").text, TEXTS)})
     expected = sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(published).parameters())
     for path in (model / "model.onnx", tmp_path / "q.onnx"):
         run = components.load("engines", "onnxruntime")(path, threads=1)
-        found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2)
-        assert found["parameters"] == expected and found["batch_invariant_share"] is None
+        checks = check(path, run, inputs, inputs.outputs(run, 2), engine="onnxruntime", batch_size=2)
+        assert checks["parameters"] == expected and checks["batch_invariant_share"] is None
 
 
 def scored_like(path, model):
@@ -254,8 +259,8 @@ def test_a_gguf_file_that_cannot_be_had_says_how_to_place_it_by_hand(tmp_path, m
     monkeypatch.setattr("fairweight.data.fetch.BACK_OFF_S", 0.01)
     sentence = refused(None, tmp_path, folder=None, sources=["https://127.0.0.1:9/a.gguf"], sha256="0" * 64)
     assert sentence == (
-        "models: tiny: the GGUF file could not be fetched from any of its sources: https://127.0.0.1:9/a.gguf: no connection; "
-        "or fetch it by hand and add 'file:PATH' to 'sources'."
+        "models: tiny: the GGUF file could not be fetched from any of its sources: https://127.0.0.1:9/a.gguf: no "
+        "connection; or fetch it by hand and add 'file:PATH' to 'sources'."
     )
 
 
@@ -278,7 +283,8 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
     code = (
         "from fairweight.training.published_encoders import take\n"
         "from fairweight.core.errors import InputError\n"
-        f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\nexcept InputError as error:\n    print(error)"
+        f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\n"
+        "except InputError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "'someone/model' could not be downloaded" in done.stdout
@@ -288,7 +294,7 @@ def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monke
         assert "names no commit" in refused(None, tmp_path, folder=None, hub=moving)
 
 
-def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path):
+def test_a_text_longer_than_the_model_reads_is_refused_and_not_cut(model, tmp_path):
     from dataclasses import replace
 
     from tables import comments
@@ -303,9 +309,15 @@ def test_a_text_longer_than_the_model_reads_is_told_and_not_cut(model, tmp_path)
         InputError, match=r"^1 texts are longer than the 47 tokens that the model reads; .*'characters' fewer.$"
     ):
         predict(
-            model=str(model / "model.onnx"), table=str(tmp_path / "table.parquet"), split=str(tmp_path / "split.parquet"),
-            destination="", checks="", engine="onnxruntime", batch_size=2, threads=1,
-        )  # fmt: skip
+            model=str(model / "model.onnx"),
+            table=str(tmp_path / "table.parquet"),
+            split=str(tmp_path / "split.parquet"),
+            destination="",
+            checks="",
+            engine="onnxruntime",
+            batch_size=2,
+            threads=1,
+        )
 
 
 def test_the_start_is_one_of_the_tokens_that_a_model_holds(published, tmp_path):

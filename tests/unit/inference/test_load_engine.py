@@ -31,9 +31,17 @@ def test_an_operator_that_the_engine_does_not_know(study, engine):
         predict(**common, engine=engine, batch_size=64, threads=1)
     with pytest.raises(InputError) as profiling:
         profile(
-            models=[path], about=[{}], table=study.data["table"], destination=study.path("profile"),
-            repetitions=study.path("repetitions"), engine=engine, batch_sizes=[1], rounds=1, seconds=0.01, threads=1,
-        )  # fmt: skip
+            models=[path],
+            about=[{}],
+            table=study.data["table"],
+            destination=study.path("profile"),
+            repetitions=study.path("repetitions"),
+            engine=engine,
+            batch_sizes=[1],
+            rounds=1,
+            seconds=0.01,
+            threads=1,
+        )
     for error in (str(predicting.value), str(profiling.value)):
         assert error.startswith(
             f"{path}: engine '{engine}' cannot run the file: operator my.own.Wavelet (its message: "

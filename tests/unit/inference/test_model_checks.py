@@ -26,21 +26,22 @@ def test_rows_are_run_again_only_where_the_calls_would_be_other_ones(tmp_path, s
         calls.append(len(next(iter(feeds.values()))))
         return run(feeds)
 
-    fed = ModelInputs.from_rows(read_signature(path), study.table)
+    inputs = ModelInputs.from_rows(read_signature(path), study.table)
     about = {"engine": "onnxruntime", "batch_size": size}
-    found = check(path, counted, fed, fed.outputs(run, size), **about)
+    checks = check(path, counted, inputs, inputs.outputs(run, size), **about)
     assert sum(calls) == (2 * ROWS if again else ROWS) and calls.count(1) == ROWS
-    some = ModelInputs(fed.at(slice(0, ROWS)))
-    assert found == check(path, run, some, some.outputs(run, size), **about)
+    some = ModelInputs(inputs.at(slice(0, ROWS)))
+    assert checks == check(path, run, some, some.outputs(run, size), **about)
 
 
 def test_few_rows_may_be_asked_for(tmp_path):
     study = Study(tmp_path, tabular(100))
     study.train(epochs=1)
     path = study.export()
-    run, fed = load_engine.load("onnxruntime", path, threads=1), ModelInputs.from_rows(read_signature(path), study.table)
-    found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2, rows=4)
-    assert found["checked_rows"] == 4
+    run = load_engine.load("onnxruntime", path, threads=1)
+    inputs = ModelInputs.from_rows(read_signature(path), study.table)
+    checks = check(path, run, inputs, inputs.outputs(run, 2), engine="onnxruntime", batch_size=2, rows=4)
+    assert checks["checked_rows"] == 4
 
 
 @pytest.mark.parametrize("bits", [4, 8])
@@ -79,8 +80,8 @@ def test_packed_weights_with_a_stated_zero():
     tensors = {"w": packed, "s": np.ones(2, np.float32), "z": points[:1] | points[1:] << 4}
     node = helper.make_node("MatMulNBits", ["x", "w", "s", "z"], ["y"], bits=4, block_size=16, K=20, N=1)
     graph = helper.make_graph([node], "g", [], [], [numpy_helper.from_array(a, n) for n, a in tensors.items()])
-    found = stored(helper.make_model(graph))
-    assert list(found) == ["w"] and found["w"].tolist() == [[*range(-3, 13), -5, -4, -3, -2]]
+    arrays = stored(helper.make_model(graph))
+    assert list(arrays) == ["w"] and arrays["w"].tolist() == [[*range(-3, 13), -5, -4, -3, -2]]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,7 @@ def test_products_of_packed_weights_are_of_integers_only_where_their_inputs_are_
     study.export()
     path, report = study.quantize(method="weight_only", block=32, bits=8, activations=activations)
     assert report["verdict"] == verdict and report["integer_operators"] == 3 * share
-    run, fed = load_engine.load("onnxruntime", path, threads=1), ModelInputs.from_rows(read_signature(path), study.table)
-    found = check(path, run, fed, fed.outputs(run, 2), engine="onnxruntime", batch_size=2)
-    assert found["integer_share"] == share
+    run = load_engine.load("onnxruntime", path, threads=1)
+    inputs = ModelInputs.from_rows(read_signature(path), study.table)
+    checks = check(path, run, inputs, inputs.outputs(run, 2), engine="onnxruntime", batch_size=2)
+    assert checks["integer_share"] == share

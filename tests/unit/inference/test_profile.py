@@ -31,33 +31,33 @@ def test_each_round_has_its_cpu_seconds_and_variants_take_turns(monkeypatch):
     quiet(monkeypatch, iter([0.0] * 99))
     log = []
     group = [candidate(name, log=log) for name in ("dense", "small")]
-    for one in group:
-        one.calls = 5
+    for member in group:
+        member.calls = 5
     _measure([group], rounds=3, seconds=0.002)
-    assert all(len(one.rounds) == 3 for one in group)
-    assert all(entry["cpu_s"] >= 0.002 and entry["status"] == "measured" for one in group for entry in one.rounds)
+    assert all(len(member.rounds) == 3 for member in group)
+    assert all(entry["cpu_s"] >= 0.002 and entry["status"] == "measured" for member in group for entry in member.rounds)
     changes = sum(a != b for a, b in itertools.pairwise(log))
     assert changes >= len(log) / 5 / 3  # a turn is five calls
 
 
 def test_a_disturbed_round_is_measured_again_at_the_end_and_a_fifth_of_them_at_most(monkeypatch):
     quiet(monkeypatch, iter([1.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
-    one = candidate("dense")
-    _measure([[one]], rounds=5, seconds=0.001)
-    assert [entry["round"] for entry in one.rounds] == [1, 2, 3, 4, 0]
-    assert all(entry["status"] == "measured" for entry in one.rounds)
+    first = candidate("dense")
+    _measure([[first]], rounds=5, seconds=0.001)
+    assert [entry["round"] for entry in first.rounds] == [1, 2, 3, 4, 0]
+    assert all(entry["status"] == "measured" for entry in first.rounds)
     quiet(monkeypatch, iter([1.0] * 6))
-    other = candidate("dense")
-    _measure([[other]], rounds=5, seconds=0.001)
-    assert len(other.rounds) == 5 and {entry["status"] for entry in other.rounds} == {"disturbed"}
+    second = candidate("dense")
+    _measure([[second]], rounds=5, seconds=0.001)
+    assert len(second.rounds) == 5 and {entry["status"] for entry in second.rounds} == {"disturbed"}
 
 
 def test_an_engine_that_uses_no_cpu_here_ends_and_is_said_to_be_short(monkeypatch):
     quiet(monkeypatch, iter([0.0] * 9))
     monkeypatch.setattr(profile, "PATIENCE", 2)
-    one = _Candidate(candidate("dense").about, lambda _: time.sleep(0.01), [{}])
-    _measure([[one]], rounds=2, seconds=0.05)
-    assert {entry["status"] for entry in one.rounds} == {"short"} and np.isfinite(one.rounds[0]["cpu_s_per_1000"])
+    idle = _Candidate(candidate("dense").about, lambda _: time.sleep(0.01), [{}])
+    _measure([[idle]], rounds=2, seconds=0.05)
+    assert {entry["status"] for entry in idle.rounds} == {"short"} and np.isfinite(idle.rounds[0]["cpu_s_per_1000"])
 
 
 @pytest.mark.parametrize("busy", [False, True])

@@ -9,7 +9,7 @@ from fairweight.training.objectives.reweighing import independence_weights
 
 
 def biased(seed=0, rows=4000):
-    """Group 1 is smaller and has fewer positives; one feature tells the label, one the group."""
+    """Group 1 is smaller and has fewer positives; one feature depends on the label, one on the group."""
     rng = np.random.default_rng(seed)
     groups = (rng.random(rows) < 0.3).astype(np.int64)
     labels = (rng.random(rows) < np.where(groups == 1, 0.2, 0.5)).astype(np.int64)
@@ -18,7 +18,7 @@ def biased(seed=0, rows=4000):
 
 
 def trained(method, steps=400, **options):
-    """A logistic regression under an objective; (share selected by group, true positive rate, loss of each group x label)."""
+    """Train a logistic regression; (share selected and true positive rate by group, loss of each group x label)."""
     features, labels, groups = biased()
     weights = torch.ones(len(labels))
     loss = components.load("objectives", method)(labels, groups, weights, **options)
@@ -33,9 +33,9 @@ def trained(method, steps=400, **options):
         logits = model(features)
     chosen = logits.argmax(1)
     selected = [float(chosen[groups == g].float().mean()) for g in (0, 1)]
-    found = [float(chosen[(groups == g) & (labels == 1)].float().mean()) for g in (0, 1)]
+    hits = [float(chosen[(groups == g) & (labels == 1)].float().mean()) for g in (0, 1)]
     losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    return selected, found, [float(losses[(groups == g) & (labels == y)].mean()) for g in (0, 1) for y in (0, 1)]
+    return selected, hits, [float(losses[(groups == g) & (labels == y)].mean()) for g in (0, 1) for y in (0, 1)]
 
 
 def gap(values):
@@ -70,10 +70,10 @@ def test_group_dro_lowers_the_loss_of_the_worst_combination(standard):
 
 @pytest.mark.parametrize(("constraint", "position"), [("demographic_parity", 0), ("equalized_odds", 1)])
 def test_the_penalty_narrows_its_own_gap(constraint, position, standard):
-    found = trained("fairness_penalty", attribute="g", constraint=constraint, strength=10.0)
-    assert gap(found[position]) < 0.4 * gap(standard[position])
+    rates = trained("fairness_penalty", attribute="g", constraint=constraint, strength=10.0)
+    assert gap(rates[position]) < 0.4 * gap(standard[position])
 
 
 def test_without_strength_the_penalty_is_the_standard_loss(standard):
-    found = trained("fairness_penalty", attribute="g", constraint="equalized_odds", strength=0.0)
-    assert found[2] == pytest.approx(standard[2], abs=1e-4)
+    rates = trained("fairness_penalty", attribute="g", constraint="equalized_odds", strength=0.0)
+    assert rates[2] == pytest.approx(standard[2], abs=1e-4)

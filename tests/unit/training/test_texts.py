@@ -46,10 +46,10 @@ def test_rows_of_two_labels_all_go_and_of_repeated_ones_the_first_stays():
     )
     inputs = {"numeric": [], "categorical": [], "image": None, "text": "said"}
     recipe = {"inputs": inputs, "target": {"column": "label", "only": ["0", "1"]}, "repeated": "remove"}
-    found = removal(lambda: [frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)], recipe)
-    assert found.rows == {1, 2, 4, 5, 6}
-    assert dict(found.counts) == {"repeated": 1, "with two labels": 2, "with another label": 2}
-    left = pd.concat(found.applied([frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)]))
+    rows_removed = removal(lambda: [frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)], recipe)
+    assert rows_removed.rows == {1, 2, 4, 5, 6}
+    assert dict(rows_removed.counts) == {"repeated": 1, "with two labels": 2, "with another label": 2}
+    left = pd.concat(rows_removed.applied([frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)]))
     assert list(left["said"]) == ["One", "three"]
 
 
@@ -64,7 +64,7 @@ def test_nothing_is_read_where_nothing_is_to_be_removed():
 def test_outputs_come_back_in_the_order_of_the_rows_and_batches_hold_no_needless_padding():
     rng = np.random.default_rng(0)
     rows = [rng.integers(0, 9, rng.integers(1, 30)).tolist() for _ in range(101)]
-    fed = ModelInputs({"tokens": padded(rows)})
+    inputs = ModelInputs({"tokens": padded(rows)})
     seen = []
 
     def run(feeds):
@@ -73,8 +73,8 @@ def test_outputs_come_back_in_the_order_of_the_rows_and_batches_hold_no_needless
         assert (array[:, -1] != PADDING).any()
         return np.where(array == PADDING, 0, array).sum(axis=1)
 
-    assert fed.outputs(run, 8).tolist() == [sum(row) for row in rows]
-    assert np.mean(seen) > 0.9 > (fed.feeds["tokens"] != PADDING).mean()
+    assert inputs.outputs(run, 8).tolist() == [sum(row) for row in rows]
+    assert np.mean(seen) > 0.9 > (inputs.feeds["tokens"] != PADDING).mean()
 
 
 def test_training_batches_hold_every_row_once_and_little_padding():
@@ -87,10 +87,10 @@ def test_training_batches_hold_every_row_once_and_little_padding():
     ]
     features = torch.from_numpy(padded(rows))
     orders = [torch.randperm(500, generator=generator) for _ in range(2)]
-    one, two = (encoder.batches(features, order, 16) for order in orders)
-    assert sorted(torch.cat(list(one)).tolist()) == list(range(500))
-    assert [b.tolist() for b in one] != [b.tolist() for b in two]
-    size = sum(encoder.trim(features[b]).numel() for b in one)
+    first, second = (encoder.batches(features, order, 16) for order in orders)
+    assert sorted(torch.cat(list(first)).tolist()) == list(range(500))
+    assert [b.tolist() for b in first] != [b.tolist() for b in second]
+    size = sum(encoder.trim(features[b]).numel() for b in first)
     plain = sum(encoder.trim(features[b]).numel() for b in orders[0].split(16))
     assert size < 0.7 * plain
 
@@ -116,7 +116,7 @@ def test_tfidf_in_the_graph_is_that_of_scikit_learn():
         body.idf.copy_(torch.from_numpy(idf))
         body.kind.copy_(torch.from_numpy(kind))
         body.weight.copy_(torch.randn(body.weight.shape, generator=torch.Generator().manual_seed(0)))
-        found = body(torch.from_numpy(tokens(tokenizer, table.texts))).numpy()
+        logits = body(torch.from_numpy(tokens(tokenizer, table.texts))).numpy()
     parts = [
         TfidfVectorizer(analyzer=analyzer, ngram_range=sizes, min_df=2, sublinear_tf=True).fit_transform(
             list(table.texts)
@@ -124,7 +124,7 @@ def test_tfidf_in_the_graph_is_that_of_scikit_learn():
         for analyzer, sizes in (("word", (1, 2)), ("char_wb", (2, 4)))
     ]
     expected = np.hstack([part.toarray() for part in parts]) @ body.weight.detach().numpy()
-    assert np.abs(found - expected).max() < 1e-4
+    assert np.abs(logits - expected).max() < 1e-4
 
 
 def test_the_baseline_learns_and_its_file_runs_without_the_project(tmp_path):
@@ -132,9 +132,9 @@ def test_the_baseline_learns_and_its_file_runs_without_the_project(tmp_path):
     study.train(epochs=4, learning_rate=0.05)
     path = study.export()
     signature = read_signature(path)
-    fed = ModelInputs.from_rows(signature, study.table)
+    inputs = ModelInputs.from_rows(signature, study.table)
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    assert (fed.outputs(run, 32).argmax(1) == study.table.label).mean() > 0.9
+    assert (inputs.outputs(run, 32).argmax(1) == study.table.label).mean() > 0.9
     beside = json.loads((tmp_path / "tokenizer.json").read_text())
     assert beside["terms"]["words"] and signature.text["sha256"]
     unknown = dataclasses.replace(study.table.take(np.arange(2)), texts=np.array(["zzz qqq", "ξ"], dtype=object))
@@ -145,7 +145,7 @@ def test_the_baseline_learns_and_its_file_runs_without_the_project(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def bert_folder(tmp_path_factory):
     """A BERT of four small layers, in the three files of a published model."""
     if not EXTRA:
         pytest.skip("the extra 'text' is not installed")
@@ -160,8 +160,8 @@ def options(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def finetuned(checkpoint, tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("text"), comments(), options(checkpoint))
+def finetuned(bert_folder, tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("text"), comments(), options(bert_folder))
     study.train(epochs=8, learning_rate=3e-3, head_learning_rate=1e-2)
     study.export()
     return study
@@ -170,26 +170,27 @@ def finetuned(checkpoint, tmp_path_factory):
 def accuracy(study, name):
     path = study.path(f"{name}.onnx")
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    return (ModelInputs.from_rows(read_signature(path), study.table).outputs(run, 32).argmax(1) == study.table.label).mean()
+    outputs = ModelInputs.from_rows(read_signature(path), study.table).outputs(run, 32)
+    return (outputs.argmax(1) == study.table.label).mean()
 
 
 def test_a_pretrained_model_is_finetuned_and_its_file_says_the_same_at_any_length(finetuned):
     assert accuracy(finetuned, "dense") > 0.9
     path = finetuned.path("dense.onnx")
-    fed = ModelInputs.from_rows(read_signature(path), finetuned.table)
+    inputs = ModelInputs.from_rows(read_signature(path), finetuned.table)
     run = components.load("engines", "onnxruntime")(path, threads=1)
-    whole = run(fed.feeds)  # all padded to the longest
-    assert np.abs(fed.outputs(run, 8) - whole).max() < 1e-5
-    found = check(path, run, fed, fed.outputs(run, 16), engine="onnxruntime", batch_size=16)
-    assert found["batch_invariant_share"] == 1
+    whole = run(inputs.feeds)  # all padded to the longest
+    assert np.abs(inputs.outputs(run, 8) - whole).max() < 1e-5
+    checks = check(path, run, inputs, inputs.outputs(run, 16), engine="onnxruntime", batch_size=16)
+    assert checks["batch_invariant_share"] == 1
 
 
 @pytest.mark.parametrize(
     ("method", "changes"),
     [("frozen", {}), ("last_layers", {"layers": 1}), ("lora", {"rank": 4, "alpha": 8.0, "maps": ["query", "value"]})],
 )
-def test_adaptation_trains_what_it_says_and_leaves_an_ordinary_model(checkpoint, tmp_path, method, changes):
-    study = Study(tmp_path, comments(), options(checkpoint))
+def test_adaptation_trains_what_it_says_and_leaves_an_ordinary_model(bert_folder, tmp_path, method, changes):
+    study = Study(tmp_path, comments(), options(bert_folder))
     model = study.train(epochs=1, learning_rate=1e-2, adapt={"method": method, **changes})
     published = components.load("architectures", "pretrained", "start")(
         study.table.texts, cache=None, **components.chosen(study.architecture, name="architecture")
@@ -283,23 +284,23 @@ def test_quantized_transformers_say_what_stays_in_float(finetuned, recipe):
 def test_nncf_s_file_of_a_transformer_is_integer_and_both_engines_say_the_same(finetuned, preset):
     _, report = finetuned.quantize("nncf", method="openvino", calibration_rows=128, preset=preset)
     assert report["integer_operators"] >= 4 * 6 and report["integer_weights_share"] > 0.9
-    assert report["float_matrices"] == {}  # the embeddings are narrow, too
+    assert report["float_matrices"] == {}  # the embeddings are also narrow
     assert accuracy(finetuned, "nncf") > 0.85
     path = finetuned.path("nncf.onnx")
-    fed = ModelInputs.from_rows(read_signature(path), finetuned.table)
+    inputs = ModelInputs.from_rows(read_signature(path), finetuned.table)
     run = components.load("engines", "openvino")(path, threads=1)
-    found = check(path, run, fed, fed.outputs(run, 16), engine="openvino", batch_size=16)
-    assert found["integer_share"] > 0.9 and found["engine_agreement"] > 0.98
+    checks = check(path, run, inputs, inputs.outputs(run, 16), engine="openvino", batch_size=16)
+    assert checks["integer_share"] > 0.9 and checks["engine_agreement"] > 0.98
 
 
 @pytest.mark.skipif(not NNCF, reason="the extra 'openvino' is not installed")
-def test_nncf_tells_nobody_of_its_use(tmp_path):
+def test_nncf_reports_its_use_to_nobody(tmp_path):
     program = (
         "import fairweight.compression.quantization.openvino, nncf.telemetry.wrapper as wrapper\n"
         "assert isinstance(wrapper.telemetry, wrapper.NNCFTelemetryStub)"
     )
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "HOME": str(tmp_path)}, check=True)
-    assert not (tmp_path / "intel").exists()  # its number of the user
+    assert not (tmp_path / "intel").exists()  # the user's identifier
 
 
 # ---- bad input
@@ -326,13 +327,13 @@ class Bomb:
 
 
 def sources(folder, sha256=None, **others):
-    """The three files by checksum, those in `others` from elsewhere."""
-    stated = {
+    """The three files by checksum; `others` changes those of the weights."""
+    files = {
         path.name: {"sources": [f"file:{path}"], "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for path in (folder / name for name in ("config.json", "model.safetensors", "tokenizer.json"))
     }
-    stated["model.safetensors"] |= others | ({"sha256": sha256} if sha256 else {})
-    return {"folder": None, "files": stated}
+    files["model.safetensors"] |= others | ({"sha256": sha256} if sha256 else {})
+    return {"folder": None, "files": files}
 
 
 # mistake -> (what is done to a copy of the model's folder, and the options that follow; words of the sentence)
@@ -343,7 +344,10 @@ BAD_FILES = {
     "a tokenizer that is not UTF-8": (lambda f: (f / "tokenizer.json").write_bytes(b"\xff"), ["is not UTF-8"]),
     "a config that is none": (lambda f: (f / "config.json").write_text("[]"), ["config.json is not a JSON object"]),
     "a config of no model": (lambda f: (f / "config.json").write_text("{}"), ["config.json has no 'model_type'"]),
-    "a config of another width": (lambda f: {"config": {"intermediate_size": 128}}, ["(64, 32)", "do not belong together"]),
+    "a config of another width": (
+        lambda f: {"config": {"intermediate_size": 128}},
+        ["(64, 32)", "do not belong together"],
+    ),
     "a config of more layers": (lambda f: {"config": {"num_hidden_layers": 6}}, ["the weights have no", "layer.4"]),
     "texts longer than the model": (lambda f: {"length": 64}, ["64 tokens are more than the 48"]),
     "weights cut short": (
@@ -351,13 +355,21 @@ BAD_FILES = {
         ["model.safetensors is not safetensors"],
     ),
     "weights with a wrong checksum": (
-        lambda f: sources(f, sha256="0" * 64), ["files: model.safetensors", f"the checksum differs (expected {'0' * 64}"],
+        lambda f: sources(f, sha256="0" * 64),
+        ["files: model.safetensors", f"the checksum differs (expected {'0' * 64}"],
     ),
-    "a pickle by name": (lambda f: pickled(f, "pytorch_model.bin"), ["'pytorch_model.bin' may be a pickle", "safetensors"]),
+    "a pickle by name": (
+        lambda f: pickled(f, "pytorch_model.bin"),
+        ["'pytorch_model.bin' may be a pickle", "safetensors"],
+    ),
     "a pickle of torch's": (lambda f: pickled(f, "weights.pt"), ["'weights.pt' may be a pickle"]),
-    "a pickle under another name": (lambda f: pickled(f, "model.safetensors"), ["model.safetensors is not safetensors"]),
+    "a pickle under another name": (
+        lambda f: pickled(f, "model.safetensors"),
+        ["model.safetensors is not safetensors"],
+    ),
     "a pickle among sources": (
-        lambda f: sources(f, sources=["https://localhost/weights.pt"]), ["'weights.pt' may be a pickle"],
+        lambda f: sources(f, sources=["https://localhost/weights.pt"]),
+        ["'weights.pt' may be a pickle"],
     ),
     "a source that cannot be reached": (
         lambda f: sources(f, sha256="0" * 64, sources=["https://127.0.0.1:9/model.safetensors"]),
@@ -365,22 +377,30 @@ BAD_FILES = {
     ),
     "a hub that cannot be reached": (
         lambda f: {"folder": None, "hub": f"nobody/nothing@{'0' * 40}"},
-        ["hub: 'nobody/nothing' could not be downloaded", "place config.json, model.safetensors, tokenizer.json in a folder by hand"],
+        [
+            "hub: 'nobody/nothing' could not be downloaded",
+            "place config.json, model.safetensors, tokenizer.json in a folder by hand",
+        ],
     ),
-    "a model on a hub without its commit": (lambda f: {"folder": None, "hub": "nobody/nothing@main"}, ["names no commit"]),
+    "a model on a hub without its commit": (
+        lambda f: {"folder": None, "hub": "nobody/nothing@main"},
+        ["names no commit"],
+    ),
     "a hub's name that is none": (lambda f: {"folder": None, "hub": "no slash"}, ["OWNER/NAME"]),
     "two places": (lambda f: {"hub": "a/b"}, ["exactly one of", "folder and hub"]),
     "no place": (lambda f: {"folder": None}, ["exactly one of", "has none"]),
     "nothing in the folder": (lambda f: {"folder": str(f / "nowhere")}, ["config.json is missing in"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("mistake", BAD_FILES)
-def test_files_that_do_not_fit_or_may_run_code_end_training_in_one_sentence(checkpoint, tmp_path, monkeypatch, mistake):
+def test_files_that_do_not_fit_or_may_run_code_end_training_in_one_sentence(
+    bert_folder, tmp_path, monkeypatch, mistake
+):
     monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("fairweight.data.fetch.BACK_OFF_S", 0.01)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    folder = shutil.copytree(checkpoint, tmp_path / "bert")
+    folder = shutil.copytree(bert_folder, tmp_path / "bert")
     change, words = BAD_FILES[mistake]
     changes = change(folder)
     study = Study(tmp_path, comments(), options(folder) | (changes if isinstance(changes, dict) else {}))
@@ -404,10 +424,10 @@ FAMILIES = {  # model_type -> options of a small one beside the usual names
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_encoders_of_many_kinds_are_finetuned_from_models_with_a_head(checkpoint, tmp_path, family):
+def test_encoders_of_many_kinds_are_finetuned_from_models_with_a_head(bert_folder, tmp_path, family):
     from transformers import AutoConfig, AutoModelForMaskedLM
 
-    folder = shutil.copytree(checkpoint, tmp_path / family)
+    folder = shutil.copytree(bert_folder, tmp_path / family)
     vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
     usual = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
     usual = {} if family == "distilbert" else usual
@@ -420,26 +440,35 @@ def test_encoders_of_many_kinds_are_finetuned_from_models_with_a_head(checkpoint
     study.train(epochs=1)
     study.export()
     path = study.path("dense.onnx")
-    fed, run = ModelInputs.from_rows(read_signature(path), study.table), components.load("engines", "onnxruntime")(path, threads=1)
+    inputs = ModelInputs.from_rows(read_signature(path), study.table)
+    run = components.load("engines", "onnxruntime")(path, threads=1)
     body = Model.load(study.path("dense.st"), study.path("dense.json")).body.eval()
-    rows = [fed.feeds["tokens"][:8, :6], fed.feeds["tokens"][:2]]  # of other sizes than the file was exported with
+    rows = [
+        inputs.feeds["tokens"][:8, :6],
+        inputs.feeds["tokens"][:2],
+    ]  # of other sizes than the file was exported with
     for some in rows:
         with torch.no_grad():
             expected = body(torch.from_numpy(some)).softmax(dim=1).numpy()
         assert np.abs(run({"tokens": some}) - expected).max() < 1e-4
 
 
-def test_positions_of_roberta_begin_behind_that_of_padding(checkpoint, tmp_path):
+def test_positions_of_roberta_begin_behind_that_of_padding(bert_folder, tmp_path):
     from transformers import RobertaConfig, RobertaModel
 
-    folder = shutil.copytree(checkpoint, tmp_path / "roberta")
+    folder = shutil.copytree(bert_folder, tmp_path / "roberta")
     vocabulary = json.loads((folder / "config.json").read_text())["vocab_size"]
     RobertaModel(
         RobertaConfig(
-            vocab_size=vocabulary, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
-            max_position_embeddings=12, pad_token_id=1,
+            vocab_size=vocabulary,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=12,
+            pad_token_id=1,
         )
-    ).save_pretrained(folder)  # fmt: skip
+    ).save_pretrained(folder)
     with pytest.raises(InputError, match="length: 11 tokens are more than the 10 that the model can hold"):
         Study(tmp_path, comments(), options(folder, length=11)).train(epochs=1)
     Study(tmp_path, comments(), options(folder, length=10)).train(epochs=1)
@@ -452,11 +481,11 @@ def test_a_tokenizer_that_was_changed_after_training_is_refused(finetuned):
         tokens(changed, ["a cat"])
 
 
-def test_longer_texts_are_cut_and_counted(checkpoint, tmp_path):
-    study = Study(tmp_path, comments(), options(checkpoint, length=8))
+def test_longer_texts_are_cut_and_counted(bert_folder, tmp_path):
+    study = Study(tmp_path, comments(), options(bert_folder, length=8))
     study.train(epochs=1)
-    found = read_json(study.path("dense.json"))["texts"]
-    assert 0 < found["cut"] < found["training"]
+    counts = read_json(study.path("dense.json"))["texts"]
+    assert 0 < counts["cut"] < counts["training"]
 
 
 def test_a_text_study_says_what_does_not_fit():
@@ -480,14 +509,17 @@ def test_a_text_study_says_what_does_not_fit():
         (b"a,b\n ,1\nx,0\n", "1 empty texts .first in data row 0.; drop the rows"),
     ],
 )
-def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, content, words):
+def test_texts_that_cannot_be_read_are_reported_by_row_and_never_shown(tmp_path, content, words):
     from fairweight.data.read import read
 
     (tmp_path / "raw").write_bytes(content)
     study = tiny(
-        datasets__adult__inputs={"text": "a"}, datasets__adult__target={"column": "b"}, datasets__adult__groups={},
-        datasets__adult__reader={"method": "delimited"}, models={"mlp": {"architecture": "tfidf_logistic"}},
-    )  # fmt: skip
+        datasets__adult__inputs={"text": "a"},
+        datasets__adult__target={"column": "b"},
+        datasets__adult__groups={},
+        datasets__adult__reader={"method": "delimited"},
+        models={"mlp": {"architecture": "tfidf_logistic"}},
+    )
     recipe = resolve(study)["datasets"]["adult"]
     with pytest.raises(InputError, match=words) as caught:
         read(
@@ -505,7 +537,10 @@ def test_texts_that_cannot_be_read_are_told_by_row_and_never_shown(tmp_path, con
 
 def test_no_step_that_runs_files_needs_transformers(finetuned):
     script = (
-        "import sys; from fairweight.inference.onnx_file import read_signature; from fairweight.training.model_inputs import ModelInputs;"
-        "import fairweight.inference.predict, fairweight.inference.profile; assert 'transformers' not in sys.modules and 'torch' not in sys.modules"
+        "import sys\n"
+        "import fairweight.inference.predict, fairweight.inference.profile\n"
+        "from fairweight.inference.onnx_file import read_signature\n"
+        "from fairweight.training.model_inputs import ModelInputs\n"
+        "assert 'transformers' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,4 +1,4 @@
-"""Training is deterministic, keeps pruned weights at zero, and restores the best epoch; what ships computes the same."""
+"""Training is deterministic, keeps pruned weights at zero, restores the best epoch, and ships what it trained."""
 
 import numpy as np
 import onnx
@@ -112,7 +112,8 @@ def test_the_shipped_file_encodes_rows_itself_and_equals_torch(study):
     model = study.train()
     path = study.export()
     with torch.no_grad():
-        expected = torch.softmax(model(*(torch.from_numpy(a) for a in input_tensors(model.signature, study.table).values())), 1)
+        inputs = [torch.from_numpy(array) for array in input_tensors(model.signature, study.table).values()]
+        expected = torch.softmax(model(*inputs), 1)
     assert np.abs(run(path, study.table) - expected.numpy()).max() < 1e-5
     assert read_json(study.path("dense.export.json"))["largest_difference"] < 1e-5
     assert read_signature(path) == Signature.fitted(study.training)
@@ -199,6 +200,6 @@ def test_weights_in_the_loss_matter(tmp_path):
     assert (model.body(model.encode(training)).argmax(1) == 0).all()
 
 
-def test_an_architecture_that_does_not_fit_is_told(tmp_path):
+def test_an_architecture_that_does_not_fit_is_refused(tmp_path):
     with pytest.raises(InputError, match="lenet5 takes images of at least 16x16"):
         Study(tmp_path, tabular(), {"architecture": "lenet5"}).train()
