@@ -16,8 +16,8 @@ def measure(assessed: Assessed) -> list[MetricRow]:
     """Accuracy, balanced accuracy, F1, log loss and AUC of all rows and of each group.
 
     F1 and AUC are those of the positive class for a binary label, otherwise means over the classes (AUC: one against
-    the rest, not the pairs of Hand & Till 2001). Accuracy has Wilson's interval at 95 %. Log loss is in nats, and undefined
-    for scores that are no probabilities.
+    the rest, not the pairs of Hand & Till 2001). Accuracy has Wilson's interval at 95 %. Log loss is in nats, and
+    undefined for scores that are no probabilities.
 
     Returns:
         One row per metric and subset of rows (see `metric_rows.metric_row`).
