@@ -117,7 +117,7 @@ def ticket(folder: Path) -> str:
 def main(results: str) -> None:
     """Print the tables."""
     folder = Path(results)
-    header = ["Network", "Variant", "Paper: smaller", "Paper: error, %", "Ours: smaller", "Ours: error, % (95 %)"]
+    header = ["Network", "Variant", "Paper: size ratio", "Paper: error, %", "Ours: size ratio", "Ours: error, % (95 %)"]
     header += ["Seeds", "Error minus dense, points (95 %), paired by seed; non-inferior within 0.1, one-sided 5 %"]
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))

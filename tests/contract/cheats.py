@@ -1,4 +1,4 @@
-"""Compression methods that break their promises, each in one way: `cheats:name` in a recipe, as a user's own are named."""
+"""Compression methods that each break one promise; a recipe names them as `cheats:name`, like a user's own methods."""
 
 import os
 import tempfile
@@ -11,10 +11,7 @@ import zstandard
 from onnx import numpy_helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-from fairweight.compression.coded_file import Coded
-from fairweight.compression.masks import everything_stays, keep_largest
-from fairweight.compression.onnx_graph_edits import gemm_to_matmul, weighted_nodes
-from fairweight.compression.static_int8 import quantize_file
+from fairweight.api import Coded, everything_stays, gemm_to_matmul, keep_largest, quantize_file, weighted_nodes
 
 # ---- pruning
 
@@ -38,7 +35,7 @@ def writes_zeros_instead_of_cutting(weights, network, *, channels):
     return masks
 
 
-def draws_anew_each_time(weights, *, sparsity):
+def draws_differently_each_time(weights, *, sparsity):
     generator = torch.Generator().manual_seed(int.from_bytes(os.urandom(4), "little"))
     return keep_largest({name: torch.rand(w.shape, generator=generator) for name, w in weights.items()}, sparsity)
 
@@ -47,7 +44,7 @@ def draws_anew_each_time(weights, *, sparsity):
 
 
 def _matrices(proto):
-    """(initializer, array) of everything that a quantizer would narrow."""
+    """(initializer, array) of every tensor that a quantizer would narrow."""
     arrays = [(tensor, numpy_helper.to_array(tensor)) for tensor in proto.graph.initializer]
     return [(tensor, array) for tensor, array in arrays if array.ndim >= 2 and array.dtype == np.float32]
 
@@ -55,7 +52,7 @@ def _matrices(proto):
 def leaves_the_last_layer_in_float(source, destination, calibration):
     last = weighted_nodes(onnx.load(str(source)))[-1]
     quantize_file(source, destination, calibration(64), in_float=[last])
-    return {"method": "static", "verdict": "quantized", "float_operators": 0}  # which nobody must believe
+    return {"method": "static", "verdict": "quantized", "float_operators": 0}  # the step must not believe this
 
 
 def leaves_all_but_the_largest_layer_in_float(source, destination, calibration):
@@ -119,7 +116,7 @@ def forgets_what_was_learned(source, destination, calibration):
     return "static"
 
 
-# ---- storage coding: 8 bits an index, and what stands for them in a codebook
+# ---- storage coding: 8 bits for each index into a codebook
 
 KEPT = {}
 
@@ -173,12 +170,12 @@ def decode(coded):
         ends = np.cumsum(list(sizes.values()))
         codebooks = dict(zip(sizes, np.split(flat, ends[:-1]), strict=True))
     written = Path(coded.header["elsewhere"]).read_bytes() if kind == "file" else coded.sections[0]
-    indices, start, found = np.frombuffer(opened(written), np.uint8), 0, {}
+    indices, start, tensors = np.frombuffer(opened(written), np.uint8), 0, {}
     for name, shape in shapes.items():
         size = int(np.prod(shape))
-        found[name] = codebooks[name][indices[start : start + size]].reshape(shape)
+        tensors[name] = codebooks[name][indices[start : start + size]].reshape(shape)
         start += size
-    return found
+    return tensors
 
 
 # ---- low rank and distillation
@@ -189,12 +186,12 @@ def factors_of_full_rank(weights, *, energy):
 
 
 def factors_of_rank_one(weights, *, energy):
-    found = {}
+    factors = {}
     for name, w in weights.items():
         left, values, right = torch.linalg.svd(w.flatten(1), full_matrices=False)
-        found[name] = (left[:, :1] * values[:1], right[:1])
-    return {name: pair for name, pair in found.items() if name != "full"}
+        factors[name] = (left[:, :1] * values[:1], right[:1])
+    return {name: pair for name, pair in factors.items() if name != "full"}
 
 
-def ignores_the_teacher(student, teacher, of_labels):
-    return (student**2).sum() + of_labels
+def ignores_the_teacher(student, teacher, label_loss):
+    return (student**2).sum() + label_loss

@@ -1,4 +1,4 @@
-"""Decoding of a coded file in a process in which nothing is left of the coding."""
+"""Decode a coded file in a process that shares no memory with the one that encoded it."""
 
 import multiprocessing
 import sys
@@ -12,18 +12,22 @@ from fairweight.core import components
 
 
 def tensors(path: str) -> dict[str, np.ndarray]:
-    """Tensors of the model that a coded file holds, found without any other file than it and modules."""
+    """Decode the tensors of a coded file.
+
+    Raises:
+        ValueError: the decoder opened a file other than the coded file and Python modules.
+    """
     components.module("encodings", Coded.from_bytes(Path(path).read_bytes()).header["encoding"])
     opened: list[str] = []
-    sys.addaudithook(lambda event, told: opened.append(str(told[0])) if event == "open" else None)
-    found = {name: tensor.numpy() for name, tensor in decode(path).state_dict().items()}
+    sys.addaudithook(lambda event, details: opened.append(str(details[0])) if event == "open" else None)
+    arrays = {name: tensor.numpy() for name, tensor in decode(path).state_dict().items()}
     if others := [name for name in opened if name != path and not name.endswith((".py", ".pyc", ".so"))]:
         raise ValueError(f"the decoder opened {', '.join(others)}")
-    return found
+    return arrays
 
 
 def decoded(path: str) -> dict[str, np.ndarray]:
-    """The same in a process of its own, forked off a server that has never seen the coding."""
+    """Decode in a separate process, forked from a server that has never seen the encoding."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fairweight.compression.encode"])
     with context.Pool(1) as pool:

@@ -1,4 +1,4 @@
-"""Every component of every folder is found by itself and held to the same promises."""
+"""Every component of every folder is discovered automatically and has to keep the same promises."""
 
 import ast
 import importlib
@@ -24,7 +24,7 @@ ALL = [(f, n) for f in FOLDERS for n in names(f) if not components.missing_extra
 
 
 def installed(folder):
-    return [name for of, name in ALL if of == folder]
+    return [name for place, name in ALL if place == folder]
 
 
 # options without a default, which a contract test must choose
@@ -47,10 +47,9 @@ CHOSEN = {
 
 
 def defaults(folder, name):
-    found = {
-        option: schema["default"] for option, schema in components.options(folder, name).items() if "default" in schema
-    }
-    return found | CHOSEN.get((folder, name), {})
+    options = components.options(folder, name)
+    values = {option: schema["default"] for option, schema in options.items() if "default" in schema}
+    return values | CHOSEN.get((folder, name), {})
 
 
 @pytest.mark.parametrize(("folder", "name"), ALL)
@@ -75,15 +74,13 @@ def test_it_has_its_function_a_docstring_and_described_options(folder, name):
 @pytest.mark.parametrize(("folder", "name"), ALL)
 def test_its_options_can_be_read_without_importing_it(folder, name):
     tree = ast.parse((path_of(folder) / f"{name}.py").read_text())
-    stated = [
-        n for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign) and "OPTIONS" in ast.unparse(n).split("=")[0]
-    ]
-    for node in stated:
+    assignments = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    for node in [node for node in assignments if "OPTIONS" in ast.unparse(node).split("=")[0]]:
         assert ast.literal_eval(node.value) == components.options(folder, name)
 
 
 def call(method, rows, rng, **options):
-    """An augmentation of any of the three forms, with these rows as the only block."""
+    """Call an augmentation of any of the three forms, with these rows as the only block."""
     statistics = [Columns.from_rows(rows)] if "columns" in inspect.signature(method).parameters else []
     return method(rows, rng, *statistics, **options)
 
@@ -91,32 +88,36 @@ def call(method, rows, rng, **options):
 @pytest.mark.parametrize("name", installed("augmentations"))
 def test_augmentation_leaves_training_rows_alone_and_is_repeatable(name):
     for table in (tabular(), pictures(), comments()):
-        options = {"augmentations": defaults("augmentations", name)}["augmentations"]
+        options = defaults("augmentations", name)
         if "attribute" in options:
             options["attribute"] = next(iter(table.groups))
         before = {k: v.copy() for k, v in vars(table).items() if isinstance(v, np.ndarray)}
         method = components.load("augmentations", name)
         try:
-            one, two = (call(method, table, generator("a", 3), **options) for _ in range(2))
+            first, second = (call(method, table, generator("a", 3), **options) for _ in range(2))
         except InputError as error:
             assert name in str(error)
             continue
-        assert isinstance(one, Augmented)
+        assert isinstance(first, Augmented)
         for key, value in before.items():
             assert np.array_equal(value, getattr(table, key))
-        for key, value in vars(one).items():
-            assert np.array_equal(value, getattr(two, key)), key
-        assert (one.texts is None) == (table.texts is None) and (one.texts is None or len(one.texts) == len(one.source))
-        assert one.row_weights.shape == (len(table),) and (one.row_weights >= 0).all()
-        assert ((one.source >= 0) & (one.source < len(table))).all()
-        assert one.numeric.shape == (len(one.source), table.numeric.shape[1]) and one.numeric.dtype == np.float32
-        assert one.categorical.shape == (len(one.source), table.categorical.shape[1])
-        for column, levels in enumerate(table.levels.values()):
-            assert not len(one.source) or 0 <= one.categorical[:, column].min() <= one.categorical[
-                :, column
-            ].max() < len(levels)
-        if table.images is not None:
-            assert one.images.shape == (len(one.source), *table.images.shape[1:]) and one.images.dtype == np.uint8
+        for key, value in vars(first).items():
+            assert np.array_equal(value, getattr(second, key)), key
+        check_rows(first, table)
+
+
+def check_rows(made, table):
+    """Check the shapes, types and ranges of what an augmentation of a table returns."""
+    rows = len(made.source)
+    assert (made.texts is None) == (table.texts is None) and (made.texts is None or len(made.texts) == rows)
+    assert made.row_weights.shape == (len(table),) and (made.row_weights >= 0).all()
+    assert ((made.source >= 0) & (made.source < len(table))).all()
+    assert made.numeric.shape == (rows, table.numeric.shape[1]) and made.numeric.dtype == np.float32
+    assert made.categorical.shape == (rows, table.categorical.shape[1])
+    for codes, levels in zip(made.categorical.T, table.levels.values(), strict=True):
+        assert not rows or 0 <= codes.min() <= codes.max() < len(levels)
+    if table.images is not None:
+        assert made.images.shape == (rows, *table.images.shape[1:]) and made.images.dtype == np.uint8
 
 
 def test_jitter_moves_numbers_within_their_range_and_keeps_whole_numbers_whole():
@@ -125,12 +126,11 @@ def test_jitter_moves_numbers_within_their_range_and_keeps_whole_numbers_whole()
     made = call(jitter, table, generator("j"), share=2.0, noise=0.5, swap=0.5)
     assert len(made.source) == 800
     age = made.numeric[:, 1]
-    assert (
-        (age == age.round()).all() and age.min() >= table.numeric[:, 1].min() and age.max() <= table.numeric[:, 1].max()
-    )
+    ages = table.numeric[:, 1]
+    assert (age == age.round()).all() and age.min() >= ages.min() and age.max() <= ages.max()
     assert 0 < (made.numeric[:, 0] != table.numeric[made.source, 0]).mean() <= 1
     swapped = (made.categorical != table.categorical[made.source]).mean()
-    assert 0.25 < swapped < 0.45  # half are drawn anew, and a third or a quarter of those draw the same again
+    assert 0.25 < swapped < 0.45  # half are drawn again, and of those a third or a quarter draw the same value
 
 
 def test_balance_groups_evens_the_cells_and_keeps_the_number_of_draws():
@@ -142,7 +142,7 @@ def test_balance_groups_evens_the_cells_and_keeps_the_number_of_draws():
     assert np.ptp(np.bincount(cells)) > 50 and np.ptp(totals) <= 1 and totals.sum() == len(uneven)
 
 
-def test_affine_noise_moves_a_picture_and_keeps_it_recognisable():
+def test_affine_noise_moves_an_image_and_keeps_it_recognisable():
     table = pictures()
     still = {"share": 1.0, "shift": 0, "rotate": 0, "scale": 0, "noise": 0}
     method = components.load("augmentations", "affine_noise")
@@ -155,7 +155,7 @@ def test_affine_noise_moves_a_picture_and_keeps_it_recognisable():
 @pytest.mark.parametrize("name", names("architectures"))
 def test_architecture_maps_features_to_logits_and_can_be_pruned(name):
     if components.literal("architectures", name, "FORMS") is not None:
-        pytest.skip("its features are tokens: tests/unit/test_texts.py")
+        pytest.skip("its features are tokens: tests/unit/training/test_texts.py")
     build = components.load("architectures", name)
     for features, classes in (((28, 1, 1)[:1], 2), ((1, 28, 28), 10)):
         try:
@@ -194,9 +194,9 @@ def test_adjustment_gives_every_group_a_mixture(name, dtype):
     rng = np.random.default_rng(0)
     labels, groups = rng.integers(2, size=600), rng.integers(3, size=600)
     scores = np.clip(0.3 * labels + 0.1 * groups + rng.normal(0.3, 0.2, 600), 0, 1).astype(dtype)
-    found = components.load("adjustments", name)(scores, labels, groups, **defaults("adjustments", name))
-    assert set(found) == {0, 1, 2}
-    for members in found.values():
+    mixtures = components.load("adjustments", name)(scores, labels, groups, **defaults("adjustments", name))
+    assert set(mixtures) == {0, 1, 2}
+    for members in mixtures.values():
         assert 0 < sum(m["weight"] for m in members) <= 1 + 1e-9
         assert all(len({"above", "below"} & set(m)) == 1 for m in members)
 
@@ -205,7 +205,7 @@ def test_adjustment_gives_every_group_a_mixture(name, dtype):
 @pytest.mark.parametrize("architecture", ["lenet_300_100", "lenet5"])
 def test_pruning_holds_its_sparsity_in_the_file_and_keeps_what_was_learned(name, architecture, tmp_path):
     if components.literal("pruning", name, "TRANSFORMERS"):
-        pytest.skip("it is for transformers: tests/unit/test_texts.py")
+        pytest.skip("it is for transformers: tests/unit/training/test_texts.py")
     study, options = promises.trained(architecture, tmp_path), defaults("pruning", name)
     pruned = promises.pruning(study, name, options)
     if architecture == "lenet_300_100":
@@ -220,16 +220,13 @@ def test_quantization_narrows_weights_and_keeps_nearly_all_predictions(name, arc
     study = promises.trained(architecture, tmp_path)
     options, kind = defaults("quantization", name), promises.KINDS.get(name, "int8")
     quantized, report = promises.quantization(study, name, options, kind)
-    if name == "qat":  # the scales that training learned stand in the file
+    if name == "qat":  # the file has the scales that training learned
         import onnx
 
         stored = [onnx.numpy_helper.to_array(t) for t in onnx.load(quantized).graph.initializer]
+        scalars = [float(a.reshape(-1)[0]) for a in stored if a.dtype == np.float32 and a.size == 1]
         for scale, _zero in report["scales"].values():
-            assert any(
-                a.size == 1 and np.isclose(float(a.reshape(-1)[0]), scale, rtol=1e-5)
-                for a in stored
-                if a.dtype == np.float32
-            )
+            assert any(np.isclose(scalar, scale, rtol=1e-5) for scalar in scalars)
 
 
 @pytest.mark.parametrize("name", names("encodings"))
@@ -278,8 +275,8 @@ def test_engine_runs_a_shipped_file_at_any_batch_size_with_the_same_probabilitie
 
     feeds = input_tensors(read_signature(path), study.table)
     for size in (1, 7, 400):
-        found = np.concatenate([engine({k: v[i : i + size] for k, v in feeds.items()}) for i in range(0, 400, size)])
-        assert np.abs(found - expected).max() < 1e-5
+        batches = [{k: v[i : i + size] for k, v in feeds.items()} for i in range(0, 400, size)]
+        assert np.abs(np.concatenate([engine(batch) for batch in batches]) - expected).max() < 1e-5
     assert np.allclose(expected.sum(1), 1, atol=1e-5)
     module = importlib.import_module(f"fairweight.inference.engines.{name}")
     assert module.VERSION and components.unsupported(name, "train", None) is None
@@ -288,7 +285,7 @@ def test_engine_runs_a_shipped_file_at_any_batch_size_with_the_same_probabilitie
 
 @pytest.mark.parametrize("family", names("metrics"))
 @pytest.mark.parametrize("classes", [2, 4])
-def test_metric_family_returns_cells_with_status_and_reason(family, classes):
+def test_metric_family_returns_rows_with_status_and_reason(family, classes):
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(classes), 50).astype(np.float32)
     assessed = Assessed(
@@ -301,19 +298,18 @@ def test_metric_family_returns_cells_with_status_and_reason(family, classes):
         group_levels={"g": ("a", "b", "nobody"), "empty": ("c", "d")},
         baseline=probabilities.argmax(1),
     )
-    cells = components.load("metrics", family)(assessed)
-    assert (
-        cells or classes > 2 or family in ("likelihood", "stereotypes", "consistency")
-    )  # some are for binary labels only, or for texts
-    for cell in cells:
-        assert set(cell) == set(SCHEMA)
-        assert (cell["value"] is None) == (cell["status"] == "undefined")
-        assert cell["value"] is not None or cell["reason"]
-        assert cell["attribute"] != "empty" and cell["n"] <= 50
+    rows = components.load("metrics", family)(assessed)
+    # some families are for binary labels or for texts only
+    assert rows or classes > 2 or family in ("likelihood", "stereotypes", "consistency")
+    for row in rows:
+        assert set(row) == set(SCHEMA)
+        assert (row["value"] is None) == (row["status"] == "undefined")
+        assert row["value"] is not None or row["reason"]
+        assert row["attribute"] != "empty" and row["n"] <= 50
 
 
 @pytest.mark.parametrize("name", names("tasks"))
-def test_task_says_its_forms_loss_metrics_and_what_a_file_returns(name):
+def test_task_declares_its_forms_loss_metrics_and_output(name):
     from fairweight.training.input_encoders import FORMS
 
     task = components.module("tasks", name)
@@ -340,16 +336,24 @@ def test_every_metric_family_and_objective_is_of_a_task():
 def test_perplexity_is_exp_of_the_mean_over_tokens_not_over_texts():
     likelihood = components.load("metrics", "likelihood")
     assessed = Assessed(
-        labels=np.full(2, -1), predictions=np.full(2, -1), scores=None, probabilities=None, classes=0, groups={},
-        group_levels={}, nll=np.array([2.0, 10.0]), tokens=np.array([2, 3]), utf8_bytes=np.array([8, 12]),
-    )  # fmt: skip
-    found = {cell["metric"]: cell["value"] for cell in likelihood(assessed)}
-    assert found["perplexity"] == pytest.approx(np.exp(12 / 5))
-    assert found["bits_per_byte"] == pytest.approx(12 / np.log(2) / 20)
+        labels=np.full(2, -1),
+        predictions=np.full(2, -1),
+        scores=None,
+        probabilities=None,
+        classes=0,
+        groups={},
+        group_levels={},
+        nll=np.array([2.0, 10.0]),
+        tokens=np.array([2, 3]),
+        utf8_bytes=np.array([8, 12]),
+    )
+    values = {row["metric"]: row["value"] for row in likelihood(assessed)}
+    assert values["perplexity"] == pytest.approx(np.exp(12 / 5))
+    assert values["bits_per_byte"] == pytest.approx(12 / np.log(2) / 20)
 
 
 @pytest.mark.parametrize("name", names("sources"))
-def test_source_tells_what_is_wrong_with_a_reference(name, tmp_path):
+def test_source_reports_what_is_wrong_with_a_reference(name, tmp_path):
     with pytest.raises((InputError, OSError)) as caught:
         components.load("sources", name)("//localhost:1/nothing", tmp_path, tmp_path / "archives")
     assert str(caught.value)

@@ -1,4 +1,4 @@
-"""Thresholds by group travel inside the file, and decide as Fairlearn says."""
+"""Thresholds by group are stored inside the file, and decide as Fairlearn does."""
 
 import numpy as np
 import pytest
@@ -39,16 +39,16 @@ def test_members_and_weights_are_fairlearns_mixture(constraint):
         predict_method="predict_proba",
     ).fit(scores[:, None], labels, sensitive_features=groups)
     expected = optimizer._pmf_predict(scores[:, None], sensitive_features=groups)[:, 1]
-    found = np.zeros(len(scores))
+    chance = np.zeros(len(scores))
     for code, members in mixtures.items():
         for m in members:
             hit = scores > m["above"] if "above" in m else scores < m["below"]
-            found += m["weight"] * hit * (groups == code)
-    assert found == pytest.approx(expected, abs=1e-9)
+            chance += m["weight"] * hit * (groups == code)
+    assert chance == pytest.approx(expected, abs=1e-9)
 
 
 def test_single_precision_decides_as_double_precision_does():
-    """Scores come in float32 from the engines, which Fairlearn's hull cannot take under pandas 3."""
+    """Engines return float32 scores, which Fairlearn's hull does not accept under pandas 3."""
     scores, labels, groups = scored()
     single = scores.astype(np.float32)
     how = {"attribute": "g", "constraint": "equalized_odds", "objective": "accuracy_score"}
@@ -70,18 +70,28 @@ def study(tmp_path):
 def adjusted(study, recipe=RECIPE, name="fair"):
     paths = {"destination": study.path(f"{name}.onnx"), "report": study.path(f"{name}.json")}
     adjust(
-        parent=study.path("dense.onnx"), table=study.data["table"], split=study.data["split"], recipe=recipe, variant=name,
-        seed=0, **paths,
-    )  # fmt: skip
+        parent=study.path("dense.onnx"),
+        table=study.data["table"],
+        split=study.data["split"],
+        recipe=recipe,
+        variant=name,
+        seed=0,
+        **paths,
+    )
     return paths["destination"]
 
 
 def predictions(study, model, name):
     predict(
-        model=model, table=study.data["table"], split=study.data["split"], destination=study.path(f"{name}.predictions"),
-            checks=study.path(f"{name}.checks"),
-        engine="onnxruntime", batch_size=64, threads=1,
-    )  # fmt: skip
+        model=model,
+        table=study.data["table"],
+        split=study.data["split"],
+        destination=study.path(f"{name}.predictions"),
+        checks=study.path(f"{name}.checks"),
+        engine="onnxruntime",
+        batch_size=64,
+        threads=1,
+    )
     return read_predictions(study.path(f"{name}.predictions"))[0]
 
 
@@ -110,8 +120,8 @@ def test_a_row_is_decided_alike_whatever_stands_beside_it(study):
 
 def test_rows_of_no_group_are_decided_at_one_half(study):
     path = adjusted(study)
-    found = decisions(path, np.array([0.4, 0.6]), np.array([1, 2]), {"sex": np.array([-1, -1])}, {"sex": ("f", "m")})
-    assert found.tolist() == [0, 1]
+    unknown = {"sex": np.array([-1, -1])}
+    assert decisions(path, np.array([0.4, 0.6]), np.array([1, 2]), unknown, {"sex": ("f", "m")}).tolist() == [0, 1]
 
 
 def test_what_ships_is_written_down(study):
