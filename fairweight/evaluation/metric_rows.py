@@ -1,10 +1,12 @@
 """Input and output of metrics: predictions beside the truth, and one row per number."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict
 
 import numpy as np
+
+from fairweight.core.table import take_rows
 
 Array = np.ndarray[Any, Any]
 Status = Literal["ok", "insufficient", "undefined"]
@@ -71,18 +73,11 @@ class Assessed:
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""
-        return replace(self, **{field.name: _taken(getattr(self, field.name), rows) for field in fields(self)})
+        return take_rows(self, rows)
 
     def of_group(self, member: Array) -> "Assessed":
         """The rows under this mask (n,) without their groups, because selecting these costs more than most metrics."""
         return replace(self, groups={}, group_levels={}, baseline=None).take(np.flatnonzero(member))
-
-
-def _taken(value: Any, rows: Array) -> Any:
-    """Entries of the arrays of a field; what is no array does not depend on the rows."""
-    if isinstance(value, dict):
-        return {name: _taken(part, rows) for name, part in value.items()}
-    return value[rows] if isinstance(value, np.ndarray) else value
 
 
 def subsets(assessed: Assessed) -> Iterator[tuple[str | None, str | None, Array]]:
