@@ -29,6 +29,7 @@ class Operation:
         sweeps: options that may be lists, each of whose values becomes a variant.
         trains: whether it trains or finetunes, and so takes a training recipe.
         draws: whether its result depends on the seed.
+        by_group: whether its recipe names a group attribute of the dataset in `attribute`.
         reports: files beside its model that the summary of checked files reads.
         relation: relation to its parent in the terms of a model hub; None where the hub has no word for it.
     """
@@ -43,6 +44,7 @@ class Operation:
     sweeps: tuple[str, ...] = ()
     trains: bool = False
     draws: bool = True
+    by_group: bool = False
     reports: tuple[str, ...] = ()
     relation: str | None = "finetune"
 
@@ -123,6 +125,7 @@ RECORDS = (
         "with thresholds adjusted",
         parents=(*TRAINED, "quantize"),
         folder="adjustments",
+        by_group=True,
     ),
     Operation("given", "scores", "given scores", "given", draws=False),
 )

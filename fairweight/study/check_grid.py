@@ -67,7 +67,7 @@ def _check_trained(study: GridOfStudy, cell: Cell) -> None:
     if attribute is not None:
         known(attribute, dataset["groups"], f"training: {study.root(cell.variant).step}: objective: attribute", kind)
     _check_width(study, cell)
-    if isinstance(variant.step, Mapping) and "attribute" in variant.step:
+    if variant.record.by_group and isinstance(variant.step, Mapping):
         attribute_place = f"variants: {cell.variant}: {variant.operation}: attribute"
         known(variant.step["attribute"], dataset["groups"], attribute_place, kind)
     if dataset["split"]["test"] == "all":
