@@ -105,7 +105,8 @@ def test_operations_are_those_that_the_schema_and_the_rules_know():
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_components_import_no_sibling_no_other_component_and_no_training(path):
-    forbidden = {f"fairweight.{f.wing}.{folder}" for folder, f in FOLDERS.items()} | {"fairweight.training.train"}
+    training = {f"fairweight.training.{name}" for name in ("train", "training_loop", "training_data")}
+    forbidden = {f"fairweight.{f.wing}.{folder}" for folder, f in FOLDERS.items()} | training
     assert not {m for m in imports(path) if any(m == f or m.startswith(f"{f}.") for f in forbidden)}
 
 
