@@ -153,7 +153,7 @@ def quantization(wildcards):
 def training_files(wildcards):
     """Further input of a quantization method that trains, that is, takes a `network`: parent's weights and rows."""
     (name,) = method(wildcards)
-    if "network" not in components.parameters("quantization", name):
+    if not components.trains("quantization", name):
         return {}
     folder = "<results>/seed-{seed}/{dataset}/{augmentation}"
     model = parent(f"{folder}/{{model}}/{{variant}}/model")(wildcards)

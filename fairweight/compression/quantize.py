@@ -97,18 +97,17 @@ def quantize(
         return [feeds for _, feeds in ModelInputs.from_rows(signature, read_table(table).take(drawn)).batches(BATCH)]
 
     method = components.load("quantization", recipe["method"])
-    named = set(
-        inspect.signature(method).parameters
-    )  # a method receives the further arguments that its signature names
-    options = components.chosen(recipe)
-    if "accuracy" in named:
-        validation = read_table(table).take(read_split(split)["validation"])
-        options["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
-    if "network" in named and weights and finetune:
+    supplied: dict[str, Any] = {}
+    if weights and finetune and components.trains("quantization", recipe["method"]):
         trained = Model.load(weights["model"], weights["about"])
         data = TrainingData.read(table, split, weights["augmented"])
-        options["network"] = Trained(trained, data, finetune, variant=variant, seed=seed)
-        options["export"] = lambda path: path.write_bytes(exported(trained, data.validation).SerializeToString())
+        supplied["network"] = Trained(trained, data, finetune, variant=variant, seed=seed)
+        supplied["export"] = lambda path: path.write_bytes(exported(trained, data.validation).SerializeToString())
+    named = inspect.signature(method).parameters  # a method receives the further arguments that its signature names
+    if "accuracy" in named:
+        validation = read_table(table).take(read_split(split)["validation"])
+        supplied["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
+    options = components.chosen(recipe) | {name: value for name, value in supplied.items() if name in named}
     with atomic(destination) as temporary:
         try:
             result = method(Path(parent), temporary, calibration, **options)

@@ -163,6 +163,11 @@ def parameters(folder: str, name: str) -> list[str]:
     return [argument.arg for argument in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
 
 
+def trains(folder: str, name: str) -> bool:
+    """Whether a component trains: it takes the parent's `network`, or the function that exports it."""
+    return bool({"network", "export"} & set(parameters(folder, name)))
+
+
 def missing_extra(folder: str, name: str) -> str | None:
     """The optional extra whose packages a component needs and that is not installed; None where nothing is missing."""
     for extra, packages in (literal(folder, name, "NEEDS") or {}).items():

@@ -114,7 +114,14 @@ def _check_published(study: GridOfStudy, cell: Cell) -> None:
 
 def _check_method_for_task(variant: Variant, task: str) -> None:
     """Check a method against the task, which may list legal ones in a literal such as `QUANTIZATION`."""
-    if variant.record.folder is None or variant.method is None or ":" in variant.method:
+    if variant.record.folder is None or variant.method is None:
+        return
+    if ":" in variant.method:
+        if components.trains(variant.record.folder, variant.method):
+            raise InputError(
+                f"variants: {variant.name}: {variant.operation}: {variant.method!r} trains (it takes a network), and "
+                f"nothing is trained for the task {task!r}; name a method that does not."
+            )
         return
     legal = components.literal("tasks", task, variant.record.folder.upper())
     if legal is not None and variant.method not in legal:

@@ -72,3 +72,22 @@ def test_a_method_of_a_users_own_that_measures_accuracy(study):
     assert components.options("quantization", method) == {"rows": {"default": 64}}
     _, report = study.quantize(method=method)
     assert abs(report["lost"]) < 0.1
+
+
+EXPORTS = """
+from fairweight.api import quantize_file
+
+
+def mine(source, destination, calibration, *, export):
+    again = destination.with_name("again.onnx")
+    export(again)
+    quantize_file(again, destination, calibration(64))
+    return {"method": "mine", "same": again.stat().st_size == source.stat().st_size}
+"""
+
+
+def test_a_method_of_a_users_own_that_exports_the_network(study):
+    method = module(study, "my_q_exports", EXPORTS)
+    assert components.trains("quantization", method) and components.options("quantization", method) == {}
+    _, report = study.quantize(method=method)
+    assert report["integer_operators"] == 3
