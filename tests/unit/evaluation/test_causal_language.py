@@ -238,3 +238,11 @@ def test_published_models_do_not_depend_on_the_seed_and_are_not_decided():
 def test_what_a_study_of_a_language_model_cannot_ask(changes, message):
     with pytest.raises(InputError, match=message):
         study(**changes)
+
+
+@needs_llm
+def test_a_method_that_trains_is_not_for_published_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_q.py").write_text("def mine(source, destination, calibration, *, network):\n    pass\n")
+    with pytest.raises(InputError, match="variants: int8: quantize: 'my_q:mine' trains .* name a method that does not"):
+        study(variants__int8__quantize={"method": "my_q:mine"})
