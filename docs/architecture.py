@@ -32,8 +32,8 @@ MAY_IMPORT["cli"] = tuple(MAY_IMPORT)
 
 HEAD = """# Architecture
 
-This page is generated from the source by `make docs`; a test proves that it is current. [design.md](design.md) gives the
-reasons. `fairweight/` has eleven wings. The same word stands on four levels: `rules/<wing>.smk`,
+This page is generated from the source by `make docs`; a test proves that it is current. [design.md](design.md) gives
+the reasons. `fairweight/` has eleven wings. The same word stands on four levels: `rules/<wing>.smk`,
 `scripts/<wing>/<rule>.py`, `fairweight/<wing>/` and `tests/unit/<wing>/`. The module of a step is called like its rule:
 rule `prune` is `fairweight/compression/prune.py`.
 
@@ -57,8 +57,8 @@ def imports(path: Path) -> list[Path]:
 
 def edges() -> Counter[tuple[str, str]]:
     """(importing wing, imported wing) -> number of imports; `api` and package files are no wings."""
-    found = Counter((wing_of(path), wing_of(target)) for path in modules() for target in imports(path))
-    return Counter({edge: n for edge, n in found.items() if set(edge) <= set(MAY_IMPORT) and edge[0] != edge[1]})
+    pairs = Counter((wing_of(path), wing_of(target)) for path in modules() for target in imports(path))
+    return Counter({edge: n for edge, n in pairs.items() if set(edge) <= set(MAY_IMPORT) and edge[0] != edge[1]})
 
 
 def cycles() -> list[list[str]]:
@@ -86,7 +86,7 @@ def first_line(path: Path) -> str:
 
 
 def picture() -> str:
-    """Mermaid graph of the imports between wings; `core` is left out, because every wing but `statistics` imports it."""
+    """Mermaid graph of the imports between wings; `core`, which nearly every wing imports, is left out."""
     lines = ["```mermaid", "flowchart LR"]
     lines += [f'    {wing}["{wing}<br/><small>{_label(wing)}</small>"]' for wing in MAY_IMPORT if wing != "core"]
     lines += [f"    {a} --> {b}" for a, b in sorted(edges()) if "core" not in (a, b) and a not in ("cli", "reporting")]

@@ -3,9 +3,9 @@
 Stability: a name below keeps its meaning and its parameters within a minor version. A change is listed in CHANGELOG.md,
 and the old name works, with a DeprecationWarning, for one more minor version. Other modules may change at any time.
 
-Names are loaded when they are first used, so that a reader does not import torch. The code version of a step counts only
-the modules behind the names that your module imports (`from fairweight.api import keep_largest`): an edit elsewhere
-reruns nothing of yours.
+Names are loaded when they are first used, so that a reader does not import torch. The code version of a step counts
+only the modules behind the names that your module imports (`from fairweight.api import keep_largest`): an edit
+elsewhere reruns nothing of yours.
 
 | kind of component | function | public names that it may need besides `InputError` |
 |---|---|---|

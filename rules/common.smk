@@ -120,7 +120,7 @@ def compression(operation, **components):
 
 
 def terms_file(name):
-    """Function of wildcards: the file of a list of terms, so that a rule reruns when it changes; none without a name."""
+    """Function of wildcards: the file of a list of terms, whose change reruns a rule; none without a name."""
 
     def file(wildcards):
         terms = name(wildcards)

@@ -38,8 +38,8 @@ def test_every_locked_version_is_exact_and_every_dependency_locked():
     locked = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
     assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in lines)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    stated = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    assert {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in stated} <= locked
+    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in declared} <= locked
 
 
 def test_links_and_paths_of_the_documentation_exist():

@@ -11,8 +11,8 @@ from playwright.sync_api import sync_playwright
 
 from fairweight.core.code_version import ROOT
 from fairweight.core.formatting import number
-from fairweight.reporting.report.render_notebook import execute
 from fairweight.reporting.report.render import assemble
+from fairweight.reporting.report.render_notebook import execute
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<script>alert(1)</script> </script> \"quoted\" & 'so' $x^2$ **bold** `code` \\textbf 中文 🎉 "

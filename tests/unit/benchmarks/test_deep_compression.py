@@ -16,10 +16,10 @@ STUDY = str(ROOT / "config/deep_compression_recipes.yaml")
 
 
 def test_targets_are_the_curves_of_every_candidate_in_every_seed():
-    found = recipes.targets(STUDY)
-    assert len(found) == len(set(found)) == 3 * 6 + 2 * 6
-    assert {Path(path).name for path in found} == {"curve.parquet"}
-    assert "results/deep_compression_recipes/seed-1/mnist/none/lenet5/conv_pruned_5_stronger/curve.parquet" in found
+    targets = recipes.targets(STUDY)
+    assert len(targets) == len(set(targets)) == 3 * 6 + 2 * 6
+    assert {Path(path).name for path in targets} == {"curve.parquet"}
+    assert "results/deep_compression_recipes/seed-1/mnist/none/lenet5/conv_pruned_5_stronger/curve.parquet" in targets
 
 
 def test_rows_are_means_over_seeds_of_the_epoch_that_is_kept(tmp_path):

@@ -1,6 +1,6 @@
 """Print, as JSON, which rules run again after each of some edits: `python rerun_radius.py CHECKOUT EDITS`.
 
-CHECKOUT is a copy of the repository. EDITS is JSON: a list of files, each of which gets one more statement and is restored.
+CHECKOUT is a copy of the repository. EDITS is JSON: a list of files. Each of them gets one more statement, in turn.
 """
 
 import json
@@ -23,11 +23,11 @@ def versions(workflow, variants):
         cached.cache_clear()
     wildcards = {"dataset": "adult", "augmentation": "jitter", "model": "mlp", "engine": "onnxruntime", "seed": "0"}
     wildcards |= {"file": "train", "concern": "answer"}
-    found = {}
+    codes = {}
     for rule in workflow.rules:
         if code := rule.params.get("code"):
-            found[rule.name] = code(Wildcards(fromdict=wildcards | {"variant": variants.get(rule.name, "dense")}))
-    return found
+            codes[rule.name] = code(Wildcards(fromdict=wildcards | {"variant": variants.get(rule.name, "dense")}))
+    return codes
 
 
 with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:

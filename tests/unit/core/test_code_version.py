@@ -83,5 +83,5 @@ def test_a_users_package_is_followed_through_absolute_and_relative_imports(tmp_p
     module.write_text(
         "from own.deep.helper import h\nfrom ..other import o\nfrom . import helper\nimport beside\nimport json\n"
     )
-    found = {str(p.relative_to(tmp_path)) for p in imported_files(module.resolve())}
-    assert found == {"own/__init__.py", "own/deep/__init__.py", "own/deep/helper.py", "own/other.py", "beside.py"}
+    files = {str(p.relative_to(tmp_path)) for p in imported_files(module.resolve())}
+    assert files == {"own/__init__.py", "own/deep/__init__.py", "own/deep/helper.py", "own/other.py", "beside.py"}

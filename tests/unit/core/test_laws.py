@@ -22,14 +22,14 @@ PARSING_MAY_IMPORT = {"yaml", "jsonschema", "fairweight"}
 
 def imports(path: Path, *, late: bool = True) -> set[str]:
     """Modules that a file imports, those inside functions included unless `late` is False."""
-    found: set[str] = set()
+    names_imported: set[str] = set()
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree) if late else tree.body:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names_imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names_imported |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names_imported
 
 
 def test_every_folder_of_components_is_registered_and_filled():
@@ -62,13 +62,13 @@ def test_scripts_are_short_and_import_the_library_only(path):
 
 
 def test_rules_scripts_and_modules_have_the_same_names():
-    """Rule `prune` of `rules/compression.smk` runs a script of `scripts/compression/`, which calls `compression.prune`."""
+    """Rule `split` of `rules/data.smk` runs `scripts/data/split.py`, which calls `fairweight.data.split`."""
     shared = {name: "compress" for name, record in OPERATIONS.items() if record.module}
     used = set()
     for rules in sorted((ROOT / "rules").glob("*.smk")):
         text = rules.read_text()
-        found = re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, flags=re.M)
-        for rule in found:
+        names_of_rules = re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, flags=re.M)
+        for rule in names_of_rules:
             script = ROOT / "scripts" / rules.stem / f"{shared.get(rule, rule)}.py"
             assert f'"../scripts/{rules.stem}/{script.name}"' in text, rule
             used.add(script)
@@ -88,7 +88,7 @@ def test_operations_on_float_weights_take_the_same_arguments():
     taken = {name: set(inspect.signature(function(name)).parameters) - scripted for name in on_weights}
     files = {"parent", "parent_about", "table", "split", "augmented", "model", "about", "curve"}
     assert taken.pop("encode") == files | {"coded", "report"}
-    assert all(found == files for found in taken.values())
+    assert all(arguments == files for arguments in taken.values())
 
 
 def test_operations_are_those_that_the_schema_and_the_rules_know():
@@ -171,10 +171,10 @@ def test_parsing_a_study_loads_the_standard_library_only():
 
 def test_only_artifacts_knows_file_formats_only_resource_usage_reads_meters_and_only_partitions_knows_dask():
     for path in LIBRARY:
-        found = imports(path)
-        roots = {m.split(".")[0] for m in found}
+        modules = imports(path)
+        roots = {m.split(".")[0] for m in modules}
         if path.name != "artifacts.py" and path.parent.name != "readers":
-            assert not roots & {"safetensors"} and "pyarrow.parquet" not in found, path
+            assert not roots & {"safetensors"} and "pyarrow.parquet" not in modules, path
         if path.name != "resource_usage.py":
             assert "resource" not in roots, path
         if path.name != "partitions.py":

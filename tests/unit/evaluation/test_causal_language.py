@@ -244,5 +244,5 @@ def test_what_a_study_of_a_language_model_cannot_ask(changes, message):
 def test_a_method_that_trains_is_not_for_published_weights(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_q.py").write_text("def mine(source, destination, calibration, *, network):\n    pass\n")
-    with pytest.raises(InputError, match=r"variants: int8: quantize: 'my_q:mine' trains .* name a method that does not"):
+    with pytest.raises(InputError, match=r"int8: quantize: 'my_q:mine' trains .* name a method that does not"):
         study(variants__int8__quantize={"method": "my_q:mine"})
