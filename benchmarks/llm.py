@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         weights, about, fp32 = (str(folder / name) for name in ("model.safetensors", "model.json", "fp32.onnx"))
-        take(recipe=recipe, model=weights, about=about, cache=None, name="smollm2")
+        take(recipe=recipe, model=weights, about=about, cache=None, name="smollm2", task="language_modelling")
         export(model=weights, about=about, table="", split="", destination=fp32, report=str(folder / "export.json"))
         files = {"fp32": fp32}
         for name, variant in study["variants"].items():
