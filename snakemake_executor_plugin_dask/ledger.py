@@ -75,6 +75,8 @@ class Ledger:
         # no worker runs yet, but the processes that looked for meters have ended
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.before_s = before.ru_utime + before.ru_stime
+        self.reported_s = 0.0  # CPU-seconds that attempts on this machine have reported
+        self.all_reported = True
         if folder:
             start = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
             self.path = Path(folder) / f"{start}-{session}.jsonl"
@@ -84,6 +86,9 @@ class Ledger:
         """Append the line of one attempt."""
         if self.path is None:
             return
+        if entry["host"] in (None, socket.gethostname()):
+            self.reported_s += (entry["cpu_s"] or 0.0) + (entry["launch_cpu_s"] or 0.0)
+            self.all_reported &= entry["cpu_s"] is not None
         line = json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -118,17 +123,30 @@ class Ledger:
         }
         destination = self.path.with_suffix(".overhead.json")
         _write(destination, overhead)
-        atexit.register(_add_the_end, destination, main.pid)
+        jobs_s = self.reported_s if self.all_reported else None
+        atexit.register(_add_the_end, destination, main.pid, jobs_s)
 
 
-def _add_the_end(path: Path, pid: int) -> None:
-    """Add the CPU time since `write_overhead`, in which this process closes the cluster and Snakemake finishes."""
+def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
+    """Add the CPU time since `write_overhead`, in which this process closes the cluster and Snakemake finishes.
+
+    Args:
+        path: file that `write_overhead` wrote.
+        pid: the process that wrote it.
+        jobs_s: CPU-seconds that jobs on this machine have reported; None if one of them reported nothing.
+    """
     if os.getpid() != pid:  # a fork
         return
     overhead: Overhead = json.loads(path.read_text(encoding="utf-8"))
-    own = overhead["processes"][0]
-    more = max(0.0, time.process_time() - own["cpu_s"])
-    own["cpu_s"], overhead["cpu_s"] = round(own["cpu_s"] + more, 4), round(overhead["cpu_s"] + more, 4)
+    own, *others = overhead["processes"]
+    own["cpu_s"] = max(own["cpu_s"], round(time.process_time(), 4))
+    # a process cannot report its own end, in which the kernel frees its memory: some 10 ms of each fork
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if jobs_s is not None:
+        more = children.ru_utime + children.ru_stime - jobs_s - sum(row["cpu_s"] for row in others)
+        others.append({"pid": None, "command": "(ends of processes)", "cpu_s": round(max(0.0, more), 4)})
+    overhead["processes"] = [own, *others]
+    overhead["cpu_s"] = round(sum(row["cpu_s"] for row in overhead["processes"]), 4)
     overhead["ended"] = round(time.time(), 3)
     _write(path, overhead)
 

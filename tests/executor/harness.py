@@ -127,6 +127,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
+def silent_port():
+    """A port of 127.0.0.1 on which nobody listens, held so that no other test gets it meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
 def dask(*arguments, folder, prefix=(), **environment):
     """Start a Dask process in its own session; its output goes to dask.txt."""
     command = [*prefix, sys.executable, "-m", "dask", *arguments]

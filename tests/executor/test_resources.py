@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import LOCAL, free_port, scheduler
+from harness import LOCAL, scheduler, silent_port
 
 pytestmark = pytest.mark.workflow
 
@@ -99,8 +99,8 @@ def test_more_threads_than_any_worker_has_is_reported(workflow):
 )
 def test_bad_settings_are_reported_in_a_sentence(workflow, arguments, sentence):
     run = workflow("resources")
-    port = free_port()
-    output = run.run(*[a.format(port=port) if "{port}" in a else a for a in arguments], ok=False)
+    with silent_port() as port:
+        output = run.run(*[a.format(port=port) if "{port}" in a else a for a in arguments], ok=False)
     assert sentence in output and "Traceback" not in output
 
 

@@ -135,8 +135,7 @@ WHEN_RUN = {
     "foreign": (
         {"quantize": {"method": "mine:wavelets"}},
         "model.onnx",
-        "variants: foreign: quantize: engine 'onnxruntime' cannot run the file: operator my.own.Wavelet (its own "
-        "words: ",
+        "variants: foreign: quantize: engine 'onnxruntime' cannot run the file: operator my.own.Wavelet (its message: ",
     ),
 }
 # a method of the user's own that writes an operator which no engine knows

@@ -100,8 +100,8 @@ def test_what_is_written_is_what_was_asked(finished):
     )
     weights = pd.read_parquet(folder / "balanced/augmented.parquet")
     assert not weights["made"].any() and weights["weight"].ge(0).all()
-    cost = json.loads((folder / "none/mlp/dense/train.usage.json").read_text())
-    assert 0.1 < cost["cpu_s"] < 100 and cost["peak_memory_bytes"] > 1e8 and cost["threads"] == 1
+    usage = json.loads((folder / "none/mlp/dense/train.usage.json").read_text())
+    assert 0.01 < usage["cpu_s"] < 100 and usage["peak_memory_bytes"] > 1e8 and usage["threads"] == 1
 
 
 def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
