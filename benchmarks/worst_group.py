@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fairweight.statistics.comparison import change
-from fairweight.statistics.crossed import resampled
+from fairweight.statistics.crossed_uncertainty import resampled
 from fairweight.statistics.decision import noninferiority
 
 GROUPS, LARGEST = 41, 1300

@@ -11,7 +11,7 @@ from fairweight.core.intersections import crossed
 from fairweight.core.random_streams import generator
 from fairweight.statistics import comparison, rates
 from fairweight.statistics.comparison import SCHEMA, ComparisonRow, Pair
-from fairweight.statistics.crossed import counted, resampled
+from fairweight.statistics.crossed_uncertainty import counted, resampled
 from fairweight.statistics.rates import Layout
 
 Array = np.ndarray[Any, Any]

@@ -20,7 +20,7 @@ from fairweight.inference import load_engine
 from fairweight.inference.load_engine import Run
 from fairweight.inference.onnx_file import read_signature, sizes
 from fairweight.inference.profile_causal import make_prompt, measure_speeds
-from fairweight.inference.profile_rows import (
+from fairweight.inference.profile_columns import (
     DISTURBED_CORES,
     PROFILE,
     ROUND,

@@ -12,7 +12,7 @@ from fairweight.core.table import Table
 from fairweight.inference.causal_decoding import Decoder
 from fairweight.inference.onnx_file import file_bytes, read_signature
 from fairweight.inference.onnxruntime_session import session
-from fairweight.inference.profile_rows import DISTURBED_CORES, FileKeys, RoundRow, SpeedRow
+from fairweight.inference.profile_columns import DISTURBED_CORES, FileKeys, RoundRow, SpeedRow
 from fairweight.training.model_inputs import input_tensors
 from fairweight.training.signature import PADDING, TOKENS
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 
-from fairweight.statistics import crossed, significance
+from fairweight.statistics import crossed_uncertainty, significance
 from fairweight.statistics.intervals import wilson
 from fairweight.statistics.rates import Layout
 
@@ -118,7 +118,7 @@ def change(
     if not np.isfinite(per_seed).all():
         return about | {"status": "undefined", "reason": "no such rows"}
     # rows that happen not to differ are no proof that none does: one more could have (after Agresti & Min 2005)
-    estimate = crossed.estimate(per_seed, row_variance + unseen / (rows + 2) ** 2, rows)
+    estimate = crossed_uncertainty.estimate(per_seed, row_variance + unseen / (rows + 2) ** 2, rows)
     low, high = estimate.interval()
     reference = float(np.mean(baseline))
     row = _with_tests(about, per_seed, estimate) | {
@@ -135,7 +135,7 @@ def change(
     return row if bootstrap is None else row | {"bootstrap_low": bootstrap[0], "bootstrap_high": bootstrap[1]}
 
 
-def _with_tests(row: ComparisonRow, per_seed: Array, estimate: crossed.Estimate) -> ComparisonRow:
+def _with_tests(row: ComparisonRow, per_seed: Array, estimate: crossed_uncertainty.Estimate) -> ComparisonRow:
     """A row with the tests of the null hypothesis that nothing changes; with one seed there are none.
 
     Sign flips test whether retraining would show the change on these rows. The crossed test asks, by an approximation,
@@ -187,7 +187,7 @@ def _churn(differs: Array, attribute: str | None, group: str | None, smallest: i
     """Share of rows of a group whose prediction differs, from differs (n, K)."""
     n, seeds = differs.shape
     per_seed = differs.mean(axis=0) if n else np.full(seeds, np.nan)
-    row_variance = crossed.of_rows(differs).row_variance if n else float("nan")
+    row_variance = crossed_uncertainty.of_rows(differs).row_variance if n else float("nan")
     row = change(
         per_seed,
         np.zeros(seeds),
@@ -244,7 +244,7 @@ def row_values(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]
                     change(
                         changes[member].mean(axis=0),
                         baseline[member].mean(axis=0),
-                        crossed.of_rows(changes[member]).row_variance,
+                        crossed_uncertainty.of_rows(changes[member]).row_variance,
                         n,
                         metric=metric,
                         attribute=attribute,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from fairweight.statistics.crossed import Estimate
+from fairweight.statistics.crossed_uncertainty import Estimate
 from fairweight.statistics.significance import holm, sign_flip
 
 Array = np.ndarray[Any, Any]

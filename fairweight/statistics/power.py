@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from fairweight.statistics.crossed import Estimate
+from fairweight.statistics.crossed_uncertainty import Estimate
 
 
 def detectable(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fairweight.statistics.crossed import Tallies
+from fairweight.statistics.crossed_uncertainty import Tallies
 
 Array = np.ndarray[Any, Any]
 Fraction = tuple[Array, Array]  # numerator and denominator

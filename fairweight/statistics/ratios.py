@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from fairweight.statistics.crossed import Array, of_rows
+from fairweight.statistics.crossed_uncertainty import Array, of_rows
 
 
 class Ratio(TypedDict):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from fairweight.statistics.crossed import estimate, of_rows
+from fairweight.statistics.crossed_uncertainty import estimate, of_rows
 from fairweight.statistics.significance import holm
 
 Array = np.ndarray[Any, Any]

@@ -9,7 +9,7 @@ import pandas as pd
 from fairweight.core import measures
 from fairweight.core.frames import where
 from fairweight.reporting.report.results import Results
-from fairweight.statistics.crossed import estimate
+from fairweight.statistics.crossed_uncertainty import estimate
 
 # comparisons of groups that a card shows, in this order
 GAPS = ("worst_group_accuracy", "accuracy_difference", "equalized_odds_difference", "demographic_parity_difference")

@@ -9,8 +9,8 @@ from fairweight.core.formatting import missing, number, p_value
 from fairweight.core.frames import where
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
+from fairweight.reporting.report.group_changes import attributes_of
 from fairweight.reporting.report.page import listing, table
-from fairweight.reporting.report.paying import attributes_of
 from fairweight.reporting.report.results import Results, place
 
 ACCURACY, FLIPS = measure("accuracy"), measure("flips")

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from fairweight.reporting.report import cards, claims, explorer, figures, palette, paying
+from fairweight.reporting.report import cards, claims, explorer, figures, group_changes, palette
 from fairweight.reporting.report.results import TABLES, Results
 
 CELL = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "e"}
@@ -43,36 +43,36 @@ OF_CLASSES = [row("int8", "class", label) for label in ("no", "yes")]
 
 def test_a_binary_study_without_groups_says_why_there_is_no_figure():
     results = results_with(OF_CLASSES)
-    said = paying.who_pays(results, "d").data
+    said = group_changes.who_pays(results, "d").data
     assert "no figure of who pays: groups of Data &amp; co" in said and "names none" in said and "<img" not in said
-    assert paying.heat_map(results, "d") is None
+    assert group_changes.heat_map(results, "d") is None
     assert "names no groups" in cards.group_cards(results).data
 
 
 def test_groups_without_a_test_row_are_reported():
-    assert "no test row belongs" in paying.who_pays(results_with(OF_CLASSES, groups=("sex",)), "d").data
+    assert "no test row belongs" in group_changes.who_pays(results_with(OF_CLASSES, groups=("sex",)), "d").data
 
 
 def test_without_groups_classes_of_a_label_with_several_are_drawn():
     results = results_with(OF_CLASSES, classes=("a", "b", "c"))
     results.study["criteria"]["error_rate"] = 0.025
-    assert "<img" in paying.who_pays(results, "d").data
-    drawn = paying.heat_map(results, "d").data
+    assert "<img" in group_changes.who_pays(results, "d").data
+    drawn = group_changes.heat_map(results, "d").data
     assert "<img" in drawn and "rate of 2.5 %" in drawn
 
 
 def test_groups_that_are_all_too_small_are_drawn_hollow_and_not_in_the_heat_map():
     small = [row("int8", "sex", group, status="insufficient") for group in ("f", "m")]
     results = results_with([*OF_CLASSES, *small], groups=("sex",))
-    assert "<img" in paying.who_pays(results, "d").data
-    assert "each group of Data &amp; co has fewer than 50 test rows" in paying.heat_map(results, "d").data
+    assert "<img" in group_changes.who_pays(results, "d").data
+    assert "each group of Data &amp; co has fewer than 50 test rows" in group_changes.heat_map(results, "d").data
 
 
 @pytest.mark.parametrize("value", [-0.01, float("nan")])
 def test_many_variants_without_a_ranked_group_are_drawn(value):
-    variants = [f"v{i}" for i in range(paying.MOST_VARIANTS + 2)]
+    variants = [f"v{i}" for i in range(group_changes.MOST_VARIANTS + 2)]
     small = [row(v, "sex", g, value=value, status="insufficient") for v in variants for g in ("f", "m")]
-    said = paying.who_pays(results_with(small, groups=("sex",), variants=variants), "d").data
+    said = group_changes.who_pays(results_with(small, groups=("sex",), variants=variants), "d").data
     assert "<img" in said and "Of 14 variants, the figure shows the 12" in said and "none of which is ranked" in said
 
 

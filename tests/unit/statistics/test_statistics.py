@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fairweight.core.code_version import ROOT
-from fairweight.statistics import crossed, significance
+from fairweight.statistics import crossed_uncertainty, significance
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import Evidence, ceiling, front_probability, noninferiority, verdicts
 from fairweight.statistics.intervals import gap_by_chance, wilson
@@ -132,7 +132,7 @@ def test_crossed_interval_covers_whatever_varies(row_sd, seed_sd):
     rng = np.random.default_rng(2)
     covered = 0
     for _ in range(400):
-        low, high = crossed.of_rows(crossed_sample(rng, row_sd=row_sd, seed_sd=seed_sd)).interval()
+        low, high = crossed_uncertainty.of_rows(crossed_sample(rng, row_sd=row_sd, seed_sd=seed_sd)).interval()
         covered += low <= 0 <= high
     assert covered / 400 >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / 400)
 
@@ -155,7 +155,7 @@ def binary_models(rng, rows=600, models=6, groups=3):
 
 def test_counts_give_the_rates_of_the_rows_themselves():
     labels, predictions, codes, layout = binary_models(np.random.default_rng(4))
-    tallies = crossed.counted(layout.strata, layout.marks(predictions, labels), layout.number)
+    tallies = crossed_uncertainty.counted(layout.strata, layout.marks(predictions, labels), layout.number)
     rates = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))
     for position, (attribute, level) in enumerate(layout.names):
         member = (
@@ -180,7 +180,7 @@ def test_gaps_of_comparisons_agree_with_aif360(number):
     oracle = ORACLES[number]
     labels, predictions, groups = (np.array(oracle[name]) for name in ("label", "prediction", "group"))
     layout = Layout.from_rows(labels, {"g": groups}, {"g": ("zero", "one")}, 2)
-    tallies = crossed.counted(layout.strata, layout.marks(predictions[:, None], labels), layout.number)
+    tallies = crossed_uncertainty.counted(layout.strata, layout.marks(predictions[:, None], labels), layout.number)
     values = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))
     for metric, expected in oracle["aif360"].items():  # signed in AIF360
         if not metric.endswith("ratio"):
@@ -192,8 +192,12 @@ def test_multinomial_replicates_are_a_bootstrap_of_rows():
     rng = np.random.default_rng(5)
     labels, predictions, _, layout = binary_models(rng, rows=300)
     marks = layout.marks(predictions, labels)
-    blocks = list(crossed.resampled(layout.strata, marks, layout.number, replicates=4000, rng=rng, block=1500))
-    tallies = crossed.Tallies(*(np.concatenate([getattr(b, k) for b in blocks], axis=1) for k in ("rows", "marked")))
+    blocks = list(
+        crossed_uncertainty.resampled(layout.strata, marks, layout.number, replicates=4000, rng=rng, block=1500)
+    )
+    tallies = crossed_uncertainty.Tallies(
+        *(np.concatenate([getattr(b, k) for b in blocks], axis=1) for k in ("rows", "marked"))
+    )
     assert (tallies.rows.sum(axis=0) == 300).all() and (tallies.marked <= tallies.rows[..., None]).all()
     fast = rates_and_gaps(layout, tallies, ranked(layout, tallies, 1))["accuracy", None]
     slow = []
@@ -220,7 +224,7 @@ def test_variants_at_the_margin_are_called_proven_at_most_as_often_as_stated():
         family = []
         for _ in range(4):
             values = crossed_sample(rng, rows=300, effect=-0.1, seed_sd=0.05)
-            estimate = crossed.of_rows(values)
+            estimate = crossed_uncertainty.of_rows(values)
             errors = (math.sqrt(estimate.seed_variance), math.sqrt(estimate.row_variance))
             family.append([noninferiority(values.mean(axis=0), errors, 300, 0.1)])
         false += any(verdict == "proven" for verdict, _ in verdicts(family, 0.05))
@@ -232,7 +236,7 @@ def test_a_variant_without_loss_is_proven_and_one_with_a_large_loss_refuted():
     family = []
     for effect in (0.0, -0.5):
         values = crossed_sample(rng, rows=2000, effect=effect)
-        estimate = crossed.of_rows(values)
+        estimate = crossed_uncertainty.of_rows(values)
         errors = (math.sqrt(estimate.seed_variance), math.sqrt(estimate.row_variance))
         family.append([noninferiority(values.mean(axis=0), errors, 2000, 0.25)])
     assert [verdict for verdict, _ in verdicts(family, 0.05)] == ["proven", "refuted"]
