@@ -100,7 +100,7 @@ test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-o
 
 .PHONY: test-unit
 test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run the unit tests (under a minute).
-	@$(BIN)/python -m pytest -n 2 tests/unit
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit  # two processes of one thread each
 
 .PHONY: bench
 bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine).

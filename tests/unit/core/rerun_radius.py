@@ -15,12 +15,29 @@ checkout, edits = Path(sys.argv[1]), json.loads(sys.argv[2])
 study = checkout / "radius.yaml"
 
 
-def versions(workflow, variants):
-    """Rule -> the version of its code for one job."""
+class Remembered:
+    """A function of a file whose results can be forgotten one by one."""
+
+    def __init__(self, function):
+        self.function, self.results = function, {}
+
+    def __call__(self, path):
+        if path not in self.results:
+            self.results[path] = self.function(path)
+        return self.results[path]
+
+
+def versions(workflow, variants, edited=None):
+    """Rule -> the version of its code for one job; only an edited file is parsed again."""
     from fairweight.core import code_version
 
-    for cached in (code_version._hash_of, code_version.content_hash, code_version.imported_files):
-        cached.cache_clear()
+    code_version._hash_of.cache_clear()
+    for name in ("content_hash", "imported_files"):
+        function = getattr(code_version, name)
+        if not isinstance(function, Remembered):
+            setattr(code_version, name, Remembered(function.__wrapped__))
+        else:
+            function.results.pop(edited, None)
     wildcards = {"dataset": "adult", "augmentation": "jitter", "model": "mlp", "engine": "onnxruntime", "seed": "0"}
     wildcards |= {"file": "train", "concern": "answer"}
     codes = {}
@@ -45,7 +62,8 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         path = checkout / file
         text = path.read_text()
         path.write_text(f"{text}\nPROBE = 1\n")
-        after = versions(workflow, variants)
+        after = versions(workflow, variants, path.resolve())
         path.write_text(text)
+        versions(workflow, variants, path.resolve())
         changed.append(sorted(rule for rule in before if before[rule] != after[rule]))
 print(json.dumps({"rules": sorted(before), "changed": changed}))

@@ -18,7 +18,7 @@ from fairweight.energy.hourly_intensity import read_hours
 def server(monkeypatch):
     monkeypatch.setenv(KEY, SECRET)
     with Server(("127.0.0.1", 0), Handler) as local:
-        threading.Thread(target=local.serve_forever, daemon=True).start()
+        threading.Thread(target=local.serve_forever, args=(0.01,), daemon=True).start()
         yield local
         local.shutdown()
 

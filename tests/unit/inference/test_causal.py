@@ -281,6 +281,7 @@ def test_sources_that_are_not_what_they_should_be(published, tmp_path):
 def test_a_hub_that_cannot_be_reached_says_what_to_place_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     code = (
+        "import time; time.sleep = lambda _: None  # the hub's client waits between its attempts\n"
         "from fairweight.training.published_encoders import take\n"
         "from fairweight.core.errors import InputError\n"
         f"try:\n    take(files=None, folder=None, hub='someone/model@{'0' * 40}', cache={str(tmp_path)!r})\n"

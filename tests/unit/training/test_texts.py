@@ -400,6 +400,7 @@ def test_files_that_do_not_fit_or_may_run_code_end_training_in_one_sentence(
     monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("fairweight.data.fetch.BACK_OFF_S", 0.01)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the hub's client waits between its attempts
     folder = shutil.copytree(bert_folder, tmp_path / "bert")
     change, words = BAD_FILES[mistake]
     changes = change(folder)
