@@ -6,7 +6,6 @@ In this order: the wait for green hours, the lock, the carbon budget, hourly int
 import errno
 import fcntl
 import os
-import re
 import subprocess
 import sys
 import time
@@ -19,13 +18,13 @@ import yaml
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import EnergyRecipe
-from fairweight.core.run_lock import LOCK, RUN
+from fairweight.core.run_lock import LOCK, RUN, UNFINISHED
 from fairweight.energy import carbon_budget
 from fairweight.study.schema import resolve
+from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
-UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}")  # temporary names of `artifacts.atomic`
 DRY = {"-n", "--dry-run", "--dryrun"}
 
 
@@ -64,9 +63,9 @@ def run_study(study: Path, options: Options) -> None:
     Raises:
         InputError: there is no such study, or the run cannot start.
     """
-    config = read_study(study)
-    energy = _energy(config)
-    results = Path("results") / str(config.get("name"))
+    config = _validated(read_study(study), options)
+    energy: EnergyRecipe = config["energy"]
+    results = Path("results") / config["name"]
     dry = bool(DRY & set(options.further))
     if not dry:
         _wait_for_green(energy, options)
@@ -94,18 +93,24 @@ def run_study(study: Path, options: Options) -> None:
 
 def _remove_unfinished(results: Path) -> None:
     """Remove the temporary files of killed jobs (see `artifacts.atomic`); no job writes while the lock is exclusive."""
-    for path in results.rglob(".*"):
-        if UNFINISHED.fullmatch(path.name) and path.is_file():
+    for path in results.rglob(f".*{UNFINISHED}*"):
+        if path.is_file():
             path.unlink(missing_ok=True)
 
 
-def _energy(config: Config) -> EnergyRecipe:
-    """`energy` of the study file with its defaults; empty if the file has a mistake, which Snakemake will report."""
+def _validated(config: Config, options: Options) -> Config:
+    """The study file with its defaults; nothing is written, removed or started before it is valid.
+
+    Raises:
+        InputError: the first mistake, as Snakemake would report it.
+    """
+    seeds = {} if options.seeds is None else {"seeds": options.seeds}
     try:
-        energy: EnergyRecipe = resolve(config)["energy"]
-    except InputError:
-        return {}
-    return energy
+        resolved = resolve(config | seeds)
+        Study(resolved)
+    except InputError as error:
+        raise InputError(f"study file: {error}") from None
+    return resolved
 
 
 def _wait_for_green(energy: EnergyRecipe, options: Options) -> None:
@@ -146,7 +151,7 @@ def _budget_options(energy: EnergyRecipe, results: Path, options: Options) -> li
         InputError: another executor is chosen, which would not keep the budget.
     """
     grams = energy.get("carbon_budget_g") if options.carbon_budget_g is None else options.carbon_budget_g
-    if grams is None or not energy:
+    if grams is None:
         return []
     other = _executor(options.further)
     if other != "dask":

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from fairweight.core.errors import InputError
+from fairweight.core.run_lock import UNFINISHED
 from fairweight.core.table import Augmented, Table
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an exception."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    temporary = path.with_name(f".{path.name}{UNFINISHED}{uuid.uuid4().hex[:8]}")
     try:
         yield temporary
         temporary.replace(path)

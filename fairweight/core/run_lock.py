@@ -8,6 +8,7 @@ from fairweight.core.errors import InputError
 
 LOCK = Path(".snakemake") / "fairweight.lock"
 RUN = "FAIRWEIGHT_RUN"  # environment variable: which run a job belongs to
+UNFINISHED = ".fairweight-unfinished-"  # part of the names of files that are being written; nothing else has it
 
 
 def hold() -> None:
