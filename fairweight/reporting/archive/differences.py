@@ -12,7 +12,7 @@ import pandas as pd
 from fairweight.core.artifacts import checksum, read_frame, read_json
 from fairweight.core.formatting import missing
 from fairweight.core.lineage import CELL, MEASURE
-from fairweight.reporting.archive.layout import CHECKSUMS
+from fairweight.reporting.archive.layout import CHECKSUMS, DECISIONS, MEASURES, PROVENANCE, STEPS, summary_file
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.markdown import escape
 
@@ -137,6 +137,9 @@ def compare(archive: Path, results: Path, tolerance: float = TOLERANCE) -> Compa
         archive: folder of the unpacked archive.
         results: folder of the new results.
         tolerance: largest difference of a mean over seeds, outside of the tuple.
+
+    Raises:
+        InputError: a summary lacks a table that is compared.
     """
     files, different = _files(read_json(archive / CHECKSUMS), results)
     old = archive / "run" / "results" / results.name
@@ -161,7 +164,7 @@ def _files(checksums: Mapping[str, str], results: Path) -> tuple[FileCounts, lis
 
 
 def _tuple(old: Path, new: Path) -> list[Part]:
-    both = [read_json(folder / "summary" / "provenance.json") for folder in (old, new)]
+    both = [read_json(summary_file(folder, PROVENANCE)) for folder in (old, new)]
     parts = [
         Part("threads of a step", *(_threads(folder) for folder in (old, new))),
         Part("instruction set", *(about["host"].get("isa", "not recorded") for about in both)),
@@ -172,7 +175,7 @@ def _tuple(old: Path, new: Path) -> list[Part]:
 
 
 def _threads(folder: Path) -> str:
-    usage = read_frame(folder / "summary" / "steps.parquet")
+    usage = read_frame(summary_file(folder, STEPS))
     making = usage[~usage["rule"].eq("profile")].groupby("rule")["threads"].max()
     return ", ".join(f"{rule} {n}" for rule, n in making.items() if n > 1) or "1"
 
@@ -181,7 +184,7 @@ def _values(old: Path, new: Path, tolerance: float) -> tuple[list[Value], int]:
     """Means over seeds that differ, largest difference first; and the number of means that were compared."""
     tables = []
     for folder in (old, new):
-        table = read_frame(folder / "summary" / "measures.parquet")
+        table = read_frame(summary_file(folder, MEASURES))
         table = table[~table["measure"].str.startswith(TIMED)]
         keys = [key for key in MEASURE if key not in ("unit", "status")]
         tables.append(table.groupby(keys, dropna=False)["value"].mean())
@@ -220,13 +223,13 @@ def _choices(old: Path, new: Path) -> list[Part]:
 
 def _recommended(folder: Path) -> dict[str, str]:
     """Recommended variant of each dataset and model."""
-    families = read_frame(folder / "summary" / "decisions.parquet").groupby(["dataset", "model"])
+    families = read_frame(summary_file(folder, DECISIONS)).groupby(["dataset", "model"])
     return {f"{d}/{m}": next(iter(rows[rows["recommended"]]["variant"]), "none") for (d, m), rows in families}
 
 
 def _chosen_by_time(old: Path) -> bool:
     """Whether a study recommends by measures that differ with the machine."""
-    criteria = read_json(old / "summary" / "provenance.json")["study"].get("criteria", {})
+    criteria = read_json(summary_file(old, PROVENANCE))["study"].get("criteria", {})
     return any(name.startswith(TIMED) for name in [criteria.get("cheapest_by", ""), *criteria.get("ceilings", {})])
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.core import components
+from fairweight.core.artifacts import read_json
 from fairweight.core.code_version import imported_files
+from fairweight.core.errors import InputError
 from fairweight.data.counterfactual_terms import terms_file
 from fairweight.study.schema import PLACES
 
@@ -20,6 +22,15 @@ CHECKSUMS = "run/checksums.json"  # of every file of the study, archived or not
 STUDY = "run/study.yaml"
 SNAKEFILE = "workflow/Snakefile"
 LOCK = "workflow/requirements.lock"
+
+# names of files in a summary that a comparison reads, newest first; the later ones are those of older archives
+PROVENANCE = ("provenance.json",)
+STEPS = ("steps.parquet", "costs.parquet")
+MEASURES = ("measures.parquet",)
+DECISIONS = ("decisions.parquet",)
+COMPARED = (PROVENANCE, STEPS, MEASURES, DECISIONS)
+# rules that render notebooks, newest first; the script of each has its name
+NOTEBOOK_RULES = ("render_notebook", "notebook")
 
 # folders of installed packages
 INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -133,6 +144,50 @@ def result_files(results: Path) -> Iterator[tuple[str, Path]]:
             name = path.relative_to(results).as_posix()
             if not any(fnmatch(name, pattern) for pattern in IGNORED):
                 yield name, path
+
+
+def summary_file(results: Path, names: tuple[str, ...]) -> Path:
+    """File of a study's summary, by its current name or by the one that older versions gave it.
+
+    Args:
+        results: the study's folder, in an unpacked archive or of a rerun.
+        names: names of the same file, newest first, such as `STEPS`.
+
+    Raises:
+        InputError: there is no file of any of these names.
+    """
+    for name in names:
+        if (results / "summary" / name).is_file():
+            return results / "summary" / name
+    raise InputError(f"{results / 'summary'} has no {' or '.join(names)}; {_remedy(results)}.")
+
+
+def notebook_rule(folder: Path, results: Path) -> str:
+    """Name of the rule that renders notebooks, from the scripts in the workflow of an unpacked archive.
+
+    Args:
+        folder: the unpacked archive.
+        results: the study's folder in it.
+
+    Raises:
+        InputError: the workflow has no script of such a rule.
+    """
+    scripts = (folder / SNAKEFILE).parent / "scripts"
+    for rule in NOTEBOOK_RULES:
+        if any(scripts.rglob(f"{rule}.py")):
+            return rule
+    names = " or ".join(f"{rule}.py" for rule in NOTEBOOK_RULES)
+    raise InputError(f"the workflow of the archive has no script {names} in {scripts}; {_remedy(results)}.")
+
+
+def _remedy(results: Path) -> str:
+    """Advice to use the version of fairweight that wrote an archive, as its provenance states it."""
+    path = results / "summary" / PROVENANCE[0]
+    if not path.is_file():
+        return f"use the version of fairweight that wrote the archive, which its {README} states"
+    about = read_json(path)
+    commit = f" (commit {about['commit']})" if about.get("commit") else ""
+    return f"use the version that wrote the archive, fairweight {about.get('fairweight', 'unknown')}{commit}"
 
 
 def kept(name: str) -> bool:

@@ -123,7 +123,7 @@ def _root(entries: list[Entry], provenance: Node) -> Node:
     titles = ", ".join(d["title"] or name for name, d in study["datasets"].items())
     description = (
         "Which compressed model can ship? Study file, workflow, lock file, results, report and checksums of the study "
-        f"{study['name']} on {titles}. Raw data and what is said of single rows are not in it."
+        f"{study['name']} on {titles}. Raw data and files about single rows are left out."
     )
     return {
         "@id": "./",

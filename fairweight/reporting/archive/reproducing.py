@@ -6,7 +6,8 @@ from pathlib import Path
 from fairweight.core.artifacts import write_json, write_text
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive.differences import as_json, as_markdown, compare, lines, verdict
-from fairweight.reporting.archive.rerunning import rerun
+from fairweight.reporting.archive.layout import COMPARED, summary_file
+from fairweight.reporting.archive.rerunning import archived_results, rerun
 from fairweight.reporting.archive.unpacking import check, unpack
 
 
@@ -21,7 +22,7 @@ def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakef
         snakefile: workflow to run; None is the archive's own.
 
     Raises:
-        InputError: the archive is not sound, the run failed, or the study was not reproduced.
+        InputError: the archive is not sound or lacks a table, the run failed, or the study was not reproduced.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = archive
@@ -31,6 +32,8 @@ def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakef
         checked = check(folder)
         if not checked.sound:
             raise InputError(f"{archive}: {checked.sentence()}.")
+        for names in COMPARED:  # before hours of training
+            summary_file(archived_results(folder), names)
         results = rerun(folder, into, data, snakefile)
         comparison = compare(folder, results, tolerance)
     write_text(into / "reproduction.md", as_markdown(comparison, tolerance))

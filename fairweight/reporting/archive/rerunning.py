@@ -17,13 +17,22 @@ from fairweight.core.artifacts import checksum, read_json
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
 from fairweight.data.counterfactual_terms import FOLDER as SHIPPED_TERMS
-from fairweight.reporting.archive.layout import LOCK, SNAKEFILE, STUDY, Study, lists_of_terms
+from fairweight.reporting.archive.layout import (
+    LOCK,
+    PROVENANCE,
+    SNAKEFILE,
+    STUDY,
+    Study,
+    lists_of_terms,
+    notebook_rule,
+    summary_file,
+)
 from fairweight.reporting.archive.unpacking import check, expect_clean, unpack
 from fairweight.reporting.provenance import isa
 
 # nothing of the user's profile, and only files that are missing or forced are made
 ALONE = ["--executor", "local", "--cores", "1", "--workflow-profile", "none", "--rerun-triggers", "input", "--nolock"]
-RENDER, REPORT = "render_notebook", "report"  # rules that make the report from the summaries
+REPORT = "report"  # rule that makes the report from the notebooks
 MOST_VERSIONS = 5  # versions that differ and are listed in a message
 
 
@@ -74,8 +83,7 @@ def _print_pages(pages: dict[str, bool]) -> None:
 
 def other_versions(folder: Path) -> list[str]:
     """Versions, and the instruction set, that differ between this environment and an unpacked archive."""
-    study = _read_study(folder / STUDY)
-    about = read_json(folder / "run" / "results" / study["name"] / "summary" / "provenance.json")
+    about = read_json(summary_file(archived_results(folder), PROVENANCE))
     lock = (folder / LOCK).read_text(encoding="utf-8") if (folder / LOCK).is_file() else ""
     packages = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE)) | about["packages"]
     versions = [
@@ -100,14 +108,18 @@ def rerender(folder: Path, place: Path) -> dict[str, bool]:
 
     Returns:
         Name of each page -> whether it has the same bytes.
+
+    Raises:
+        InputError: the workflow of the archive has no rule that renders notebooks, or it failed.
     """
+    render = notebook_rule(folder, archived_results(folder))
     shutil.copytree(folder, place)
-    study = _read_study(place / STUDY)
-    report = place / "run" / "results" / study["name"] / "report"
+    results = archived_results(place)
+    report = results / "report"
     pages = {page.name: checksum(page) for page in report.glob("*.html")}
     # the report alone: its inputs exist, and no other rule may run
-    rules = ["--allowed-rules", RENDER, REPORT, "--forcerun", RENDER]
-    arguments = [*ALONE, *rules, "--", f"results/{study['name']}/report/report.html"]
+    rules = ["--allowed-rules", render, REPORT, "--forcerun", render]
+    arguments = [*ALONE, *rules, "--", f"results/{results.name}/report/report.html"]
     _snakemake(place / SNAKEFILE, place / "run", arguments, quiet=True)
     return {name: checksum(report / name) == digest for name, digest in pages.items()}
 
@@ -138,6 +150,11 @@ def rerun(folder: Path, place: Path, data: Path, snakefile: Path | None) -> Path
     (place / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _snakemake((snakefile or folder / SNAKEFILE).resolve(), place, [], quiet=False)
     return place / "results" / str(study["name"])
+
+
+def archived_results(folder: Path) -> Path:
+    """The study's folder in an unpacked archive."""
+    return folder / "run" / "results" / str(_read_study(folder / STUDY)["name"])
 
 
 def _read_study(path: Path) -> Study:

@@ -16,9 +16,16 @@ from fairweight.core import code_version
 from fairweight.core.artifacts import checksum, read_json, write_frame, write_json
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
-from fairweight.reporting.archive import packing, rerunning
+from fairweight.reporting.archive import packing, reproducing, rerunning
 from fairweight.reporting.archive.differences import as_json, as_markdown, compare, verdict
-from fairweight.reporting.archive.layout import MANIFEST, kept, own_files, result_files, workflow_files
+from fairweight.reporting.archive.layout import (
+    MANIFEST,
+    kept,
+    notebook_rule,
+    own_files,
+    result_files,
+    workflow_files,
+)
 from fairweight.reporting.archive.metadata import Entry
 from fairweight.reporting.archive.unpacking import Checked, check, unpack
 from fairweight.reporting.provenance import isa
@@ -436,3 +443,74 @@ def test_another_page_with_the_same_versions_is_a_failure(tmp_path, folder, monk
     monkeypatch.setattr(rerunning, "rerender", lambda *_: {})
     rerunning.verify(folder, None)
     assert "the archive has no page to compare it with" in capsys.readouterr().out
+
+
+# ---- archives of older versions
+
+
+def older(folder):
+    """Give the table of steps of a study the name that older versions gave it."""
+    (folder / "summary" / "steps.parquet").rename(folder / "summary" / "costs.parquet")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("script", "rule"),
+    [
+        ("reporting/render_notebook.py", "render_notebook"),
+        ("reporting/notebook.py", "notebook"),
+        ("notebook.py", "notebook"),
+    ],
+)
+def test_the_rule_that_renders_notebooks_is_that_of_the_archive(tmp_path, folder, monkeypatch, script, rule):
+    path = folder / "workflow" / "scripts" / script
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    calls = []
+    monkeypatch.setattr(rerunning, "_snakemake", lambda *arguments, **_: calls.append(arguments))
+    assert rerunning.rerender(folder, tmp_path / "place") == {}
+    options = calls[0][2]
+    assert options[options.index("--allowed-rules") :] == [
+        *("--allowed-rules", rule, "report", "--forcerun", rule, "--", "results/s/report/report.html"),
+    ]
+
+
+def test_the_rule_that_renders_notebooks_is_one_of_this_workflow(tmp_path):
+    (tmp_path / "workflow").symlink_to(ROOT)
+    rule = notebook_rule(tmp_path, tmp_path)
+    assert re.search(rf"^rule {rule}:$", (ROOT / "rules" / "reporting.smk").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("renamed", ["archive", "both"])
+def test_the_table_of_steps_may_have_its_older_name(tmp_path, renamed):
+    old = older(run(tmp_path / "archive" / "run"))
+    write_json(tmp_path / "archive" / "run" / "checksums.json", {n: checksum(p) for n, p in result_files(old)})
+    new = run(tmp_path / "new")
+    comparison = compare(tmp_path / "archive", older(new) if renamed == "both" else new)
+    assert comparison.identical and comparison.same_tuple
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [
+        ("steps.parquet", r"has no steps\.parquet or costs\.parquet; use the version .* fairweight 0\.1\.0\.$"),
+        ("decisions.parquet", r"has no decisions\.parquet; use the version .* fairweight 0\.1\.0\.$"),
+        ("provenance.json", r"has no provenance\.json; use the version .* which its README\.md states\.$"),
+    ],
+)
+def test_a_table_that_an_archive_lacks_is_reported_before_the_study_is_run(
+    tmp_path, folder, monkeypatch, lacking, message
+):
+    (run(folder / "run") / "summary" / lacking).unlink()
+    monkeypatch.setattr(reproducing, "check", lambda _: Checked(1, [], [], []))
+    monkeypatch.setattr(reproducing, "rerun", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(InputError, match=message):
+        reproducing.reproduce(folder, tmp_path / "new", data=tmp_path, tolerance=0.01, snakefile=None)
+
+
+def test_a_workflow_without_a_rule_that_renders_notebooks_is_reported(tmp_path, folder):
+    about = {"fairweight": "0.0.1", "commit": "abc123"}
+    write_json(folder / "run" / "results" / "s" / "summary" / "provenance.json", about)
+    message = r"no script render_notebook\.py or notebook\.py in .*; use .*, fairweight 0\.0\.1 \(commit abc123\)\.$"
+    with pytest.raises(InputError, match=message):
+        rerunning.rerender(folder, tmp_path / "place")
