@@ -31,7 +31,7 @@ class Writer:
 
 
 TEXT = Writer()
-CELL = Writer(interval="{value}\n{low} to {high}")  # of a table whose cells show a second line small
+TWO_LINES = Writer(interval="{value}\n{low} to {high}")  # of a table whose cells show a second line small
 
 
 def missing(value: Any) -> bool:

@@ -10,6 +10,7 @@ CELL = [
     "variant",
     "engine",
 ]  # columns that name a cell of the grid, without the seed
+COMPARISON = [name for name in CELL if name != "variant"]  # columns that name one comparison of variants
 MEASURE = [
     *CELL,
     "measure",
@@ -35,7 +36,7 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
         engine = Path(path).name.removesuffix(".parquet").removesuffix(".rounds").removesuffix(".profile.usage.json")
         return {"dataset": parts[1], "model": parts[2], "engine": engine}
     if parts[0] == "compared":
-        return dict(zip(("dataset", "augmentation", "model", "engine"), parts[1:], strict=True))
+        return dict(zip(COMPARISON, parts[1:], strict=True))
     return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
 
 

@@ -6,10 +6,10 @@ only here, so that an edit of the formatting of numbers reruns no step that comp
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-Source = Literal["metric", "groups", "profile", "file", "making"]
+Source = Literal["metric", "groups", "profile", "file", "making", "check"]
 Direction = Literal["higher", "lower"]
 
 
@@ -26,7 +26,8 @@ class Measure:
         scale: factor from a stored to a shown value.
         stored_unit: unit of a stored value, as in column `unit` of the summary tables.
         source: where summaries take it from: a `metric` of all rows, a comparison of `groups`, a `profile` of latency,
-            a `file`, or the steps of `making` a variant.
+            a `file`, or the steps of `making` a variant. A `check` of a file is in no table of measures; it is a column
+            of the tables `files` and `language`.
         modelled: whether it is derived from CPU-seconds by the energy model instead of measured.
         interval: prefix of its bounds in the table of language models, where it has an interval over texts there.
         language: whether only language models have it.
@@ -131,10 +132,22 @@ RECORDS = (
     ),
     Measure("size_bytes", "File size", "kB", 1, "lower", scale=1e-3, stored_unit="bytes", source="file"),
     Measure("transfer_bytes", "Transfer size", "kB", 1, "lower", scale=1e-3, stored_unit="bytes", source="file"),
+    Measure(
+        "inference_memory_bytes",
+        "Memory to load and run",
+        "MB",
+        1,
+        "lower",
+        scale=1e-6,
+        stored_unit="bytes",
+        source="check",
+    ),
     Measure("making_cpu_s", "CPU time to make it", "CPU-s", 1, "lower", stored_unit="CPU-s", source="making"),
     Measure("making_energy_j", "Energy to make it", "J", 1, "lower", stored_unit="J", source="making", modelled=True),
 )
 MEASURES = {record.key: record for record in RECORDS}
+# the same measure of language models, whose files are large
+LANGUAGE_FILE_SIZE = replace(MEASURES["size_bytes"], unit="MB", scale=1e-6, language=True)
 
 
 def measure(key: str) -> Measure:

@@ -31,6 +31,7 @@ class ShownMeasure(measures.Measure):
 
 RECORDS = tuple(ShownMeasure(**asdict(record)) for record in measures.RECORDS)
 MEASURES = {record.key: record for record in RECORDS}
+LANGUAGE_FILE_SIZE = ShownMeasure(**asdict(measures.LANGUAGE_FILE_SIZE))
 
 
 def measure(key: str) -> ShownMeasure:

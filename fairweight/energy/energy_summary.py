@@ -188,7 +188,7 @@ def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: EnergyReci
 
 def _text_of_break_even(table: pd.DataFrame) -> str:
     """Break-even points of the variants."""
-    lines = ["Predictions after which a variant has repaid the extra energy of making it over the baseline (95 %):"]
+    lines = ["Predictions after which a variant has saved the extra energy of making it (95 %):"]
     for row in table.itertuples():
         after = with_interval(row.predictions, row.low, row.high, digits=0) if row.status == "after" else row.status
         place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import COMPARISON
 from fairweight.core.measures import measure
 from fairweight.core.recipes import Criteria
 from fairweight.statistics import comparison, decision
@@ -18,7 +18,6 @@ from fairweight.statistics.rates import EQUALIZED_ODDS_DIFFERENCE
 from fairweight.statistics.significance import benjamini_hochberg
 
 FAMILY = ["dataset", "model"]
-COMPARISON = [name for name in CELL if name != "variant"]  # columns that name one comparison of variants
 DECIDED = [*COMPARISON, "variant"]
 KEY = [*COMPARISON, "baseline", "metric", "attribute", "group"]
 CRITERION = ["criterion", "attribute", "group"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fairweight.core.formatting import DASH, missing, number
 from fairweight.core.frames import where
-from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
 from fairweight.core.shown_measures import MEASURES, measure
 from fairweight.energy.footprint import of_model, of_variant
 from fairweight.reporting.hub import markdown
@@ -79,7 +79,7 @@ def name_of(results: Results, cell: Cell, variant: str | None = None) -> str:
 
 def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
     """Dataset, augmentation, model and variant of everything that ships; given scores have no file."""
-    cells = assessments[assessments["engine"] != "given"][list(KEYS)].drop_duplicates()
+    cells = assessments[assessments["engine"] != GIVEN][list(KEYS)].drop_duplicates()
     return [{str(k): str(v) for k, v in row.items()} for row in cells.to_dict("records")]
 
 
@@ -88,6 +88,8 @@ def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
 
 def _metadata(results: Results, cell: Cell, lineage: list[str], by_engine: Mapping[str, list[Measured]]) -> Metadata:
     operation = results.operation(cell["variant"])
+    record = OPERATIONS[operation]
+    kind = "baseline" if record.trains and not record.parents else operation
     task = task_of(results.study["datasets"][cell["dataset"]])
     if len(lineage) > 1:
         base: str | None = name_of(results, cell, lineage[1])
@@ -97,9 +99,9 @@ def _metadata(results: Results, cell: Cell, lineage: list[str], by_engine: Mappi
     return {
         "library_name": "onnx",
         "pipeline_tag": task,
-        "tags": ["fairweight", "fairness", "model-compression", "baseline" if operation == "train" else operation],
+        "tags": ["fairweight", "fairness", "model-compression", kind],
         "base_model": base,
-        "base_model_relation": OPERATIONS[operation].relation if base else None,
+        "base_model_relation": record.relation if base else None,
         "co2_eq_emissions": emissions(results, cell, lineage),
         "model-index": [{"name": name_of(results, cell), "results": entries}],
     }
@@ -184,9 +186,11 @@ def _made(results: Results, cell: Cell) -> str:
     recipe = variant[operation]
     home = published_name(model)
     weights = f"published weights{f' of {escape(home)}' if home else ''}"
-    if operation == "train":
-        return f"trained with the recipe {escape(recipe)}" + (f" from {weights}" if is_published(model) else "")
-    if operation == "pretrained":
+    record = OPERATIONS[operation]
+    if record.trains and not record.parents:
+        start = f" from {weights}" if is_published(model) else ""
+        return f"{record.participle} with the recipe {escape(recipe)}{start}"
+    if not record.parents:
         return f"with {weights} as they are"
     method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
     return f"made from {escape(variant['from'])} (operation {escape(operation)}{method})"

@@ -37,7 +37,7 @@ def variants(results: Results, dataset: str) -> Exhibit:
         names = [latex.cell(cell["variant"]), *(latex.cell(cell[key]) for key in several)]
         rows.append(names + _energies(results, cell, size))
     header = ["Variant", *(key.capitalize() for key in several)]
-    header += ["Making, J", "1,000, mJ", "Ratio", "Repaid", "with search"]
+    header += ["Making, J", "1,000, mJ", "Ratio", "Break-even", "with search"]
     widths = [0.16, *[0.1] * len(several), -0.14, -0.14, -0.14, -0.12, -0.12]
     ratios = results.ratios.rename(columns={"low": "ratio_low", "high": "ratio_high"})
     ratios = ratios[[*CELL, "batch_size", "ratio", "ratio_low", "ratio_high"]].astype({"batch_size": "Int64"})
@@ -45,8 +45,8 @@ def variants(results: Results, dataset: str) -> Exhibit:
     caption = (
         f"{results.title(dataset)}: energy to make one model of each variant, and of 1,000 predictions at batch "
         f"{size}, with the bounds of the model below; the measured ratio of the energy of a prediction to the "
-        "baseline's, with its 95 % interval; and the number of predictions after which a variant has repaid its extra "
-        "energy over the baseline, for making it alone and with the whole search."
+        "baseline's, with its 95 % interval; and the number of predictions after which a variant has saved the "
+        "extra energy of making it, alone and with the whole search."
     )
     return Exhibit(f"{dataset}-energy", latex.tabular(header, rows, widths), frame, caption)
 
@@ -62,7 +62,10 @@ def _energies(results: Results, cell: dict[Any, Any], size: int) -> list[str]:
         _bounded(once.sum(numeric_only=True), 1.0),
         _bounded(usage, 1e3),
         _ratio(ratio.iloc[0]) if len(ratio) else "baseline",
-        *(_repaid(where(break_even, {"scope": scope}).iloc[0]) if len(break_even) else "baseline" for scope in SCOPES),
+        *(
+            _break_even(where(break_even, {"scope": scope}).iloc[0]) if len(break_even) else "baseline"
+            for scope in SCOPES
+        ),
     ]
 
 
@@ -75,7 +78,7 @@ def _ratio(row: Any) -> str:
     return with_interval(row["ratio"], row["low"], row["high"], 2, writer=LATEX_CELL)
 
 
-def _repaid(row: Any) -> str:
+def _break_even(row: Any) -> str:
     """A break-even without its interval."""
     return latex.escape(in_words(row).partition("\n")[0])
 

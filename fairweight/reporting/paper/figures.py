@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from fairweight.core.artifacts import atomic
 from fairweight.core.formatting import count, missing
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import MEASURES
 from fairweight.reporting.report import palette
 from fairweight.reporting.report.labels import short
@@ -82,7 +82,7 @@ def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]
 def first_cell(results: Results, dataset: str) -> pd.Series:
     """Model, engine and augmentation that the figures of a dataset show: the first; augmentation `none` comes first."""
     cells = results.variants[results.variants["dataset"] == dataset][CELL].drop_duplicates()
-    return results.ordered(cells).iloc[0][["dataset", "augmentation", "model", "engine"]]
+    return results.ordered(cells).iloc[0][COMPARISON]
 
 
 def _over_seeds(seeds: int) -> str:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, points, significant
 from fairweight.core.frames import where
-from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.core.lineage import COMPARISON
+from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.core.shown_measures import measure
 from fairweight.energy.energy_model import watts_per_core
@@ -15,8 +16,6 @@ from fairweight.evaluation.decide import FAMILY, name_of
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX, amount, escape, number_text
 from fairweight.reporting.report.results import Results
-
-PLACE = ["dataset", "augmentation", "model", "engine"]  # of variants that are compared with each other
 
 
 def methods(results: Results) -> str:
@@ -67,7 +66,7 @@ def _variants(results: Results) -> str:
     models = [f"{escape(name)} ({escape(m['architecture'])})" for name, m in study["models"].items()]
     text = f"Models: {listed(models)}. " if models else ""
     text += f"Variants: {'; '.join(_variant(n, v) for n, v in study['variants'].items() if n in shown)}. "
-    used = {v["train"] for n, v in study["variants"].items() if "train" in v and n in shown}
+    used = {study["variants"][n][results.operation(n)] for n in results.trained_from_data if n in shown}
     recipes = [_recipe(name, study["training"][name]) for name in study["training"] if name in used]
     return text + (" ".join(recipes) + " The epoch with the lowest validation loss is kept." if recipes else "")
 
@@ -84,17 +83,19 @@ def _recipe(name: str, recipe: TrainingRecipe) -> str:
 def _variant(name: str, variant: dict[str, Any]) -> str:
     """How a variant is made, from its entry in the study file."""
     operation = of_recipe(variant)
-    recipe = variant[operation]
-    if operation == "train":
+    record, recipe = OPERATIONS[operation], variant[operation]
+    if record.trains and not record.parents:
         again = " with another initialisation (the noise floor)" if variant.get("replicate") else ""
-        return f"{escape(name)}, trained{again}"
-    if operation == "given":
+        return f"{escape(name)}, {record.participle}{again}"
+    if operation == GIVEN:
         return f"{escape(name)}, given scores of column {escape(recipe['column'])}, positive above {recipe['above']:g}"
+    if not record.parents:
+        return f"{escape(name)}, {record.participle}"
     options = f" to a sparsity of {recipe['sparsity']:g}" if "sparsity" in recipe else ""
     method = f" ({escape(recipe['method'])})" if "method" in recipe else ""
     epochs = recipe.get("finetune", {}).get("epochs", 0)
     options += f" and finetuned for {count(epochs, 'epoch')}" if epochs else ""
-    return f"{escape(name)}, {escape(variant['from'])} {OPERATIONS[operation].participle}{method}{options}"
+    return f"{escape(name)}, {escape(variant['from'])} {record.participle}{method}{options}"
 
 
 def _statistics(results: Results) -> str:
@@ -161,7 +162,7 @@ def _finding(results: Results, family: pd.DataFrame) -> str:
         reasons = "; ".join(f"{escape(r['variant'])}: {escape(r['reason'])}" for _, r in ordered.iterrows())
         return f"{place}no compressed variant is proven to keep the criteria ({reasons})."
     row = chosen.iloc[0]
-    criteria = where(results.criteria, {**row[PLACE], "variant": row["variant"]})
+    criteria = where(results.criteria, {**row[COMPARISON], "variant": row["variant"]})
     margins = results.study["criteria"]["margins"]
     changes = [_change(entry) for _, entry in criteria.iterrows() if entry["criterion"] in margins]
     p = p_value(row["p_value"])
@@ -181,7 +182,7 @@ def _change(entry: Any) -> str:
 
 
 def _smaller(results: Results, row: pd.Series) -> str:
-    sizes = where(results.measured("transfer_bytes"), row[PLACE])
+    sizes = where(results.measured("transfer_bytes"), row[COMPARISON])
     own = where(sizes, {"variant": row["variant"]})
     base = where(sizes, {"variant": own.iloc[0]["baseline"]}) if len(own) else own
     if base.empty or missing(own.iloc[0]["mean"]):

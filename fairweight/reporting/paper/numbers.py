@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing, p_value, significant
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import RECORDS, measure
 from fairweight.energy.footprint import of_study
 from fairweight.reporting.paper import latex
@@ -186,9 +186,8 @@ def _of_variants(results: Results, keys: Keys) -> Iterator[Number]:
         yield Number(key, record.text(row["mean"], writer=LATEX), row["mean"], record.unit, source)
         yield Number(f"{key}/sd", record.text(row["sd"], writer=LATEX), row["sd"], record.unit, source)
     sizes = results.measured("transfer_bytes")
-    place = ["dataset", "augmentation", "model", "engine"]
     for _, row in sizes.iterrows():
-        siblings = sizes[(sizes[place] == row[place]).all(axis=1)]
+        siblings = sizes[(sizes[COMPARISON] == row[COMPARISON]).all(axis=1)]
         base = siblings[siblings["variant"] == row["baseline"]]
         if len(base) and row["variant"] != row["baseline"]:
             times = float(base.iloc[0]["mean"] / row["mean"])

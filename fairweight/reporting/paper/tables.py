@@ -1,15 +1,15 @@
 """Tables of an article: booktabs for print, and CSV with full precision beside it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from fairweight.core.formatting import DASH, missing, significant, with_interval
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
-from fairweight.core.shown_measures import MEASURES, ShownMeasure
+from fairweight.core.lineage import CELL, COMPARISON
+from fairweight.core.shown_measures import LANGUAGE_FILE_SIZE, MEASURES, ShownMeasure
 from fairweight.energy.footprint import of_study
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.paper import latex
@@ -18,14 +18,14 @@ from fairweight.reporting.report.results import Results
 
 MOST_VARIANTS = 4  # columns of the table of groups that fit on a page; the CSV has all variants
 MOST_CLASSES = 4  # classes whose shares fit into a cell
-# what the table of language models shows; their files are large
+# what the table of language models shows
 SHOWN_LANGUAGE = (
     MEASURES["perplexity"],
     MEASURES["perplexity_ratio"],
     MEASURES["stereotype_score"],
     MEASURES["prefill_tokens_per_cpu_s"],
     MEASURES["decode_tokens_per_cpu_s"],
-    replace(MEASURES["size_bytes"], unit="MB", scale=1e-6),
+    LANGUAGE_FILE_SIZE,
 )
 
 
@@ -205,7 +205,7 @@ def groups(results: Results, dataset: str) -> Exhibit:
         f"intervals over seeds and test rows; exploratory.{more}"
     )
     kept = ["variant", "baseline", "attribute", "group", "n", "value", "low", "high", "p_value", "q_value", "status"]
-    frame = table[["dataset", "augmentation", "model", "engine", *kept]]
+    frame = table[[*COMPARISON, *kept]]
     return Exhibit(f"{dataset}-groups", latex.tabular(header, rows, widths, breaks), frame, caption)
 
 

@@ -1,4 +1,4 @@
-"""Break-even of variants: the number of predictions after which a variant has repaid its extra cost."""
+"""Break-even of variants: the number of predictions after which a variant has saved the extra energy of making it."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from fairweight.core.formatting import CELL, missing, significant
+from fairweight.core.formatting import TWO_LINES, Writer, missing, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, table
@@ -17,7 +17,8 @@ from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Results, place, varying
 
 SCOPES = {"making": COLOURS[0], "making and search": COLOURS[1]}
-MEANING = "predictions after which a variant has repaid the energy that it cost more than its baseline"
+MEANING = "predictions after which a variant has saved the extra energy of making it"
+AT_ONCE = Writer(interval=TWO_LINES.interval.replace("{value}", "at once"))  # for an estimate of 0 predictions
 
 
 def intervals(results: Results, dataset: str) -> HTML | None:
@@ -111,5 +112,5 @@ def in_words(row: Any) -> str:
         return f"undecided\nfrom {significant(row['low'])}"
     if row["status"] != "after":
         return str(row["status"])
-    number = significant(row["predictions"]) if row["predictions"] else "at once"
-    return CELL.interval.format(value=number, low=significant(row["low"]), high=significant(row["high"]))
+    writer = TWO_LINES if row["predictions"] else AT_ONCE
+    return with_interval(row["predictions"], row["low"], row["high"], writer=writer, write=significant)

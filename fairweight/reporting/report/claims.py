@@ -105,9 +105,10 @@ def slices(results: Results, dataset: str) -> HTML | None:
             interval = f"{low} to {high}"
             cells.append([name, row["conditions"], f"{int(row['n']):,}", value, interval, p_value(row["p_value"])])
     notes = (
-        "A decision tree selects the slices on one half of the test rows, without any sensitive attribute; all "
-        "numbers are computed on the other half. Excess loss is how much more the log loss rises inside the slice "
-        f"than outside; p is one-sided, after Holm's correction over the slices of the variant. Shown: {place(first)}."
+        "A decision tree selects the slices on one half of the test rows from the inputs of the model; it is not given "
+        "the groups of the study. All numbers are computed on the other half. Excess loss is how much more the log "
+        "loss rises inside the slice than outside; p is one-sided, after Holm's correction over the slices of the "
+        f"variant. Shown: {place(first)}."
     )
     header = ["Variant", "Slice", "Rows", f"Excess loss, {measure('log_loss').unit}", INTERVAL, "p"]
     caption = f"{results.title(dataset)}: slices of the inputs on which the loss rises most."

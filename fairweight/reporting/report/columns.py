@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.formatting import CELL, Writer, p_value, with_interval
+from fairweight.core.formatting import TWO_LINES, Writer, p_value, with_interval
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.report.results import Results
 
@@ -13,11 +13,6 @@ INTERVAL = "95\N{NO-BREAK SPACE}% interval"
 POINTS = Writer(
     interval=f"{{value}} points ({INTERVAL} {{low}} to {{high}})"
 )  # a change with its interval, in a sentence
-
-# of the tables `files` and `language`, which the summary of measures does not hold
-MEMORY = ShownMeasure(
-    "inference_memory_bytes", "Memory to load and run", "MB", 1, "lower", scale=1e-6, stored_unit="bytes"
-)
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def energy_cell(row: Any, digits: int = 1, scale: float = 1.0) -> str:
         scale: factor from J to the unit that is shown.
     """
     central, low, high = (row[f"energy_j_{bound}"] for bound in ("central", "low", "high"))
-    return with_interval(central, low, high, digits, scale, writer=CELL)
+    return with_interval(central, low, high, digits, scale, writer=TWO_LINES)
 
 
 def p_equals(value: float, symbol: str = "p") -> str:

@@ -19,13 +19,13 @@ from fairweight.core.formatting import (
     with_interval,
 )
 from fairweight.core.frames import where
+from fairweight.core.lineage import COMPARISON
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.decide import FAMILY, name_of
 from fairweight.reporting.report.columns import INTERVAL, Column, in_sentence, p_equals
 from fairweight.reporting.report.page import listing, table, tied
 from fairweight.reporting.report.results import Results, varying
 
-COMBINATION = ["dataset", "augmentation", "model", "engine"]
 RATE = measure("accuracy")  # how criteria with a margin are shown: changes of rates, in percentage points
 
 
@@ -52,7 +52,7 @@ def _recommended(results: Results, dataset: str, model: str, family: pd.DataFram
         )
     row = chosen.iloc[0]
     baseline = results.comparisons.loc[results.comparisons["variant"] == row["variant"], "baseline"].iloc[0]
-    base = where(results.decisions, row[COMBINATION])
+    base = where(results.decisions, row[COMPARISON])
     base = base[base["variant"] == baseline]
     text = (
         f"{place}ship <b>{escape(row['variant'])}</b>, the cheapest variant that is proven non-inferior to its "
@@ -76,7 +76,7 @@ def _cost_title(cost: ShownMeasure) -> str:
 
 def _evidence(results: Results, row: pd.Series) -> str:
     """Change of each criterion with a margin, of the recommended variant."""
-    entries = where(results.criteria, row[[*COMBINATION, "variant"]])
+    entries = where(results.criteria, row[[*COMPARISON, "variant"]])
     return "; ".join(
         f"{escape(name_of(entry))} {_change(entry)}"
         for _, entry in entries.iterrows()
@@ -101,13 +101,13 @@ def _in_use(results: Results, row: pd.Series, base: pd.Series) -> str:
     """Latency and energy of a prediction at the first batch size, also where they are worse than the baseline's."""
     size = results.study["profile"]["batch_sizes"][0]
     latency = Column("latency_p50_ms", batch_size=size)
-    rows = where(latency.rows(results), row[COMBINATION])
+    rows = where(latency.rows(results), row[COMPARISON])
     own, other = (where(rows, {"variant": entry["variant"]}) for entry in (row, base))
     clauses = []
     if len(own) and len(other) and not missing(own.iloc[0]["mean"]):
         own_text, other_text = (latency.record.with_unit(part.iloc[0]["mean"]) for part in (own, other))
         clauses.append(f"has a median latency of {own_text} instead of {other_text}")
-    ratios = where(results.ratios, {**row[[*COMBINATION, "variant"]], "batch_size": size})
+    ratios = where(results.ratios, {**row[[*COMPARISON, "variant"]], "batch_size": size})
     if len(ratios) and not missing(ratios.iloc[0]["low"]):
         entry = ratios.iloc[0]
         writer = Writer(interval=f"{{value}} times the energy ({INTERVAL} {{low}} to {{high}})")
@@ -125,7 +125,7 @@ def criteria(results: Results, dataset: str) -> HTML | None:
     shown = varying(entries, ("model", "engine"))
     for (*_, variant), part in results.ordered(entries).groupby(["model", "engine", "variant"], sort=False):
         breaks.add(len(rows))
-        decided = where(results.decisions, part.iloc[0][[*COMBINATION, "variant"]]).iloc[0]
+        decided = where(results.decisions, part.iloc[0][[*COMPARISON, "variant"]]).iloc[0]
         first = f"{variant}\n{decided['verdict']}{', recommended' if decided['recommended'] else ''}"
         for position, (_, entry) in enumerate(part.iterrows()):
             names = [first if position == 0 else "", *(str(entry[key]) for key in shown)]

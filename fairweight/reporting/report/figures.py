@@ -89,7 +89,7 @@ def curves(results: Results) -> HTML | None:
     """Figure of the validation loss over the epochs, one line for each seed; None where nothing was trained."""
     if results.curves.empty:
         return None
-    trained = [v for v, recipe in results.study["variants"].items() if "train" in recipe]
+    trained = results.trained_from_data
     table = results.curves[results.curves["variant"].isin(trained)]
     if table.empty:
         return None

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from fairweight.core.formatting import as_stated, count, missing
 from fairweight.core.frames import where
+from fairweight.core.lineage import COMPARISON
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import change_heading
 from fairweight.reporting.report.figures import panels
@@ -194,7 +195,7 @@ def slopes(results: Results, dataset: str) -> HTML | None:
         return None
     attributes = list(results.study["datasets"][dataset]["groups"])
     first = results.compared(dataset).iloc[0]
-    combination = first[["dataset", "augmentation", "model", "engine"]]
+    combination = first[COMPARISON]
     average = where(results.measured("accuracy"), combination)
     worst = {
         a: where(results.measured("worst_group_accuracy", a), combination).dropna(subset="mean") for a in attributes

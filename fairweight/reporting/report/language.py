@@ -9,10 +9,10 @@ from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from fairweight.core.formatting import CELL, DASH, count, missing, number, with_interval
+from fairweight.core.formatting import DASH, TWO_LINES, count, missing, number, with_interval
 from fairweight.core.frames import where
-from fairweight.core.shown_measures import ShownMeasure, measure
-from fairweight.reporting.report.columns import INTERVAL, MEMORY
+from fairweight.core.shown_measures import LANGUAGE_FILE_SIZE, ShownMeasure, measure
+from fairweight.reporting.report.columns import INTERVAL
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, plain, table
 from fairweight.reporting.report.palette import looks
@@ -30,8 +30,8 @@ SHOWN = (
     measure("stereotype_flips"),
     measure("prefill_tokens_per_cpu_s"),
     measure("decode_tokens_per_cpu_s"),
-    measure("size_bytes"),
-    MEMORY,
+    LANGUAGE_FILE_SIZE,
+    measure("inference_memory_bytes"),
 )
 
 
@@ -92,13 +92,13 @@ def _value(entry: pd.Series, record: ShownMeasure) -> str:
     if record.interval is None:
         return record.text(entry[record.key])
     low, high = (entry[f"{record.interval}_{end}"] for end in ("low", "high"))
-    return record.with_interval(entry[record.key], low, high, writer=CELL)
+    return record.with_interval(entry[record.key], low, high, writer=TWO_LINES)
 
 
 def _energy(entry: pd.Series) -> str:
     """Energy of 1,000 tokens in J, with the bounds of the model."""
     central, low, high = (entry[f"energy_j_per_1000_{bound}"] for bound in ("central", "low", "high"))
-    return with_interval(central, low, high, 0, writer=CELL)
+    return with_interval(central, low, high, 0, writer=TWO_LINES)
 
 
 def _amounts(cells: pd.DataFrame, keys: list[str]) -> str:
@@ -139,19 +139,21 @@ def bias(results: Results) -> HTML | None:
 
 
 def _score(entry: Any) -> str:
-    text = SCORE.with_interval(entry["value"], entry["low"], entry["high"], writer=CELL)
+    text = SCORE.with_interval(entry["value"], entry["low"], entry["high"], writer=TWO_LINES)
     return text.replace("\n", " (few)\n", 1) if entry["status"] == "insufficient" else text
 
 
 def trade_off(results: Results) -> HTML | None:
     """Figure of perplexity against file size and decode speed; None where neither is known."""
-    cells = results.language[results.language[PERPLEXITY.key].notna() & results.language["size_bytes"].notna()]
+    cells = results.language[
+        results.language[PERPLEXITY.key].notna() & results.language[LANGUAGE_FILE_SIZE.key].notna()
+    ]
     if cells.empty:
         return None
     cells, look = results.ordered(cells), looks(results)
     keys = varying(cells, KEYS)
     groups = [part for _, part in cells.groupby(keys, sort=False)] if keys else [cells]
-    usages = (measure("size_bytes"), measure("decode_tokens_per_cpu_s"))
+    usages = (LANGUAGE_FILE_SIZE, measure("decode_tokens_per_cpu_s"))
     figure, axes = panels(len(groups) * len(usages))
     for axis, (group, usage) in zip(axes, itertools.product(groups, usages), strict=True):
         _scatter(axis, group, usage, look)

@@ -5,9 +5,9 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from fairweight.core.formatting import CELL, DASH, count, missing, significant, with_interval
+from fairweight.core.formatting import DASH, TWO_LINES, count, missing, significant, with_interval
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL as CELL_COLUMNS
+from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import Column, energy_cell
 from fairweight.reporting.report.figures import panels
@@ -27,18 +27,18 @@ def inference(results: Results, dataset: str) -> HTML | None:
     if used.empty:
         return None
     keys = varying(used, GRID)
-    joined = used.merge(results.ratios, on=[*CELL_COLUMNS, "batch_size"], how="left")
+    joined = used.merge(results.ratios, on=[*CELL, "batch_size"], how="left")
     rows = [
         [
             row["variant"],
             *(row[key] for key in keys),
             f"{row['batch_size']}",
             with_interval(
-                *(row[f"energy_j_{bound}"] for bound in ("central", "low", "high")), writer=CELL, write=significant
+                *(row[f"energy_j_{bound}"] for bound in ("central", "low", "high")), writer=TWO_LINES, write=significant
             ),
             "baseline"
             if missing(row["ratio"])
-            else with_interval(row["ratio"], row["low"], row["high"], 3, writer=CELL),
+            else with_interval(row["ratio"], row["low"], row["high"], 3, writer=TWO_LINES),
             DASH if missing(row["ratio"]) else f"{int(row['not_clean'])} of {int(row['seeds_y'] * row['rounds'])}",
         ]
         for row in joined.to_dict("records")
@@ -154,7 +154,7 @@ def _stages(part: pd.DataFrame) -> list[str]:
     failed = stages.loc["failed attempts"]
     lost = energy_cell(failed) if failed["energy_j_central"] else "0"
     return [
-        measure("making_energy_j").with_interval(*bounds, writer=CELL),
+        measure("making_energy_j").with_interval(*bounds, writer=TWO_LINES),
         significant(making["emissions_g"], 1e3),
         lost if failed["status"] == "modelled" else failed["status"],
         energy_cell(stages.loc["search"], 2, 1e-3),

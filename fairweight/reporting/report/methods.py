@@ -10,12 +10,16 @@ from matplotlib.lines import Line2D
 
 from fairweight.core.formatting import DASH, missing, number
 from fairweight.core.lineage import CELL
+from fairweight.core.shown_measures import measure
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.reporting.report import palette
-from fairweight.reporting.report.columns import MEMORY, Column
+from fairweight.reporting.report.columns import Column
 from fairweight.reporting.report.figures import panels, plain_log_scale
 from fairweight.reporting.report.labels import number_points
 from fairweight.reporting.report.page import picture, table
 from fairweight.reporting.report.results import STANDARDISATION, Results, varying
+
+MEMORY = measure("inference_memory_bytes")
 
 
 def method(results: Results, variant: str) -> str:
@@ -108,12 +112,12 @@ def files(results: Results) -> HTML | None:
                 number(mean["nonzero_weights"], 0),
                 number(mean["macs"], 0),
                 number(mean["integer_share"], 0, 100.0),
-                MEMORY.text(mean["inference_memory_bytes"]),
+                MEMORY.text(mean[MEMORY.key]),
                 *(DASH if missing(share) else number(share, 2, 100.0) for share in lowest),
             ]
         )
     header = ["Variant", "Method", *map(str.capitalize, shown), "Parameters", "Nonzero weights", "MACs per row"]
-    header += ["Integer products, %", MEMORY.heading, "Same prediction in a batch, %", "Same as onnxruntime, %"]
+    header += ["Integer products, %", MEMORY.heading, "Same prediction in a batch, %", f"Same as {REFERENCE_ENGINE}, %"]
     notes = (
         "Means over seeds; the last two columns show the lowest value, and do not apply to likelihoods. MACs include "
         "products with zeros, as the engines compute them. Integer products is the share of the multiplying "

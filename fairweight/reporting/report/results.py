@@ -9,7 +9,7 @@ import pandas as pd
 
 from fairweight.core.artifacts import read_frame, read_json
 from fairweight.core.frames import where
-from fairweight.core.operations import of_recipe
+from fairweight.core.operations import OPERATIONS, of_recipe
 
 Document = dict[str, Any]  # content of a JSON file: a data card, or the provenance with the resolved study file in it
 
@@ -83,6 +83,12 @@ class Results:
     def noise_floors(self) -> list[str]:
         """Variants that differ from their baseline by initialisation alone."""
         return [variant for variant, recipe in self.study["variants"].items() if recipe.get("replicate")]
+
+    @property
+    def trained_from_data(self) -> list[str]:
+        """Variants that are trained from data, not finetuned from a parent, in the order of the study file."""
+        records = {variant: OPERATIONS[self.operation(variant)] for variant in self.variant_order}
+        return [variant for variant, record in records.items() if record.trains and not record.parents]
 
     def operation(self, variant: str) -> str:
         """The operation that makes a variant."""

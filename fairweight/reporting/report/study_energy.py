@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from fairweight.core.formatting import CELL, DASH, count, missing, number, significant, with_interval
+from fairweight.core.formatting import DASH, TWO_LINES, count, missing, number, significant, with_interval
 from fairweight.reporting.report.columns import energy_cell
 from fairweight.reporting.report.page import picture, table
 from fairweight.reporting.report.palette import COLOURS
@@ -113,7 +113,7 @@ def estimators(results: Results) -> HTML:
     rows = [
         [
             f"{row['estimator']}\n{row['mode']}",
-            with_interval(row["energy_j"], row["energy_j_low"], row["energy_j_high"], 2, 1e-3, writer=CELL),
+            with_interval(row["energy_j"], row["energy_j_low"], row["energy_j_high"], 2, 1e-3, writer=TWO_LINES),
             number(row["ratio"], 2),
         ]
         for row in entries

@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import count, number
 from fairweight.core.frames import where
+from fairweight.core.lineage import COMPARISON
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.page import MOST_ITEMS, listing, tied
 from fairweight.reporting.report.results import Results
@@ -40,7 +41,7 @@ def _smallest(results: Results, dataset: str) -> str | None:
     sizes = results.first_combination(results.measured("transfer_bytes"), dataset)
     if sizes.empty:
         return None
-    combination = sizes.iloc[0][["dataset", "augmentation", "model", "engine"]]
+    combination = sizes.iloc[0][COMPARISON]
     compressed = sizes[(sizes["variant"] != sizes["baseline"]) & ~sizes["variant"].isin(results.noise_floors)]
     if compressed.empty:
         return None

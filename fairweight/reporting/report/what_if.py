@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.core.formatting import CELL, missing, number, significant, with_interval
+from fairweight.core.formatting import TWO_LINES, missing, number, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.reporting.report.page import table
 from fairweight.reporting.report.results import Results, place
@@ -21,7 +21,9 @@ def places(results: Results) -> HTML:
             f"{row['place']}\n{' '.join(str(row[key]) for key in ('source', 'year') if not missing(row[key]))}",
             row["kind"],
             number(row["intensity_g_per_kwh"], 0),
-            with_interval(row["carbon_g"], row["carbon_low_g"], row["carbon_high_g"], writer=CELL, write=significant),
+            with_interval(
+                row["carbon_g"], row["carbon_low_g"], row["carbon_high_g"], writer=TWO_LINES, write=significant
+            ),
         ]
         for row in by_emissions[~((rounded["kind"] == "country") & repeated)].to_dict("records")
     ]
@@ -63,4 +65,4 @@ def _emissions(row: Any, part: str) -> str:
     if missing(row[part]):
         return "not known"
     bounds = (row[f"{part}{suffix}"] for suffix in ("", "_low", "_high"))
-    return with_interval(*bounds, writer=CELL, write=lambda grams: significant(grams, 1e3))
+    return with_interval(*bounds, writer=TWO_LINES, write=lambda grams: significant(grams, 1e3))

@@ -42,6 +42,7 @@ def test_units_of_stored_values():
         "energy_j_per_1000": "J",
         "size_bytes": "bytes",
         "transfer_bytes": "bytes",
+        "inference_memory_bytes": "bytes",
         "making_cpu_s": "CPU-s",
         "making_energy_j": "J",
     }
