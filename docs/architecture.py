@@ -6,7 +6,6 @@
 """
 
 import ast
-from collections import Counter
 from pathlib import Path
 
 from fairweight.core.code_version import imported_files
@@ -55,10 +54,10 @@ def imports(path: Path) -> list[Path]:
     return [file for file in imported_files(path) if file.is_relative_to(PACKAGE) and file.name != "__init__.py"]
 
 
-def edges() -> Counter[tuple[str, str]]:
-    """(importing wing, imported wing) -> number of imports; `api` and package files are no wings."""
-    pairs = Counter((wing_of(path), wing_of(target)) for path in modules() for target in imports(path))
-    return Counter({edge: n for edge, n in pairs.items() if set(edge) <= set(MAY_IMPORT) and edge[0] != edge[1]})
+def edges() -> set[tuple[str, str]]:
+    """(importing wing, imported wing) of the real imports; `api` is no wing."""
+    pairs = {(wing_of(path), wing_of(target)) for path in modules() for target in imports(path)}
+    return {edge for edge in pairs if set(edge) <= set(MAY_IMPORT) and edge[0] != edge[1]}
 
 
 def cycles() -> list[list[str]]:
@@ -89,9 +88,18 @@ def picture() -> str:
     """Mermaid graph of the imports between wings; `core`, which nearly every wing imports, is left out."""
     lines = ["```mermaid", "flowchart LR"]
     lines += [f'    {wing}["{wing}<br/><small>{_label(wing)}</small>"]' for wing in MAY_IMPORT if wing != "core"]
-    lines += [f"    {a} --> {b}" for a, b in sorted(edges()) if "core" not in (a, b) and a not in ("cli", "reporting")]
-    lines += ["    reporting --> evaluation & compression & study", "    cli --> reporting", "```"]
-    return "\n".join(lines) + "\n"
+    lines += [f"    {a} --> {b}" for a, b in sorted(_direct({edge for edge in edges() if "core" not in edge}))]
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+def _direct(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Edges that do not follow from others: the transitive reduction of a graph without cycles."""
+    targets = {wing: {b for a, b in pairs if a == wing} for wing in MAY_IMPORT}
+
+    def reached(wing: str) -> set[str]:
+        return targets[wing].union(*(reached(target) for target in targets[wing]))
+
+    return {(a, b) for a, b in pairs if not any(b in reached(other) for other in targets[a] - {b})}
 
 
 def _label(wing: str) -> str:
@@ -105,14 +113,14 @@ def page() -> str:
     parts = [
         HEAD,
         picture(),
-        '\nAn arrow means "imports". Arrows to `core`, and most of `reporting` and `cli`, are left out.\n',
+        '\nAn arrow means "imports". Arrows that follow from others, and those to `core`, are left out.\n',
     ]
     parts.append("\n## Import table\n\n| wing | purpose | may import | imports |\n|---|---|---|---|\n")
     for wing, legal in MAY_IMPORT.items():
         allowed = "all above" if wing in ("cli", "reporting") else ", ".join(legal) or "nothing"
-        real = ", ".join(f"{target} ({n})" for (source, target), n in sorted(used.items()) if source == wing)
+        real = ", ".join(target for source, target in sorted(used) if source == wing)
         parts.append(f"| `{wing}` | {first_line(PACKAGE / wing / '__init__.py')} | {allowed} | {real or 'nothing'} |\n")
-    parts.append("\nThe number in brackets counts the imports of a module of that wing.\n\n## Modules\n")
+    parts.append("\n## Modules\n")
     for wing in MAY_IMPORT:
         parts.append(f"\n### {wing}\n\n{first_line(PACKAGE / wing / '__init__.py')}\n\n")
         inside = [path for path in modules() if wing_of(path) == wing]

@@ -17,13 +17,15 @@ elsewhere reruns nothing of yours.
 | pruning | `prune(weights[, network], **options)`: masks | `Network`, `keep_largest`, `everything_stays` ... |
 | factorizations | `factorize(weights, **options)`: two factors by name | |
 | distillations | `prepare(**options)`: loss of a student | |
-| quantization | `quantize(source, destination, calibration[, network, export], **options)` | `quantize_file` ... |
+| quantization | `quantize(source, destination, calibration[, network, export], **options)`: name or report | ... |
 | encodings | `encode(weights, network, **options)`: `Coded`; `decode(coded)` | `Network` |
 | adjustments | `fit(scores, labels, groups, **options)`: thresholds by group | |
 | metrics (a file of its folder) | `measure(assessed)`: metric rows | `Assessed`, `metric_row`, `subsets`, `wilson` |
 
-Options are the keyword-only parameters. A module may declare them in a literal `OPTIONS` (JSON Schema of each), and the
-packages of an optional extra in `NEEDS`. A docstring of a shipped component of the same kind is the model for yours.
+A quantization method writes the file `destination` and returns its name, or a mapping with the key `method`;
+`calibration(rows)` returns batches of input tensors by name. Options are the keyword-only parameters. A module may
+declare them in a literal `OPTIONS` (JSON Schema of each), and the packages of an optional extra in `NEEDS`. A docstring
+of a shipped component of the same kind is the model for yours.
 """
 
 import importlib
@@ -74,6 +76,9 @@ PUBLIC = {
     "weighted_nodes": "compression.onnx_graph_edits",
     "wilson": "statistics.intervals",
 }
+
+
+__all__ = sorted(PUBLIC)  # noqa: PLE0605 - the names of the literal above
 
 
 def __getattr__(name: str) -> Any:

@@ -45,25 +45,31 @@ def compared_predictions(wildcards):
 
 def usage_files():
     """Resource usage of all steps that lead to the summaries."""
-    found = []
+    files = []
     for dataset in STUDY.datasets:
-        found.append(f"<results>/data/{dataset}/card.usage.json")
-        found += [
+        files.append(f"<results>/data/{dataset}/card.usage.json")
+        files += [
             f"<results>/data/{dataset}/raw-usage/{file}.fetch.usage.json"
             for file in config["datasets"][dataset]["files"]
         ]
-        found.append(f"<results>/data/{dataset}/read.usage.json")
+        files.append(f"<results>/data/{dataset}/read.usage.json")
     for c in STUDY.cells:
         for seed in STUDY.seeds_of(c):
-            found.append(f"<results>/seed-{seed}/{c.dataset}/split.usage.json")
+            files.append(f"<results>/seed-{seed}/{c.dataset}/split.usage.json")
             if c.engine != GIVEN:
-                found.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.usage.json")
+                files.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.usage.json")
     for operation in SHIPPED:
-        found += variant_files(f"{operation}.usage.json", operation)
-    found += variant_files("export.usage.json", *EXPORTED)
-    found += predicted_files("predict.usage.json")
-    found += [f for f in cell_files("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
-    found += cell_files("assess.usage.json")
-    found += comparison_files("compare.usage.json") + comparison_files("discover.usage.json")
-    found += ["<results>/profile/{dataset}/{model}/{engine}.profile.usage.json".format(**p) for p in STUDY.profiles]
-    return list(dict.fromkeys(found))
+        files += variant_files(f"{operation}.usage.json", operation)
+    files += variant_files("export.usage.json", *EXPORTED)
+    files += predicted_files("predict.usage.json")
+    files += [f for f in cell_files("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
+    files += cell_files("assess.usage.json")
+    files += comparison_files("compare.usage.json") + comparison_files("discover.usage.json")
+    files += ["<results>/profile/{dataset}/{model}/{engine}.profile.usage.json".format(**p) for p in STUDY.profiles]
+    return list(dict.fromkeys(files))
+
+
+def hourly_file():
+    """The file of hourly carbon intensities, if the study uses them."""
+    hourly = any(config["energy"][key] is not None for key in HOURLY)
+    return "<results>/summary/intensity.csv" if hourly else []

@@ -129,6 +129,12 @@ def terms_file(name):
     return file
 
 
+def source_schemes(recipe):
+    """Function of wildcards: schemes of the sources of a raw file or a model, which name components."""
+    sources = lambda w: [recipe(w), *(recipe(w).get("files") or {}).values()]
+    return lambda w: sorted({source.split(":")[0] for file in sources(w) for source in file.get("sources") or []})
+
+
 def engine(wildcards):
     """Name of the engine."""
     return [wildcards.engine]
@@ -179,12 +185,6 @@ def baseline(pattern):
 def parent(pattern):
     """Function of wildcards: the same file of the parent variant."""
     return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
-
-
-def hourly_file():
-    """The file of hourly carbon intensities, if the study uses them."""
-    hourly = any(config["energy"][key] is not None for key in HOURLY)
-    return "<results>/summary/intensity.csv" if hourly else []
 
 
 def energy_model():

@@ -21,6 +21,7 @@ rule prune:
         variant=alternation(STUDY.made_by("prune")),
     params:
         operation=operation,
+        module=lambda w: OPERATIONS[operation(w)].module,
         recipe=lambda w: config["variants"][w.variant][operation(w)],
         finetune=lambda w: STUDY.training_recipe(w.variant),
         code=compression("prune", pruning=method, distillations=distillation),

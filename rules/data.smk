@@ -11,7 +11,7 @@ rule fetch:
         "<logs>/fetch/{dataset}/{file}.log",
     params:
         sha256=lambda w: raw_file(w)["sha256"],
-        code=code("data/fetch"),
+        code=code("data/fetch", sources=source_schemes(raw_file)),
     message:
         "Fetch {wildcards.file} of {wildcards.dataset}"
     script:

@@ -23,7 +23,12 @@ rule train:
         parameters=lambda w: config["variants"][w.variant]["parameters"],
         task=lambda w: STUDY.task(w.dataset),
         code=code(
-            "training/train", architectures=architecture, objectives=objective, adaptations=adaptation, tasks=task
+            "training/train",
+            architectures=architecture,
+            objectives=objective,
+            adaptations=adaptation,
+            tasks=task,
+            sources=source_schemes(lambda w: config["models"][w.model]),
         ),
     message:
         "Train {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
@@ -46,7 +51,11 @@ rule pretrained:
     params:
         architecture=lambda w: part(config["models"][w.model], "sha256", "folder", "hub", "context", "start"),
         task=lambda w: STUDY.task(w.dataset),
-        code=code("training/pretrained", architectures=architecture),
+        code=code(
+            "training/pretrained",
+            architectures=architecture,
+            sources=source_schemes(lambda w: config["models"][w.model]),
+        ),
     message:
         "Fetch the published weights of {wildcards.model} (for {wildcards.variant} on {wildcards.dataset})"
     script:

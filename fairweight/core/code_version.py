@@ -25,7 +25,7 @@ def code_version(*files: str | Path, components: Iterable[tuple[str, str]] = ())
         components: (folder, name) pairs that the step loads by name.
 
     Returns:
-        16 hexadecimal digits.  Comments, docstrings and layout leave it unchanged.
+        16 hexadecimal digits. Comments, docstrings, types and layout leave it unchanged.
 
     Raises:
         InputError: a component does not exist.
@@ -56,19 +56,35 @@ def _label(path: Path) -> str:
 
 @functools.cache
 def content_hash(path: Path) -> str:
-    """Hash of one file; for Python, of its syntax without comments and docstrings."""
+    """Hash of one file; for Python, of its syntax without comments, docstrings and types.
+
+    Types are annotations of functions, and classes that are a TypedDict or a Protocol. Annotations of other classes
+    count: they are the fields of a dataclass.
+    """
     if path.suffix != ".py":
         return hashlib.sha256(path.read_bytes()).hexdigest()
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
+        if isinstance(body, list):
+            kept = [child for child in body if not _is_docstring(child) and not _is_type(child)]
+            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
 def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _is_type(node: ast.stmt) -> bool:
+    """Whether a statement is for type checkers alone: a TypedDict or a Protocol computes nothing."""
+    if not isinstance(node, ast.ClassDef):
+        return False
+    return bool({"TypedDict", "Protocol"} & {base.id for base in node.bases if isinstance(base, ast.Name)})
 
 
 @functools.cache
@@ -90,6 +106,8 @@ def imported_files(path: Path) -> tuple[Path, ...]:
                 files.update(_files_of(alias.name, _bases(path, alias.name)))
         elif isinstance(node, ast.ImportFrom) and node.module == API_MODULE:
             files.update(_public([alias.name for alias in node.names]))
+        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name and "api" in {a.name for a in node.names}:
+            files.update(_public(None))  # which names are used cannot be seen
         elif isinstance(node, ast.ImportFrom):
             # `from ..x import y` starts `level` folders above the file
             bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")

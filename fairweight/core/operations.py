@@ -4,8 +4,6 @@ Standard library only: Snakemake reads this while it parses a study. To add an o
 to `config/study.schema.yaml`, its module in `fairweight/`, and its rule.
 """
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -147,10 +145,3 @@ def of_recipe(variant: dict[str, object]) -> str:
         StopIteration: it states none; a resolved study file always has one.
     """
     return next(name for name in OPERATIONS if name in variant)
-
-
-def function(name: str) -> Callable[..., None]:
-    """The function that does an operation. It alone is imported: an edit of one reruns nothing of the others."""
-    module = importlib.import_module(f"fairweight.{OPERATIONS[name].module}")
-    loaded: Callable[..., None] = getattr(module, name)
-    return loaded

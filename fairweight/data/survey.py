@@ -76,7 +76,8 @@ class Numbers:
         if self.unread.count:
             bad = self.unread
             raise InputError(
-                f"{where}: {shown(bad.value)} in data row {bad.row} is not a number; list it under 'categorical'?"
+                f"{where}: {shown(bad.value)} in data row {bad.row} is not a number; fix the value, or list the column "
+                "under 'categorical'"
             )
         if self.infinite.count:
             bad = self.infinite

@@ -179,7 +179,7 @@ def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame
     The ratio of modelled energy is the same.
 
     Args:
-        rounds: columns of `profile_rows.ROUND` with those of CELL; empty where nothing ships.
+        rounds: columns of `profile_columns.ROUND` with those of CELL; empty where nothing ships.
         baselines: variant -> the variant that it is compared with.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Checks of an exported file in an engine: its content, its cost, and whether its outputs depend on batch or engine."""
+"""Checks of an exported file in an engine: content, resource usage, and outputs by batch size and engine."""
 
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict

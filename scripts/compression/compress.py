@@ -1,10 +1,10 @@
-from fairweight.core.operations import function
 from fairweight.core.step import step
+from fairweight.core.step_function import step_function
 
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     files = {**dict(snakemake.input.items()), **dict(snakemake.output.items())}
     del files["usage"]
-    function(snakemake.params.operation)(
+    step_function(snakemake.params.module, snakemake.params.operation)(
         **files,
         recipe=snakemake.params.recipe,
         finetune=snakemake.params.finetune,

@@ -47,10 +47,21 @@ def test_a_users_step_depends_on_the_modules_behind_the_names_it_imports(tmp_pat
     files = {str(p.relative_to(ROOT)) for p in imported_files(mine) if p.is_relative_to(ROOT)}
     assert "fairweight/compression/masks.py" in files and "fairweight/api.py" not in files
     assert not any("static_int8" in file or "metric_rows" in file for file in files)
-    every = tmp_path / "every.py"
-    every.write_text("import fairweight.api\n")
-    assert files < {str(p.relative_to(ROOT)) for p in imported_files(every) if p.is_relative_to(ROOT)}
-    assert code_version(mine) != code_version(every)
+    for name, line in {
+        "module": "import fairweight.api",
+        "alias": "from fairweight import api as fw",
+        "star": "from fairweight.api import *",
+    }.items():
+        every = tmp_path / f"{name}.py"
+        every.write_text(f"{line}\n")
+        assert files < {str(p.relative_to(ROOT)) for p in imported_files(every) if p.is_relative_to(ROOT)}
+        assert code_version(mine) != code_version(every)
+
+
+def test_a_star_imports_the_public_names():
+    names: dict[str, object] = {}
+    exec("from fairweight.api import *", names)
+    assert set(api.PUBLIC) <= set(names)
 
 
 @pytest.mark.parametrize(

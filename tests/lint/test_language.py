@@ -8,7 +8,7 @@ from pathlib import Path
 from fairweight.core.code_version import ROOT
 
 HISTORY = ("CHANGELOG.md", "LICENSE", "docs/decisions/")  # what was written stays
-TEXT = {".py", ".smk", ".md", ".ipynb", ".yaml", ".rst", ".tex", ".toml", ""}
+TEXT = {".py", ".smk", ".md", ".ipynb", ".j2", ".yaml", ".rst", ".tex", ".toml", ""}
 RETIRED = re.compile(r"\b(so many|told|foretells?|foretold|anew|begun|mend(?:s|ed|ing)?)\b|, too\b", re.IGNORECASE)
 VAGUE = {"of", "found", "told", "stated", "one", "two", "here", "there"}  # identifiers that do not say what they hold
 LONGEST = 120
@@ -56,6 +56,16 @@ def test_identifiers_say_what_they_hold():
         if name in VAGUE
     ]
     assert hits == []
+
+
+def test_identifiers_of_rules_say_what_they_hold():
+    """Rules are not Python: assignments, parameters and loop variables are searched for by pattern."""
+    names = "|".join(sorted(VAGUE))
+    pattern = re.compile(
+        rf"^\s*({names})\s*[+|]?=[^=]|\bfor ({names})\b|\bdef \w+\(.*\b({names})\b|\blambda ({names})\b"
+    )
+    rules = [path for path in FILES if path.suffix == ".smk" or path == Path("Snakefile")]
+    assert [f"{path}:{n}" for path in rules for n, line in lines(path) if pattern.search(line)] == []
 
 
 def test_lines_of_code_have_at_most_120_characters():

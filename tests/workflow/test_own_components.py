@@ -110,7 +110,7 @@ def _edits_rerun_what_they_change(run, study, checkout):
     assert run.jobs(study) == {}
     method = checkout / "fairweight/compression/pruning/every_other.py"
     method.write_text("# a comment\n" + PRUNING.replace("Masks that alternate.", "Alternating masks."))
-    (checkout / "scripts/train.py").touch()
+    (checkout / "scripts/training/train.py").touch()
     assert run.jobs(study) == {}
     method.write_text(PRUNING.replace("start::2", "1 - start :: 2"))
     jobs = run.jobs(study)

@@ -85,3 +85,20 @@ def test_a_users_package_is_followed_through_absolute_and_relative_imports(tmp_p
     )
     files = {str(p.relative_to(tmp_path)) for p in imported_files(module.resolve())}
     assert files == {"own/__init__.py", "own/deep/__init__.py", "own/deep/helper.py", "own/other.py", "beside.py"}
+
+
+def test_types_change_nothing_and_fields_of_a_dataclass_do(copy):
+    path = "fairweight/core/recipes.py"
+    assert changed(copy, path, "class EnergyRecipe(TypedDict, total=False):", TYPED) == [False] * 4
+    path = "fairweight/training/training_data.py"
+    assert (
+        changed(copy, path, "class TrainingData:", 'class TrainingData:\n    """Rows."""\n\n    more: int')
+        != [False] * 4
+    )
+
+
+TYPED = """class More(TypedDict):
+    more: int
+
+
+class EnergyRecipe(TypedDict, total=False):"""

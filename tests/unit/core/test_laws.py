@@ -10,12 +10,19 @@ import pytest
 
 from fairweight.core.code_version import ROOT, imported_files
 from fairweight.core.components import FOLDERS, PACKAGE, names, options, path_of
-from fairweight.core.operations import OPERATIONS, function
+from fairweight.core.operations import OPERATIONS
+from fairweight.core.step_function import step_function
 from fairweight.study.schema import read_schema
 
 LIBRARY = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").glob("*/*.py"))
 COMPONENTS = [path_of(folder) / f"{name}.py" for folder in FOLDERS for name in names(folder)]
+RULES = {
+    path.stem: re.findall(r"^(?:use rule \w+ as|rule) (\w+)", path.read_text(), flags=re.M)
+    for path in ROOT.glob("rules/*.smk")
+}
+STEPS = {f"fairweight.{wing}.{rule}" for wing, rules in RULES.items() for rule in rules}
+STEPS |= {"fairweight.training.training_loop", "fairweight.training.training_data"}
 # what Snakemake itself has loaded, or depends on, when it parses
 PARSING_MAY_IMPORT = {"yaml", "jsonschema", "fairweight"}
 
@@ -85,7 +92,10 @@ def test_rules_scripts_and_modules_have_the_same_names():
 def test_operations_on_float_weights_take_the_same_arguments():
     scripted = {"recipe", "finetune", "seed", "variant"}
     on_weights = [name for name, record in OPERATIONS.items() if record.module]
-    taken = {name: set(inspect.signature(function(name)).parameters) - scripted for name in on_weights}
+    taken = {
+        name: set(inspect.signature(step_function(OPERATIONS[name].module, name)).parameters) - scripted
+        for name in on_weights
+    }
     files = {"parent", "parent_about", "table", "split", "augmented", "model", "about", "curve"}
     assert taken.pop("encode") == files | {"coded", "report"}
     assert all(arguments == files for arguments in taken.values())
@@ -104,9 +114,8 @@ def test_operations_are_those_that_the_schema_and_the_rules_know():
 
 
 @pytest.mark.parametrize("path", COMPONENTS, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_components_import_no_sibling_no_other_component_and_no_training(path):
-    training = {f"fairweight.training.{name}" for name in ("train", "training_loop", "training_data")}
-    forbidden = {f"fairweight.{f.wing}.{folder}" for folder, f in FOLDERS.items()} | training
+def test_components_import_no_sibling_no_other_component_and_no_step(path):
+    forbidden = {f"fairweight.{f.wing}.{folder}" for folder, f in FOLDERS.items()} | STEPS
     assert not {m for m in imports(path) if any(m == f or m.startswith(f"{f}.") for f in forbidden)}
 
 

@@ -35,6 +35,11 @@ READS_RESULTS = {"render_notebook", "paper", "cards", "archive"}
 # what is edited -> its file, and the rules that run again
 EDITS = {
     "a sentence of the report": ("reporting/report/text.py", {"render_notebook"}),
+    "a figure of the report": ("reporting/report/figures.py", {"render_notebook", "paper"}),
+    "a record of an operation": (
+        "core/operations.py",
+        {"summarize", "life_cycle"} | READS_RESULTS,  # none that trains or compresses
+    ),
     "a word of a data card": ("data/card.py", {"card"}),
     "the tokenizer": ("training/tokenizer.py", SEES_ROWS | {"pretrained"}),
     "a pruning method": ("compression/pruning/global_magnitude.py", {"prune"}),
