@@ -7,9 +7,12 @@
 
 import ast
 from pathlib import Path
+from typing import TypeVar
 
 from fairweight.core.code_version import imported_files
 from fairweight.core.components import FOLDERS, PACKAGE
+
+Node = TypeVar("Node")
 
 # wing -> wings that it may import, in the order in which data flow through them
 MAY_IMPORT = {
@@ -68,14 +71,14 @@ def cycles() -> list[list[str]]:
     return [list(group) for group in sorted(groups) if len(group) > 1]
 
 
-def _reachable(start: Path, graph: dict[Path, list[Path]]) -> set[Path]:
-    reached: set[Path] = set()
+def _reachable(start: Node, graph: dict[Node, list[Node]]) -> set[Node]:
+    reached: set[Node] = set()
     pending = list(graph[start])
     while pending:
-        path = pending.pop()
-        if path not in reached:
-            reached.add(path)
-            pending += graph[path]
+        node = pending.pop()
+        if node not in reached:
+            reached.add(node)
+            pending += graph[node]
     return reached
 
 
@@ -94,12 +97,8 @@ def picture() -> str:
 
 def _direct(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Edges that do not follow from others: the transitive reduction of a graph without cycles."""
-    targets = {wing: {b for a, b in pairs if a == wing} for wing in MAY_IMPORT}
-
-    def reached(wing: str) -> set[str]:
-        return targets[wing].union(*(reached(target) for target in targets[wing]))
-
-    return {(a, b) for a, b in pairs if not any(b in reached(other) for other in targets[a] - {b})}
+    targets = {wing: [b for a, b in pairs if a == wing] for wing in MAY_IMPORT}
+    return {(a, b) for a, b in pairs if not any(b in _reachable(other, targets) for other in targets[a] if other != b)}
 
 
 def _label(wing: str) -> str:

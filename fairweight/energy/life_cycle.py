@@ -25,7 +25,6 @@ FAILED, SEARCH, USE, STORAGE, TRANSFER = "failed attempts", "search", "use", "st
 LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
 STATUSES = ("measured", "modelled", "not attributable")
-J_PER_KWH = energy_model.J_PER_KWH
 
 Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
 StageRow = dict[str, Any]  # a row of the table of stages; its keys are columns of LIFE
@@ -138,8 +137,10 @@ def _stages(
         used = {"cpu_s": cpu_s, **energy_model.modelled(cpu_s, recipe), "seeds": len(group)}
         yield {**shared, "stage": USE, "per": "1,000 predictions", "batch_size": size, **used}
     for stage, per, size, factor in _after(mine, factors):
-        joules = {f"energy_j_{bound}": size / 1e9 * factor[bound] * J_PER_KWH for bound in energy_model.BOUNDS}
-        grams = joules["energy_j_central"] / J_PER_KWH * intensity_of(recipe).g_per_kwh
+        joules = {
+            f"energy_j_{bound}": size / 1e9 * factor[bound] * energy_model.J_PER_KWH for bound in energy_model.BOUNDS
+        }
+        grams = joules["energy_j_central"] / energy_model.J_PER_KWH * intensity_of(recipe).g_per_kwh
         used = {"cpu_s": np.nan, **joules, "emissions_g": grams, "seeds": mine["seed"].nunique()}
         yield {**shared, "stage": stage, "per": per, **used}
 
@@ -237,7 +238,7 @@ def _extra_of_file(
     joules = dict.fromkeys(energy_model.BOUNDS, 0.0)
     mine, theirs = (_after(_rows_of(profiles, which), factors) for which in (cell, baseline))
     for (stage, _, own, factor), (_, _, other, _) in zip(mine, theirs, strict=True):
-        more = (own - other) / 1e9 * counts[stage] * J_PER_KWH
+        more = (own - other) / 1e9 * counts[stage] * energy_model.J_PER_KWH
         joules["central"] += more * factor["central"]
         joules["low"] += min(more * factor["low"], more * factor["high"])
         joules["high"] += max(more * factor["low"], more * factor["high"])

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fairweight.core.errors import InputError
 from fairweight.energy.attribution import LONGEST_GAP_S
+from fairweight.energy.energy_model import J_PER_KWH
 
-J_PER_KWH = 3.6e6
 # a clock that is off by more moves energy from one step to the next
 LARGEST_OFFSET_S = 2.0
 SEARCHED_S = 120

@@ -6,7 +6,7 @@ from typing import TypedDict
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, read_json, write_frame
-from fairweight.core.lineage import CELL, MEASURE, lineage_of
+from fairweight.core.lineage import CELL, COMPARISON, MEASURE, lineage_of
 from fairweight.core.measures import MEASURES, keys, measure
 from fairweight.core.operations import GIVEN
 from fairweight.core.recipes import EnergyRecipe
@@ -188,7 +188,7 @@ def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame
         worst round; `least_cpu_s` is the shortest measurement.
     """
     rows = []
-    columns = [*(name for name in CELL if name != "variant"), "batch_size"]
+    columns = [*COMPARISON, "batch_size"]
     for key, together in rounds.groupby(columns, sort=False) if len(rounds) else []:
         by_variant = {
             variant: own.set_index(["round", "seed"]).sort_index() for variant, own in together.groupby("variant")

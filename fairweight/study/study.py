@@ -10,6 +10,7 @@ from typing import Any
 
 from fairweight.core import components
 from fairweight.core.errors import InputError, known
+from fairweight.core.lineage import COMPARISON
 from fairweight.core.operations import GIVEN, OPERATIONS
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.energy import carbon_intensity, energy_model, sci
@@ -228,9 +229,9 @@ class Study:
     @property
     def comparisons(self) -> list[dict[str, str]]:
         """Wildcards of the comparisons, one per dataset, augmentation, model and engine with something to compare."""
-        keys = ("dataset", "augmentation", "model", "engine")
         compared = [c for c in self.cells if self.baseline(c.variant) != c.variant and self.labelled(c.dataset)]
-        return [dict(zip(keys, k, strict=True)) for k in sorted({tuple(getattr(c, x) for x in keys) for c in compared})]
+        keys = sorted({tuple(getattr(cell, name) for name in COMPARISON) for cell in compared})
+        return [dict(zip(COMPARISON, key, strict=True)) for key in keys]
 
     def compared(self, dataset: str, augmentation: str, model: str, engine: str) -> list[tuple[int, Cell]]:
         """(seed, cell) of everything that takes part in one comparison."""

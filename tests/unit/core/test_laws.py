@@ -72,19 +72,18 @@ def test_rules_scripts_and_modules_have_the_same_names():
     """Rule `split` of `rules/data.smk` runs `scripts/data/split.py`, which calls `fairweight.data.split`."""
     shared = {name: "compress" for name, record in OPERATIONS.items() if record.module}
     used = set()
-    for rules in sorted((ROOT / "rules").glob("*.smk")):
-        text = rules.read_text()
-        names_of_rules = re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, flags=re.M)
-        for rule in names_of_rules:
-            script = ROOT / "scripts" / rules.stem / f"{shared.get(rule, rule)}.py"
-            assert f'"../scripts/{rules.stem}/{script.name}"' in text, rule
+    for wing, rules in RULES.items():
+        text = (ROOT / "rules" / f"{wing}.smk").read_text()
+        for rule in rules:
+            script = ROOT / "scripts" / wing / f"{shared.get(rule, rule)}.py"
+            assert f'"../scripts/{wing}/{script.name}"' in text, rule
             used.add(script)
             calls = {m for m in imports(script) if m.startswith("fairweight.") and not m.startswith("fairweight.core.")}
-            module = f"{rules.stem}.{rule}"
+            module = f"{wing}.{rule}"
             if rule in shared:
-                assert OPERATIONS[rule].module == module and (PACKAGE / rules.stem / f"{rule}.py").is_file()
+                assert OPERATIONS[rule].module == module and (PACKAGE / wing / f"{rule}.py").is_file()
             else:
-                steps = {m for m in calls if m.startswith(f"fairweight.{rules.stem}.") and rule in m.split(".")}
+                steps = {m for m in calls if m.startswith(f"fairweight.{wing}.") and rule in m.split(".")}
                 assert steps, (rule, calls)
     assert used == set(SCRIPTS)
 
