@@ -139,7 +139,7 @@ def test_read_gives_the_same_rows_in_blocks_of_any_size(tmp_path, monkeypatch, f
     recipe = RECIPE if form == "delimited" else RECIPE | {"reader": {"method": "parquet", "rows": None}}
     files = files if form == "delimited" else as_parquet(tmp_path, files)
     results = []
-    for rows in (1_000, 64, 7):
+    for rows in (1_000, 64, 7, 1):
         monkeypatch.setattr(tables, "BLOCK_ROWS", rows)
         _, contents = run_read(tmp_path, files, recipe=recipe)
         contents.pop("sha256")
