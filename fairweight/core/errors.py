@@ -3,13 +3,32 @@
 from collections.abc import Iterable
 
 LONGEST_NAME = 60  # characters of a group or category; a longer value is a text
+LONGEST_LIST = 240  # characters of a list of names
+LONGEST_SENTENCE = 1_000  # characters
 
 
 class InputError(Exception):
     """A mistake in the study file or in its data: one sentence with the place and the remedy.
 
-    Steps and the command line print its message alone; every other exception keeps its traceback.
+    Steps and the command line print its message alone; every other exception keeps its traceback. Whatever a message
+    quotes from a file, it is one line of characters that print (see `escaped`); one that is too long is cut in the
+    middle, because it begins with the place and ends with the remedy.
     """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(_shortened(escaped(_shortened(sentence))))
+
+
+def _shortened(sentence: str) -> str:
+    if len(sentence) <= LONGEST_SENTENCE:
+        return sentence
+    half = LONGEST_SENTENCE // 2 - 3
+    return f"{sentence[:half]} ... {sentence[-half:]}"
+
+
+def escaped(text: str) -> str:
+    """A text on one line: characters that do not print, such as line breaks and direction marks, become escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def first_line(error: Exception) -> str:
@@ -21,6 +40,18 @@ def shown(value: object) -> str:
     """A value of the data as a message shows it: of a text, which may be offensive, the length only."""
     text = str(value)
     return repr(text) if len(text) <= LONGEST_NAME else f"a text of {len(text):,} characters"
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names as a message lists them: those that fit into `LONGEST_LIST` characters, and the number of all."""
+    texts = [str(name) for name in names]
+    fitting, length = [], 0
+    for text in texts:
+        fitting.append(escaped(text) if len(text) <= LONGEST_NAME else f"a text of {len(text):,} characters")
+        length += len(fitting[-1]) + 2
+        if length > LONGEST_LIST and len(fitting) < len(texts):
+            return f"{', '.join(fitting)}, ... ({len(texts):,} in all)"
+    return ", ".join(fitting) or "none"
 
 
 def known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
@@ -36,4 +67,4 @@ def known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
         InputError: `name` is not among the legal names.
     """
     if name not in legal:
-        raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {', '.join(legal) or 'none'}.")
+        raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {listed(legal)}.")

@@ -1,0 +1,46 @@
+"""A mistake is one sentence of bounded length, whatever it quotes."""
+
+import pickle
+
+import pytest
+
+from fairweight.core.errors import LONGEST_LIST, LONGEST_SENTENCE, InputError, known, listed, shown
+
+
+@pytest.mark.parametrize(
+    ("quoted", "text"),
+    [
+        ("red\x1b[31m", r"red\x1b[31m"),
+        ("two\nlines\r", r"two\nlines\r"),
+        ("nul\0", r"nul\x00"),
+        ("right\u202eleft", r"right\u202eleft"),  # a direction mark
+        ("no\xa0break", r"no\xa0break"),
+        ("half\ud83d", r"half\ud83d"),
+        ("Größe 体重 \\x1b", "Größe 体重 \\x1b"),
+    ],
+)
+def test_characters_that_do_not_print_are_shown_as_escapes(quoted, text):
+    message = str(InputError(f"column {quoted}"))
+    assert message == f"column {text}" and message.isprintable()
+    assert str(InputError(message)) == message  # a sentence is often put into another one
+    assert text in listed([quoted])
+
+
+def test_a_long_sentence_keeps_its_place_and_its_remedy():
+    message = str(InputError(f"datasets: d: {'x' * 10_000}; rename it"))
+    assert len(message) <= LONGEST_SENTENCE
+    assert message.startswith("datasets: d: ") and message.endswith("; rename it")
+    assert str(pickle.loads(pickle.dumps(InputError("a sentence")))) == "a sentence"
+
+
+def test_long_lists_end_with_their_number():
+    assert listed([]) == "none" and listed(["a", 2]) == "a, 2"
+    many = listed(f"column{i}" for i in range(100_000))
+    assert many.startswith("column0, column1, ") and many.endswith(", ... (100,000 in all)")
+    assert len(many) < LONGEST_LIST + 100
+    assert listed(["a", "b" * 61]) == "a, a text of 61 characters"
+    assert shown("b" * 61) == "a text of 61 characters"
+    with pytest.raises(
+        InputError, match=r"from: 'x' is not a variant of this study; there are: v0, .* \(9,999 in all\)"
+    ):
+        known("x", [f"v{i}" for i in range(9_999)], "from", "a variant")
