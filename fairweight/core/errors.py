@@ -1,8 +1,11 @@
 """`InputError`, the exception for a user's mistake, and helpers that put values into its sentence."""
 
-from collections.abc import Iterable
+import difflib
+import re
+from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 60  # characters of a group or category; a longer value is a text
+LONGEST_VALUE = 120  # characters of a value of the study file
 LONGEST_LIST = 240  # characters of a list of names
 LONGEST_SENTENCE = 1_000  # characters
 
@@ -16,14 +19,15 @@ class InputError(Exception):
     """
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(_shortened(escaped(_shortened(sentence))))
+        # a sentence that quotes another one may end in the marks of both
+        super().__init__(re.sub(r"(?<!\.)([.?])\.$", r"\1", _shortened(escaped(_shortened(sentence)))))
 
 
-def _shortened(sentence: str) -> str:
-    if len(sentence) <= LONGEST_SENTENCE:
-        return sentence
-    half = LONGEST_SENTENCE // 2 - 3
-    return f"{sentence[:half]} ... {sentence[-half:]}"
+def _shortened(text: str, length: int = LONGEST_SENTENCE) -> str:
+    if len(text) <= length:
+        return text
+    half = length // 2 - 3
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def escaped(text: str) -> str:
@@ -42,6 +46,11 @@ def shown(value: object) -> str:
     return repr(text) if len(text) <= LONGEST_NAME else f"a text of {len(text):,} characters"
 
 
+def quoted(value: object) -> str:
+    """A value of the study file as a message shows it, without the middle of a long one."""
+    return escaped(_shortened(repr(value), LONGEST_VALUE))
+
+
 def listed(names: Iterable[object]) -> str:
     """Names as a message lists them: those that fit into `LONGEST_LIST` characters, and the number of all."""
     texts = [str(name) for name in names]
@@ -54,8 +63,8 @@ def listed(names: Iterable[object]) -> str:
     return ", ".join(fitting) or "none"
 
 
-def known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
-    """Refuse a name that the study file does not define.
+def known(name: str, legal: Collection[str], place: str, kind: str) -> None:
+    """Refuse a name that the study file does not define; a similar one is suggested.
 
     Args:
         name: the name.
@@ -66,5 +75,8 @@ def known(name: str, legal: Iterable[str], place: str, kind: str) -> None:
     Raises:
         InputError: `name` is not among the legal names.
     """
-    if name not in legal:
-        raise InputError(f"{place}: {name!r} is not {kind} of this study; there are: {listed(legal)}.")
+    if name in legal:
+        return
+    near = difflib.get_close_matches(name, legal, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise InputError(f"{place}: {quoted(name)} is not {kind} of this study{hint}; there are: {listed(legal)}.")

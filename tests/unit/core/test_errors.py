@@ -44,3 +44,17 @@ def test_long_lists_end_with_their_number():
         InputError, match=r"from: 'x' is not a variant of this study; there are: v0, .* \(9,999 in all\)"
     ):
         known("x", [f"v{i}" for i in range(9_999)], "from", "a variant")
+
+
+def test_a_sentence_that_quotes_another_one_ends_in_one_mark():
+    for text in ("use it?.", "use it..", "use it."):
+        assert str(InputError(f"place: {text}")) == f"place: {text.rstrip('.') if '?' in text else 'use it.'}"
+    assert str(InputError("cut ...")) == "cut ..."
+
+
+def test_a_misspelt_name_is_suggested():
+    with pytest.raises(InputError) as caught:
+        known("prunned", ["dense", "pruned"], "grid: entry 1: variants", "a variant")
+    assert "'prunned' is not a variant of this study (did you mean 'pruned'?); there are: dense, pruned." in str(
+        caught.value
+    )
