@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import DatasetRecipe, Inputs, Target
-from fairweight.data.raw_rows import present
+from fairweight.data.raw_rows import RawRows, label_names, raw_blocks
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Removal:
 def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: DatasetRecipe) -> Removal:
     """Find the rows that `target: only` and `repeated: remove` exclude.
 
-    Rows are repeated if all their inputs are equal; texts are compared without regard to case and white space. If the
-    labels of repeated rows differ, all of these rows are removed, because it is not known which label is right.
-    Otherwise the first row stays.
+    Rows are repeated if all their inputs are equal, as the table holds them; texts are compared without regard to case
+    and white space. If the labels of repeated rows differ, all of these rows are removed, because it is not known which
+    label is right. Otherwise the first row stays.
 
     Args:
         read: returns raw rows, as a reader yields them; called only if the recipe excludes rows.
@@ -42,43 +43,57 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
 
     Returns:
         An empty removal if the recipe excludes nothing.
+
+    Raises:
+        InputError: a label to keep does not occur, or no row is left.
     """
-    only, remove = recipe["target"] and recipe["target"]["only"], recipe["repeated"] == "remove"
+    target, remove = recipe["target"], recipe["repeated"] == "remove"
+    only = target["only"] if target else None
     if not only and not remove:
         return Removal()
-    frames, hash_blocks, label_blocks = read(), [], []
-    for frame in [frames] if isinstance(frames, pd.DataFrame) else frames:
-        hash_blocks.append(_input_hashes(frame, recipe["inputs"]))
-        label_blocks.append(_labels(frame, recipe["target"]))
-    hashes, label = np.concatenate(hash_blocks), np.concatenate(label_blocks)
+    hash_blocks, label_blocks = [], []
+    for rows in raw_blocks(read(), []):
+        hash_blocks.append(_input_hashes(rows, recipe["inputs"]))
+        label_blocks.append(rows.labels(target) if target else pd.Series("", range(len(rows)), dtype="str"))
+    hashes, label = np.concatenate(hash_blocks), pd.concat(label_blocks, ignore_index=True)
     reasons = np.full(len(hashes), "", dtype=object)
-    if only:
-        reasons[~np.isin(label, [str(value) for value in only])] = "with another label"
+    if only and target:
+        reasons[~label.isin(_occurring(only, label, target)).to_numpy()] = "with another label"
     if remove:
         left = np.flatnonzero(reasons == "")
         _, first, same = np.unique(hashes[left], return_index=True, return_inverse=True)
-        distinct = pd.Series(label[left]).groupby(same).transform("nunique").to_numpy()
+        distinct = label.iloc[left].reset_index(drop=True).groupby(same).transform("nunique").to_numpy()
         repeated = np.ones(len(left), bool)
         repeated[first] = False
         reasons[left[repeated]] = "repeated"
         reasons[left[distinct > 1]] = "with two labels"
-    counts = Counter(reason for reason in reasons if reason)
-    return Removal(frozenset(np.flatnonzero(reasons != "").tolist()), tuple(sorted(counts.items())))
+    counts = tuple(sorted(Counter(reason for reason in reasons if reason).items()))
+    if len(hashes) and (reasons != "").all():
+        left_out = " and ".join(f"{number:,} {reason}" for reason, number in counts)
+        raise InputError(f"target: only, and repeated: no row is left of {left_out}; change one of the two keys")
+    return Removal(frozenset(np.flatnonzero(reasons != "").tolist()), counts)
 
 
-def _labels(frame: pd.DataFrame, target: Target | None) -> np.ndarray:
-    if target is None:
-        return np.full(len(frame), "", dtype=object)
-    return present(frame, target["column"], "target").astype(str).to_numpy(dtype=object)
+def _occurring(only: list[str], label: pd.Series, target: Target) -> pd.Series:
+    """The labels to keep, in the form in which labels are compared."""
+    wanted = label_names(pd.Series([str(value) for value in only]), target)
+    for value, name in zip(only, wanted, strict=True):
+        if not (label == name).any():
+            labels = listed(sorted(label.dropna().unique()))
+            raise InputError(f"target: only: {str(value)!r} does not occur; the labels are: {labels}")
+    return wanted
 
 
-def _input_hashes(frame: pd.DataFrame, inputs: Inputs) -> np.ndarray:
+def _input_hashes(rows: RawRows, inputs: Inputs) -> np.ndarray:
     """Hash of the inputs of each row (n,)."""
-    columns = [*inputs["numeric"], *inputs["categorical"], *filter(None, (inputs["image"], inputs["text"]))]
-    compared = pd.DataFrame({name: present(frame, name, "inputs") for name in columns})
+    columns = [rows.numbers(name, "inputs: numeric") + 0.0 for name in inputs["numeric"]]  # + 0.0: -0.0 equals 0.0
+    columns += [rows.categories(name, "inputs: categorical").to_numpy(object) for name in inputs["categorical"]]
     if inputs["image"]:
-        compared[inputs["image"]] = compared[inputs["image"]].map(lambda image: image.tobytes())
+        images = rows.column(inputs["image"], "inputs: image")
+        columns.append(np.array([np.asarray(image).tobytes() for image in images], dtype=object))
     if inputs["text"]:
-        compared[inputs["text"]] = compared[inputs["text"]].astype(str).str.lower().str.split().str.join(" ")
+        texts = rows.column(inputs["text"], "inputs: text").astype(str)
+        columns.append(texts.str.lower().str.split().str.join(" ").to_numpy(object))
+    compared = pd.DataFrame(dict(enumerate(columns)))
     hashes: np.ndarray = pd.util.hash_pandas_object(compared, index=False).to_numpy()
     return hashes

@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -44,9 +45,8 @@ class RawRows:
         return values.where(values.notna(), MISSING).astype(str)
 
     def labels(self, target: Target) -> pd.Series:
-        """The label as text; a missing label is not distinguished from text."""
-        text = self.column(target["column"], "target").astype(str)
-        return text.str.rstrip(target["strip"]) if target["strip"] else text
+        """The label as text (see `label_names`)."""
+        return label_names(self.names(target["column"], "target"), target)
 
     def names(self, name: str, place: str) -> pd.Series:
         """A column as text; a missing value stays missing."""
@@ -68,6 +68,21 @@ def present(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     listed = ", ".join(legal[:40]) + (", ..." if len(legal) > 40 else "")
     raise InputError(f"{place}: column {name!r} is not in the data{hint}; the columns are: {listed}")
+
+
+def label_names(values: pd.Series, target: Target) -> pd.Series:
+    """Labels, of the data or of the study file, as they are compared: the only place that applies `target: strip`.
+
+    Args:
+        values: texts, missing ones as NaN or None.
+        target: the study file's `target`.
+
+    Returns:
+        The texts without white space around them and without the characters to strip; a label of which nothing is left
+        is missing.
+    """
+    names = values.str.strip().str.rstrip(target["strip"] + string.whitespace)
+    return names.where(names != "")
 
 
 def rows_by_file(frame: pd.DataFrame) -> dict[str, int]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import LONGEST_NAME, InputError, shown
+from fairweight.core.errors import LONGEST_NAME, InputError, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
-from fairweight.data.raw_rows import RawRows, bin_names, rows_by_file
+from fairweight.data.raw_rows import RawRows, bin_names, label_names, rows_by_file
 
 MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or needs bins
 MOST_CLASSES = 1_000
@@ -147,9 +147,9 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
     for column in recipe["quasi_identifiers"] or []:
         rows.column(column, "quasi_identifiers")
     if target:
-        labels = rows.column(target["column"], "target")
+        labels = rows.labels(target)
         block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
-        block.labels = _counts(rows.labels(target))
+        block.labels = _counts(labels)
     if inputs["text"]:
         texts = rows.column(inputs["text"], "inputs: text")
         empty = texts.isna() | (texts.astype(str).str.strip() == "")
@@ -236,9 +236,9 @@ def _classes(survey: Survey, target: Target) -> tuple[str, ...]:
             f"{place}: has {len(classes):,} classes; at most {MOST_CLASSES:,} are allowed (is it a number?)"
         )
     if target["positive"] is not None:
-        positive = str(target["positive"])
+        (positive,) = label_names(pd.Series([str(target["positive"])]), target)
         if positive not in classes or len(classes) != 2:
-            raise InputError(f"target: positive: {positive!r} is not one of two classes; they are {', '.join(classes)}")
+            raise InputError(f"target: positive: {positive!r} is not one of two classes; they are {listed(classes)}")
         classes = [c for c in classes if c != positive] + [positive]
     return tuple(classes)
 

@@ -99,6 +99,8 @@ def _check_groups(place: str, dataset: DatasetRecipe) -> None:
     for name, group in dataset["groups"].items():
         if ("column" in group) == ("ranges" in group) or ("ranges" in group) != ("file" in group):
             raise InputError(f"{place}: groups: {name}: takes either 'column', or 'file' and 'ranges'.")
+    if dataset["repeated"] == "remove" and form(dataset["inputs"]) is None:
+        raise InputError(f"{place}: repeated: rows are compared by their inputs, and there are none; leave it out.")
     removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
     if removes and any("ranges" in group for group in dataset["groups"].values()):
         raise InputError(

@@ -79,6 +79,10 @@ MISTAKES = {
         ["datasets: adult: files: train", "'ftp'", "https"],
     ),
     "identifier used": (dict(datasets__adult__drop=["age"]), ["datasets: adult: drop", "'age'"]),
+    "repeated rows without inputs": (
+        dict(datasets__adult__inputs={}, datasets__adult__repeated="remove"),
+        ["datasets: adult: repeated", "there are none"],
+    ),
     "no official test file": (
         dict(datasets__adult__files={"all": {"sources": ["file:x.csv"]}}),
         ["datasets: adult: split", "'official'", "share"],
