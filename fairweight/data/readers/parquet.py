@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +16,16 @@ OPTIONS = {
         "minimum": 1,
         "default": None,
         "description": "Read only this number of rows from the start of each file, for a quick trial.",
+    },
+}
+# types of pandas that hold whole numbers and Booleans beside missing values; without them, pandas would turn such a
+# column into floats, and distinct numbers above 2^53 into one
+WITH_GAPS = {
+    pa.bool_(): pd.BooleanDtype(),
+    **{
+        getattr(pa, f"{sign}int{bits}")(): pd.array([], f"{sign.upper()}Int{bits}").dtype
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
     },
 }
 
@@ -35,42 +44,29 @@ def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
         InputError: a file is not Parquet, has no rows, or has other columns than the first.
     """
     first: list[str] = []
-    heads = []
     for name, path in files.items():
         try:
-            heads.append(_head(path))
+            columns = list(_head(path).columns)
         except (pa.ArrowInvalid, OSError) as error:
             raise InputError(f"file {name!r} is not a Parquet table ({error})") from None
         if pq.read_metadata(path).num_rows == 0:
             raise InputError(f"file {name!r} has no rows")
-        first = first or list(heads[0].columns)
-        if list(heads[-1].columns) != first:
+        first = first or columns
+        if columns != first:
             raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
-    types = {c: kind for c, kind in pd.concat(heads).dtypes.items() if isinstance(kind, np.dtype)}
     for name, path in files.items():
         left = rows
         for frame in _blocks(path):
             block = frame.iloc[:left]
             left = None if left is None else left - len(block)
             if len(block):
-                yield block.astype(types).assign(__file__=name)
+                yield block.assign(__file__=name)
 
 
 def _head(path: Path) -> pd.DataFrame:
-    """An empty frame with the types that the columns of the whole file have in pandas.
-
-    In pandas, a column of integers or Booleans changes its type if any value is missing, and with it the text of all
-    values.
-    """
+    """The columns of a file, without rows."""
     with pq.ParquetFile(path) as file:
-        frame = _frame(file.schema_arrow.empty_table())
-        plain = [c for c in frame.columns if isinstance(frame[c].dtype, np.dtype) and frame[c].dtype.kind in "iub"]
-        gaps = dict.fromkeys(plain, 0)
-        for batch in file.iter_batches(columns=plain):
-            for column in plain:
-                gaps[column] += batch.column(column).null_count
-    changed = {c: object if frame[c].dtype.kind == "b" else float for c in plain if gaps[c]}
-    return frame.astype(changed)
+        return _frame(file.schema_arrow.empty_table())
 
 
 def _blocks(path: Path) -> Iterator[pd.DataFrame]:
@@ -80,4 +76,4 @@ def _blocks(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas().reset_index(drop=True)
+    return table.to_pandas(types_mapper=WITH_GAPS.get).reset_index(drop=True)
