@@ -9,7 +9,8 @@ import pandas as pd
 import yaml
 
 from fairweight.core import components
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.yaml_file import parse_yaml
 from fairweight.data.raw_rows import FILE
 from fairweight.statistics.privacy import identifying
 from fairweight.study.schema import resolve
@@ -79,15 +80,16 @@ def write_study_file(data: Path, *, target: str, groups: list[str], positive: st
     raw = _read(data)
     for column, option in [(target, "--target"), *((group, "--groups") for group in groups)]:
         if column not in raw.frame.columns:
-            legal = ", ".join(raw.frame.columns)
-            raise InputError(f"init: {option}: {data} has no column {column!r}; it has {legal}.")
+            raise InputError(
+                f"init: {option}: {data} has no column {quoted(column)}; it has {listed(raw.frame.columns)}."
+            )
     if target in groups:
         raise InputError(f"init: --groups: {target!r} is the target; name other columns.")
     classes = _classes(raw.frame, target, positive)
     columns = [_column(raw.frame, name) for name in raw.frame.columns if name != target]
     _drop_identifiers(raw.frame, columns)
     text = _study_text(raw, columns, target, classes, groups)
-    Study(resolve(yaml.safe_load(text)))  # the file must be a legal study
+    Study(resolve(parse_yaml(text, str(output))))  # the file must be a legal study
     try:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)

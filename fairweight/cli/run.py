@@ -19,6 +19,7 @@ from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.run_lock import LOCK, RUN, UNFINISHED
+from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
@@ -213,14 +214,7 @@ def read_study(study: Path) -> Config:
     """
     if not study.is_file():
         raise InputError(f"there is no study file {study}.")
-    try:
-        config = yaml.safe_load(study.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(f"{study}{place}: this is not YAML ({error.problem}).") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{study}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
+    config = read_yaml(study)
     if not isinstance(config, dict):
         raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")
     return config

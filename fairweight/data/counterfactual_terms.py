@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
+from fairweight.core.yaml_file import read_yaml
 
 FOLDER = PACKAGE.parent / "config" / "terms"
 
@@ -41,12 +40,14 @@ class Terms:
         """
         path = terms_file(name)
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            content = read_yaml(path)
             words = {
                 str(kind): {str(group): [str(term) for term in terms] for group, terms in groups.items() if terms}
                 for kind, groups in content["words"].items()
             }
-        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        except InputError as error:
+            raise InputError(f"terms: {error}") from None
+        except (KeyError, TypeError, AttributeError):
             raise InputError(
                 f"terms: {str(path)!r} does not hold 'words': kind of word -> group -> list of terms"
             ) from None

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
 from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.operations import RECORDS
+from fairweight.core.yaml_file import read_yaml
 from fairweight.study.sweeps import Config, expand
 
 SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
@@ -45,9 +45,7 @@ def read_schema(path: Path = SCHEMA) -> Config:
 
 @functools.cache
 def _parsed(path: Path) -> Config:
-    # libyaml, where PyYAML has been built with it, is ten times faster
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    schema: Config = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - both loaders are safe
+    schema: Config = read_yaml(path)
     return schema
 
 

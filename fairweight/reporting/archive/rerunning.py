@@ -16,6 +16,7 @@ import yaml
 from fairweight.core.artifacts import checksum, read_json
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
+from fairweight.core.yaml_file import read_yaml
 from fairweight.data.counterfactual_terms import FOLDER as SHIPPED_TERMS
 from fairweight.reporting.archive.layout import (
     LOCK,
@@ -158,7 +159,7 @@ def archived_results(folder: Path) -> Path:
 
 
 def _read_study(path: Path) -> Study:
-    study: Study = yaml.safe_load(path.read_text(encoding="utf-8"))
+    study: Study = read_yaml(path)
     return study
 
 

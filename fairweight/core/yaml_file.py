@@ -1,0 +1,157 @@
+"""Read YAML that people write, such as study files: what YAML would read as something else is refused (PyYAML only).
+
+YAML 1.1 keeps the last of two equal keys, and reads `no` as false, `010` as 8, `12:30` as 750 and `2024-02-28` as a
+date. None of this is what somebody meant who describes data.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fairweight.core.errors import InputError, quoted
+
+MOST_BYTES = 2_000_000  # PyYAML takes seconds for more, and a study file has some thousand
+MOST_LEVELS = 50
+MOST_VALUES = 200_000  # values of the file, each alias counted with all that it stands for
+LARGEST_INTEGER = 2**63 - 1
+# libyaml, where PyYAML has been built with it, is ten times faster
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+TAG = "tag:yaml.org,2002:"
+PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)")
+PLAIN_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises:
+        InputError: it is not YAML in UTF-8, too large or too deep, a key occurs twice, or YAML reads a value as
+            something else than what is written; one sentence with file, line and column.
+    """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise InputError(f"{path} has {size:,} bytes; a YAML file may have at most {MOST_BYTES:,}.")
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Parse YAML, as `read_yaml` does.
+
+    Args:
+        text: the content of a file.
+        name: name of the file, for messages.
+    """
+    try:
+        _check_size(text, name)
+        loader = LOADER(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            for child in _nodes(node):
+                _check_node(child, loader, name)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        raise InputError(f"{_place(name, error.problem_mark)}: this is not YAML ({error.problem}).") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
+
+
+def _place(name: str, mark: Any) -> str:
+    return f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+
+
+def _check_size(text: str, name: str) -> None:
+    """Refuse levels and aliases that stand for more values than memory holds, before anything is made of them."""
+    opened: list[tuple[str | None, int]] = []  # anchor and number of values before it, of every open list and mapping
+    sizes: dict[str, int | None] = {}  # values that an anchor stands for; None while it is open
+    values = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append((event.anchor, values))
+            values += 1
+            if event.anchor:
+                sizes[event.anchor] = None
+            if len(opened) > MOST_LEVELS:
+                raise InputError(f"{_place(name, event.start_mark)}: more than {MOST_LEVELS} levels; use fewer.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = opened.pop()
+            if anchor:
+                sizes[anchor] = values - before
+        elif isinstance(event, yaml.ScalarEvent):
+            values += 1
+            if event.anchor:
+                sizes[event.anchor] = 1
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in sizes:
+            size = sizes[event.anchor]
+            if size is None:
+                raise InputError(f"{_place(name, event.start_mark)}: *{event.anchor} contains itself; remove it.")
+            values += size
+        if values > MOST_VALUES:
+            raise InputError(f"{_place(name, event.start_mark)}: more than {MOST_VALUES:,} values; use fewer.")
+
+
+def _nodes(root: Any) -> Iterator[Any]:
+    """A node and every node below it, once; without the keys of mappings."""
+    seen, pending = set[int](), [root]
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        if isinstance(node, yaml.MappingNode):
+            pending += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            pending += node.value
+
+
+def _check_node(node: Any, loader: Any, name: str) -> None:
+    kind = node.tag.removeprefix(TAG)
+    if isinstance(node, yaml.ScalarNode):
+        _check_scalar(node, loader, name)
+    elif kind not in ("map", "seq"):
+        raise InputError(f"{_place(name, node.start_mark)}: the tag {quoted(node.tag)} is not known; remove it.")
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(node, name)
+
+
+def _check_scalar(node: Any, loader: Any, name: str) -> None:
+    """Refuse tags, dates, and numbers in other notations than the decimal one."""
+    place, kind, text = _place(name, node.start_mark), node.tag.removeprefix(TAG), node.value
+    written = loader.resolve(yaml.ScalarNode, text, (not node.style, bool(node.style))).removeprefix(TAG)
+    if kind not in ("str", written):
+        raise InputError(f"{place}: the tag {quoted(node.tag)} does not fit {quoted(text)}; remove it.")
+    if kind not in ("str", "int", "float", "bool", "null"):
+        what = "a date" if kind == "timestamp" else "more than text"
+        raise InputError(f"{place}: YAML reads {quoted(text)} as {what}; put it in quotes.")
+    if (kind == "int" and not PLAIN_INTEGER.fullmatch(text)) or (kind == "float" and not PLAIN_NUMBER.fullmatch(text)):
+        raise InputError(f"{place}: YAML reads {quoted(text)} as another number; write it in decimal, or in quotes.")
+    if kind == "int" and (len(text) > 2 * len(str(LARGEST_INTEGER)) or abs(int(text, 0)) > LARGEST_INTEGER):
+        raise InputError(f"{place}: an integer of {len(text):,} digits is too large; put a name in quotes.")
+
+
+def _check_keys(node: Any, name: str) -> None:
+    """Refuse keys that are no text, and keys that occur twice, of which YAML would keep the last."""
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        place = _place(name, key.start_mark)
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"{place}: a key is a list or a mapping; write a name.")
+        if key.tag not in (f"{TAG}str", f"{TAG}merge"):
+            raise InputError(f"{place}: YAML reads the key {quoted(key.value)} as no text; put it in quotes.")
+        if key.value in lines:
+            raise InputError(
+                f"{place}: the key {quoted(key.value)} occurs twice, first in line "
+                f"{lines[key.value]}; remove one of them."
+            )
+        lines[key.value] = key.start_mark.line + 1
