@@ -32,7 +32,7 @@ def test_a_file_that_is_no_list_of_terms_is_refused(tmp_path):
     for content, words in (
         ("words: {a: {one: [x]}}", "fewer than two"),
         ("[]", "does not hold"),
-        ("words: [", "terms: .*line 1, column 9: this is not YAML"),
+        ("words: [", "terms: .*line 2, column 1: this is not YAML"),
         ("words:\n  a: {one: [x]}\n  a: {two: [y]}", "terms: .*line 3, column 3: the key 'a' occurs twice"),
     ):
         path.write_text(content)
