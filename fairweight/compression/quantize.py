@@ -112,9 +112,10 @@ def quantize(
         try:
             result = method(Path(parent), temporary, calibration, **options)
         except InputError as error:
-            raise InputError(f"variants: {variant}: quantize: {error}.") from None
+            raise InputError(f"variants: {variant}: quantize: {str(error).rstrip('.')}.") from None
         reported = result if isinstance(result, dict) else {"method": result}
-        load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=f"variants: {variant}: quantize")
+        place = f"variants: {variant}: quantize"
+        load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
         content = _cleaned(temporary, signature)
         temporary.write_bytes(content)
         checks = check(parent, content)

@@ -64,7 +64,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:
         temporary.write_bytes(proto.SerializeToString())
-        run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=destination)
+        run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=destination, file=destination)
         expected = inputs.outputs(functools.partial(_by_torch, shipped), len(rows))
         difference = float(np.abs(inputs.outputs(run, len(rows)) - expected).max())
         if not difference <= TOLERANCE:

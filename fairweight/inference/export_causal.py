@@ -18,7 +18,7 @@ from fairweight.core.artifacts import atomic, link_or_copy, read_json, write_jso
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import Decoder
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
-from fairweight.inference.onnxruntime_session import session
+from fairweight.inference.onnxruntime_session import check_loads, session
 from fairweight.training.pretrained import label
 from fairweight.training.published_encoders import Config
 from fairweight.training.signature import Signature, SignatureDict
@@ -45,7 +45,8 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
         report: JSON file to write: largest difference of a logit, its tolerance, and the original type of the weights.
 
     Raises:
-        InputError: the builder does not know the model's class, the model is too large, or the logits differ.
+        InputError: the builder does not know the model's class, the model is too large, the engine crashes, or the
+            logits differ.
     """
     description: _Description = read_json(about)
     signature = Signature.from_dict(description["signature"])
@@ -55,6 +56,7 @@ def export(*, model: str, about: str, destination: str, report: str) -> None:
         put_signature(proto, signature)
         with atomic(destination) as temporary:
             temporary.write_bytes(proto.SerializeToString())
+            check_loads(temporary, file=destination)
             difference = _difference(folder, temporary)
             if not difference <= TOLERANCE:
                 raise InputError(

@@ -1,5 +1,6 @@
-"""Load an exported file in an engine, with one clear sentence if the engine does not support one of its operators."""
+"""Load an exported file in an engine: one sentence if the engine crashes or does not support one of its operators."""
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fairweight.core import components
 from fairweight.core.errors import InputError
+from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import Feeds
 
 Run = Callable[[Feeds], NDArray[Any]]  # a loaded file: input tensors by name -> output (n, ...)
@@ -17,25 +19,31 @@ Run = Callable[[Feeds], NDArray[Any]]  # a loaded file: input tensors by name ->
 LONGEST = 200  # characters of an engine's own message
 
 
-def load(engine: str, path: str | Path, *, threads: int, place: str = "") -> Run:
+def load(engine: str, path: str | Path, *, threads: int, place: str = "", file: str | Path = "") -> Run:
     """Load a file; loading it is the test that finds operators that the engine does not support.
 
-    What an engine is known not to support is declared in its `UNSUPPORTED` and refused while the study is parsed.
+    What an engine is known not to support is declared in its `UNSUPPORTED` and refused while the study is parsed. The
+    file is loaded in a child process first, because an engine may crash. An engine that builds the model from weights
+    beside the file (`BUILDS_MODEL`) reads no graph and is spared the child.
 
     Args:
         engine: name of the engine.
         path: ONNX file.
         threads: threads that one call uses.
         place: start of an error sentence; the path if it is empty.
+        file: name of the file in an error sentence, if `path` is that of a temporary file.
 
     Returns:
         A function from input tensors by name to probabilities (n, classes).
 
     Raises:
-        InputError: the engine does not support an operator of the file, or has no kernel for its types.
+        InputError: the engine crashes, does not support an operator of the file, or has no kernel for its types.
     """
+    loading = functools.partial(components.load("engines", engine), path, threads=threads)
+    if not components.literal("engines", engine, "BUILDS_MODEL"):
+        first_load(loading, engine=_name(engine), path=path, place=place, file=file)
     try:
-        run: Run = components.load("engines", engine)(path, threads=threads)
+        run: Run = loading()
     except InputError:
         raise
     except Exception as error:
@@ -47,6 +55,12 @@ def load(engine: str, path: str | Path, *, threads: int, place: str = "") -> Run
             ) from error
         raise
     return run
+
+
+def _name(engine: str) -> str:
+    """Name and version of an engine."""
+    version = getattr(components.module("engines", engine), "VERSION", None)
+    return f"{engine!r} {version}" if version else repr(engine)
 
 
 def unknown_operator(path: str | Path, error: Exception) -> str | None:

@@ -11,7 +11,7 @@ from fairweight.core.resource_usage import Disturbance, cpu_clock
 from fairweight.core.table import Table
 from fairweight.inference.causal_decoding import Decoder
 from fairweight.inference.onnx_file import file_bytes, read_signature
-from fairweight.inference.onnxruntime_session import session
+from fairweight.inference.onnxruntime_session import check_loads, session
 from fairweight.inference.profile_columns import DISTURBED_CORES, FileKeys, RoundRow, SpeedRow
 from fairweight.training.model_inputs import input_tensors
 from fairweight.training.signature import PADDING, TOKENS
@@ -67,6 +67,8 @@ def measure_speeds(
     Returns:
         A row for each file, and a row for each file and round. A prediction is one decoded token at batch size 1.
     """
+    for path in models:  # before the first one takes memory
+        check_loads(path)
     candidates = [
         _Candidate(keys, Decoder(session(path, threads=threads)), prompt, decoded)
         for path, keys in zip(models, about, strict=True)

@@ -1,5 +1,6 @@
 """int8 weights and activations by NNCF, written as a QDQ file that every engine reads (extra `openvino`)."""
 
+import functools
 import logging
 import sys
 from pathlib import Path
@@ -8,12 +9,14 @@ import onnx
 
 from fairweight.compression.method_api import Calibration
 from fairweight.compression.static_int8 import check_rows
+from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import TOKENS
 
 # by default NNCF reports its use to Intel, with an identifier kept in the home directory; a study reports to nobody
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if it were not installed
 
 import nncf  # noqa: E402
+import openvino  # noqa: E402
 from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters  # noqa: E402
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
@@ -48,10 +51,12 @@ def quantize(
         calibration_rows, preset: see OPTIONS.
 
     Raises:
-        InputError: there are too few training rows to calibrate on.
+        InputError: there are too few training rows to calibrate on, or OpenVINO crashes on the source.
     """
     feeds = calibration(calibration_rows)
     check_rows(feeds)
+    # NNCF runs the source in OpenVINO to calibrate it
+    first_load(functools.partial(_compile, source), engine=f"'openvino' {openvino.__version__}", path=source)
     logging.getLogger("nncf").setLevel(logging.ERROR)
     quantized = nncf.quantize(
         onnx.load(str(source)),
@@ -67,3 +72,8 @@ def quantize(
     )
     onnx.save(quantized, str(destination))
     return "openvino"
+
+
+def _compile(source: Path) -> None:
+    core = openvino.Core()
+    core.compile_model(core.read_model(source.read_bytes(), b""), "CPU")
