@@ -21,14 +21,8 @@ from fairweight.core.table import Table
 from fairweight.inference import load_engine
 from fairweight.inference.export import exported
 from fairweight.inference.model_checks import rounding_products, stored
-from fairweight.inference.onnx_file import (
-    FLOAT_OPERATORS,
-    INTEGER_OPERATORS,
-    operators,
-    put_signature,
-    read_signature,
-    write_tokenizer,
-)
+from fairweight.inference.onnx_file import UNKNOWN, operators, put_signature, read_signature, write_tokenizer
+from fairweight.inference.operator_kinds import FLOAT_OPERATORS, INTEGER_OPERATORS, PACKED_OPERATORS
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model import Model
 from fairweight.training.model_inputs import ModelInputs
@@ -154,12 +148,12 @@ def check(parent: str, content: bytes) -> QuantizationChecks:
     rounding = rounding_products(proto)  # these multiply integers, other products of packed weights floats
     integer = sum(n for name, n in counts.items() if name in INTEGER_OPERATORS) + rounding
     floating = sum(n for name, n in counts.items() if name in FLOAT_OPERATORS)
-    packed = counts["MatMulNBits"] - rounding
+    packed = sum(counts[name] for name in PACKED_OPERATORS) - rounding
     weights = stored(proto)
     total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
     narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
-    if ratio >= SMALLER and not floating:
+    if ratio >= SMALLER and not floating and not counts[UNKNOWN]:
         verdict = "weights only" if packed else "quantized"
     else:
         verdict = "partly quantized" if small else "half precision"

@@ -1,28 +1,37 @@
 """Checks of an exported file in an engine: content, resource usage, and outputs by batch size and engine."""
 
+import re
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
 
 from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PAST
 from fairweight.inference.load_engine import Run
-from fairweight.inference.onnx_file import FLOAT_OPERATORS, INTEGER_OPERATORS, operators
+from fairweight.inference.macs import macs
+from fairweight.inference.onnx_file import UNKNOWN, operators
+from fairweight.inference.operator_kinds import (
+    FLOAT_OPERATORS,
+    INTEGER_OPERATORS,
+    PACKED_OPERATORS,
+    attributes,
+    graphs,
+    nodes,
+)
+from fairweight.inference.quantized_weights import constants, is_float, packing, scales, unpacked
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model_inputs import ModelInputs
 
 ROWS = 256
 TOLERANCE = 1e-3  # largest difference of a probability between engines, for float32 files
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
-NARROW = (np.int8, np.uint8, np.float16)
 INT8_LEVEL = 4  # accuracy_level of MatMulNBits at which its inputs are also rounded
 POSITIONS = {"GroupQueryAttention": slice(7, 9), "RotaryEmbedding": slice(2, 4)}  # inputs that are made of positions
-PRODUCTS = ("Conv", "Gemm", "MatMul", "MatMulInteger", "ConvInteger", "MatMulNBits")
+COPY = "@"  # a tensor `name@...` is a copy of `name` that a quantizer needed, and the same parameters
 
 Array = NDArray[Any]
 
@@ -38,8 +47,8 @@ class Contents(TypedDict):
 class Checks(Contents):
     """Checks of one file in one engine."""
 
-    macs: int | None  # multiplications for one row
-    integer_share: float | None  # share of products that multiply integers
+    macs: int | None  # multiply-accumulate operations for one row
+    integer_share: float | None  # share of products with weights that multiply integers
     batch_invariant_share: float | None  # share of predictions that are the same at batch size 1
     batch_difference: float  # largest difference of an output at batch size 1
     checked_rows: int
@@ -71,8 +80,7 @@ def check(
     Raises:
         InputError: the engine disagrees with the reference engine beyond the tolerance.
     """
-    content = Path(path).read_bytes()
-    proto = onnx.load_model_from_string(content)
+    proto = onnx.load(str(path))
     some = ModelInputs(inputs.at(slice(0, min(ROWS, rows or ROWS))))
     whole = output[: len(some)] if _in_the_same_calls(some, inputs, batch_size) else some.outputs(run, batch_size)
     single = some.outputs(run, 1)
@@ -83,7 +91,7 @@ def check(
         "nonzero_weights": counted["nonzero_weights"],
         "layer_sparsity": counted["layer_sparsity"],
         "macs": macs(proto),
-        "integer_share": _integer_share(proto, content),
+        "integer_share": _integer_share(proto),
         # likelihoods have no largest class
         "batch_invariant_share": None if is_decoder else float((whole.argmax(1) == single.argmax(1)).mean()),
         "batch_difference": float(np.abs(whole - single).max()),
@@ -95,12 +103,16 @@ def check(
     return checks
 
 
-def _integer_share(proto: onnx.ModelProto, content: bytes) -> float | None:
-    """Share of the products that multiply integers as onnxruntime runs them; None without any product."""
-    counts, rounding = operators(content), rounding_products(proto)
+def _integer_share(proto: onnx.ModelProto) -> float | None:
+    """Share of the products with weights that multiply integers as onnxruntime runs them.
+
+    None without any product, and where an operator's products are unknown.
+    """
+    counts, rounding = operators(proto.SerializeToString()), rounding_products(proto)
     integer = sum(counts[name] for name in INTEGER_OPERATORS) + rounding
-    floating = sum(counts[name] for name in FLOAT_OPERATORS) + counts["MatMulNBits"] - rounding
-    return integer / (integer + floating) if integer + floating else None
+    packed = sum(counts[name] for name in PACKED_OPERATORS)
+    floating = sum(counts[name] for name in FLOAT_OPERATORS) + packed - rounding
+    return integer / (integer + floating) if integer + floating and not counts[UNKNOWN] else None
 
 
 def _in_the_same_calls(some: ModelInputs, inputs: ModelInputs, batch_size: int) -> bool:
@@ -115,7 +127,7 @@ def _agreement(
     expected = inputs.outputs(components.load("engines", REFERENCE_ENGINE)(path, threads=1), batch_size)
     difference = float(np.abs(output - expected).max())
     same = float((output.argmax(1) == expected.argmax(1)).mean())
-    narrow = any(numpy_helper.to_array(t).dtype in NARROW for t in proto.graph.initializer)
+    narrow = any(array.dtype in (np.int8, np.uint8, np.float16) for array in stored(proto).values())
     if (narrow and same < AGREEMENT) or (not narrow and not difference <= TOLERANCE):
         raise InputError(
             f"{path}: {engine} and {REFERENCE_ENGINE} disagree: probabilities by {difference:.2g} (tolerance "
@@ -126,8 +138,9 @@ def _agreement(
 
 
 def contents(proto: onnx.ModelProto) -> Contents:
-    """Count the parameters of a file and the zeros of its weight tensors."""
+    """Count the parameters of a file and the zeros of its weight tensors; a tensor that several layers share once."""
     arrays = stored(proto)
+    arrays = {name: a for name, a in arrays.items() if _original(name) == name or _original(name) not in arrays}
     weights = {name: a for name, a in arrays.items() if a.ndim >= 2}
     total = sum(a.size for a in weights.values())
     zeros = {name: int(np.count_nonzero(a == 0)) for name, a in weights.items()}
@@ -138,98 +151,40 @@ def contents(proto: onnx.ModelProto) -> Contents:
     }
 
 
+def _original(name: str) -> str:
+    """Name of the tensor that a tensor is a copy of, with the suffix that the quantizer gave to both."""
+    return re.sub(rf"{COPY}\w+?(?=_|$)", "", name)
+
+
 def rounding_products(proto: onnx.ModelProto) -> int:
     """Count the products of packed weights that multiply integers, because they round their inputs to int8."""
     return sum(
-        node.op_type == "MatMulNBits" and _attributes(node).get("accuracy_level") == INT8_LEVEL
-        for node in proto.graph.node
+        node.op_type == "MatMulNBits" and attributes(node).get("accuracy_level") == INT8_LEVEL
+        for node in nodes(proto.graph)
     )
 
 
 def stored(proto: onnx.ModelProto) -> dict[str, Array]:
     """Return the network's tensors in a file, by name; packed weights are unpacked, so that each is one number.
 
-    Scales of packed weights, sines and cosines of positions, and int64 tensors, which are shapes, are left out.
+    Those of branches and loops are included, and matrices that are stored as constants. Scales and zero points of
+    quantized weights, sines and cosines of positions, shapes (int64) and texts are left out.
     """
-    arrays = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
-    arrays = {name: array for name, array in arrays.items() if array.dtype != np.int64}
-    for node in proto.graph.node:
-        if node.op_type == "MatMulNBits" and node.input[1] in arrays:
-            packed, *scaling = [arrays.pop(name, None) for name in node.input[1:4]]
-            arrays[node.input[1]] = _unpacked(packed, scaling[1] if len(scaling) > 1 else None, _attributes(node))
+    initializers = {tensor.name for graph in graphs(proto.graph) for tensor in graph.initializer}
+    every, left_out = constants(proto), scales(proto)
+    arrays = {
+        name: array
+        for name, array in every.items()
+        if name not in left_out
+        and (is_float(array) or array.dtype.kind in "biuV")
+        and array.dtype != np.int64
+        and (name in initializers or (is_float(array) and array.ndim >= 2 and array.size > 1))
+    }
+    for node in nodes(proto.graph):
+        packed = arrays.get(node.input[1]) if node.op_type in PACKED_OPERATORS else None
+        if packed is not None and packed.dtype == np.uint8:  # not unpacked before, for another product that shares it
+            points = every.get(node.input[3]) if len(node.input) > 3 else None
+            arrays[node.input[1]] = unpacked(packed, points, **packing(node))
         for name in node.input[POSITIONS.get(node.op_type, slice(0))]:
             arrays.pop(name, None)
     return arrays
-
-
-def _unpacked(packed: Array, points: Array | None, attributes: dict[str, Any]) -> Array:
-    """Unpack the weights of a MatMulNBits node.
-
-    Args:
-        packed: blocks of codes, as bytes.
-        points: codes of zero of each block, as bytes; None for the middle of the range.
-        attributes: attributes of the node.
-
-    Returns:
-        int8 (N, K): whole numbers around zero, modulo 256.
-    """
-    bits, rows, width = attributes["bits"], attributes["N"], attributes["K"]
-    codes = _codes(packed.reshape(rows, -1), bits)
-    if points is None:
-        zero = np.full(codes.shape, 2 ** (bits - 1), np.uint8)
-    else:
-        zero = np.repeat(_codes(points.reshape(rows, -1), bits), attributes["block_size"], axis=1)[:, : codes.shape[1]]
-    return (codes - zero)[:, :width].view(np.int8)
-
-
-def _codes(packed: Array, bits: int) -> Array:
-    """Codes uint8 (n, many) from bytes (n, few), the lowest bits of each byte first."""
-    parts = [(packed >> shift) & (2**bits - 1) for shift in range(0, 8, bits)]
-    return np.stack(parts, axis=2).reshape(len(packed), -1)
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def macs(proto: onnx.ModelProto) -> int | None:
-    """Count the multiplications of a weight with an input for one row, zeros included; None if a shape is unknown."""
-    try:
-        shaped = onnx.shape_inference.infer_shapes(proto)
-    except onnx.shape_inference.InferenceError:
-        return None
-    shapes = {
-        value.name: [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
-        for value in [*shaped.graph.value_info, *shaped.graph.output, *shaped.graph.input]
-    }
-    weights = {t.name: list(t.dims) for t in proto.graph.initializer}
-    # the product reads a quantized weight from the node that widens it
-    for node in proto.graph.node:
-        if node.op_type in ("DequantizeLinear", "Cast") and node.input[0] in weights:
-            weights[node.output[0]] = weights[node.input[0]]
-    total = 0
-    for node in proto.graph.node:
-        if node.op_type in PRODUCTS:
-            count = _node_macs(node, weights, shapes)
-            if count is None:
-                return None
-            total += count
-    return total
-
-
-def _node_macs(node: onnx.NodeProto, weights: dict[str, list[int]], shapes: dict[str, list[int]]) -> int | None:
-    """Multiplications of one product for one row; None if a shape is unknown."""
-    if node.op_type == "MatMulNBits":
-        attributes = _attributes(node)
-        return int(attributes["K"] * attributes["N"])
-    weight, output = weights.get(node.input[1]), shapes.get(node.output[0])
-    if weight is None:
-        return None
-    positions = 1
-    if node.op_type.startswith("Conv"):
-        if output is None:
-            return None
-        positions = int(np.prod(output[2:]))
-    if node.op_type.startswith("MatMul") and output is not None and len(output) > 2:
-        positions = int(np.prod(output[1:-1]))
-    return int(np.prod(weight)) * positions

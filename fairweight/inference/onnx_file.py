@@ -10,28 +10,16 @@ import onnxruntime
 import zstandard
 
 from fairweight.core.artifacts import write_text
+from fairweight.inference.operator_kinds import EITHER_OPERATORS, Kind, graphs, kind, nodes
 from fairweight.training.signature import Signature
 
 SIGNATURE = "fairweight.signature"  # key in the file's metadata
+# names under which `operators` counts products of activations, and operators whose products are unknown
+ACTIVATIONS, UNKNOWN = "MatMul of activations", "unknown products"
 TOKENIZER = "tokenizer.json"  # name of the tokenizer's file beside an ONNX file
 TRANSFER_LEVEL = 19  # zstd
 # level 19 takes .4 CPU-seconds a megabyte; for a transformer's weights, level 9 leaves 0.2 to 0.8 % more
 LARGE_BYTES, LARGE_LEVEL = 2**24, 9
-
-# operators of ONNX and of onnxruntime that multiply integers
-INTEGER_OPERATORS = frozenset(
-    {
-        "ConvInteger",
-        "DynamicQuantizeMatMul",
-        "MatMulInteger",
-        "MatMulIntegerToFloat",
-        "QAttention",
-        "QGemm",
-        "QLinearConv",
-        "QLinearMatMul",
-    }
-)
-FLOAT_OPERATORS = frozenset({"Conv", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"})
 
 
 def put_signature(proto: onnx.ModelProto, signature: Signature) -> None:
@@ -64,8 +52,9 @@ def operators(file: bytes) -> Counter[str]:
         file: content of an ONNX file.
 
     Returns:
-        Type of operator -> count. A product of two activations, as in attention, is counted as
-        `MatMul of activations`, apart from products with weights.
+        Type of operator -> count, those in branches and loops included. A product of two activations, as in attention,
+        is counted as `ACTIVATIONS`, apart from products with weights; an operator whose products are unknown as
+        `UNKNOWN`.
     """
     with tempfile.TemporaryDirectory() as folder:
         optimized = Path(folder) / "optimized.onnx"
@@ -75,16 +64,19 @@ def operators(file: bytes) -> Counter[str]:
         options.log_severity_level = 3  # it warns that the file is specific to this machine; the file is deleted here
         onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         graph = onnx.load(str(optimized)).graph
-        weights = {tensor.name for tensor in graph.initializer}
-        for node in graph.node:  # the output of a node that widens a weight is also a weight
+        weights = {tensor.name for each in graphs(graph) for tensor in each.initializer}
+        for node in nodes(graph):  # the output of a node that widens a weight is also a weight
             if node.input and all(name in weights or not name for name in node.input):
                 weights.update(node.output)
-        return Counter(_kind(node, weights) for node in graph.node)
+        return Counter(_counted_as(node, weights) for node in nodes(graph))
 
 
-def _kind(node: onnx.NodeProto, weights: set[str]) -> str:
-    if node.op_type in ("MatMul", "FusedMatMul") and not weights & set(node.input):
-        return "MatMul of activations"
+def _counted_as(node: onnx.NodeProto, weights: set[str]) -> str:
+    known = kind(node.op_type, node.domain)
+    if known is Kind.UNKNOWN:
+        return UNKNOWN
+    if known is Kind.ACTIVATIONS or (node.op_type in EITHER_OPERATORS and not weights & set(node.input)):
+        return ACTIVATIONS
     return str(node.op_type)
 
 
