@@ -33,7 +33,8 @@ rule read:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
         recipe=lambda w: part(
             config["datasets"][w.dataset],
-            *("reader", "inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
+            *("reader", "decimal", "thousands", "dates"),
+            *("inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
         ),
         given=lambda w: STUDY.given_columns(w.dataset),
         code=code("data/read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),

@@ -237,7 +237,7 @@ def _stored(table: Table) -> pa.Table:
         columns[f"group:{name}"] = _coded(codes, table.group_levels[name])
     for name, scores in table.given.items():
         columns[f"given:{name}"] = scores
-    description = {
+    description: Description = {
         "classes": table.classes,
         "numeric": table.numeric_names,
         "categorical": table.levels,
@@ -247,6 +247,8 @@ def _stored(table: Table) -> pa.Table:
         "groups": table.group_levels,
         "given": list(table.given),
     }
+    if table.origins:
+        description["origins"] = table.origins
     return _described(columns, description)
 
 
@@ -292,6 +294,7 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         given={name: _column(table, f"given:{name}") for name in about["given"]},
         texts=_column(table, "text") if about["text"] else None,
         pairs=_column(table, "pair") if about["pair"] else None,
+        origins=about.get("origins", {}) if inputs else {},
     )
 
 

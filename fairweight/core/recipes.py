@@ -74,6 +74,9 @@ class DatasetRecipe(TypedDict, total=False):
     homepage: str | None
     reader: MethodRecipe
     files: dict[str, RawFile]
+    decimal: str
+    thousands: str | None
+    dates: dict[str, str]
     inputs: Inputs
     target: Target | None
     groups: dict[str, GroupRecipe]
@@ -175,6 +178,7 @@ class Criteria(TypedDict, total=False):
     gap: str | None
     attributes: list[str] | None
     ceilings: dict[str, dict[str, float]]
-    cheapest_by: str
+    untested: str
+    against: str
     power: Power
     variant: str | None

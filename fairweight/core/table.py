@@ -30,7 +30,7 @@ class Table:
     file: NDArray[Any]  # (n,) name of the raw file that the row comes from
     label: NDArray[np.int64]  # (n,) code into classes
     classes: tuple[str, ...]  # of a binary label the second is the positive one
-    numeric: NDArray[np.float32]  # (n, k)
+    numeric: NDArray[np.float32]  # (n, k), minus the origin of each column
     numeric_names: tuple[str, ...]
     categorical: NDArray[np.int64]  # (n, c)
     levels: dict[str, tuple[str, ...]]  # categorical column -> its levels, in column order
@@ -41,6 +41,8 @@ class Table:
     texts: NDArray[Any] | None = None  # (n,) strings
     # (n,) number of a text's pair, negative for the less stereotyping text, 0 is none
     pairs: NDArray[np.int64] | None = None
+    # numeric column -> what was subtracted from its numbers in float64, because float32 holds fewer digits; 0 if absent
+    origins: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row)

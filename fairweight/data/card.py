@@ -1,8 +1,10 @@
-"""Data cards: what the study file says of a dataset, what the dataset holds, and warnings about small groups."""
+"""Data cards: what the study file says of a dataset, what the dataset holds, and warnings about it."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from fairweight.core.artifacts import read_json, write_json
+from fairweight.core.errors import listed, shown
 from fairweight.core.recipes import DatasetRecipe, RawFile
 from fairweight.data.tally import Contents, GroupRows
 
@@ -42,8 +44,28 @@ def card(contents: Contents, *, name: str, recipe: DatasetRecipe) -> Card:
 
 
 def warnings(contents: Contents) -> list[str]:
+    """Sentences on groups with few rows, on unseen categories, and on numbers that are written in several ways."""
+    return [*_unseen_categories(contents), *_spellings(contents), *_small_groups(contents)]
+
+
+def _unseen_categories(contents: Contents) -> Iterator[str]:
+    for column, unseen in contents["unseen"].items():
+        size, total = unseen["rows"], contents["test_rows"]
+        noun, verb = "row" if total == 1 else "rows", "has" if size == 1 else "have"
+        yield (
+            f"{column}: {size:,} of {total:,} test {noun} ({size / total:.1%}) {verb} a category that no other row has "
+            f"and that a model reads as none: {listed(map(shown, unseen['categories']))}."
+        )
+
+
+def _spellings(contents: Contents) -> Iterator[str]:
+    for column, numbers in contents["spellings"].items():
+        ways = listed(" and ".join(map(repr, ways)) for ways in numbers)
+        yield f"{column}: one number is written in several ways, which count as one value: {ways}."
+
+
+def _small_groups(contents: Contents) -> Iterator[str]:
     """One sentence for each group with few rows, in all or in one class of a binary label."""
-    sentences = []
     for attribute, groups in (contents["groups"] | contents["intersections"]).items():
         for group in groups:
             if group["group"] is None:
@@ -52,8 +74,7 @@ def warnings(contents: Contents) -> list[str]:
             if few:
                 size, kind = few[0]
                 noun = kind.replace("rows", "row", 1) if size == 1 else kind
-                sentences.append(f"{group['group']} ({attribute}) has only {size} {noun}: its rates are uncertain.")
-    return sentences
+                yield f"{group['group']} ({attribute}) has only {size} {noun}: its rates are uncertain."
 
 
 def _sizes(group: GroupRows, classes: list[str]) -> dict[str, int]:

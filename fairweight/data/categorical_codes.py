@@ -1,5 +1,6 @@
 """Conversion of raw rows to a table: the same categorical codes in every block of a dataset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,17 +8,26 @@ import pandas as pd
 
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.table import Table
+from fairweight.data.narrowing import narrowed
 from fairweight.data.raw_rows import FILE, RawRows
 
 
 @dataclass(frozen=True)
 class Categories:
-    """The classes, levels and groups of a dataset, which are known only once all its rows have been surveyed."""
+    """What is known of a dataset only once all its rows have been surveyed: classes, levels, groups, origins.
+
+    The spellings map the texts of numbers that are written in more than one way to the name of the class, level or
+    group (see `value_formats.spellings`).
+    """
 
     classes: tuple[str, ...]
     levels: dict[str, tuple[str, ...]]  # categorical column -> its levels
     bins: dict[str, tuple[str, ...]]  # binned attribute -> names of its bins, from the lowest
     group_levels: dict[str, tuple[str, ...]]  # attribute -> groups that occur
+    origins: dict[str, float]  # numeric column -> what is subtracted before its numbers become float32, if not 0
+    label_spelling: dict[str, str]
+    spelling: dict[str, dict[str, str]]  # by categorical column
+    group_spelling: dict[str, dict[str, str]]  # by attribute
 
 
 def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str]) -> Table:
@@ -30,21 +40,28 @@ def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given
         given: columns of scores to keep.
     """
     inputs, size = recipe["inputs"], len(rows)
-    numeric = [rows.numbers(column, "inputs: numeric") for column in inputs["numeric"]]
+    numeric = [
+        narrowed(rows.numbers(column, "inputs: numeric"), categories.origins.get(column, 0.0))
+        for column in inputs["numeric"]
+    ]
     categorical = [
-        _codes(rows.categories(column, "inputs: categorical"), levels) for column, levels in categories.levels.items()
+        _codes(rows.categories(column, "inputs: categorical"), levels, categories.spelling[column])
+        for column, levels in categories.levels.items()
     ]
     images = None
     if inputs["image"]:
         images = np.stack(list(rows.column(inputs["image"], "inputs: image")))
-    label = _codes(rows.labels(recipe["target"]), categories.classes) if recipe["target"] else np.full(size, -1)
+    label = np.full(size, -1)
+    if recipe["target"]:
+        label = _codes(rows.labels(recipe["target"]), categories.classes, categories.label_spelling)
     return Table(
         row=np.arange(rows.start, rows.start + size),
         file=rows.frame[FILE].to_numpy(dtype=object),
         label=label,
         classes=categories.classes,
-        numeric=np.stack(numeric, axis=1).astype(np.float32) if numeric else np.empty((size, 0), np.float32),
+        numeric=np.stack(numeric, axis=1) if numeric else np.empty((size, 0), np.float32),
         numeric_names=tuple(inputs["numeric"]),
+        origins=categories.origins,
         categorical=np.stack(categorical, axis=1) if categorical else np.empty((size, 0), np.int64),
         levels=categories.levels,
         images=images,
@@ -56,9 +73,10 @@ def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given
     )
 
 
-def _codes(values: pd.Series, levels: tuple[str, ...]) -> np.ndarray:
+def _codes(values: pd.Series, levels: tuple[str, ...], spelling: Mapping[str, str]) -> np.ndarray:
     """Code of each value among the levels (n,); -1 where it is missing or none of them."""
     code_of_level = {level: code for code, level in enumerate(levels)}
+    code_of_level |= {text: code_of_level.get(name, -1) for text, name in spelling.items()}
     positions, distinct = pd.factorize(values)
     translation = np.array([*(code_of_level.get(value, -1) for value in distinct), -1], dtype=np.int64)
     return translation[positions]  # a missing value has position -1, which takes the last entry
@@ -74,7 +92,7 @@ def _group(rows: RawRows, name: str, recipe: DatasetRecipe, categories: Categori
             codes[(first <= positions) & (positions <= last)] = code_of_level.get(level, -1)
         return codes
     if "bins" in options:
-        numbers = rows.numbers(options["column"], place)
+        positions = rows.bins(options["column"], place, options["bins"])
         code_of_bin = np.array([code_of_level.get(bin_, -1) for bin_ in categories.bins[name]])
-        return np.where(np.isnan(numbers), -1, code_of_bin[np.digitize(numbers, sorted(options["bins"]))])
-    return _codes(rows.names(options["column"], place), levels)
+        return np.where(positions < 0, -1, code_of_bin[positions])
+    return _codes(rows.names(options["column"], place), levels, categories.group_spelling[name])

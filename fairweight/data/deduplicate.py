@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import DatasetRecipe, Inputs, Target
 from fairweight.data.raw_rows import RawRows, label_names, raw_blocks
+from fairweight.data.value_formats import Formats, resolved, spellings
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,20 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
     only = target["only"] if target else None
     if not only and not remove:
         return Removal()
-    hash_blocks, label_blocks = [], []
-    for rows in raw_blocks(read(), []):
+    formats, label_blocks, hash_blocks = Formats.from_recipe(recipe), [], []
+    categories = {column: _Codes() for column in recipe["inputs"]["categorical"]}
+    for rows in raw_blocks(read(), [], formats):
         hash_blocks.append(_input_hashes(rows, recipe["inputs"]))
         label_blocks.append(rows.labels(target) if target else pd.Series("", range(len(rows)), dtype="str"))
-    hashes, label = np.concatenate(hash_blocks), pd.concat(label_blocks, ignore_index=True)
+        for column, codes in categories.items():
+            codes.add(rows.categories(column, "inputs: categorical"))
+    label = pd.concat(label_blocks, ignore_index=True)
+    label = label.replace(spellings(label.dropna().unique(), formats))
+    columns = [np.concatenate(hash_blocks), *(codes.merged(formats) for codes in categories.values())]
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(columns))), index=False).to_numpy()
     reasons = np.full(len(hashes), "", dtype=object)
     if only and target:
-        reasons[~label.isin(_occurring(only, label, target)).to_numpy()] = "with another label"
+        reasons[~label.isin(_occurring(only, label, target, formats)).to_numpy()] = "with another label"
     if remove:
         left = np.flatnonzero(reasons == "")
         _, first, same = np.unique(hashes[left], return_index=True, return_inverse=True)
@@ -74,26 +81,45 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
     return Removal(frozenset(np.flatnonzero(reasons != "").tolist()), counts)
 
 
-def _occurring(only: list[str], label: pd.Series, target: Target) -> pd.Series:
+@dataclass
+class _Codes:
+    """Codes of the categories of one column, block by block."""
+
+    code_of: dict[str, int] = field(default_factory=dict)
+    blocks: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, names: pd.Series) -> None:
+        positions, distinct = pd.factorize(names)
+        codes = np.array([self.code_of.setdefault(name, len(self.code_of)) for name in distinct], np.int32)
+        self.blocks.append(codes[positions])
+
+    def merged(self, formats: Formats) -> np.ndarray:
+        """Codes of all rows (n,), equal for the spellings of one number."""
+        spelling = spellings(self.code_of, formats)
+        code_of_name = {spelling.get(name, name): code for name, code in self.code_of.items()}
+        translation = np.array([code_of_name[spelling.get(name, name)] for name in self.code_of], np.int32)
+        return translation[np.concatenate(self.blocks)]
+
+
+def _occurring(only: list[str], label: pd.Series, target: Target, formats: Formats) -> pd.Series:
     """The labels to keep, in the form in which labels are compared."""
-    wanted = label_names(pd.Series([str(value) for value in only]), target)
+    names = label.dropna().unique().tolist()
+    wanted = label_names(pd.Series([str(value) for value in only]), target).map(lambda v: resolved(v, names, formats))
     for value, name in zip(only, wanted, strict=True):
         if not (label == name).any():
-            labels = listed(sorted(label.dropna().unique()))
-            raise InputError(f"target: only: {str(value)!r} does not occur; the labels are: {labels}")
+            raise InputError(f"target: only: {str(value)!r} does not occur; the labels are: {listed(sorted(names))}")
     return wanted
 
 
 def _input_hashes(rows: RawRows, inputs: Inputs) -> np.ndarray:
-    """Hash of the inputs of each row (n,)."""
+    """Hash of the inputs of each row (n,) except its categories."""
     columns = [rows.numbers(name, "inputs: numeric") + 0.0 for name in inputs["numeric"]]  # + 0.0: -0.0 equals 0.0
-    columns += [rows.categories(name, "inputs: categorical").to_numpy(object) for name in inputs["categorical"]]
     if inputs["image"]:
         images = rows.column(inputs["image"], "inputs: image")
         columns.append(np.array([np.asarray(image).tobytes() for image in images], dtype=object))
     if inputs["text"]:
         texts = rows.column(inputs["text"], "inputs: text").astype(str)
         columns.append(texts.str.lower().str.split().str.join(" ").to_numpy(object))
-    compared = pd.DataFrame(dict(enumerate(columns)))
+    compared = pd.DataFrame(dict(enumerate(columns)), index=range(len(rows)))
     hashes: np.ndarray = pd.util.hash_pandas_object(compared, index=False).to_numpy()
     return hashes

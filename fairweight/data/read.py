@@ -14,9 +14,10 @@ from fairweight.core.table import Table
 from fairweight.data.categorical_codes import Categories, to_table
 from fairweight.data.deduplicate import removal
 from fairweight.data.partitions import DEFAULT, Partitions, workers
-from fairweight.data.raw_rows import RawRows, raw_blocks
+from fairweight.data.raw_rows import RawRows, numbered, raw_blocks
 from fairweight.data.survey import Survey, checked_categories, survey
 from fairweight.data.tally import Tally, contents, tally
+from fairweight.data.value_formats import Formats
 
 
 def read(
@@ -57,7 +58,8 @@ def read(
 
     def blocks() -> Iterator[RawRows]:
         # rows are numbered after the removal; without one, a reader's frame is cut into blocks as it is
-        return raw_blocks(removed.applied(frames()) if removed.rows else frames(), recipe["drop"])
+        left = removed.applied(numbered(frames())) if removed.rows else frames()
+        return raw_blocks(left, recipe["drop"], Formats.from_recipe(recipe))
 
     with workers(threads, partitions) as spread:
         try:
@@ -71,13 +73,15 @@ def read(
     checksums = {key: checksum(path) for key, path in paths.items()}
     first_block = read_table(table, block=0)
     write_json(contents_path, contents(first_block, counts, totals, recipe, checksums, dict(removed.counts)))
+    for column, origin in first_block.origins.items():
+        print(f"{column}: {origin!r} is subtracted before its numbers become float32")
     for reason, number in removed.counts:
         print(f"{number:,} rows {reason} are left out")
 
 
 def _converted(raw: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str]) -> tuple[Table, Tally]:
     rows = to_table(raw, categories, recipe, given)
-    return rows, tally(raw, rows, recipe)
+    return rows, tally(raw, rows, recipe, categories)
 
 
 def _counted(portions: Iterable[tuple[Table, Tally]], counts: Tally) -> Iterator[Table]:

@@ -1,7 +1,7 @@
 """Survey all raw rows of a dataset block by block: check their values and collect classes, levels and groups."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,84 +11,12 @@ import pandas as pd
 from fairweight.core.errors import LONGEST_NAME, InputError, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
+from fairweight.data.column_checks import Agreement, Bad, Numbers
 from fairweight.data.raw_rows import RawRows, bin_names, label_names, rows_by_file
+from fairweight.data.value_formats import Formats, in_order, resolved, spellings
 
 MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or needs bins
 MOST_CLASSES = 1_000
-
-
-@dataclass(frozen=True)
-class Bad:
-    """Values of one column that may be unusable: their number, and the first of them."""
-
-    count: int = 0
-    row: int = -1  # data row of the first
-    value: object = None
-
-    @classmethod
-    def among(cls, values: pd.Series, mask: np.ndarray, start: int) -> "Bad":
-        """The values (n,) where the mask (n,) is true, in a block whose first data row is `start`."""
-        if not mask.any():
-            return cls()
-        first = int(mask.argmax())
-        return cls(int(mask.sum()), start + first, values.iloc[first])
-
-    def __add__(self, later: "Bad") -> "Bad":
-        first = self if self.count else later
-        return Bad(self.count + later.count, first.row, first.value)
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Values of a numeric column that cannot be used, by kind."""
-
-    unread: Bad  # not numbers
-    infinite: Bad
-    missing: Bad
-
-    @classmethod
-    def from_rows(cls, rows: RawRows, column: str, place: str) -> "Numbers":
-        """Examine a column of one block."""
-        values, numbers = rows.column(column, place), rows.numbers(column, place)
-        nan = np.isnan(numbers)
-        unread = nan & values.notna().to_numpy()
-        unread[unread] = values[unread].astype(str).str.lower() != "nan"
-        with np.errstate(over="ignore"):
-            infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
-        return cls(*(Bad.among(values, mask, rows.start) for mask in (unread, infinite, nan)))
-
-    def __add__(self, later: "Numbers") -> "Numbers":
-        return Numbers(self.unread + later.unread, self.infinite + later.infinite, self.missing + later.missing)
-
-    def check(self, column: str, place: str, policy: str, size: int) -> None:
-        """Check that all values can be used.
-
-        Args:
-            column: the column's name.
-            place: its key in the study file.
-            policy: what to do with missing values (`inputs: missing_numeric`); 'refuse' allows none.
-            size: number of rows.
-
-        Raises:
-            InputError: some cannot; the message names the first of them.
-        """
-        where = f"{place}: column {column!r}"
-        if self.unread.count:
-            bad = self.unread
-            raise InputError(
-                f"{where}: {shown(bad.value)} in data row {bad.row} is not a number; fix the value, or list the column "
-                "under 'categorical'"
-            )
-        if self.infinite.count:
-            bad = self.infinite
-            raise InputError(f"{where}: {bad.count:,} values are infinite (first in data row {bad.row}); fix the data")
-        bad = self.missing
-        if bad.count and (policy == "refuse" or bad.count == size):
-            inputs = place.startswith("inputs")
-            remedy = "fix the data or set inputs: missing_numeric: mean" if inputs else "fix the data"
-            raise InputError(
-                f"{where}: {bad.count:,} of {size:,} values are missing (first in data row {bad.row}); {remedy}"
-            )
 
 
 @dataclass
@@ -101,13 +29,14 @@ class Survey:
     files: Counter[str] = field(default_factory=Counter)  # raw file -> rows
     missing: Counter[str] = field(default_factory=Counter)  # input column -> missing values
     labels: Counter[str] = field(default_factory=Counter)
-    unlabelled: Bad = Bad()
+    unlabelled: Bad = field(default_factory=Bad)
     numbers: dict[tuple[str, str], Numbers] = field(default_factory=dict)  # (place, column)
     categories: dict[str, Counter[str]] = field(default_factory=dict)
     groups: dict[str, Counter[Any]] = field(default_factory=dict)  # attribute -> names, or positions of bins
     fractions: set[str] = field(default_factory=set)  # binned attributes that have a number that is not whole
     image_shapes: Counter[tuple[int, ...]] = field(default_factory=Counter)
-    textless: Bad = Bad()  # empty texts
+    textless: Bad = field(default_factory=Bad)  # empty texts
+    agreements: dict[tuple[str, str], Agreement] = field(default_factory=dict)  # (place, input column)
 
     def __iadd__(self, later: "Survey") -> "Survey":
         self.files.update(later.files)
@@ -120,6 +49,8 @@ class Survey:
             self.groups.setdefault(attribute, Counter()).update(groups)
         for key, numbers in later.numbers.items():
             self.numbers[key] = self.numbers[key] + numbers if key in self.numbers else numbers
+        for key, agreement in later.agreements.items():
+            self.agreements[key] = self.agreements[key] + agreement if key in self.agreements else agreement
         self.unlabelled += later.unlabelled
         self.textless += later.textless
         self.fractions |= later.fractions
@@ -148,12 +79,12 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
         rows.column(column, "quasi_identifiers")
     if target:
         labels = rows.labels(target)
-        block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows.start)
+        block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows)
         block.labels = _counts(labels)
     if inputs["text"]:
         texts = rows.column(inputs["text"], "inputs: text")
         empty = texts.isna() | (texts.astype(str).str.strip() == "")
-        block.textless = Bad.among(texts, empty.to_numpy(), rows.start)
+        block.textless = Bad.among(texts, empty.to_numpy(), rows)
     pair = [inputs["pair"]] if inputs["pair"] else []
     for place, columns in (("inputs: numeric", inputs["numeric"]), ("inputs: pair", pair), ("given", given)):
         for column in columns:
@@ -162,20 +93,32 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
         block.categories[column] = _counts(rows.categories(column, "inputs: categorical"))
     if inputs["image"]:
         block.image_shapes = Counter(np.shape(image) for image in rows.column(inputs["image"], "inputs: image"))
-    for column in (*inputs["numeric"], *inputs["categorical"]):
-        block.missing[column] = int(rows.frame[column].isna().sum())
+    _survey_inputs(block, rows, recipe)
     _survey_groups(block, rows, recipe)
     return block
+
+
+def _survey_inputs(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
+    """Count the missing values of tabular inputs, and compare them with the label."""
+    inputs, target = recipe["inputs"], recipe["target"]
+    for kind, columns in (("numeric", inputs["numeric"]), ("categorical", inputs["categorical"])):
+        place = f"inputs: {kind}"
+        for column in columns:
+            values = rows.numbers(column, place) if kind == "numeric" else rows.names(column, place)
+            block.missing[column] = int(pd.isna(values).sum())
+            if target:
+                block.agreements[place, column] = Agreement.from_rows(values, rows.labels(target))
 
 
 def _survey_groups(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
     for name, options in recipe["groups"].items():
         place = f"groups: {name}"
         if "bins" in options:
-            numbers = rows.numbers(options["column"], place)
-            numbers = numbers[~np.isnan(numbers)]
-            block.groups[name] = _counts(pd.Series(np.digitize(numbers, sorted(options["bins"]))))
-            if (numbers != np.round(numbers)).any():
+            column = options["column"]
+            numbers, positions = rows.numbers(column, place), rows.bins(column, place, options["bins"])
+            block.numbers[place, column] = Numbers.from_rows(rows, column, place)
+            block.groups[name] = _counts(pd.Series(positions[positions >= 0]))
+            if (np.isfinite(numbers) & (numbers != np.round(numbers))).any():
                 block.fractions.add(name)
         elif "column" in options:
             block.groups[name] = _counts(rows.names(options["column"], place))
@@ -194,41 +137,78 @@ def checked_categories(survey: Survey, recipe: DatasetRecipe) -> Categories:
     """
     if not survey.size:
         raise InputError("the reader found no rows")
-    inputs = recipe["inputs"]
-    classes = _classes(survey, recipe["target"]) if recipe["target"] else ()
+    inputs, formats = recipe["inputs"], Formats.from_recipe(recipe)
+    label_spelling = spellings(survey.labels, formats)
+    classes = _classes(survey, recipe["target"], label_spelling, formats) if recipe["target"] else ()
     if (bad := survey.textless).count:
         raise InputError(
-            f"inputs: text: column {inputs['text']!r} has {bad.count:,} empty texts (first in data row {bad.row}); "
-            "drop the rows"
+            f"inputs: text: column {inputs['text']!r} has {bad.count:,} empty texts (first in {bad.row}); drop the rows"
         )
     for (place, column), numbers in survey.numbers.items():
-        policy = inputs["missing_numeric"] if place.startswith("inputs") else "refuse"
-        numbers.check(column, place, policy, survey.size)
+        _check_numbers(survey, numbers, place, column, recipe)
     if len(survey.image_shapes) > 1:
         shapes = " and ".join(map(str, list(survey.image_shapes)[:2]))
         raise InputError(
             f"inputs: image: column {inputs['image']!r} has images of the shapes {shapes}; resize all to one shape"
         )
+    spelling = {column: spellings(names, formats) for column, names in survey.categories.items()}
+    for (place, column), agreement in survey.agreements.items():
+        agreement.check(f"{place}: column {column!r}", survey.size, spelling.get(column, {}), label_spelling)
     bins = {
         name: tuple(bin_names(options["bins"], name not in survey.fractions))
         for name, options in recipe["groups"].items()
         if "bins" in options
     }
+    group_spelling = {name: spellings(names, formats) for name, names in survey.groups.items() if name not in bins}
+    ranges = {column: survey.numbers["inputs: numeric", column].range for column in inputs["numeric"]}
     return Categories(
         classes=classes,
-        levels={column: tuple(sorted(categories)) for column, categories in survey.categories.items()},
+        levels={name: tuple(sorted(_merged(c, spelling[name]))) for name, c in survey.categories.items()},
         bins=bins,
-        group_levels={name: _levels(survey, name, recipe, bins.get(name, ())) for name in recipe["groups"]},
+        group_levels={
+            name: _levels(survey, name, recipe, bins.get(name, ()), group_spelling.get(name, {}))
+            for name in recipe["groups"]
+        },
+        origins={column: values.origin for column, values in ranges.items() if values.origin},
+        label_spelling=label_spelling,
+        spelling=spelling,
+        group_spelling=group_spelling,
     )
 
 
-def _classes(survey: Survey, target: Target) -> tuple[str, ...]:
+def _check_numbers(survey: Survey, numbers: Numbers, place: str, column: str, recipe: DatasetRecipe) -> None:
+    """Check a column of numbers for what the study file uses it for: input, group, score, or number of a pair."""
+    where, size, numeric = f"{place}: column {column!r}", survey.size, place == "inputs: numeric"
+    remedy = ", or leave out 'bins'" if place.startswith("groups") else ""
+    remedy = ", or list the column under 'categorical'" if numeric else remedy
+    numbers.check_read(where, size, remedy, recipe["dates"].get(column))
+    if place.startswith("groups"):  # a row without a number belongs to no group
+        return
+    policy = recipe["inputs"]["missing_numeric"] if numeric else "refuse"
+    numbers.check_usable(
+        where, policy, size, "fix the data or set inputs: missing_numeric: mean" if numeric else "fix the data"
+    )
+    if numeric:
+        numbers.check_narrow(where)
+    if place == "inputs: pair" and not numbers.range.whole:
+        raise InputError(f"{where}: the number of a pair must be whole; fix the data")
+
+
+def _merged(counts: Mapping[str, int], spelling: Mapping[str, str]) -> Counter[str]:
+    """Counts of names, in which the spellings of one number are one name."""
+    together = Counter[str]()
+    for name, count in counts.items():
+        together[spelling.get(name, name)] += count
+    return together
+
+
+def _classes(survey: Survey, target: Target, spelling: Mapping[str, str], formats: Formats) -> tuple[str, ...]:
     """The classes in order; of a binary label the positive one is last."""
     place = f"target: column {target['column']!r}"
     bad = survey.unlabelled
     if bad.count:
-        raise InputError(f"{place}: {bad.count:,} labels are missing (first in data row {bad.row}); drop the rows")
-    classes = _in_order(survey.labels)
+        raise InputError(f"{place}: {bad.count:,} labels are missing (first in {bad.row}); drop the rows")
+    classes = in_order(_merged(survey.labels, spelling), formats)
     if len(classes) < 2:
         raise InputError(f"{place}: all {survey.size:,} labels are {classes[0]!r}; a study needs two classes or more")
     if len(classes) > MOST_CLASSES:
@@ -236,23 +216,19 @@ def _classes(survey: Survey, target: Target) -> tuple[str, ...]:
             f"{place}: has {len(classes):,} classes; at most {MOST_CLASSES:,} are allowed (is it a number?)"
         )
     if target["positive"] is not None:
-        (positive,) = label_names(pd.Series([str(target["positive"])]), target)
+        (written,) = label_names(pd.Series([str(target["positive"])]), target)
+        positive = resolved(written, classes, formats)
         if positive not in classes or len(classes) != 2:
             raise InputError(f"target: positive: {positive!r} is not one of two classes; they are {listed(classes)}")
         classes = [c for c in classes if c != positive] + [positive]
     return tuple(classes)
 
 
-def _in_order(values: Iterable[str]) -> list[str]:
-    """Sorted: by size if all are numbers, else alphabetically."""
-    try:
-        return sorted(values, key=float)
-    except ValueError:
-        return sorted(values)
-
-
-def _levels(survey: Survey, name: str, recipe: DatasetRecipe, bins: tuple[str, ...]) -> tuple[str, ...]:
+def _levels(
+    survey: Survey, name: str, recipe: DatasetRecipe, bins: tuple[str, ...], spelling: Mapping[str, str]
+) -> tuple[str, ...]:
     """The groups of an attribute that occur, in order."""
+    formats = Formats.from_recipe(recipe)
     options, place = recipe["groups"][name], f"groups: {name}"
     if "ranges" in options:
         _check_ranges(survey, options["file"], options["ranges"], place)
@@ -260,9 +236,10 @@ def _levels(survey: Survey, name: str, recipe: DatasetRecipe, bins: tuple[str, .
     elif bins:
         order, occurring = list(bins), {bins[position] for position in survey.groups[name]}
     else:
-        order, occurring = _in_order(survey.groups[name]), set(survey.groups[name])
+        order = in_order(_merged(survey.groups[name], spelling), formats)
+        occurring = set(order)
     if "values" in options:
-        wanted = [str(value) for value in options["values"]]
+        wanted = [resolved(value, order, formats) for value in options["values"]]
         if absent := [value for value in wanted if value not in order]:
             names = dict.fromkeys(level if len(level) <= LONGEST_NAME else shown(level) for level in order)
             raise InputError(
@@ -277,7 +254,7 @@ def _levels(survey: Survey, name: str, recipe: DatasetRecipe, bins: tuple[str, .
             f"{place}: column {options.get('column')!r} has {len(levels):,} distinct values; at most {MOST_GROUPS} are "
             "allowed: give 'bins' for a number, 'values' for a selection, or remove the attribute"
         )
-    if unknown := [group for group in options.get("reference", {}) if group not in levels]:
+    if unknown := [g for g in options.get("reference", {}) if resolved(g, levels, formats) not in levels]:
         raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {', '.join(levels)}")
     return tuple(levels)
 

@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from fairweight.core.intersections import BETWEEN
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.table import Table
+from fairweight.data.categorical_codes import Categories
 from fairweight.data.raw_rows import FILE, RawRows
 from fairweight.data.survey import Survey
+from fairweight.data.value_formats import Formats, resolved, spellings
 from fairweight.statistics.privacy import Anonymity, Identifier, identifying, k_anonymity
+
+TEST = "test"  # name of the file of the official test rows
 
 
 class GroupRows(TypedDict):
@@ -45,6 +49,13 @@ class InputColumns(TypedDict):
     categorical: dict[str, int]  # column -> number of levels
 
 
+class Unseen(TypedDict):
+    """Official test rows whose category no other row has; a model reads such a category as none."""
+
+    rows: int
+    categories: list[str]
+
+
 class QuasiAnonymity(Anonymity):
     """k-anonymity with regard to some columns."""
 
@@ -62,6 +73,9 @@ class Contents(TypedDict):
     dropped: list[str]
     missing: dict[str, int]  # input column -> missing values
     missing_by_group: list[GroupMissing]
+    test_rows: int  # of the official test file
+    unseen: dict[str, Unseen]  # categorical column -> test rows with unseen categories, if there are any
+    spellings: dict[str, list[list[str]]]  # column -> for each number written in more than one way, the ways
     classes: list[str]
     label: dict[str, int]  # class -> rows
     groups: dict[str, list[GroupRows]]  # attribute -> its groups
@@ -85,13 +99,14 @@ class Tally:
     groups: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # attribute, code, label
     pairs: Counter[tuple[tuple[str, str], tuple[int, int], int]] = field(default_factory=Counter)
     missing: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # input column, attribute, code
+    categories: Counter[tuple[str, int, bool]] = field(default_factory=Counter)  # column, code, whether official test
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)  # of inputs and label; (n,) per block
     quasi: list[NDArray[np.uint64]] = field(default_factory=list)  # hashes of the quasi-identifiers; (n,) per block
     test: list[NDArray[np.bool_]] = field(default_factory=list)  # whether a row is of an official test file
     first: pd.DataFrame | None = None  # raw rows of the first block, which are searched for identifiers
 
     def __iadd__(self, later: "Tally") -> "Tally":
-        for name in ("labels", "groups", "pairs", "missing"):
+        for name in ("labels", "groups", "pairs", "missing", "categories"):
             getattr(self, name).update(getattr(later, name))
         for name in ("hashes", "quasi", "test"):
             getattr(self, name).extend(getattr(later, name))
@@ -99,21 +114,25 @@ class Tally:
         return self
 
 
-def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe) -> Tally:
+def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categories) -> Tally:
     """Count one block.
 
     Args:
         raw: its raw rows (n).
         rows: the same rows as a table (n).
         recipe: the dataset's part of the study file.
+        categories: the spellings of numbers in the whole dataset.
     """
     label = rows.label.tolist()
-    counts = Tally(Counter(label), test=[np.char.startswith(rows.file.astype(str), "test")])
+    test = rows.file == TEST
+    counts = Tally(Counter(label), test=[test])
+    for column, codes in zip(rows.levels, rows.categorical.T, strict=True):
+        counts.categories.update(zip(itertools.repeat(column), codes.tolist(), test.tolist(), strict=False))
     counts.hashes = [_row_hashes(rows)]
-    quasi = quasi_identifiers(recipe)
-    counts.quasi = [pd.util.hash_pandas_object(raw.frame[quasi], index=False).to_numpy()] if quasi else []
+    counts.quasi = _quasi_hashes(raw, recipe, categories)
     counts.first = raw.frame.drop(columns=FILE) if raw.start == 0 else None
-    missing = {column: raw.frame[column].isna().to_numpy() for column in (*rows.numeric_names, *rows.levels)}
+    missing = dict(zip(rows.numeric_names, np.isnan(rows.numeric).T, strict=True))
+    missing |= {column: raw.frame[column].isna().to_numpy() for column in rows.levels}
     for attribute, codes in rows.groups.items():
         counts.groups.update(zip(itertools.repeat(attribute), codes.tolist(), label, strict=False))
         for column, mask in missing.items():
@@ -129,6 +148,24 @@ def quasi_identifiers(recipe: DatasetRecipe) -> list[str]:
     if recipe["quasi_identifiers"] is not None:
         return list(recipe["quasi_identifiers"])
     return list(dict.fromkeys(g["column"] for g in recipe["groups"].values() if "column" in g))
+
+
+def _quasi_hashes(raw: RawRows, recipe: DatasetRecipe, categories: Categories) -> list[NDArray[np.uint64]]:
+    """Hash of the quasi-identifiers of each row (n,), if there are any; numbers are compared as numbers."""
+    quasi, place = quasi_identifiers(recipe), "quasi_identifiers"
+    if not quasi:
+        return []
+    groups = recipe["groups"].items()
+    spelling = {group.get("column", ""): categories.group_spelling.get(name, {}) for name, group in groups}
+    spelling |= categories.spelling
+    columns: list[pd.Series | NDArray[np.float64]] = []
+    for column in quasi:
+        if column in recipe["inputs"]["numeric"]:
+            columns.append(raw.numbers(column, place))
+        else:
+            columns.append(raw.names(column, place).replace(spelling.get(column, {})))
+    frame = pd.DataFrame(dict(enumerate(columns)))
+    return [pd.util.hash_pandas_object(frame, index=False).to_numpy()]
 
 
 def _row_hashes(rows: Table) -> NDArray[np.uint64]:
@@ -168,10 +205,10 @@ def contents(
     Returns:
         JSON-compatible counts and shares; see `Contents`.
     """
-    group_counts = dict(_group_counts(rows, counts))
+    formats, group_counts = Formats.from_recipe(recipe), dict(_group_counts(rows, counts))
     shares = {attribute: _group_rows(groups, totals.size, rows) for attribute, groups in group_counts.items()}
     for attribute, options in recipe["groups"].items():
-        _add_reference(shares[attribute], options.get("reference", {}))
+        _add_reference(shares[attribute], options.get("reference", {}), formats)
     quasi = quasi_identifiers(recipe)
     return {
         "rows": totals.size,
@@ -182,6 +219,9 @@ def contents(
         "dropped": recipe["drop"],
         "missing": dict(totals.missing),
         "missing_by_group": _missing_by_group(rows, counts, totals),
+        "test_rows": totals.files[TEST],
+        "unseen": dict(_unseen(rows, counts)),
+        "spellings": dict(_spellings(totals, recipe, formats)),
         "classes": list(rows.classes),
         "label": {c: counts.labels[code] for code, c in enumerate(rows.classes)},
         "groups": {attribute: shares[attribute] for attribute in rows.groups},
@@ -193,6 +233,35 @@ def contents(
         "sha256": checksums,
         "removed": removed,
     }
+
+
+def _unseen(rows: Table, counts: Tally) -> Iterator[tuple[str, Unseen]]:
+    """Categorical columns with categories that only official test rows have."""
+    if not any(mask.any() for mask in counts.test) or all(mask.all() for mask in counts.test):
+        return
+    for column, levels in rows.levels.items():
+        new = [code for code in range(len(levels)) if not counts.categories[column, code, False]]
+        if new:
+            size = sum(counts.categories[column, code, True] for code in new)
+            yield column, {"rows": size, "categories": [levels[code] for code in new]}
+
+
+def _spellings(totals: Survey, recipe: DatasetRecipe, formats: Formats) -> Iterator[tuple[str, list[list[str]]]]:
+    """Columns of the label, of categories and of groups in which one number is written in more than one way."""
+    columns: dict[str, Counter[str]] = {}
+    if recipe["target"]:
+        columns[recipe["target"]["column"]] = totals.labels
+    columns |= {
+        options["column"]: totals.groups[name]
+        for name, options in recipe["groups"].items()
+        if "column" in options and "bins" not in options
+    }
+    for column, texts in (columns | totals.categories).items():
+        ways: dict[str, list[str]] = {}
+        for text, name in spellings(texts, formats).items():
+            ways.setdefault(name, []).append(text)
+        if ways:
+            yield column, [sorted(texts_of_number) for texts_of_number in ways.values() if len(texts_of_number) > 1]
 
 
 LabelCounts = list[tuple[str | None, list[int]]]  # groups of an attribute, each with its rows by label; None: no group
@@ -235,9 +304,11 @@ def _group_rows(groups: LabelCounts, total: int, rows: Table) -> list[GroupRows]
     return entries
 
 
-def _add_reference(entries: list[GroupRows], reference: Mapping[str, float]) -> None:
+def _add_reference(entries: list[GroupRows], reference: Mapping[str, float], formats: Formats) -> None:
+    groups = [entry["group"] for entry in entries if entry["group"] is not None]
+    shares = {resolved(group, groups, formats): share for group, share in reference.items()}
     for entry in entries:
-        entry["reference"] = reference.get(str(entry["group"]))
+        entry["reference"] = shares.get(str(entry["group"]))
 
 
 def _missing_by_group(rows: Table, counts: Tally, totals: Survey) -> list[GroupMissing]:

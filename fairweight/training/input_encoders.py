@@ -57,11 +57,13 @@ class Encoder(nn.Module):
 class TabularEncoder(Encoder):
     """Standardise numbers and one-hot encode categories.
 
-    A category that no training row had is all zeros; a missing number is replaced by the mean.
+    A category that no training row had is all zeros; a missing number is replaced by the mean. Origins of the signature
+    are subtracted in float64.
     """
 
     mean: Tensor
     scale: Tensor
+    origin: Tensor | None
     column: Tensor
     level: Tensor
 
@@ -70,6 +72,9 @@ class TabularEncoder(Encoder):
         numeric, sizes = len(signature.numeric), [len(levels) for levels in signature.categorical.values()]
         self.register_buffer("mean", torch.zeros(numeric))
         self.register_buffer("scale", torch.ones(numeric))
+        origins = [signature.origins.get(name, 0.0) for name in signature.numeric]
+        origin = torch.tensor(origins, dtype=torch.float64) if any(origins) else None
+        self.register_buffer("origin", origin, persistent=False)  # the signature holds it
         # one-hot feature j is 1 where column[j] holds level[j]; two small tensors serve all columns in one comparison
         columns = [position for position, size in enumerate(sizes) for _ in range(size)]
         levels = [level for size in sizes for level in range(size)]
@@ -79,7 +84,7 @@ class TabularEncoder(Encoder):
         self.features = (numeric + sum(sizes),)
 
     def fit(self, table: Table) -> None:
-        """Compute mean and standard deviation of each numeric column; a constant column keeps scale 1."""
+        """Compute mean and standard deviation of each numeric column, minus its origin; a constant keeps scale 1."""
         if not self.numeric:
             return
         numeric = table.numeric.astype(np.float64)
@@ -88,10 +93,10 @@ class TabularEncoder(Encoder):
         self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Encode numeric float32 (n, k) and categorical int64 (n, c), whichever exist, as float32 (n, d)."""
+        """Encode numeric float32 or float64 (n, k) and categorical int64 (n, c), if they exist, as float32 (n, d)."""
         parts = []
         if self.numeric:
-            numeric = inputs[0]
+            numeric = inputs[0] if self.origin is None else (inputs[0] - self.origin).to(torch.float32)
             parts.append((torch.where(torch.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
         if self.categorical:
             parts.append((inputs[-1].to(torch.int32).index_select(1, self.column) == self.level).to(torch.float32))

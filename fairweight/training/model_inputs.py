@@ -20,8 +20,8 @@ def input_tensors(signature: Signature, table: Table) -> Feeds:
 
     Returns:
         `tokens` int64 (n, length, ...), padded at the end; `image` uint8 (n, channels, height, width); or `numeric`
-        float32 (n, k) and `categorical` int64 (n, c), whichever the model has. A category that no training row had
-        is -1.
+        float32 (n, k; float64 if the signature has origins) and `categorical` int64 (n, c), whichever the model has. A
+        category that no training row had is -1.
 
     Raises:
         ValueError: the table has no texts or no images, and the model takes them.
@@ -36,11 +36,18 @@ def input_tensors(signature: Signature, table: Table) -> Feeds:
         return {"image": table.images}
     feeds: Feeds = {}
     if signature.numeric:
-        feeds["numeric"] = table.numeric
+        feeds["numeric"] = _numbers(signature, table)
     if signature.categorical:
         columns = [_codes(signature, table, position, name) for position, name in enumerate(signature.categorical)]
         feeds["categorical"] = np.stack(columns, axis=1)
     return feeds
+
+
+def _numbers(signature: Signature, table: Table) -> NDArray[np.float32] | NDArray[np.float64]:
+    """The numbers of the raw rows (n, k): the table holds them minus their origins."""
+    if not signature.origins:
+        return table.numeric
+    return table.numeric + np.array([signature.origins.get(name, 0.0) for name in signature.numeric], np.float64)
 
 
 def _codes(signature: Signature, table: Table, position: int, name: str) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ This module describes inputs; `model_inputs` computes them. Reading a signature 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -40,6 +40,7 @@ class SignatureDict(TypedDict):
     classes: Sequence[str]
     text: NotRequired[Tokenizer | None]
     task: NotRequired[str]
+    origins: NotRequired[dict[str, float]]  # numeric column -> see `Signature`; absent where there are none
 
 
 def autoregressive(task: str) -> bool:
@@ -49,14 +50,26 @@ def autoregressive(task: str) -> bool:
 
 @dataclass(frozen=True)
 class Signature:
-    """Description of a model's inputs and classes, stored with the model; levels are those of its training rows."""
+    """Description of a model's inputs and classes, stored with the model; levels are those of its training rows.
+
+    Attributes:
+        numeric: columns of the input tensor `numeric`.
+        categorical: columns of the input tensor `categorical`, with their levels.
+        image: channels, height and width.
+        classes: names of the outputs.
+        text: the tokenizer.
+        task: task of the model.
+        origins: numeric column -> what the model subtracts from its numbers before they become float32. With any
+            origin, the input tensor `numeric` is float64, because float32 would merge numbers of such a column.
+    """
 
     numeric: tuple[str, ...]
     categorical: dict[str, tuple[str, ...]]
-    image: tuple[int, ...] | None  # (channels, height, width)
+    image: tuple[int, ...] | None
     classes: tuple[str, ...]
     text: Tokenizer | None = None
     task: str = DEFAULT_TASK
+    origins: dict[str, float] = field(default_factory=dict)
 
     @property
     def form(self) -> str:
@@ -71,7 +84,7 @@ class Signature:
             codes = np.unique(training.categorical[:, position])
             seen[name] = tuple(levels[code] for code in codes)
         image = None if training.images is None else tuple(training.images.shape[1:])
-        return cls(training.numeric_names, seen, image, training.classes)
+        return cls(training.numeric_names, seen, image, training.classes, origins=training.origins)
 
     @classmethod
     def from_dict(cls, description: SignatureDict) -> "Signature":
@@ -83,10 +96,13 @@ class Signature:
             tuple(description["classes"]),
             description.get("text"),
             description.get("task", DEFAULT_TASK),
+            description.get("origins", {}),
         )
 
     def to_dict(self) -> SignatureDict:
         """Return the signature in JSON-compatible form."""
         description: Any = asdict(self)
+        if not self.origins:
+            del description["origins"]
         signature: SignatureDict = description
         return signature

@@ -93,7 +93,7 @@ def test_a_missing_label_is_no_second_label():
 def test_a_label_of_which_nothing_is_left_is_missing(tmp_path, adult):
     with open(adult["test"], "a", encoding="utf-8") as file:
         file.write("99,job1, . .\n")
-    with pytest.raises(InputError, match=r"1 labels are missing \(first in data row 80\)"):
+    with pytest.raises(InputError, match=r"1 labels are missing \(first in data row 41 of file 'test'\)"):
         read_adult(tmp_path, adult, target=ADULT)
 
 

@@ -43,11 +43,23 @@ def small_blocks(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def scheduler():
-    """A Dask cluster of two processes, reserved for the partitions."""
-    from distributed import LocalCluster
+def scheduler(tmp_path_factory):
+    """A Dask cluster of two processes, reserved for the partitions; Dask's configuration names its certificates."""
+    import dask
+    from distributed import LocalCluster, Security
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    folder, made = tmp_path_factory.mktemp("tls"), Security.temporary()
+    (folder / "key.pem").write_text(made.tls_client_key)
+    (folder / "cert.pem").write_text(made.tls_client_cert)
+    tls = {"distributed.comm.tls.ca-file": str(folder / "cert.pem")}
+    for role in ("client", "scheduler", "worker"):
+        tls |= {f"distributed.comm.tls.{role}.{part}": str(folder / f"{part}.pem") for part in ("key", "cert")}
+    with (
+        dask.config.set(tls),
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, security=Security(require_encryption=True)
+        ) as cluster,
+    ):
         yield cluster.scheduler_address
 
 
@@ -176,9 +188,15 @@ def test_a_gap_in_a_column_of_parquet_changes_no_other_value(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"age": ["20"] * 430 + ["old"] + ["30"] * 69}, "column 'age': 'old' in data row 430 is not a number"),
-        ({"age": ["20"] * 70 + ["", ""] + ["30"] * 428}, "2 of 500 values are missing (first in data row 70)"),
-        ({"paid": ["a", "b"] * 249 + ["", "b"]}, "1 labels are missing (first in data row 498)"),
+        (
+            {"age": ["20"] * 430 + ["old"] + ["30"] * 69},
+            "column 'age': 'old' in data row 131 of file 'test' is not a number",
+        ),
+        (
+            {"age": ["20"] * 70 + ["", ""] + ["30"] * 428},
+            "2 of 500 values are missing (first in data row 71 of file 'train')",
+        ),
+        ({"paid": ["a", "b"] * 249 + ["", "b"]}, "1 labels are missing (first in data row 199 of file 'test')"),
     ],
 )
 def test_a_mistake_in_a_late_block_is_reported_with_its_data_row_and_leaves_nothing(tmp_path, columns, message):
@@ -321,8 +339,21 @@ def test_a_reserved_cluster_gives_the_same_results(tmp_path, scheduler):
         assert run_augment(tmp_path, JITTER, 1, blocks, scheduler) == made
 
 
-def test_a_scheduler_that_does_not_answer_is_reported(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("scheduler", "allowed", "message"),
+    [
+        ("tcp://127.0.0.1:1", False, "no Dask scheduler answers at tcp://127.0.0.1:1 "),
+        ("tcp://127.0.0.1:1", None, "the Dask scheduler at tcp://127.0.0.1:1 runs code from everyone who can reach it"),
+        ("tls://127.0.0.1:1", None, "tls://127.0.0.1:1 needs certificates"),
+    ],
+)
+def test_a_scheduler_that_cannot_be_used_is_reported(tmp_path, monkeypatch, scheduler, allowed, message):
+    import dask
+
     monkeypatch.setattr("fairweight.data.partitions.CONNECT_S", 1)
     written(tmp_path, tabular(300))
-    with pytest.raises(InputError, match=r"^partitions: scheduler: no Dask scheduler answers at tcp://127.0.0.1:1 "):
-        run_augment(tmp_path, JITTER, scheduler="tcp://127.0.0.1:1")
+    with (
+        dask.config.set({"distributed.comm.require-encryption": allowed, "distributed.comm.tls.ca-file": None}),
+        pytest.raises(InputError, match="^partitions: scheduler: " + message),
+    ):
+        run_augment(tmp_path, JITTER, scheduler=scheduler)

@@ -69,17 +69,21 @@ MISTAKES = {
     "absent target": (dict(target={"column": "pait"}), {}, ["target", "'pait'", "did you mean 'paid'", "age, job"]),
     "absent input": (dict(inputs={"numeric": ["weight"]}), {}, ["inputs: numeric", "'weight'", "the columns are"]),
     "one class": ({}, {"paid": "no"}, ["target", "'no'", "two classes"]),
-    "missing label": ({}, {"paid": ["no", None, "no", "yes"]}, ["target", "1 labels are missing", "data row 1"]),
+    "missing label": (
+        {},
+        {"paid": ["no", None, "no", "yes"]},
+        ["target", "1 labels are missing", "data row 2 of file 'train'"],
+    ),
     "constant group": ({}, {"sex": "f"}, ["groups: sex", "only the group f"]),
-    "no number": ({}, {"age": ["20", "old", "40", "50"]}, ["'old'", "data row 1", "not a number"]),
+    "no number": ({}, {"age": ["20", "old", "40", "50"]}, ["'old'", "data row 2 of file 'train'", "not a number"]),
     "text for a number": (
         {},
         {"age": ["20", "words that may offend " * 5, "40", "50"]},
-        ["a text of 110 characters", "data row 1", "not a number"],
+        ["a text of 110 characters", "data row 2 of file 'train'", "not a number"],
     ),
     "missing number": ({}, {"age": ["20", None, "40", "50"]}, ["1 of 4 values are missing", "missing_numeric: mean"]),
     "NaN": ({}, {"age": ["20", "nan", "40", "50"]}, ["1 of 4 values are missing"]),
-    "infinity": ({}, {"age": ["20", "inf", "-inf", "50"]}, ["2 values are infinite", "data row 1"]),
+    "infinity": ({}, {"age": ["20", "inf", "-inf", "50"]}, ["2 values are infinite", "data row 2 of file 'train'"]),
     "unknown positive": (dict(target={"column": "paid", "positive": "maybe"}), {}, ["'maybe'", "no, yes"]),
     "unknown group value": (
         dict(groups={"sex": {"column": "sex", "values": ["f", "x"]}}),
@@ -204,7 +208,7 @@ def card(frame=None, block=None, **changes):
     categories = checked_categories(totals, recipe)
     for raw in raw_blocks(parts, recipe["drop"]):
         table = to_table(raw, categories, recipe, [])
-        counts += tally(raw, table, recipe)
+        counts += tally(raw, table, recipe, categories)
     return describe(contents(table, counts, totals, recipe, {"train": "0" * 64}, {}), name="adult", recipe=recipe)
 
 

@@ -507,7 +507,7 @@ def test_a_text_study_says_what_does_not_fit():
     [
         (b"a,b\n\xff\xfe,1\n", "not utf-8 .*set reader: encoding"),
         ("a,b\nx,1\n".encode("utf-16"), "not utf-8"),
-        (b"a,b\n ,1\nx,0\n", "1 empty texts .first in data row 0.; drop the rows"),
+        (b"a,b\n ,1\nx,0\n", "1 empty texts .first in data row 1 of file '.*'.; drop the rows"),
     ],
 )
 def test_texts_that_cannot_be_read_are_reported_by_row_and_never_shown(tmp_path, content, words):

@@ -1,0 +1,194 @@
+"""Checks of single columns, whose findings add up over blocks: values that cannot be used, and copies of the label."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fairweight.core.errors import InputError, shown
+from fairweight.core.table import MISSING
+from fairweight.data import value_formats
+from fairweight.data.narrowing import Range
+from fairweight.data.raw_rows import RawRows
+from fairweight.data.value_formats import EXACT, ISO, Formats
+
+MOST_PAIRS = 2_000  # distinct values of a column that are compared with the label
+FEWEST_ROWS = 20  # of fewer rows, an input may agree with the label by chance
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Values of one column that may be unusable: their number, and the first of them."""
+
+    count: int = 0
+    row: str = ""  # place of the first, in words
+    value: object = None
+
+    @classmethod
+    def among(cls, values: pd.Series, mask: np.ndarray, rows: RawRows) -> "Bad":
+        """The values (n,) of a block's rows where the mask (n,) is true."""
+        if not mask.any():
+            return cls()
+        first = int(mask.argmax())
+        return cls(int(mask.sum()), rows.place(first), values.iloc[first])
+
+    def __add__(self, later: "Bad") -> "Bad":
+        first = self if self.count else later
+        return Bad(self.count + later.count, first.row, first.value)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers: values that cannot be used, by kind, and the range of the others."""
+
+    unread: Bad  # not numbers
+    infinite: Bad
+    missing: Bad
+    inexact: Bad  # whole numbers that float64 does not hold
+    range: Range
+
+    @classmethod
+    def from_rows(cls, rows: RawRows, column: str, place: str) -> "Numbers":
+        """Examine a column of one block."""
+        values, numbers = rows.column(column, place), rows.numbers(column, place)
+        nan = np.isnan(numbers)
+        unread = nan & values.notna().to_numpy()
+        unread[unread] = values[unread].astype(str).str.strip().str.lower() != "nan"
+        with np.errstate(over="ignore"):
+            infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
+        inexact = np.zeros(len(rows), bool)
+        for position in np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) > EXACT) & (values.dtype.kind != "f")):
+            text = str(values.iloc[position])
+            inexact[position] = text.strip().lstrip("+-").isdigit() and int(text) != int(numbers[position])
+        return cls(
+            unread=Bad.among(values, unread, rows),
+            infinite=Bad.among(values, infinite, rows),
+            missing=Bad.among(values, nan & ~unread, rows),
+            inexact=Bad.among(values, inexact, rows),
+            range=Range.from_numbers(numbers, value_formats.is_date(values, column, rows.formats)),
+        )
+
+    def __add__(self, later: "Numbers") -> "Numbers":
+        return Numbers(
+            self.unread + later.unread,
+            self.infinite + later.infinite,
+            self.missing + later.missing,
+            self.inexact + later.inexact,
+            self.range + later.range,
+        )
+
+    def check_read(self, where: str, size: int, remedy: str, date: str | None) -> None:
+        """Check that all values are finite numbers or missing.
+
+        Args:
+            where: the place in the study file, for the message.
+            size: number of rows.
+            remedy: what else to do with a column that holds other values.
+            date: form of the column's dates, if it is one of `dates`.
+
+        Raises:
+            InputError: some are not; the message names the first of them.
+        """
+        if (bad := self.unread).count:
+            kind = "a number" if date is None else "a date of ISO 8601" if date == ISO else f"a date like {date!r}"
+            others = f" ({bad.count:,} of {size:,} values are not)" if bad.count > 1 else ""
+            raise InputError(
+                f"{where}: {shown(bad.value)} in {bad.row} is not {kind}{others}; fix the value, "
+                f"{_hint(str(bad.value))}list it under the reader's 'missing' if it marks a missing value{remedy}"
+            )
+        if (bad := self.infinite).count:
+            raise InputError(f"{where}: {bad.count:,} values are infinite (first in {bad.row}); fix the data")
+
+    def check_usable(self, where: str, policy: str, size: int, remedy: str) -> None:
+        """Check that the numbers can be used as inputs or scores.
+
+        Args:
+            where: the place in the study file, for the message.
+            policy: what to do with missing values (`inputs: missing_numeric`); 'refuse' allows none.
+            size: number of rows.
+            remedy: what to do about missing values.
+
+        Raises:
+            InputError: some are missing, or would become equal to others.
+        """
+        bad = self.missing
+        if bad.count and (policy == "refuse" or bad.count == size):
+            raise InputError(f"{where}: {bad.count:,} of {size:,} values are missing (first in {bad.row}); {remedy}")
+        if (bad := self.inexact).count:
+            raise InputError(
+                f"{where}: {bad.value} in {bad.row} has more digits than float64 can hold ({bad.count:,} of {size:,} "
+                "values have); list the column under 'categorical' if it holds codes, else under 'drop', or round it"
+            )
+
+    def check_narrow(self, where: str) -> None:
+        """Check that float32 keeps the values of an input apart.
+
+        Raises:
+            InputError: it does not.
+        """
+        if (merged := self.range.merged()) is not None:
+            first, second, remaining = merged
+            raise InputError(
+                f"{where}: {first!r} and {second!r} are one number in float32, in which models compute; of "
+                f"{len(self.range.distinct):,} distinct numbers {remaining:,} remain, because they range from "
+                f"{self.range.lowest!r} to {self.range.highest!r}: list numbers that mark missing values under the "
+                "reader's 'missing', or scale the column"
+            )
+
+
+def _hint(value: str) -> str:
+    """What a value that is no number may be, as a remedy."""
+    for decimal, thousands, key in ((",", None, "decimal: ','"), (".", ",", "thousands: ','")):
+        if Formats(decimal, thousands).number(value):
+            return f"set {key} of the dataset, "
+    if not np.isnan(value_formats.numbers(pd.Series([value]), "", Formats(dates={"": ISO}))).any():
+        return "list the column under 'dates' of the dataset, "
+    return ""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Distinct values of an input column, each with the one label that its rows have."""
+
+    label_of: Mapping[object, str] | None  # None: some value has two labels, or there are too many values
+
+    @classmethod
+    def from_rows(cls, values: pd.Series | np.ndarray, labels: pd.Series) -> "Agreement":
+        """The values of one block's rows (n,) with their labels (n,)."""
+        frame = pd.DataFrame({"value": np.asarray(values), "label": labels.to_numpy(dtype=object)})
+        for part in (frame.head(MOST_PAIRS), frame):  # the first rows show it of nearly every column
+            pairs = part.drop_duplicates()
+            if len(pairs) > MOST_PAIRS or pairs["value"].duplicated().any() or pairs["label"].isna().any():
+                return cls(None)
+        return cls({MISSING if pd.isna(value) else value: label for value, label in pairs.itertuples(index=False)})
+
+    def __add__(self, later: "Agreement") -> "Agreement":
+        if self.label_of is None or later.label_of is None:
+            return Agreement(None)
+        together = {**self.label_of, **later.label_of}
+        if len(together) > MOST_PAIRS or any(together[value] != label for value, label in self.label_of.items()):
+            return Agreement(None)
+        return Agreement(together)
+
+    def check(self, where: str, size: int, names: Mapping[str, str], labels: Mapping[str, str]) -> None:
+        """Check that the column is not the label under another name.
+
+        Args:
+            where: the place in the study file, for the message.
+            size: number of rows.
+            names, labels: spellings of the column and of the label, see `value_formats.spellings`.
+
+        Raises:
+            InputError: every value stands for one label, and every label for one value.
+        """
+        if self.label_of is None or size < FEWEST_ROWS:
+            return
+        pairs = {(names.get(str(value), value), labels.get(label, label)) for value, label in self.label_of.items()}
+        values, of_labels = ({pair[side] for pair in pairs} for side in (0, 1))
+        if len(values) == len(of_labels) == len(pairs):
+            value, label = min(pairs, key=str)
+            raise InputError(
+                f"{where}: it says in all {size:,} rows what the label says ({shown(value)} where it is "
+                f"{shown(label)}), so that there is nothing to learn; remove it from the inputs"
+            )
