@@ -7,6 +7,8 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from fairweight.core.errors import InputError, listed
+from fairweight.inference.onnx_file import read_signature
 from fairweight.training.signature import Feeds
 
 VERSION = openvino.__version__
@@ -30,12 +32,20 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         classification.
 
     Raises:
+        InputError: the file takes numbers that float32 cannot hold; OpenVINO would round them.
         RuntimeError: OpenVINO would run the file in another precision than float32.
     """
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": PRECISION, "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": "1"}
     # the content is passed instead of the path, because OpenVINO guesses the format from the ending of a name
-    compiled = core.compile_model(core.read_model(Path(path).read_bytes(), b""), "CPU", settings)
+    model = core.read_model(Path(path).read_bytes(), b"")
+    if any(value.get_element_type() == openvino.Type.f64 for value in model.inputs):
+        columns = listed(read_signature(path).origins)
+        raise InputError(
+            f"engine 'openvino' computes in float32, which merges numbers of the inputs {columns}; subtract a constant "
+            "from them in the raw files, or take the engine out of `engines`."
+        )
+    compiled = core.compile_model(model, "CPU", settings)
     actual = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if actual != PRECISION:
         raise RuntimeError(f"OpenVINO runs in {actual} and not in {PRECISION}")
