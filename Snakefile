@@ -1,4 +1,7 @@
 # fairweight: which compressed version of a model can ship, for whom, and what does it save?
+import atexit
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -15,8 +18,8 @@ include: "rules/collected.smk"
 
 
 pathvars:
-    results=f"results/{STUDY.name}",
-    logs=f"results/{STUDY.name}/logs",
+    results=results_folder(config),
+    logs=logs_folder(config),
 
 
 wildcard_constraints:
@@ -27,6 +30,11 @@ wildcard_constraints:
     engine=alternation([*config["engines"], GIVEN]),
     file=r"[^/]+",
     seed=r"\d+",
+
+
+onstart:
+    # when everything else has ended, so that the sum is complete
+    atexit.register(print_total, Path("results", STUDY.name), config["energy"])
 
 
 rule all:

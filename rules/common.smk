@@ -15,7 +15,9 @@ from fairweight.core.operations import EXPORTED, GIVEN, OPERATIONS, SHIPPED
 from fairweight.data import counterfactual_terms
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
+from fairweight.energy.run_total import print_total
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
+from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study, alternation
 from fairweight.training.published_files import FILES

@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 
 from fairweight.core.artifacts import read_frame
+from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
@@ -24,8 +25,9 @@ from fairweight.study.study import Study
 def targets(path: str) -> list[str]:
     """Files that training alone makes: the training curve of every candidate in every seed."""
     study = Study(resolve(yaml.safe_load(Path(path).read_text(encoding="utf-8"))))
+    results = results_folder(study.config)
     return [
-        f"results/{study.name}/seed-{seed}/{cell.dataset}/{cell.augmentation}/{cell.model}/{cell.variant}/curve.parquet"
+        f"{results}/seed-{seed}/{cell.dataset}/{cell.augmentation}/{cell.model}/{cell.variant}/curve.parquet"
         for cell in study.cells
         for seed in study.seeds_of(cell)
     ]

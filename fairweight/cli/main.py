@@ -170,12 +170,13 @@ def print_energy(study: Path, places: list[str] | None) -> None:
     """
     from fairweight.energy.carbon_intensity import check  # noqa: PLC0415
     from fairweight.energy.energy_summary import account  # noqa: PLC0415 - `run` needs no pandas
+    from fairweight.study.folders import results_folder  # noqa: PLC0415
     from fairweight.study.schema import resolve  # noqa: PLC0415
 
     config = resolve(read_study(study))
     recipe = config["energy"] | ({"elsewhere": places} if places else {})
     check(recipe)
-    print(account(Path("results") / config["name"], recipe))
+    print(account(Path(results_folder(config)), recipe))
 
 
 def print_window(path: Path, hours: float) -> None:

@@ -21,6 +21,7 @@ from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.run_lock import LOCK, RUN, UNFINISHED
 from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
+from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
@@ -66,7 +67,7 @@ def run_study(study: Path, options: Options) -> None:
     """
     config = _validated(read_study(study), options)
     energy: EnergyRecipe = config["energy"]
-    results = Path("results") / config["name"]
+    results = Path(results_folder(config))
     dry = bool(DRY & set(options.further))
     if not dry:
         _wait_for_green(energy, options)

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, first_line, quoted
+from fairweight.core.local_files import is_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -85,19 +86,23 @@ def locate(folder: str, name: str) -> Path:
     near = difflib.get_close_matches(name, legal, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise InputError(
-        f"{folder} has no {name!r}{hint}; it has: {', '.join(legal)}, or 'module:callable' from a package of your own"
+        f"{folder} has no {quoted(name)}{hint}; it has: {', '.join(legal)}, or 'module:callable' from a package of "
+        "your own"
     )
 
 
 def _locate_user_module(module: str, folder: str, name: str) -> Path:
+    if not all(part.isidentifier() for part in [*module.split("."), *name.split(":")[1:]]) or name.count(":") != 1:
+        raise InputError(f"{folder}: {quoted(name)} is not of the form 'module:callable'")
     # by path: importlib.util.find_spec of a dotted name would import its parent package
     relative = Path(*module.split("."))
     for entry in [str(Path.cwd()), *sys.path]:
         for candidate in (Path(entry) / relative.with_suffix(".py"), Path(entry) / relative / "__init__.py"):
-            if candidate.is_file():
+            if is_file(candidate):
                 return candidate.resolve()
     raise InputError(
-        f"{folder}: no module {module!r} for {name!r} in the folder of the run or among the installed packages"
+        f"{folder}: no module {quoted(module)} for {quoted(name)} in the folder of the run or among the installed "
+        "packages"
     )
 
 
@@ -108,9 +113,13 @@ def _entry_point(folder: str, name: str) -> str:
 @functools.cache
 def _syntax_tree(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        return ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
         raise InputError(f"{path}, line {error.lineno}, is not Python: {error.msg}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path} is not Python: {first_line(error)}") from None
 
 
 def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
@@ -124,12 +133,11 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
     """
     path = locate(folder, name)
     tree = _syntax_tree(path)
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(t, ast.Name) and t.id == "OPTIONS" for t in targets):
-                declared: dict[str, dict[str, Any]] = ast.literal_eval(node.value)
-                return declared
+    declared: dict[str, dict[str, Any]] | None = _literal(path, tree, "OPTIONS")
+    if declared is not None:
+        if not (isinstance(declared, dict) and all(isinstance(schema, dict) for schema in declared.values())):
+            raise InputError(f"{path}: OPTIONS is not a mapping from options to JSON Schema")
+        return declared
     function = _function(tree, _entry_point(folder, name))
     if function is None:
         raise InputError(f"{path} defines no function {_entry_point(folder, name)!r}, which {folder}: {name} needs")
@@ -148,9 +156,19 @@ def options(folder: str, name: str) -> dict[str, dict[str, Any]]:
 
 def literal(folder: str, name: str, variable: str) -> Any:
     """A module-level literal of a component, read from its source without importing it; None where there is none."""
-    for node in _syntax_tree(locate(folder, name)).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == variable for t in node.targets):
-            return ast.literal_eval(node.value)
+    path = locate(folder, name)
+    return _literal(path, _syntax_tree(path), variable)
+
+
+def _literal(path: Path, tree: ast.Module, variable: str) -> Any:
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(t, ast.Name) and t.id == variable for t in targets):
+                try:
+                    return ast.literal_eval(node.value)
+                except (ValueError, TypeError, RecursionError):
+                    raise InputError(f"{path}: {variable} is read without running the file: write a literal") from None
     return None
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from fairweight.core.local_files import expanded
+
 CELL = [
     "dataset",
     "augmentation",
@@ -42,4 +44,4 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
 
 def local_path(reference: str) -> Path:
     """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive."""
-    return Path(reference.partition("#")[0]).expanduser()
+    return expanded(reference.partition("#")[0])

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from fairweight.core.components import PACKAGE
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, quoted
+from fairweight.core.local_files import expanded, is_file
 from fairweight.core.yaml_file import read_yaml
 
 FOLDER = PACKAGE.parent / "config" / "terms"
@@ -18,11 +19,11 @@ def terms_file(name: str) -> Path:
     Raises:
         InputError: there is no such file.
     """
-    for path in (FOLDER / f"{name}.yaml", Path(name).expanduser()):
-        if path.is_file():
+    for path in (FOLDER / f"{name}.yaml", expanded(name)):
+        if is_file(path):
             return path
     shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
-    raise InputError(f"terms: there is no file {name!r}; give one of {shipped}, or the path of a YAML file")
+    raise InputError(f"terms: there is no file {quoted(name)}; give one of {shipped}, or the path of a YAML file")
 
 
 @dataclass(frozen=True)

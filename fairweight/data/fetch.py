@@ -13,6 +13,7 @@ from filelock import FileLock
 from fairweight.core import components
 from fairweight.core.artifacts import atomic, checksum
 from fairweight.core.errors import InputError
+from fairweight.core.local_files import expanded
 
 ATTEMPTS = 3
 BACK_OFF_S = 2.0  # before the second attempt; doubled before each further one
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def cache_folder(configured: str | None) -> Path:
     """Folder of the download cache: FAIRWEIGHT_CACHE, else the study's `cache`, else `~/.cache/fairweight`."""
     folder = os.environ.get("FAIRWEIGHT_CACHE") or configured
-    return Path(folder).expanduser() if folder else Path.home() / ".cache" / "fairweight"
+    return expanded(folder or "~/.cache/fairweight")
 
 
 def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: str | None, name: str) -> None:

@@ -8,6 +8,8 @@ import copy
 import difflib
 import functools
 import math
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from typing import Any
 import jsonschema
 
 from fairweight.core import components
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, first_line, quoted
 from fairweight.core.operations import RECORDS
 from fairweight.core.yaml_file import read_yaml
+from fairweight.study.check_values import check_names, check_values
 from fairweight.study.sweeps import Config, expand
 
 SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
@@ -61,6 +64,7 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: the first mistake, in one sentence with the key and the legal values.
     """
+    check_values(config)
     resolved = expand(copy.deepcopy(config))
     # a bare name is short for a component without options
     for path, key, _folder in PLACES:
@@ -68,6 +72,7 @@ def resolve(config: Config) -> Config:
             if isinstance(holder[name], str):
                 holder[name] = {key: holder[name]}
     _check(resolved, read_schema(), ())
+    check_names(resolved)
     for path, key, folder in PLACES:
         for holder, name, place in _matches(resolved, path.split("/")):
             _check_component(holder[name], key, folder, place, path)
@@ -128,7 +133,13 @@ def component_schema(folder: str, name: str, key: str, path: str) -> Config:
     for schema in properties.values():
         schema.pop("x-default", None)
     required = [option for option, schema in options.items() if not {"default", "x-default"} & set(schema)]
-    return {"type": "object", "properties": properties, "additionalProperties": False, "required": required}
+    whole = {"type": "object", "properties": properties, "additionalProperties": False, "required": required}
+    if ":" in name:
+        try:
+            jsonschema.Draft202012Validator.check_schema(whole)
+        except jsonschema.SchemaError as error:
+            raise InputError(f"{folder}: {name}: OPTIONS is not JSON Schema ({first_line(error)})") from None
+    return whole
 
 
 def _with_defaults() -> type[Any]:
@@ -143,7 +154,8 @@ def _with_defaults() -> type[Any]:
         yield from base.VALIDATORS["properties"](validator, properties, instance, schema)
 
     checker = base.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
-    return jsonschema.validators.extend(base, {"properties": fill}, type_checker=checker)
+    validators = {"properties": fill, "uniqueItems": _unique_items}
+    return jsonschema.validators.extend(base, validators, type_checker=checker)
 
 
 def _is_integer(_checker: Any, value: Any) -> bool:
@@ -153,6 +165,15 @@ def _is_integer(_checker: Any, value: Any) -> bool:
 
 def _is_number(_checker: Any, value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Config) -> Iterator[Any]:
+    # jsonschema compares every two items of a list of several types
+    if unique and isinstance(instance, list):
+        written = [repr(item) for item in instance]
+        if len(set(written)) < len(written):
+            twice = next(item for item, count in Counter(written).items() if count > 1)
+            yield jsonschema.ValidationError(twice)
 
 
 def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
@@ -180,23 +201,41 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
             extra = next(key for key in instance if key not in legal)
             near = difflib.get_close_matches(str(extra), legal, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            return f"{where}: the key {extra!r} is not known; {hint}Legal keys: {', '.join(legal)}."
+            return f"{where}: the key {quoted(extra)} is not known; {hint}Legal keys: {', '.join(legal)}."
         case "required":
             missing = next(key for key in rule if key not in instance)
             return f"{where}: the key {missing!r} is missing."
         case "type":
-            kinds = rule if isinstance(rule, str) else " or ".join(rule)
-            return f"{where}: {instance!r} is not of type {kinds}."
+            kinds = [rule] if isinstance(rule, str) else rule
+            return f"{where}: {quoted(instance)} is not of type {' or '.join(kinds)}{_type_hint(instance, kinds)}."
         case "enum":
-            return f"{where}: {instance!r} is not one of {', '.join(map(repr, rule))}."
+            return f"{where}: {quoted(instance)} is not one of {', '.join(map(repr, rule))}."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            sizes = " and ".join(f"{words} {schema[bound]}" for bound, words in BOUNDS.items() if bound in schema)
-            return f"{where}: {instance!r} is out of range; it is {sizes}."
+            sizes = " and ".join(f"{words} {schema[bound]:,}" for bound, words in BOUNDS.items() if bound in schema)
+            return f"{where}: {quoted(instance)} is out of range; it is {sizes}."
+        case "minItems" | "maxItems" | "minProperties" | "maxProperties" if "x-remedy" not in schema:
+            words = f"{'at least' if error.validator.startswith('min') else 'at most'} {rule:,}"
+            return f"{where}: has {len(instance):,} entries; it takes {words}."
+        case "uniqueItems":
+            return f"{where}: {error.message} occurs twice; remove one of them."
         case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
             return sentence(bounded[0], place)  # the type is legal, and only the size is not
         case "oneOf":
-            return f"{where}: {instance!r} is not legal; {schema.get('description', '')}"
+            return f"{where}: {quoted(instance)} is not legal; {schema.get('description', '')}"
         case _ if remedy := schema.get("x-remedy"):
-            return f"{where}: {instance!r} is not a legal name; {remedy}."
+            return f"{where}: {quoted(instance)} is not a legal {schema.get('x-kind', 'name')}; {remedy}."
         case _:
             return f"{where}: {error.message}."
+
+
+def _type_hint(instance: Any, kinds: list[str]) -> str:
+    """What YAML makes of a value without quotes, where a text or a number was meant."""
+    if isinstance(instance, bool) and "string" in kinds:
+        return "; YAML reads yes, no, on and off as true and false: put the word in quotes"
+    if isinstance(instance, int | float) and "string" in kinds:
+        return "; put it in quotes"
+    if isinstance(instance, str) and "number" in kinds and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", instance):
+        mantissa, exponent = re.split("[eE]", instance)
+        sign = "" if exponent[0] in "-+" else "+"
+        return f"; YAML reads it as text: write {mantissa}.0e{sign}{exponent}"
+    return ""

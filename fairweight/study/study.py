@@ -17,6 +17,9 @@ from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
 from fairweight.study.grid import Cell, Variant
 
+LONGEST_LINEAGE = 50  # operations that make a variant, one after the other
+MOST_CELLS = 50_000  # each cell is ten steps a seed, and Snakemake takes a millisecond for each
+
 
 class Study:
     """A resolved study file.
@@ -102,6 +105,8 @@ class Study:
             if parent in path:
                 raise InputError(f"variants: {variant.name}: 'from' goes in a circle: {' -> '.join([*path, parent])}.")
             path.append(str(parent))
+            if len(path) > LONGEST_LINEAGE:
+                raise InputError(f"variants: {variant.name}: has over {LONGEST_LINEAGE} ancestors; use fewer steps.")
 
     def lineage(self, variant: str) -> list[str]:
         """Names of a variant and its ancestors, root last."""
@@ -168,6 +173,9 @@ class Study:
                     raise InputError(f"{place}: seeds: model {model!r} has {self._seeds[model]} in another entry.")
             for name in entry["variants"]:
                 known(name, self.variants, f"{place}: variants", "a variant")
+                product = len(entry["augmentations"]) * len(entry["models"]) * len(self.config["engines"])
+                if len(cells) + product > MOST_CELLS:
+                    raise InputError(f"{place}: the grid has over {MOST_CELLS:,} combinations; use fewer.")
                 cells.update(self._cells_of(entry, name, place))
         return sorted(cells)
 

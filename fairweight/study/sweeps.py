@@ -3,10 +3,12 @@
 import copy
 from typing import Any
 
+from fairweight.core.errors import InputError, quoted
 from fairweight.core.operations import RECORDS
 
 # (operation, option) whose value may be a list
 SWEPT = tuple((record.name, option) for record in RECORDS for option in record.sweeps)
+MOST_VARIANTS = 2_000  # a list on a list of values multiplies them
 
 Config = dict[str, Any]  # a mapping in YAML
 
@@ -22,22 +24,35 @@ def expand(config: Config) -> Config:
 
     Returns:
         The study file without lists; a copy, if it has variants.
+
+    Raises:
+        InputError: the lists stand for too many variants, or for a name that the study file defines itself.
     """
     if not isinstance(config.get("variants"), dict):
         return config
     config = copy.deepcopy(config)
     expanded: dict[str, dict[str, str]] = {}  # variant -> suffix -> variant with that suffix
     variants = config["variants"]
-    while pending := [name for name, variant in variants.items() if _values(variant, expanded)]:
-        name = pending[0]
+    while name := next((name for name, variant in variants.items() if _values(variant, expanded)), None):
         values = _values(variants[name], expanded)
         expanded[name] = {suffix: f"{name}_{suffix}" for suffix in values}
+        replacing = {f"{name}_{suffix}": variant for suffix, variant in values.items()}
+        if twice := [new for new in replacing if new in variants]:
+            raise InputError(
+                f"variants: {quoted(twice[0])} is one of the variants that the list of {quoted(name)} stands for; "
+                "rename one of them."
+            )
         items = list(variants.items())
         position = list(variants).index(name)
-        replacing = {f"{name}_{suffix}": variant for suffix, variant in values.items()}
         variants = dict([*items[:position], *replacing.items(), *items[position + 1 :]])
+        if max(len(variants), len(expanded)) > MOST_VARIANTS:  # a circle of lists is expanded without end
+            raise InputError(
+                f"variants: {quoted(name)}: the lists stand for over {MOST_VARIANTS:,} variants; use fewer values, and "
+                "check that 'from' does not go in a circle."
+            )
     config["variants"] = variants
-    for entry in config.get("grid") or []:
+    grid = config.get("grid")
+    for entry in grid if isinstance(grid, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("variants"), list):
             entry["variants"] = [v for name in entry["variants"] for v in _all_of(name, expanded)]
     return config

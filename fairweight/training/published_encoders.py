@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fairweight.core.artifacts import read_tensors, stored_types
 from fairweight.core.errors import InputError, first_line
+from fairweight.core.local_files import expanded
 from fairweight.core.recipes import RawFile
 from fairweight.data.fetch import cache_folder, fetch
 from fairweight.training.published_files import FILES
@@ -55,7 +56,7 @@ def take(
     if len(places) != 1:
         raise InputError(f"takes exactly one of 'files', 'folder' and 'hub', and has {' and '.join(places) or 'none'}")
     if folder:
-        return _read(Path(folder).expanduser())
+        return _read(expanded(folder))
     if hub:
         return _read(_from_hub(hub, cache))
     with tempfile.TemporaryDirectory() as scratch:

@@ -6,6 +6,7 @@ from studies import DELETE, tiny
 
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
+from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Cell, Study, alternation
 
@@ -146,6 +147,84 @@ MISTAKES = {
         ["variants: pruned50: 'parameters' goes with 'train' only"],
     ),
     "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
+    "a billion seeds": (dict(seeds=10**9), ["seeds: 1000000000 is out of range; it is at least 1 and at most 1,000"]),
+    "a number that overflows": (dict(seeds=10**400), ["seeds", "a number is larger than 1e+18"]),
+    "grid of no list": (dict(grid=5), ["grid: 5 is not of type array"]),
+    "a word that YAML reads as true": (
+        dict(datasets__adult__target__positive=True),
+        [
+            "datasets: adult: target: positive: True is not of type string",
+            "YAML reads yes, no",
+            "put the word in quotes",
+        ],
+    ),
+    "a number for a text": (dict(datasets__adult__title=5), ["title: 5 is not of type string", "put it in quotes"]),
+    "a number that YAML reads as text": (
+        dict(training__standard__learning_rate="1e-3"),
+        ["training: standard: learning_rate", "YAML reads it as text: write 1.0e-3"],
+    ),
+    "a key that is no text": (
+        dict(datasets__adult__groups={True: {"column": "sex"}}),
+        ["datasets: adult: groups: the key True is no text; put it in quotes"],
+    ),
+    "a control character": (dict(datasets__adult__title="a\0b"), ["title: 'a\\x00b'", "U+0000"]),
+    "letters of two scripts": (
+        dict(models={"m\u0430p": {"architecture": "mlp"}}),
+        ["models: 'm\u0430p' ('m\\u0430p') has letters of several scripts (cyrillic, latin)"],
+    ),
+    "a name that looks like another one": (
+        dict(models={"cop": {"architecture": "mlp"}, "\u0441\u043e\u0440": {"architecture": "mlp"}}),
+        ["looks like 'cop'; rename one of them"],
+    ),
+    "letters in a special form": (
+        dict(models={"\uff4dlp": {"architecture": "mlp"}}),
+        ["has letters in a special form; write 'mlp'"],
+    ),
+    "a direction mark in a name": (dict(name="a\u202eb"), ["name: 'a\\u202eb' is not a legal name"]),
+    "a variant twice": (
+        dict(
+            variants__swept={"from": "dense", "prune": {"method": "global_magnitude", "sparsity": [0.5, 0.9]}},
+            **{"variants__swept_0.5": {"from": "dense", "quantize": "auto"}},
+        ),
+        ["variants: 'swept_0.5' is one of the variants that the list of 'swept' stands for"],
+    ),
+    "a list in a circle": (
+        dict(variants__a={"from": "a", "prune": {"method": "global_magnitude", "sparsity": [0.5]}}),
+        ["variants: 'a_0.5", "check that 'from' does not go in a circle"],
+    ),
+    "lists on lists": (
+        dict(
+            variants__a={"from": "dense", "prune": {**PRUNE, "sparsity": [i / 100 for i in range(1, 99)]}},
+            variants__b={"from": "a", "prune": {**PRUNE, "sparsity": [i / 100 for i in range(1, 99)]}},
+        ),
+        ["the lists stand for over 2,000 variants"],
+    ),
+    "a variant twice in the grid": (
+        dict(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int8", "dense", "int8"]}]),
+        ["variants: 'int8' occurs twice; remove one of them"],
+    ),
+    "a misspelt variant in the grid": (
+        dict(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["prune50"]}]),
+        ["grid: entry 1: variants: 'prune50' is not a variant", "did you mean 'pruned50'?"],
+    ),
+    "a long lineage": (
+        dict(**{f"variants__v{i}": {"from": f"v{i - 1}" if i else "dense", "prune": PRUNE} for i in range(60)}),
+        ["has over 50 ancestors"],
+    ),
+    "a path in the home of nobody": (
+        dict(datasets__adult__counterfactuals="~nobody-here/terms.yaml"),
+        ["datasets: adult: counterfactuals"],
+    ),
+    "a module with a name too long": (
+        dict(augmentations__balanced={"method": f"{'a' * 300}:f"}),
+        ["augmentations: balanced", "no module 'aaa"],
+    ),
+    "a module that is a path": (
+        dict(augmentations__balanced={"method": "../x:f"}),
+        ["is not of the form 'module:call"],
+    ),
+    "results in a home": (dict(pathvars={"results": "~/out"}), ["pathvars: results: '~/out' is not a legal folder"]),
+    "an unknown path": (dict(pathvars={"result": "out"}), ["pathvars", "'result'", "did you mean 'results'?"]),
 }
 
 
@@ -155,7 +234,7 @@ def test_a_mistake_is_reported_in_one_sentence(mistake):
     with pytest.raises(InputError) as caught:
         Study(resolve(tiny(**changes)))
     message = str(caught.value)
-    assert "\n" not in message and message.endswith((".", ")", "side"))
+    assert message.isprintable() and message.endswith((".", ")", "side", "?"))
     for part in parts:
         assert part in message
 
@@ -234,3 +313,16 @@ def test_variants_that_an_engine_cannot_run_are_left_out_and_reported():
 def test_a_grid_entry_may_have_fewer_seeds():
     study = Study(resolve(tiny(grid=[{"dataset": "adult", "models": ["mlp"], "variants": ["int8"], "seeds": 1}])))
     assert [study.seeds_of(c) for c in study.cells] == [[0]] * 2
+
+
+def test_other_folders_are_decided_in_one_place():
+    assert results_folder(resolve(tiny())) == "results/tiny" and logs_folder(resolve(tiny())) == "results/tiny/logs"
+    moved = resolve(tiny(pathvars={"results": "../out"}))
+    assert results_folder(moved) == "../out" and logs_folder(moved) == "../out/logs"
+    assert logs_folder(resolve(tiny(pathvars={"logs": "/var/log/x"}))) == "/var/log/x"
+
+
+def test_names_in_other_scripts_are_legal():
+    names = ["größe", "модель", "モデル_small", "模型", "μodel"[1:], "نموذج"]
+    study = resolve(tiny(models={name: {"architecture": "mlp"} for name in names} | {"mlp": {"architecture": "mlp"}}))
+    assert list(study["models"]) == [*names, "mlp"]
