@@ -58,7 +58,7 @@ class Numbers:
         with np.errstate(over="ignore"):
             infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
         inexact = np.zeros(len(rows), bool)
-        for position in np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) > EXACT) & (values.dtype.kind != "f")):
+        for position in np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) >= EXACT) & (values.dtype.kind != "f")):
             text = str(values.iloc[position])
             inexact[position] = text.strip().lstrip("+-").isdigit() and int(text) != int(numbers[position])
         return cls(

@@ -17,7 +17,7 @@ from fairweight.core.table import Table
 from fairweight.data.categorical_codes import Categories
 from fairweight.data.raw_rows import FILE, RawRows
 from fairweight.data.survey import Survey
-from fairweight.data.value_formats import Formats, resolved, spellings
+from fairweight.data.value_formats import Formats, in_order, resolved, spellings
 from fairweight.statistics.privacy import Anonymity, Identifier, identifying, k_anonymity
 
 TEST = "test"  # name of the file of the official test rows
@@ -261,7 +261,7 @@ def _spellings(totals: Survey, recipe: DatasetRecipe, formats: Formats) -> Itera
         for text, name in spellings(texts, formats).items():
             ways.setdefault(name, []).append(text)
         if ways:
-            yield column, [sorted(texts_of_number) for texts_of_number in ways.values() if len(texts_of_number) > 1]
+            yield column, [sorted(ways[name]) for name in in_order(ways, formats) if len(ways[name]) > 1]
 
 
 LabelCounts = list[tuple[str | None, list[int]]]  # groups of an attribute, each with its rows by label; None: no group

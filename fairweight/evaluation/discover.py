@@ -90,4 +90,6 @@ def _features(rows: Table) -> Features:
     if rows.texts is not None:
         words = np.array([len(str(text).split()) for text in rows.texts])
         return Features.from_texts(words, rows.label, rows.classes)
-    return Features.from_table(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)
+    # the table holds numbers minus their origin, and float32 could not hold the sum
+    names = tuple(f"{n} - {rows.origins[n]:.15g}" if n in rows.origins else n for n in rows.numeric_names)
+    return Features.from_table(rows.numeric, names, rows.categorical, rows.levels)

@@ -1,10 +1,12 @@
 """Checks of keys of one dataset that are valid alone and may contradict each other (standard library only)."""
 
+import datetime
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from fairweight.core import components
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, quoted
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.data import counterfactual_terms
 
@@ -38,6 +40,7 @@ def check_dataset(name: str, dataset: DatasetRecipe) -> None:
     """
     place = f"datasets: {name}"
     _check_files(place, dataset)
+    _check_numbers_and_dates(place, dataset)
     _check_inputs(place, dataset)
     _check_task(place, dataset)
     _check_counterfactuals(place, dataset)
@@ -67,6 +70,44 @@ def _check_inputs(place: str, dataset: DatasetRecipe) -> None:
         if kind in kinds and len(kinds) > 1:
             others = ", ".join(repr(other) for other in INPUTS if other != kind)
             raise InputError(f"{place}: inputs: {kind!r} excludes {others}.")
+    target = dataset["target"]["column"] if dataset["target"] else None
+    for kind in (*INPUTS, "pair"):
+        columns = inputs[kind] if isinstance(inputs[kind], list) else [inputs[kind]]
+        if target is not None and target in columns:
+            raise InputError(
+                f"{place}: inputs: {kind}: {target!r} is the target, which a model must not read; remove it from "
+                "the inputs."
+            )
+    if both := [column for column in inputs["numeric"] if column in inputs["categorical"]]:
+        raise InputError(f"{place}: inputs: {both[0]!r} is both 'numeric' and 'categorical'; remove one of the two.")
+
+
+def _check_numbers_and_dates(place: str, dataset: DatasetRecipe) -> None:
+    if dataset["thousands"] == dataset["decimal"]:
+        raise InputError(
+            f"{place}: thousands: {dataset['thousands']!r} is also the decimal mark; change one of the two."
+        )
+    binned = {group.get("column") for group in dataset["groups"].values() if "bins" in group}
+    for column, form in dataset["dates"].items():
+        if column not in binned and column not in dataset["inputs"]["numeric"]:
+            raise InputError(
+                f"{place}: dates: {column!r} is neither a numeric input nor a group with 'bins', for which dates "
+                "become numbers; list it there, or remove it from 'dates'."
+            )
+        if form != "iso" and not _states_a_day(form):
+            raise InputError(
+                f"{place}: dates: {column}: {quoted(form)} is no format of a whole date; write `iso`, or codes of "
+                "strptime for year, month and day, such as '%d.%m.%Y'."
+            )
+
+
+def _states_a_day(form: str) -> bool:
+    """Whether a format of strptime states year, month and day."""
+    day = datetime.datetime(2021, 2, 3)
+    try:
+        return datetime.datetime.strptime(day.strftime(form), form).date() == day.date()
+    except (ValueError, re.error):
+        return False
 
 
 def _check_task(place: str, dataset: DatasetRecipe) -> None:
