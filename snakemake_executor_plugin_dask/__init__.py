@@ -19,8 +19,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     scheduler: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Address of a running Dask scheduler (tcp://host:8786, tls://host:8786). Without it and without "
-            "--dask-cluster, a cluster with all cores of this machine is started for the run.",
+            "help": "Address of a running Dask scheduler (tls://host:8786). Without it and without --dask-cluster, a "
+            "cluster with all cores of this machine is started for the run.",
         },
     )
     cluster: Optional[str] = field(
@@ -59,8 +59,8 @@ class ExecutorSettings(ExecutorSettingsBase):
     dashboard: Optional[str] = field(
         default=None,
         metadata={
-            "help": "Address of the Dask dashboard of a cluster on this machine, or 'none'. Default: a free port of "
-            "127.0.0.1 if bokeh is installed.",
+            "help": "Address at which a cluster that the run starts shows Dask's dashboard, such as 127.0.0.1:8787. "
+            "Everyone who can reach it can read it. Default: 'none'.",
         },
     )
     ledger: Optional[str] = field(

@@ -3,23 +3,31 @@
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import json
 import logging
 import os
+import shlex
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import dask
 import yaml
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Nanny, SpecCluster
 from distributed.comm.addressing import parse_address
 from distributed.comm.registry import get_backend
 from snakemake_interface_common.exceptions import WorkflowError
 
-from snakemake_executor_plugin_dask import resources
+from snakemake_executor_plugin_dask import resources, security
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
+LOOPBACK = {"host": "127.0.0.1", "protocol": "tls://", "port": 0}
+SHARED = Path(".snakemake") / "dask"  # for workers of a batch system: certificates, working folders
+NO_DASHBOARD = (None, "none")
 # Dask's background work (for example 20 ticks and stack samples per second) takes 6 % of a core away from the jobs. On
 # this machine nobody reads its results, and the memory of jobs is not in the worker's process.
 AT_REST = {
@@ -31,6 +39,27 @@ AT_REST = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
 }
+# Dask looks for modules in its working folders as well, by default in a place that all users of a machine share.
+FOLDER = "temporary-directory"
+# A worker must not look for modules in the folder of the run first, where `re.py` would replace that of the standard
+# library. Python takes the variable as its option -P. Jobs do not inherit it (see `worker._dask_variables`).
+SAFE_PATH = {} if "PYTHONSAFEPATH" in os.environ else {"distributed.nanny.pre-spawn-environ.PYTHONSAFEPATH": "1"}
+
+
+class LocalNanny(Nanny):  # type: ignore[misc]
+    """A nanny in Snakemake's own process, whose environment the jobs that run there inherit."""
+
+    async def instantiate(self) -> Any:
+        """Start the worker, and remove the variables that Dask sets for it."""
+        names = [*self.pre_spawn_env, "__DASK_PARENT_PID"]
+        before = {name: os.environ.get(name) for name in names}
+        try:
+            return await super().instantiate()
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 class Cluster:
@@ -51,13 +80,20 @@ class Cluster:
         self.session = session
         self.local = not settings.scheduler and not settings.cluster
         self.owned: Any = None
+        self.folder = ""
         if settings.scheduler:
             _check_address(settings.scheduler)
+            security.check_scheme(settings.scheduler, "--dask-scheduler")
+            security.check_certificates(settings.scheduler, "--dask-scheduler")
             self.client = _client(settings.scheduler)
         else:
-            self.owned = _start_local(settings, cores) if self.local else _start(settings)
+            self.folder = tempfile.mkdtemp(prefix="snakemake-dask-")
+            with dask.config.set(SAFE_PATH | {FOLDER: self.folder}):
+                self.owned = _start_local(settings, cores) if self.local else _start(settings)
             self.client = _client(self.owned)
-        self.plugin = WorkerPlugin(session, _modules(settings.preload), local=self.local)
+        self.plugin = WorkerPlugin(
+            session, _modules(settings.preload), hash_seed=os.environ.get("PYTHONHASHSEED"), local=self.local
+        )
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:
@@ -104,6 +140,8 @@ class Cluster:
         if self.owned is not None:
             with contextlib.suppress(Exception):
                 self.owned.close(timeout=CLOSING_S)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _client(target: Any) -> Client:
@@ -123,9 +161,7 @@ def _check_address(address: str) -> None:
         scheme, _ = parse_address(address, strict=True)
         get_backend(scheme)
     except ValueError:
-        raise WorkflowError(
-            f"dask: --dask-scheduler {address} is not an address such as tcp://host:8786 or tls://host:8786."
-        ) from None
+        raise WorkflowError(f"dask: --dask-scheduler {address} is not an address such as tls://host:8786.") from None
 
 
 def _modules(setting: str | None) -> list[str]:
@@ -145,16 +181,26 @@ def _reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).split("\n")[0]
 
 
-def _start_local(settings: Any, cores: int | None) -> LocalCluster:
-    dashboard = settings.dashboard or ("127.0.0.1:0" if importlib.util.find_spec("bokeh") else "none")
+def _start_local(settings: Any, cores: int | None) -> SpecCluster:
+    """Start a scheduler in this process and one worker; every user of the machine can reach their ports."""
+    private = security.certificates()
+    both = {**LOOPBACK, "security": private}
+    dashboard = None if settings.dashboard in NO_DASHBOARD else settings.dashboard
+    worker = {
+        **both,
+        "worker_class": security.ClosedWorker,
+        "nthreads": cores or dask.system.CPU_COUNT or os.cpu_count(),  # each thread waits for one job
+        "memory_limit": 0.95,  # share of the machine's memory for jobs; Dask's default would divide it
+        "silence_logs": logging.ERROR,
+    }
     with dask.config.set(AT_REST):
-        return LocalCluster(
-            n_workers=1,  # one fork server; each thread waits for one job
-            threads_per_worker=cores or dask.system.CPU_COUNT or os.cpu_count(),
-            host="127.0.0.1",
-            dashboard_address=None if dashboard == "none" else dashboard,
-            worker_dashboard_address=None if dashboard == "none" else "127.0.0.1:0",
-            memory_limit=0.95,  # share of the machine's memory for jobs; Dask's default would divide it
+        return SpecCluster(
+            scheduler={
+                "cls": security.ClosedScheduler,
+                "options": {**both, "dashboard": dashboard is not None, "dashboard_address": dashboard},
+            },
+            workers={0: {"cls": LocalNanny, "options": worker}},  # one fork server
+            security=private,
             silence_logs=logging.ERROR,
         )
 
@@ -162,21 +208,56 @@ def _start_local(settings: Any, cores: int | None) -> LocalCluster:
 def _start(settings: Any) -> Any:
     """Start the cluster that the settings name."""
     kind = _cluster_class(settings.cluster)
+    arguments = _secured(kind, _arguments(settings.cluster_args), settings.dashboard)
     try:
-        cluster = kind(**_arguments(settings.cluster_args))
-    except WorkflowError:
-        raise
+        cluster = kind(**arguments)
     except Exception as error:
         raise WorkflowError(
             f"dask: {settings.cluster} did not start ({type(error).__name__}: {_reason(error)}); check "
             "--dask-cluster-args."
         ) from None
+    try:
+        security.check_scheme(cluster.scheduler_address, "--dask-cluster")
+    except WorkflowError:
+        cluster.close(timeout=CLOSING_S)
+        raise
     if settings.adapt_maximum is not None or settings.adapt_minimum is not None:
         limits = {"minimum": settings.adapt_minimum or 0, "maximum": settings.adapt_maximum}
         cluster.adapt(**{name: limit for name, limit in limits.items() if limit is not None})
     elif settings.workers is not None:
         cluster.scale(settings.workers)
     return cluster
+
+
+def _secured(kind: Any, arguments: dict[str, Any], dashboard: str | None) -> dict[str, Any]:
+    """Arguments of a cluster class, with certificates of the run and without pages, unless they say otherwise.
+
+    A class that takes no certificates is started as it is; its address is checked afterwards.
+    """
+    if not inspect.isclass(kind) or "security" not in inspect.signature(kind).parameters:
+        return arguments
+    secured = {"security": security.certificates()} | arguments
+    if _is_batch_system(kind):
+        SHARED.mkdir(parents=True, exist_ok=True)
+        SHARED.chmod(0o700)
+        pages: dict[str, Any] = {"dashboard_address": None if dashboard in NO_DASHBOARD else dashboard}
+        secured = {
+            "protocol": "tls://",
+            "shared_temp_directory": str(SHARED.resolve()),
+            "local_directory": str(SHARED.resolve()),
+            "python": f"{shlex.quote(sys.executable)} -P",
+            "scheduler_cls": security.ClosedScheduler,
+        } | secured
+        secured["scheduler_options"] = pages | arguments.get("scheduler_options", {})
+        more = ["--worker-class", security.WORKER_CLASS, "--no-dashboard"]
+        secured["worker_extra_args"] = [*more, *arguments.get("worker_extra_args", [])]
+    elif issubclass(kind, LocalCluster):
+        secured = {"dashboard_address": None if dashboard in NO_DASHBOARD else dashboard} | secured
+    return secured
+
+
+def _is_batch_system(kind: Any) -> bool:
+    return any(base.__module__.startswith("dask_jobqueue.") for base in inspect.getmro(kind))
 
 
 def _cluster_class(name: str) -> Any:

@@ -3,19 +3,21 @@
 import contextlib
 import json
 import multiprocessing.forkserver
+import multiprocessing.util
 import os
 import pickle
 import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from snakemake_executor_plugin_dask.preload import VARIABLE
+from snakemake_executor_plugin_dask.preload import SAFE_PATH, VARIABLE
 from snakemake_executor_plugin_dask.request import Request, Usage
 from snakemake_executor_plugin_dask.supervisor import Supervisor
 
+NO_CHANGE: Mapping[str, str | None] = {}
 STARTS = 10  # attempts to reach a server that keeps dying
 _LOCK = threading.RLock()  # the modules to preload are passed through the environment, which all threads share
 TICK_S = 0.2  # interval at which a waiting thread checks whether its job is still wanted
@@ -30,13 +32,15 @@ class ForkServer:
 
     Args:
         modules: modules to preload.
-        without: environment variables of the worker that jobs must not inherit.
+        environment: environment variables of jobs that differ from those of the worker; None removes one.
     """
 
-    def __init__(self, modules: list[str], without: Iterable[str] = ()) -> None:
+    def __init__(self, modules: list[str], environment: Mapping[str, str | None] = NO_CHANGE) -> None:
         self.modules = modules
-        self.without = tuple(without)
+        self.environment = dict(environment)
         self.last_used = time.monotonic()
+        # Python 3.11.0 would listen at an abstract address, where every user can connect (CVE-2022-42919)
+        multiprocessing.util.abstract_sockets_supported = False  # type: ignore[misc]
         self._server = multiprocessing.forkserver.ForkServer()
         self._server.set_forkserver_preload(["snakemake_executor_plugin_dask.preload"])
         self._running = 0
@@ -44,13 +48,14 @@ class ForkServer:
     def start(self) -> None:
         """Start the server if it does not run; it imports modules in the background."""
         with _LOCK:
-            kept = {name: os.environ.pop(name) for name in self.without if name in os.environ}
-            os.environ[VARIABLE] = json.dumps(self.modules)
+            before = dict(os.environ)
+            payload = {"modules": self.modules, "safe_path": self.environment.get(SAFE_PATH, before.get(SAFE_PATH))}
             try:
+                _change(self.environment)
+                _change({VARIABLE: json.dumps(payload), SAFE_PATH: "1"})  # the working folder must not come first
                 self._server.ensure_running()
             finally:
-                os.environ.pop(VARIABLE, None)
-                os.environ.update(kept)
+                _change({name: before.get(name) for name in (*self.environment, VARIABLE, SAFE_PATH)})
 
     @property
     def idle_s(self) -> float:
@@ -140,6 +145,14 @@ class ForkServer:
             os.close(status)
             os.close(data)
         raise OSError("the fork server dies at every start; see its messages above")
+
+
+def _change(variables: Mapping[str, str | None]) -> None:
+    """Set environment variables of this process, or remove them."""
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def _lines(report: int, wanted: Callable[[], bool], hold: list[int]) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ import sys
 import weakref
 
 VARIABLE = "SNAKEMAKE_DASK_PRELOAD"
+SAFE_PATH = "PYTHONSAFEPATH"  # as the option -P: modules are not looked for in the working folder
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "GOTO_NUM_THREADS",
@@ -36,9 +37,6 @@ def preload(modules: list[str]) -> None:
     """
     # a fork would lose a pool of BLAS threads and then wait for it forever
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    sys.path[:] = [
-        entry for entry in sys.path if entry
-    ]  # `python -c` adds the working directory as ''; `python script.py` does not
     for module in [*ALWAYS, *modules]:
         try:
             importlib.import_module(module)
@@ -75,4 +73,8 @@ def _use_huge_pages() -> None:
 
 
 if VARIABLE in os.environ:
-    preload(json.loads(os.environ.pop(VARIABLE)))
+    payload = json.loads(os.environ.pop(VARIABLE))
+    os.environ.pop(SAFE_PATH, None)
+    if payload["safe_path"] is not None:
+        os.environ[SAFE_PATH] = payload["safe_path"]
+    preload(payload["modules"])

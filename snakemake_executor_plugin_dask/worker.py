@@ -35,14 +35,16 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
     Args:
         session: name of the run.
         preload: modules for the fork server.
+        hash_seed: PYTHONHASHSEED of Snakemake; None if it is not set.
         local: whether the run has started the worker on its own machine. Such a worker leaves the process group, so
             that Ctrl-C in Snakemake's terminal does not reach it, and does not log that the scheduler has just ended.
     """
 
-    def __init__(self, session: str, preload: list[str], *, local: bool) -> None:
+    def __init__(self, session: str, preload: list[str], *, hash_seed: str | None = None, local: bool) -> None:
         self.session = session
         self.name = f"snakemake-{session}"
         self.preload = preload
+        self.hash_seed = hash_seed
         self.local = local
 
     async def setup(self, worker: Worker) -> None:
@@ -56,7 +58,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.devices = _devices(worker)
         self.free_devices = list(self.devices)
         self.lock = threading.Lock()
-        self.server = ForkServer(self.preload, without=_dask_variables())
+        self.server = ForkServer(self.preload, dict.fromkeys(_dask_variables()) | {"PYTHONHASHSEED": self.hash_seed})
         self.server.start()
         memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
         await worker.set_resources(**resources.offered(worker.state.nthreads, memory, len(self.devices)))
@@ -115,7 +117,7 @@ def _dask_variables() -> list[str]:
     of its time.
     """
     preset = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-    return [name for name, value in preset.items() if os.environ.get(name) == str(value)]
+    return ["__DASK_PARENT_PID", *(name for name, value in preset.items() if os.environ.get(name) == str(value))]
 
 
 def _devices(worker: Worker) -> list[str]:

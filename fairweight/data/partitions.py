@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+import dask.config
 from dask.threaded import get
 
 from fairweight.core.errors import InputError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Security
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
@@ -84,7 +85,7 @@ def _connected(scheduler: str) -> Iterator["Client"]:
 
     place = "partitions: scheduler"
     try:
-        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False, security=_security(scheduler, place))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{place}: no Dask scheduler answers at {scheduler} ({error}); start it, or set it to null."
@@ -97,6 +98,26 @@ def _connected(scheduler: str) -> Iterator["Client"]:
                 f"{place}: the Dask cluster at {scheduler} has no worker; start one, or set it to null."
             ) from None
         yield client
+
+
+def _security(scheduler: str, place: str) -> "Security":
+    """Certificates of Dask's configuration.
+
+    Raises:
+        InputError: the scheduler serves everybody, which the configuration does not allow, or there are none.
+    """
+    from distributed import Security  # noqa: PLC0415 - see `_connected`
+
+    security = Security()
+    if not scheduler.startswith("tls://"):
+        if dask.config.get("distributed.comm.require-encryption") is not False:
+            raise InputError(
+                f"{place}: the Dask scheduler at {scheduler} runs code from everyone who can reach it; use TLS (a "
+                "tls:// address), or set DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=false where nobody else can."
+            )
+    elif security.get_connection_args("client")["ssl_context"] is None:
+        raise InputError(f"{place}: {scheduler} needs certificates; name them in Dask's configuration.")
+    return security
 
 
 def _each(function: Callable[[Block], Result], blocks: list[Block]) -> list[Result]:

@@ -1,6 +1,8 @@
 """Runs the workflows of these tests with real Snakemake processes on real Dask clusters."""
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -8,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import psutil
+from distributed import Security
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 PACKAGE = Path(__file__).parents[2] / "snakemake_executor_plugin_dask"
@@ -41,6 +45,22 @@ def eventually(condition, seconds=30.0, event="the condition"):
     raise AssertionError(f"{event} did not happen within {seconds} s")
 
 
+@functools.cache
+def certificates():
+    """Environment variables that give Dask certificates of these tests."""
+    folder = Path(tempfile.mkdtemp(prefix="fairweight-tests-"))
+    atexit.register(shutil.rmtree, folder)
+    made = Security.temporary()
+    for name, content in (("key", made.tls_client_key), ("cert", made.tls_client_cert)):
+        (folder / f"{name}.pem").write_text(content)
+    environment = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "cert.pem")}
+    environment["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION"] = "true"
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        environment[f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY"] = str(folder / "key.pem")
+        environment[f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"] = str(folder / "cert.pem")
+    return environment
+
+
 class Workflow:
     """A copy of a workflow in its own folder."""
 
@@ -49,17 +69,18 @@ class Workflow:
         shutil.copytree(WORKFLOWS / name, folder, dirs_exist_ok=True)
 
     def start(self, *arguments, executor=DASK, prefix=(), **environment):
-        """Start Snakemake in its own session."""
+        """Start Snakemake in its own session, with certificates for a scheduler that the test has started."""
         # --config goes last, because it consumes all words that follow
         command = [*prefix, sys.executable, "-m", "snakemake", *executor, *arguments]
         output = (self.folder / "output.txt").open("w")
+        known = certificates() if "--dask-scheduler" in command else {}
         process = subprocess.Popen(
             command,
             cwd=self.folder,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PATH": PATH} | environment,
+            env=os.environ | known | {"PATH": PATH} | environment,
             # a shell makes its background processes ignore Ctrl-C
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
         )
@@ -145,7 +166,7 @@ def dask(*arguments, folder, prefix=(), **environment):
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | environment,
+            env=os.environ | certificates() | environment,
         )
 
 
@@ -160,7 +181,7 @@ def end(*processes):
 @contextlib.contextmanager
 def scheduler(folder, *worker_arguments):
     """Start a scheduler on this machine, with one worker if it has arguments; yields the address."""
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"tls://127.0.0.1:{free_port()}"
     started = [dask("scheduler", "--host", address, "--no-dashboard", folder=folder)]
     try:
         if worker_arguments:

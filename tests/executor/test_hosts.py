@@ -1,8 +1,6 @@
-"""Clusters of several hosts: workers that come, leave and lose the network, and encryption with TLS."""
+"""Clusters of several hosts: workers that come, leave and lose the network."""
 
-import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -24,7 +22,7 @@ def registered(folder, count):
 def test_a_host_that_loses_the_network_stops_its_jobs_before_others_start_them(workflow):
     run = workflow("faults")
     with hosts(3) as (head, kept, lost_host):
-        address = f"tcp://{head.address}:8786"
+        address = f"tls://{head.address}:8786"
         # these services cannot be reached from outside the hosts
         started = [
             dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix, **IMPATIENT)
@@ -46,9 +44,9 @@ def test_a_host_that_loses_the_network_stops_its_jobs_before_others_start_them(w
             end(*started)
     assert code == 0, output[-4000:]
     (lost,) = [e for e in run.ledger() if e["status"] == "lost"]
-    assert lost["worker"].startswith(f"tcp://{lost_host.address}")
+    assert lost["worker"].startswith(f"tls://{lost_host.address}")
     (again,) = [e for e in run.ledger() if e["output"] == lost["output"] and e["status"] == "ok"]
-    assert again["worker"].startswith(f"tcp://{kept.address}") and cut < stopped < again["started"]
+    assert again["worker"].startswith(f"tls://{kept.address}") and cut < stopped < again["started"]
     assert [e["status"] for e in run.ledger()].count("ok") == 3
 
 
@@ -56,7 +54,7 @@ def test_a_host_that_loses_the_network_stops_its_jobs_before_others_start_them(w
 def test_a_short_break_of_the_network_is_survived(workflow):
     run = workflow("faults")
     with hosts(2) as (head, other):
-        address = f"tcp://{head.address}:8786"
+        address = f"tls://{head.address}:8786"
         started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, prefix=head.prefix)]
         try:
             arguments = ["worker", address, "--no-dashboard", "--nthreads", "2", "--host", other.address]
@@ -78,7 +76,7 @@ def test_a_short_break_of_the_network_is_survived(workflow):
 
 def test_a_scheduler_that_dies_ends_the_run_and_its_jobs(workflow):
     run = workflow("faults")
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"tls://127.0.0.1:{free_port()}"
     started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder)]
     try:
         started.append(dask("worker", address, "--no-dashboard", "--nthreads", "2", folder=run.folder))
@@ -140,40 +138,3 @@ def test_two_runs_share_a_scheduler(workflow):
             code, output = run.finish(process)
             assert code == 0, output[-4000:]
             assert "3 jobs ran warm" in output
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
-    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run(command, check=True, capture_output=True)
-    roles = ("SCHEDULER", "WORKER", "CLIENT")
-    environment = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "cert.pem")}
-    environment |= {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
-    for role in roles:
-        environment[f"DASK_DISTRIBUTED__COMM__TLS__{role}__KEY"] = str(folder / "key.pem")
-        environment[f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"] = str(folder / "cert.pem")
-    return environment
-
-
-def test_everything_is_encrypted_if_dask_is_configured_so(workflow, certificate):
-    run = workflow("faults")
-    address = f"tls://127.0.0.1:{free_port()}"
-    started = [dask("scheduler", "--host", address, "--no-dashboard", folder=run.folder, **certificate)]
-    try:
-        started.append(dask("worker", address, "--no-dashboard", folder=run.folder, **certificate))
-        registered(run.folder, 1)
-        run.run("--dask-scheduler", address, "--config", "count=2", "seconds=0", executor=EXECUTOR, **certificate)
-        plain = run.run(
-            "--dask-scheduler",
-            address.replace("tls", "tcp"),
-            "--forceall",
-            executor=EXECUTOR,
-            ok=False,
-            **{**os.environ},
-        )
-    finally:
-        end(*started)
-    assert "no scheduler answers" in plain
-    assert all(e["worker"].startswith("tls://") for e in run.ledger())

@@ -82,7 +82,7 @@ def test_more_threads_than_any_worker_has_is_reported(workflow):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--dask-scheduler", "tcp://127.0.0.1:{port}"], "no scheduler answers at tcp://127.0.0.1:"),
+        (["--dask-scheduler", "tls://127.0.0.1:{port}"], "no scheduler answers at tls://127.0.0.1:"),
         (["--dask-scheduler", "nonsense://x"], "nonsense://x is not an address"),
         (["--dask-cluster", "dask_jobqueue.SLURMCluster"], "is not module:Class"),
         (["--dask-cluster", "no_such_package:Cluster"], "install the package that has it"),
