@@ -120,7 +120,7 @@ class Executor(RealExecutor):
             threading.Thread(target=self._guarded, args=(work,), name=f"dask{work.__name__}", daemon=True).start()
         self.logger.info(f"Dask: {self.cluster.describe()}.")
         if dashboard := self.cluster.dashboard():
-            self.logger.info(f"Dask dashboard: {dashboard}")
+            self.logger.info(f"Dask dashboard: {dashboard} (everyone who can reach it can read it)")
 
     # ---- command line of cold jobs (called by RealExecutor)
 
@@ -134,8 +134,8 @@ class Executor(RealExecutor):
         return ExecMode.REMOTE
 
     def get_python_executable(self) -> str:
-        """Path of Python, which is the same on all workers."""
-        return shlex.quote(sys.executable)
+        """Path of Python, which is the same on all workers; modules in the working folder must not come first (-P)."""
+        return f"{shlex.quote(sys.executable)} -P"
 
     def get_job_exec_prefix(self, job: Any) -> str:  # noqa: ARG002
         """A cold job starts in the working folder of Snakemake."""

@@ -85,7 +85,8 @@ def run_study(study: Path, options: Options) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_SH)
     os.set_inheritable(descriptor, True)
     # options that take several values go first, because they would consume the targets that follow
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(study)]
+    # -P: no file in the folder of the run replaces a module of Python or of a package
+    command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study)]
     if options.seeds is not None:
         command += ["--config", f"seeds={options.seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
@@ -188,6 +189,7 @@ def _start_sampler(folder: Path, energy: EnergyRecipe) -> None:
     command, meter_csv = energy.get("meter_command") or [], energy.get("meter_csv")
     arguments = [
         sys.executable,
+        "-P",
         "-m",
         "fairweight.energy.power_sampler",
         str(folder),

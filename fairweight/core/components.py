@@ -96,7 +96,7 @@ def _locate_user_module(module: str, folder: str, name: str) -> Path:
         raise InputError(f"{folder}: {quoted(name)} is not of the form 'module:callable'")
     # by path: importlib.util.find_spec of a dotted name would import its parent package
     relative = Path(*module.split("."))
-    for entry in [str(Path.cwd()), *sys.path]:
+    for entry in [*sys.path, str(Path.cwd())]:
         for candidate in (Path(entry) / relative.with_suffix(".py"), Path(entry) / relative / "__init__.py"):
             if is_file(candidate):
                 return candidate.resolve()
@@ -226,7 +226,7 @@ def module(folder: str, name: str) -> ModuleType:
     locate(folder, name)
     if ":" in name:
         if str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
+            sys.path.append(str(Path.cwd()))
         return importlib.import_module(name.split(":", maxsplit=1)[0])
     return importlib.import_module(f"fairweight.{FOLDERS[folder].wing}.{folder}.{name}")
 

@@ -1,7 +1,7 @@
 """Sample energy and busy CPU-seconds of a node once a second during a run (standard library only).
 
 A node has one sampler. `fairweight run` starts it if a meter can be read. On another node of a cluster, start it by
-hand with `python -m fairweight.energy.power_sampler results/STUDY/meter`.
+hand with `python -P -m fairweight.energy.power_sampler results/STUDY/meter`.
 """
 
 import argparse
