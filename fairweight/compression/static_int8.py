@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from fairweight.compression.method_api import Batch
+from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 from fairweight.core.errors import InputError
 
 METHODS = {
@@ -71,8 +73,10 @@ def quantize_file(
         InputError: there are too few rows to calibrate on.
     """
     check_rows(feeds)
+    proto = load_graph(source)
+    separate_uses(proto)
     quantize_static(
-        source,
+        proto,
         destination,
         BatchReader(feeds),
         quant_format=QuantFormat.QDQ,
@@ -85,3 +89,6 @@ def quantize_file(
         nodes_to_exclude=list(in_float),
         extra_options={"TensorQuantOverrides": overrides} if overrides else None,
     )
+    quantized = onnx.load(str(destination))
+    merge_copies(quantized)
+    onnx.save(quantized, str(destination))

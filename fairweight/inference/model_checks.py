@@ -1,6 +1,5 @@
 """Checks of an exported file in an engine: content, resource usage, and outputs by batch size and engine."""
 
-import re
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -18,11 +17,13 @@ from fairweight.inference.operator_kinds import (
     FLOAT_OPERATORS,
     INTEGER_OPERATORS,
     PACKED_OPERATORS,
+    Kind,
     attributes,
     graphs,
+    kind,
     nodes,
 )
-from fairweight.inference.quantized_weights import constants, is_float, packing, scales, unpacked
+from fairweight.inference.quantized_weights import constants, is_float, packing, parameter, scales, unpacked
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model_inputs import ModelInputs
 
@@ -31,7 +32,6 @@ TOLERANCE = 1e-3  # largest difference of a probability between engines, for flo
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
 INT8_LEVEL = 4  # accuracy_level of MatMulNBits at which its inputs are also rounded
 POSITIONS = {"GroupQueryAttention": slice(7, 9), "RotaryEmbedding": slice(2, 4)}  # inputs that are made of positions
-COPY = "@"  # a tensor `name@...` is a copy of `name` that a quantizer needed, and the same parameters
 
 Array = NDArray[Any]
 
@@ -139,8 +139,12 @@ def _agreement(
 
 def contents(proto: onnx.ModelProto) -> Contents:
     """Count the parameters of a file and the zeros of its weight tensors; a tensor that several layers share once."""
-    arrays = stored(proto)
-    arrays = {name: a for name, a in arrays.items() if _original(name) == name or _original(name) not in arrays}
+    arrays: dict[str, Array] = {}
+    counted: set[str] = set()
+    for name, array in stored(proto).items():
+        if parameter(name) not in counted:  # several layers may share it, each in the form that it needs
+            counted.add(parameter(name))
+            arrays[name] = array
     weights = {name: a for name, a in arrays.items() if a.ndim >= 2}
     total = sum(a.size for a in weights.values())
     zeros = {name: int(np.count_nonzero(a == 0)) for name, a in weights.items()}
@@ -149,11 +153,6 @@ def contents(proto: onnx.ModelProto) -> Contents:
         "nonzero_weights": total - sum(zeros.values()),
         "layer_sparsity": {name: zeros[name] / a.size for name, a in weights.items()},
     }
-
-
-def _original(name: str) -> str:
-    """Name of the tensor that a tensor is a copy of, with the suffix that the quantizer gave to both."""
-    return re.sub(rf"{COPY}\w+?(?=_|$)", "", name)
 
 
 def rounding_products(proto: onnx.ModelProto) -> int:
@@ -167,18 +166,19 @@ def rounding_products(proto: onnx.ModelProto) -> int:
 def stored(proto: onnx.ModelProto) -> dict[str, Array]:
     """Return the network's tensors in a file, by name; packed weights are unpacked, so that each is one number.
 
-    Those of branches and loops are included, and matrices that are stored as constants. Scales and zero points of
+    Those of branches and loops are included, and weights that are stored as constants. Scales and zero points of
     quantized weights, sines and cosines of positions, shapes (int64) and texts are left out.
     """
     initializers = {tensor.name for graph in graphs(proto.graph) for tensor in graph.initializer}
     every, left_out = constants(proto), scales(proto)
+    multiplied = {name for n in nodes(proto.graph) if kind(n.op_type, n.domain) is not Kind.NONE for name in n.input}
     arrays = {
         name: array
         for name, array in every.items()
         if name not in left_out
         and (is_float(array) or array.dtype.kind in "biuV")
         and array.dtype != np.int64
-        and (name in initializers or (is_float(array) and array.ndim >= 2 and array.size > 1))
+        and (name in initializers or name in multiplied or (is_float(array) and array.ndim > 1 and array.size > 1))
     }
     for node in nodes(proto.graph):
         packed = arrays.get(node.input[1]) if node.op_type in PACKED_OPERATORS else None

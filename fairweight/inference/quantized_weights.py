@@ -1,5 +1,6 @@
 """Weights of an ONNX file as numbers: unpacked, dequantized, and apart from the scales that belong to them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from onnx.reference import ReferenceEvaluator
 from fairweight.inference.operator_kinds import attributes, graphs, nodes
 
 Array = NDArray[Any]
+
+COPY = "@"  # `name@...` is a copy of the tensor `name`, which a quantizer needed: the same parameters
 
 # inputs of an operator that are scales and zero points of other inputs
 SCALES = {
@@ -77,6 +80,13 @@ def constants(proto: onnx.ModelProto) -> dict[str, Array]:
     return arrays
 
 
+def parameter(name: str) -> str:
+    """Name of the parameter that a tensor holds: without the marks of copies, and the suffixes of narrower forms."""
+    unmarked = re.sub(rf"{COPY}[0-9T.]+", "", name)
+    unmarked = re.sub(r"^q_output_(.*)_[0-9]+$", r"\1", unmarked)  # NNCF
+    return re.sub(r"(_Q[0-9]+|_quantized|_[Tt]ransposed|\.bf16|\.stored)+$", "", unmarked)
+
+
 def dense(sparse: onnx.SparseTensorProto) -> Array:
     """A sparse tensor as an array with its zeros."""
     values, indices = numpy_helper.to_array(sparse.values), numpy_helper.to_array(sparse.indices)
@@ -91,12 +101,7 @@ def dense(sparse: onnx.SparseTensorProto) -> Array:
 def scales(proto: onnx.ModelProto) -> set[str]:
     """Names of the tensors that are scales or zero points of quantized tensors."""
     names = {node.input[i] for node in nodes(proto.graph) for i in SCALES.get(node.op_type, ()) if i < len(node.input)}
-    # a product of rounded activations is multiplied by their scale, which is known when it runs, times that of weights
-    dynamic = {node.output[1] for node in nodes(proto.graph) if node.op_type == "DynamicQuantizeLinear"}
-    for node in nodes(proto.graph):
-        if node.op_type == "Mul" and dynamic & set(node.input):
-            names |= set(node.input) - dynamic
-    return names - {""}
+    return (names | {name for _, factors in _factors(list(nodes(proto.graph))) for name in factors}) - {""}
 
 
 def unpacked(packed: Array, points: Array | None, *, bits: int, rows: int, width: int, block: int) -> Array:
@@ -217,23 +222,24 @@ def _channels(operator: str, weights: Array, factors: Array) -> int:
 
 
 def _scales_behind(every: list[onnx.NodeProto], known: dict[str, Array]) -> dict[str, Array]:
-    """Output of a product of integers -> scale of its weights, by which it is multiplied after a Cast.
+    """Output of a product of integers -> scale of its weights, the last constant that it is multiplied by."""
+    return {
+        output: [known[name] for name in factors if name in known][-1]
+        for output, factors in _factors(every)
+        if any(name in known for name in factors)
+    }
 
-    The scale is the factor of a product of scales that is a constant; the other one is that of the activations.
+
+def _factors(every: list[onnx.NodeProto]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the output of each product of integers, and the scales of activations and weights that rescale it.
+
+    After a Cast, it is multiplied by the product of both scales.
     """
     producers = {name: node for node in every for name in node.output}
-    scale_of: dict[str, Array] = {}
     for node in every:
-        if node.op_type != "Mul":
-            continue
-        for value, factor in (tuple(node.input), tuple(reversed(node.input))):
-            cast = producers.get(value)
+        for value, factor in (tuple(node.input), tuple(reversed(node.input))) if node.op_type == "Mul" else ():
+            cast, inner = producers.get(value), producers.get(factor)
             product = producers.get(cast.input[0]) if cast is not None and cast.op_type == "Cast" else cast
-            if product is None or product.op_type not in ("MatMulInteger", "ConvInteger"):
-                continue
-            inner = producers.get(factor)
-            factors = inner.input if inner is not None and inner.op_type == "Mul" else [factor]
-            for name in factors:
-                if name in known:
-                    scale_of[product.output[0]] = known[name]
-    return scale_of
+            if product is not None and product.op_type in ("MatMulInteger", "ConvInteger"):
+                is_product = inner is not None and inner.op_type == "Mul"
+                yield product.output[0], list(inner.input) if inner is not None and is_product else [factor]

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.onnx_graph_edits import load_graph
 
 OPTIONS: dict[str, dict[str, object]] = {}
 
@@ -20,7 +21,7 @@ def quantize(
     calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
 ) -> str:
     """Write the file with weights rounded to the nearest bfloat16, and return the name of the method."""
-    proto = onnx.load(str(source))
+    proto = load_graph(source)
     casts = []
     for tensor in proto.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2:

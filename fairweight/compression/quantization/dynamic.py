@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 
 OPTIONS = {
     "per_channel": {
@@ -35,7 +37,12 @@ def quantize(
         calibration: not used.
         per_channel, reduce_range: see OPTIONS.
     """
+    proto = load_graph(source)
+    separate_uses(proto)
     quantize_dynamic(
-        source, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
+        proto, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
     )
+    quantized = onnx.load(str(destination))
+    merge_copies(quantized)
+    onnx.save(quantized, str(destination))
     return "dynamic"

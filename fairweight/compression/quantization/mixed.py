@@ -4,10 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
-import onnx
-
 from fairweight.compression.method_api import Calibration
-from fairweight.compression.onnx_graph_edits import weighted_nodes
+from fairweight.compression.onnx_graph_edits import load_graph, weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError
 
@@ -64,7 +62,7 @@ def quantize(
     Raises:
         InputError: there are too few rows to calibrate on, or not even one layer can be quantized within the loss.
     """
-    layers = weighted_nodes(onnx.load(str(source)))
+    layers = weighted_nodes(load_graph(source))
     feeds, before = calibration(calibration_rows), accuracy(source)
 
     def loss(in_float: list[str]) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 from fairweight.compression.static_int8 import check_rows
 from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import TOKENS
@@ -58,8 +59,10 @@ def quantize(
     # NNCF runs the source in OpenVINO to calibrate it
     first_load(functools.partial(_compile, source), engine=f"'openvino' {openvino.__version__}", path=source)
     logging.getLogger("nncf").setLevel(logging.ERROR)
+    proto = load_graph(source)
+    separate_uses(proto)  # NNCF corrects the bias of each layer
     quantized = nncf.quantize(
-        onnx.load(str(source)),
+        proto,
         nncf.Dataset(feeds),
         preset=nncf.QuantizationPreset(preset),
         subset_size=len(feeds),
@@ -70,6 +73,7 @@ def quantize(
             smooth_quant_alphas=AdvancedSmoothQuantParameters(convolution=-1, matmul=-1)
         ),
     )
+    merge_copies(quantized)
     onnx.save(quantized, str(destination))
     return "openvino"
 

@@ -8,9 +8,18 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 from fairweight.compression.method_api import Calibration
-from fairweight.compression.onnx_graph_edits import gemm_to_matmul
+from fairweight.compression.onnx_graph_edits import (
+    embeddings,
+    gemm_to_matmul,
+    load_graph,
+    merge_copies,
+    remove_unused,
+    separate_uses,
+)
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PRESENT
+from fairweight.inference.operator_kinds import attributes, nodes
+from fairweight.inference.quantized_weights import COPY
 
 OPTIONS = {
     "bits": {"enum": [4, 8], "default": 8, "description": "Bits of a weight."},
@@ -51,15 +60,17 @@ def quantize(
     Raises:
         InputError: the graph has no matrix product with stored weights.
     """
-    proto = onnx.load(str(source))
+    proto = load_graph(source)
     gemm_to_matmul(proto)
+    separate_uses(proto)
     head = _head(proto) if head_bits not in (None, bits) else []
     proto = _quantized(proto, bits, block, activations, head)
     if head and head_bits:
         proto = _quantized(proto, head_bits, block, activations, [])
-    if not any(node.op_type == "MatMulNBits" for node in proto.graph.node):
+    if not any(node.op_type == "MatMulNBits" for node in nodes(proto.graph)):
         raise InputError("weight_only takes networks with linear layers, and this one has none")
     _tie_embeddings(proto)
+    merge_copies(proto)
     onnx.save(proto, str(destination))
     blocks = f", blocks of {block}" if activations == "int8" else ""
     last = f", last layer int{head_bits}" if head else ""
@@ -98,7 +109,7 @@ def _head(proto: onnx.ModelProto) -> list[str]:
 
 
 def _tie_embeddings(proto: onnx.ModelProto) -> None:
-    """Look embeddings up in the quantized weights of the last layer where both are the same weights, transposed.
+    """Look embeddings up in the quantized weights of a product where both are the same weights, transposed.
 
     The quantizer changes a copy for the product and keeps the float weights for the lookup: the file would be no
     smaller, and no longer the same model.
@@ -106,45 +117,45 @@ def _tie_embeddings(proto: onnx.ModelProto) -> None:
     graph = proto.graph
     producers = {node.output[0]: node for node in graph.node}
     packed = {node.input[1].rsplit("_Q", 1)[0]: node for node in graph.node if node.op_type == "MatMulNBits"}
-    for lookup in [node for node in graph.node if node.op_type == "Gather"]:
-        transpose = producers.get(lookup.input[0])
-        if transpose is None or transpose.op_type != "Transpose" or transpose.input[0] not in packed:
+    for lookup in list(embeddings(graph)):
+        matrix = lookup.input[0]
+        transpose = producers.get(matrix)
+        is_transposed = transpose is not None and transpose.op_type == "Transpose"
+        # the product stores its weights transposed: those of the Transpose, or of `gemm_to_matmul`
+        product = packed.get(transpose.input[0] if transpose is not None and is_transposed else f"{matrix}{COPY}T")
+        if product is None:
             continue
-        nodes = _quantized_lookup(graph, lookup, packed[transpose.input[0]])
         position = list(graph.node).index(lookup)
         graph.node.remove(lookup)
-        for node in reversed(nodes):
+        for node in reversed(_quantized_lookup(graph, lookup, product)):
             graph.node.insert(position, node)
-        graph.node.remove(transpose)
-        kept = [tensor for tensor in graph.initializer if tensor.name != transpose.input[0]]
-        del graph.initializer[:]
-        graph.initializer.extend(kept)
+    remove_unused(graph)
 
 
 def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Nodes that look rows up in the packed weights of a product, which are padded to whole blocks."""
-    attributes = {a.name: helper.get_attribute_value(a) for a in product.attribute}
-    rows, width, block = attributes["N"], attributes["K"], attributes["block_size"]
+    about = attributes(product)
+    rows, width, block, bits = about["N"], about["K"], about["block_size"], about["bits"]
     blocks, name = -(-width // block), lookup.name
 
     def constant(suffix: str, *values: int) -> str:
         graph.initializer.append(helper.make_tensor(f"{name}.{suffix}", TensorProto.INT64, [len(values)], values))
         return f"{name}.{suffix}"
 
-    weights, scales = (product.input[1], blocks * block * attributes["bits"] // 8), (product.input[2], blocks)
-    nodes = []
+    weights, scales = (product.input[1], blocks * block * bits // 8), (product.input[2], blocks)
+    made = []
     for kind, (source, size) in (("weights", weights), ("scales", scales)):
         shape = constant(f"{kind}_shape", rows, size)
-        nodes.append(helper.make_node("Reshape", [source, shape], [f"{name}.{kind}"], name=f"{name}.{kind}"))
+        made.append(helper.make_node("Reshape", [source, shape], [f"{name}.{kind}"], name=f"{name}.{kind}"))
     embedded = lookup.output[0] if width == blocks * block else f"{name}.padded"
-    nodes.append(
+    made.append(
         helper.make_node(
             "GatherBlockQuantized",
             [f"{name}.weights", lookup.input[1], f"{name}.scales"],
             [embedded],
             name=f"{name}.quantized",
             domain="com.microsoft",
-            bits=attributes["bits"],
+            bits=bits,
             block_size=block,
             gather_axis=0,
             quantize_axis=1,
@@ -152,5 +163,5 @@ def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: o
     )
     if embedded != lookup.output[0]:
         bounds = [constant("from", 0), constant("to", width), constant("axis", -1)]
-        nodes.append(helper.make_node("Slice", [embedded, *bounds], [lookup.output[0]], name=f"{name}.cut"))
-    return nodes
+        made.append(helper.make_node("Slice", [embedded, *bounds], [lookup.output[0]], name=f"{name}.cut"))
+    return made
