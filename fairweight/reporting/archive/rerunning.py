@@ -232,7 +232,9 @@ def _existing(place: str, data: Path, paths: list[str]) -> str:
 
 def _snakemake(snakefile: Path, folder: Path, arguments: list[str], *, quiet: bool) -> None:
     """Run `study.yaml` in a folder; `quiet` shows output only if it fails."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", "study.yaml", "--snakefile", str(snakefile.resolve())]
+    # -P: no file of the archived run replaces a module of Python or of a package
+    command = [sys.executable, "-P", "-m", "snakemake", "--configfile", "study.yaml"]
+    command += ["--snakefile", str(snakefile.resolve())]
     done = subprocess.run(
         [*command, *arguments],
         cwd=folder,
