@@ -81,6 +81,16 @@ def resolve(config: Config) -> Config:
     return resolved
 
 
+def own_components(config: Config) -> Iterator[tuple[str, str]]:
+    """(folder, name) of the components that are not fairweight's, "MODULE:NAME", of a resolved study file."""
+    for path, key, folder in PLACES:
+        for holder, name, _place in _matches(config, path.split("/")):
+            recipe = holder[name]
+            if isinstance(recipe, dict) and ":" in str(recipe.get(key, "")):
+                yield folder, recipe[key]
+    yield from (("engines", engine) for engine in config.get("engines", []) if ":" in engine)
+
+
 def _matches(node: Any, parts: list[str], above: tuple[str, ...] = ()) -> Iterator[tuple[Config, str, tuple[str, ...]]]:
     """(mapping, key, place) of every key of a study file that a path with `*` matches."""
     if not isinstance(node, dict):

@@ -11,7 +11,7 @@ from fairweight.core.artifacts import read_json
 from fairweight.core.code_version import imported_files
 from fairweight.core.errors import InputError
 from fairweight.data.counterfactual_terms import terms_file
-from fairweight.study.schema import PLACES
+from fairweight.study.schema import own_components
 
 Study = dict[str, Any]  # a resolved study file, or a part of it
 
@@ -96,7 +96,7 @@ def own_files(study: Study, root: Path) -> Iterator[tuple[str, Path]]:
         root: folder of the workflow.
     """
     listed = {path.resolve() for _, path in workflow_files(root)}
-    todo = [components.locate(folder, name) for folder, name in _own(study)]
+    todo = [components.locate(folder, name) for folder, name in own_components(study)]
     todo += [terms_file(holder[key]) for holder, key in lists_of_terms(study)]
     seen: set[Path] = set()
     while todo:
@@ -110,15 +110,6 @@ def own_files(study: Study, root: Path) -> Iterator[tuple[str, Path]]:
         # installed packages belong to the environment, which may be in the folder of the run
         if path.is_relative_to(run) and not INSTALLED.intersection(path.parts):
             yield f"run/{path.relative_to(run).as_posix()}", path
-
-
-def _own(study: Study) -> Iterator[tuple[str, str]]:
-    """(folder, name) of the components that are the user's own, "MODULE:NAME"."""
-    for path, key, folder in PLACES:
-        for holder in _mappings(study, path):
-            if ":" in str(holder.get(key, "")):
-                yield folder, holder[key]
-    yield from (("engines", engine) for engine in study.get("engines", []) if ":" in engine)
 
 
 def lists_of_terms(study: Study) -> Iterator[tuple[Study, str]]:
