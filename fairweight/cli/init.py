@@ -11,7 +11,9 @@ import yaml
 from fairweight.core import components
 from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.yaml_file import parse_yaml
+from fairweight.data import guess_formats, value_formats
 from fairweight.data.raw_rows import FILE
+from fairweight.data.value_formats import Formats
 from fairweight.statistics.privacy import identifying
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
@@ -51,6 +53,7 @@ class Raw:
         encoding: of its text.
         missing: marks of missing values, such as `?`.
         frame: its rows, as strings; missing values are None.
+        formats: how numbers and dates are written.
     """
 
     path: Path
@@ -58,6 +61,11 @@ class Raw:
     encoding: str
     missing: list[str]
     frame: pd.DataFrame
+    formats: Formats
+
+    def numbers(self, column: str) -> pd.Series:
+        """A column as numbers, missing where a value is none."""
+        return pd.Series(value_formats.numbers(self.frame[column], column, self.formats))
 
 
 def write_study_file(data: Path, *, target: str, groups: list[str], positive: str | None, output: Path | None) -> Path:
@@ -86,8 +94,8 @@ def write_study_file(data: Path, *, target: str, groups: list[str], positive: st
     if target in groups:
         raise InputError(f"init: --groups: {target!r} is the target; name other columns.")
     classes = _classes(raw.frame, target, positive)
-    columns = [_column(raw.frame, name) for name in raw.frame.columns if name != target]
-    _drop_identifiers(raw.frame, columns)
+    columns = [_column(raw, name) for name in raw.frame.columns if name != target]
+    _drop_identifiers(raw, columns)
     text = _study_text(raw, columns, target, classes, groups)
     Study(resolve(parse_yaml(text, str(output))))  # the file must be a legal study
     try:
@@ -131,7 +139,8 @@ def _read(data: Path) -> Raw:
     if len(frame) < LEAST_ROWS:
         raise InputError(f"init: {data} has {len(frame)} rows; a study needs at least {LEAST_ROWS}.")
     marks = sorted({mark for mark in MISSING if (frame == mark).to_numpy().any()} | {""})
-    return Raw(data, separator, encoding, marks, frame.mask(frame.isin(marks), None))
+    frame = frame.mask(frame.isin(marks), None)
+    return Raw(data, separator, encoding, marks, frame, guess_formats.guess(frame))
 
 
 def _decoded(data: Path) -> tuple[str, str]:
@@ -163,18 +172,21 @@ def _classes(frame: pd.DataFrame, target: str, positive: str | None) -> pd.Serie
     return counts.reindex([first, *(c for c in counts.index if c != first)])
 
 
-def _column(frame: pd.DataFrame, name: str) -> Column:
+def _column(raw: Raw, name: str) -> Column:
     """Guess the kind of a column from its values."""
-    values = frame[name].dropna()
-    column = Column(name, "categorical", int(values.nunique()), int(frame[name].isna().sum()))
+    values = raw.frame[name].dropna()
+    column = Column(name, "categorical", int(values.nunique()), int(raw.frame[name].isna().sum()))
     if column.distinct < 2:
         column.kind, column.note = "dropped", "it has one value only"
         return column
-    numbers = pd.to_numeric(values, errors="coerce")
+    numbers = raw.numbers(name)[values.index]
     if numbers.notna().all():
         column.kind = "numeric"
         whole = bool((numbers % 1 == 0).all())
-        if whole and column.distinct <= FEW_VALUES:
+        if name in raw.formats.dates:
+            swapped = guess_formats.may_be_swapped(values, raw.formats.dates[name])
+            column.note = "dates, as days since 1970-01-01" + (": day or month first?" if swapped else "")
+        elif whole and column.distinct <= FEW_VALUES:
             column.note = f"{column.distinct} distinct whole numbers: categorical if they are codes"
     elif column.distinct > max(MOST_LEVELS, len(values) // 2):
         column.kind, column.note = "dropped", f"{column.distinct:,} distinct texts: no category"
@@ -184,16 +196,23 @@ def _column(frame: pd.DataFrame, name: str) -> Column:
     return column
 
 
-def _drop_identifiers(frame: pd.DataFrame, columns: list[Column]) -> None:
+def _drop_identifiers(raw: Raw, columns: list[Column]) -> None:
     """Drop the columns that may identify a person, and note the reason."""
     # numbers are compared as numbers: a quantity is no identifier, although hardly any two of its values are equal
-    numbers = {c.name: pd.to_numeric(frame[c.name]) for c in columns if c.kind == "numeric"}
-    reasons = {entry["column"]: entry["reason"] for entry in identifying(frame.assign(**numbers))}
+    numbers = {c.name: raw.numbers(c.name) for c in columns if c.kind == "numeric"}
+    reasons = {entry["column"]: entry["reason"] for entry in identifying(raw.frame.assign(**numbers))}
     for column in columns:
         if column.name in reasons:
             column.kind, column.note = "dropped", f"may identify a person: {reasons[column.name]}"
-        elif column.kind == "numeric" and column.distinct == len(frame) and bool((numbers[column.name] % 1 == 0).all()):
+        elif _numbers_the_rows(raw, column, numbers):
             column.kind, column.note = "dropped", "distinct whole numbers: they number the rows"
+
+
+def _numbers_the_rows(raw: Raw, column: Column, numbers: dict[str, pd.Series]) -> bool:
+    """Whether a column holds a different whole number in every row."""
+    if column.name not in numbers or column.name in raw.formats.dates or column.distinct < len(raw.frame):
+        return False
+    return bool((numbers[column.name] % 1 == 0).all())
 
 
 # ---- writing the study file
@@ -222,6 +241,7 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
         "    licence: null  # CHECK: shown on the data card",
         f"    reader: {reader}",
         f"    files: {{all: {{sources: [{_scalar(f'file:{raw.path}')}]}}}}",
+        *_formats(raw, inputs, columns, groups),
         "    inputs:",
         *_inputs("numeric", [c for c in inputs if c.kind == "numeric"]),
         *_inputs("categorical", [c for c in inputs if c.kind == "categorical"]),
@@ -229,7 +249,7 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
     if any(c.kind == "numeric" and c.missing for c in inputs):
         lines.append("      missing_numeric: mean  # CHECK: replaces a missing number by the mean of the training rows")
     lines += _target(target, classes)
-    lines += _groups(raw.frame, columns, groups)
+    lines += _groups(raw, columns, groups)
     lines += _remarks(columns, groups)
     lines += [
         "    split: {test: 0.2, validation: 0.1}  # test rows are drawn once, validation rows for each seed",
@@ -269,7 +289,23 @@ def _target(target: str, classes: pd.Series) -> list[str]:
     return [f"    target: {label}  # CHECK: which class is the positive one? {_comment(shares)}"]
 
 
-def _groups(frame: pd.DataFrame, columns: list[Column], groups: list[str]) -> list[str]:
+def _formats(raw: Raw, inputs: list[Column], columns: list[Column], groups: list[str]) -> list[str]:
+    """Lines on how numbers and dates are written, where programs would write them in another way."""
+    formats = raw.formats
+    lines = [f"    decimal: {_scalar(formats.decimal)}  # CHECK: as in 20,5"] if formats.decimal != "." else []
+    if formats.thousands is not None:
+        example = f"1{formats.thousands}234{formats.decimal}5"
+        lines.append(f"    thousands: {_scalar(formats.thousands)}  # CHECK: as in {example}")
+    numeric = {c.name for c in inputs if c.kind == "numeric"} | {
+        c.name for c in columns if c.name in groups and _binned(c)
+    }
+    if dates := {name: form for name, form in formats.dates.items() if name in numeric}:
+        lines.append("    dates:  # CHECK: a date becomes the number of days since 1970-01-01")
+        lines += [f"      {_scalar(name)}: {_scalar(form)}" for name, form in dates.items()]
+    return lines
+
+
+def _groups(raw: Raw, columns: list[Column], groups: list[str]) -> list[str]:
     if not groups:
         return [
             "    groups: {}  # CHECK: whom could the model treat unequally? {sex: {column: sex}} would compare by sex"
@@ -280,17 +316,21 @@ def _groups(frame: pd.DataFrame, columns: list[Column], groups: list[str]) -> li
         while name in taken:
             name += "_"
         taken.add(name)
-        lines.append(f"      {_key(name)}: {_group(frame[group], column_of[group])}")
+        lines.append(f"      {_key(name)}: {_group(raw, column_of[group])}")
     return lines
 
 
-def _group(values: pd.Series, column: Column) -> str:
+def _binned(column: Column) -> bool:
+    return column.kind == "numeric" and column.distinct > FEW_VALUES
+
+
+def _group(raw: Raw, column: Column) -> str:
     """Definition of a group attribute, with a comment on the size of its groups."""
     definition = f"column: {_scalar(column.name)}"
-    if column.kind == "numeric" and column.distinct > FEW_VALUES:
-        bins = [25, 60] if YEARS.search(column.name) else _thirds(pd.to_numeric(values, errors="coerce"))
+    if _binned(column):
+        bins = [25, 60] if YEARS.search(column.name) else _thirds(raw.numbers(column.name))
         return f"{{{definition}, bins: {bins}}}  # CHECK: where to cut"
-    counts = values.value_counts()
+    counts = raw.frame[column.name].value_counts()
     if len(counts) < 2:
         raise InputError(f"init: --groups: {column.name!r} has one value only; there are no groups to compare.")
     if len(counts) > MOST_LEVELS:
@@ -304,7 +344,12 @@ def _group(values: pd.Series, column: Column) -> str:
 
 
 def _thirds(numbers: pd.Series) -> list[float]:
-    cuts = sorted({float(f"{q:.3g}") for q in numbers.quantile([1 / 3, 2 / 3])})
+    """Two cuts between thirds of the numbers, with as few digits as keep them apart and within the numbers."""
+    thirds, low, high = numbers.quantile([1 / 3, 2 / 3]), numbers.min(), numbers.max()
+    for digits in range(3, 18):
+        cuts = sorted({float(f"{q:.{digits}g}") for q in thirds})
+        if len(cuts) == thirds.nunique() and low < cuts[0] and cuts[-1] <= high:
+            break
     return [int(c) if c == int(c) else c for c in cuts]
 
 

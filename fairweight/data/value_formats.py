@@ -42,7 +42,7 @@ class Formats:
         whole = "[0-9]+"
         if self.thousands is not None:
             mark = f"[{re.escape(self.marks)}]"
-            whole = f"[0-9]+|[0-9]{{1,3}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}"
+            whole = f"[0-9]+|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}"
         decimal = re.escape(self.decimal)
         return re.compile(rf"\s*([+-]?)(?:({whole})?{decimal}([0-9]+)|({whole}){decimal}?)(?:[eE]([+-]?[0-9]+))?\s*")
 

@@ -172,3 +172,48 @@ def test_a_file_whose_path_reads_as_a_member_of_an_archive_is_refused():
         SystemExit, match=r"init: a#b\.csv has a '#', after which a study file names a member of an archive"
     ):
         init("a#b.csv", "--target", "repaid")
+
+
+def test_decimal_marks_thousands_and_dates_are_detected():
+    table = people()
+    money = [f"{1000 + 37.5 * i:,.2f}".translate(str.maketrans(",.", ".,")) for i in range(300)]
+    joined = [f"{1 + i % 28:02}.{1 + i % 12:02}.20{10 + i % 9}" for i in range(300)]
+    table = table.assign(income=table["income"].astype(str).str.replace(".", ","), money=money, joined=joined)
+    dataset, text = written(table, "--target", "repaid", "--groups", "joined", separator=";")
+    assert dataset["decimal"] == "," and dataset["thousands"] == "." and dataset["dates"] == {"joined": "%d.%m.%Y"}
+    assert dataset["inputs"]["numeric"] == ["income", "age", "money", "joined"]
+    assert 'thousands: "."  # CHECK: as in 1.234,5' in text and "a date becomes the number of days" in text
+    first, second = dataset["groups"]["joined"]["bins"]
+    assert 14_610 < first < second < 17_897  # 2010 to 2018
+
+
+@pytest.mark.parametrize(
+    ("values", "formats"),
+    [
+        (["20,5", "1,25", "3"], {"decimal": ","}),
+        (["0,125", "1,250", "3"], {"decimal": ","}),
+        (["1,234", "12,345,678", "3"], {"thousands": ","}),
+        (["1.234.567", "1.234.568", "3"], {"decimal": ",", "thousands": "."}),
+        (["1 234", "1\u202f235", "3"], {"thousands": " "}),
+        (["2020-01-31", "2020-02-01", "2020-03-01 10:00"], {"dates": {"job": "iso"}}),
+        (["01/31/2020", "02/01/2020", "03/01/2020"], {"dates": {"job": "%m/%d/%Y"}}),
+        (["2020", "2021", "1999"], {}),
+        (["1.5", "2.5", "1e3"], {}),
+        (["31.12.2020", "unknown", "3"], {}),
+    ],
+)
+def test_formats_are_detected_from_all_values(values, formats):
+    dataset, _ = written(people(job=values * 100, income=np.arange(300) % 50), "--target", "repaid")
+    assert {key: dataset[key] for key in ("decimal", "thousands", "dates") if key in dataset} == formats
+
+
+def test_a_date_that_may_be_read_in_two_ways_is_marked():
+    _, text = written(people(job=[f"0{1 + i % 9}/0{1 + i % 8}/2020" for i in range(300)]), "--target", "repaid")
+    assert "day or month first?" in text
+
+
+def test_cuts_keep_apart_numbers_that_differ_in_late_digits():
+    table = people(second=1_700_000_000 + np.arange(300) // 2)
+    dataset, _ = written(table, "--target", "repaid", "--groups", "second")
+    first, second = dataset["groups"]["second"]["bins"]
+    assert 1_700_000_000 < first < second <= 1_700_000_149

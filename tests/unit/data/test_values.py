@@ -347,6 +347,7 @@ def test_decimal_marks_and_thousands(tmp_path, decimal, thousands, written, expe
         (Formats(",", "."), "1.234.5"),
         (Formats(".", ","), "1,2345"),
         (Formats(".", ","), ",5"),
+        (Formats(".", ","), "0,125"),
         (Formats(".", " "), "1 0"),
         (PLAIN, "1,5"),
         (PLAIN, "\u0661"),
