@@ -33,8 +33,9 @@ wildcard_constraints:
 
 
 onstart:
+    check_start()
     # when everything else has ended, so that the sum is complete
-    atexit.register(print_total, Path("results", STUDY.name), config["energy"])
+    atexit.register(print_total, Path(results_folder(config)), config["energy"])
 
 
 rule all:

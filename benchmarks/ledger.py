@@ -20,7 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from fairweight.core.artifacts import read_frame
 from fairweight.core.resource_usage import write_usage
-from fairweight.energy.ledger import LedgerEntry, read_ledger
+from fairweight.energy.ledger import read_ledger
+from fairweight.energy.ledger_entries import LedgerEntry
 from fairweight.energy.metered_ledger import meter
 from snakemake_executor_plugin_dask.ledger import Ledger
 from snakemake_executor_plugin_dask.supervisor import _transferred

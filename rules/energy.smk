@@ -22,6 +22,7 @@ rule gather_intensity:
 
 rule what_if:
     input:
+        rules="<results>/summary/rules.parquet",
         steps="<results>/summary/steps.parquet",
         profiles="<results>/summary/profiles.parquet",
         hours=lambda w: hourly_file(),
@@ -42,7 +43,9 @@ rule what_if:
 
 rule life_cycle:
     input:
+        steps="<results>/summary/steps.parquet",
         profiles="<results>/summary/profiles.parquet",
+        ratios="<results>/summary/ratios.parquet",
         measures="<results>/summary/measures.parquet",
         changes="<results>/summary/changes.parquet",
         hours=lambda w: hourly_file(),
@@ -66,3 +69,25 @@ rule life_cycle:
         "Compute the life cycle of the variants of {STUDY.name}"
     script:
         "../scripts/energy/life_cycle.py"
+
+
+rule later_steps:
+    input:
+        rules="<results>/summary/rules.parquet",
+        hours=lambda w: hourly_file(),
+        # not read: the ledger, which no rule declares, holds all sections of the report but the one that shows it
+        notebooks=lambda w: collect(
+            "<results>/report/notebooks/{concern}.ipynb", concern=[c for c in CONCERNS if c != "resources"]
+        ),
+    output:
+        later="<results>/summary/later_steps.json",
+        usage="<results>/summary/later_steps.usage.json",
+    log:
+        "<logs>/later_steps.log",
+    params:
+        recipe=lambda w: energy_model(),
+        code=code("energy/later_steps", files=["config/processors.json"]),
+    message:
+        "Count what {STUDY.name} has used since its table by rule"
+    script:
+        "../scripts/energy/later_steps.py"

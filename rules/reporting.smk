@@ -42,6 +42,7 @@ rule render_notebook:
         + rules.what_if.output[:2],
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
+        later=lambda w: "<results>/summary/later_steps.json" if w.concern == "resources" else [],
     output:
         notebook="<results>/report/notebooks/{concern}.ipynb",
         usage="<results>/report/notebooks/{concern}.render_notebook.usage.json",

@@ -367,6 +367,7 @@ class Executor(RealExecutor):
         job = attempt.info.job
         claimed: Claim = claim or {}
         started = usage.started if usage else claimed.get("started")
+        ended = usage.ended or usage.started + usage.wall_s if usage else None
         entry: LedgerEntry = {
             "session": self.session,
             "rule": job.name,
@@ -379,7 +380,7 @@ class Executor(RealExecutor):
             "cold_because": attempt.cold or None,
             "submitted": round(attempt.submitted, 3),
             "started": None if started is None else round(started, 3),
-            "ended": round(usage.started + usage.wall_s, 3) if usage else None,
+            "ended": None if ended is None else round(ended, 3),
             "exit_code": usage.exit_code if usage else None,
             "wall_s": round(usage.wall_s, 4) if usage else None,
             "cpu_s": usage.cpu_s if usage else None,
@@ -481,7 +482,7 @@ class Executor(RealExecutor):
         failed = f"{self.counts['failed']} attempts failed, {self.counts['lost']} were lost with their workers"
         self.logger.info(f"Dask: {done}; {failed}.")
         try:
-            self.ledger.write_overhead(self.session)
+            self.ledger.write_overhead()
         except OSError as error:  # such as a full disk; the cluster must be closed all the same
             self.logger.warning(f"Dask: the resource usage of the run itself is missing in the ledger ({error}).")
         self.cluster.close()

@@ -1,10 +1,12 @@
 """Ledger of a run: a line of JSON for every attempt at a job, and a file with the resource usage of the run itself."""
 
 import atexit
+import contextlib
 import json
 import os
 import resource
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -12,6 +14,8 @@ from typing import Any, Literal, TypedDict
 import psutil
 
 Status = Literal["ok", "failed", "lost", "cancelled"]
+REFRESHED_S = 2.0  # interval at which the resource usage of the run itself is written while jobs end
+PRELOADED = "snakemake_executor_plugin_dask.preload"  # in the command line of a preloaded process and of its forks
 
 
 class LedgerEntry(TypedDict):
@@ -52,18 +56,28 @@ class ProcessUsage(TypedDict):
 
 
 class Overhead(TypedDict):
-    """Resource usage of the run itself, without its jobs."""
+    """Resource usage of the run itself, without its jobs.
+
+    Attributes:
+        started, ended: seconds since the epoch; until the run has ended, `ended` is the time of writing.
+        wall_s: seconds from the start of the process, by a clock that nobody sets.
+        complete: whether the run has ended; a run that was killed stays incomplete.
+    """
 
     session: str
     host: str
     started: float
     ended: float
+    wall_s: float
     cpu_s: float
+    complete: bool
     processes: list[ProcessUsage]
 
 
 class Ledger:
     """One JSON Lines file per run. Each line is written at once, so that a killed run keeps its lines.
+
+    The resource usage of the run itself is written every other second, so that jobs can read it.
 
     Args:
         folder: folder of the file; None keeps no ledger.
@@ -72,6 +86,9 @@ class Ledger:
 
     def __init__(self, folder: str | None, session: str) -> None:
         self.path: Path | None = None
+        self.session = session
+        self.refreshed = -float("inf")
+        self.refreshing = threading.Lock()
         # no worker runs yet, but the processes that looked for meters have ended
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self.before_s = before.ru_utime + before.ru_stime
@@ -95,8 +112,21 @@ class Ledger:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+        self._refresh()
 
-    def write_overhead(self, session: str) -> None:
+    def _refresh(self) -> None:
+        """Write the resource usage of the run so far, unless it was written a moment ago."""
+        if time.monotonic() - self.refreshed < REFRESHED_S or not self.refreshing.acquire(blocking=False):
+            return
+        try:
+            self.refreshed = time.monotonic()
+            if self.path is not None:
+                with contextlib.suppress(OSError):  # the end of the run reports it
+                    _write(self.path.with_suffix(".overhead.json"), self._overhead(running=True))
+        finally:
+            self.refreshing.release()
+
+    def write_overhead(self) -> None:
         """Write the CPU time of Snakemake, Dask and the preloaded process, before they end.
 
         Only processes of this machine are included, not the workers of a cluster elsewhere. Each process counts its own
@@ -104,27 +134,70 @@ class Ledger:
         """
         if self.path is None:
             return
+        with self.refreshing:
+            self.refreshed = float("inf")
+            destination = self.path.with_suffix(".overhead.json")
+            _write(destination, self._overhead(running=False))
+        jobs_s = self.reported_s if self.all_reported else None
+        atexit.register(_add_the_end, destination, os.getpid(), jobs_s)
+
+    def _overhead(self, *, running: bool) -> Overhead:
+        """Resource usage of the run itself so far.
+
+        Args:
+            running: whether jobs run, whose processes are left out.
+        """
         main = psutil.Process()
+        processes = [main, *main.children(recursive=True)]
         rows: list[ProcessUsage] = []
-        for process in (main, *main.children(recursive=True)):
+        for process in _without_jobs(processes) if running else processes:
             try:
                 times, command = process.cpu_times(), " ".join(process.cmdline()[:4])
             except psutil.Error:  # the process has just ended
                 continue
             rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
         rows.append({"pid": None, "command": "(ended before the executor began)", "cpu_s": round(self.before_s, 4)})
-        overhead: Overhead = {
-            "session": session,
+        age, now = _age_s(), time.time()
+        return {
+            "session": self.session,
             "host": socket.gethostname(),
-            "started": round(main.create_time(), 3),
-            "ended": round(time.time(), 3),
+            "started": round(now - age, 3),
+            "ended": round(now, 3),
+            "wall_s": round(age, 4),
             "cpu_s": round(sum(row["cpu_s"] for row in rows), 4),
+            "complete": False,
             "processes": rows,
         }
-        destination = self.path.with_suffix(".overhead.json")
-        _write(destination, overhead)
-        jobs_s = self.reported_s if self.all_reported else None
-        atexit.register(_add_the_end, destination, main.pid, jobs_s)
+
+
+def _without_jobs(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """These processes without running jobs and their supervisors, which are forks of a preloaded process."""
+    parents: dict[int, int] = {}
+    preloaded: set[int] = set()
+    for process in processes:
+        with contextlib.suppress(psutil.Error):  # the process has just ended
+            parents[process.pid] = process.ppid()
+            if any(PRELOADED in word for word in process.cmdline()):
+                preloaded.add(process.pid)
+
+    def of_job(pid: int) -> bool:
+        while (parent := parents.get(pid)) is not None:
+            if parent in preloaded:
+                return True
+            pid = parent
+        return False
+
+    return [process for process in processes if not of_job(process.pid)]
+
+
+def _age_s() -> float:
+    """Seconds since this process started, on Linux by a clock that nobody sets (as `core/resource_usage.py`)."""
+    try:
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        start = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return max(0.0, time.time() - psutil.Process().create_time())
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start)
 
 
 def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
@@ -147,7 +220,7 @@ def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
         others.append({"pid": None, "command": "(ends of processes)", "cpu_s": round(max(0.0, more), 4)})
     overhead["processes"] = [own, *others]
     overhead["cpu_s"] = round(sum(row["cpu_s"] for row in overhead["processes"]), 4)
-    overhead["ended"] = round(time.time(), 3)
+    overhead["ended"], overhead["wall_s"], overhead["complete"] = round(time.time(), 3), round(_age_s(), 4), True
     _write(path, overhead)
 
 

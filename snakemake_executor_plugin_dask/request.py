@@ -75,6 +75,7 @@ class Usage:
         written_bytes: bytes given to write calls.
         peak_memory_bytes: largest resident set of a process.
         launch_cpu_s: CPU-seconds of the supervising process, which are not part of `cpu_s`.
+        ended: seconds since the epoch; it differs from started + wall_s if the clock was set meanwhile.
         sampled: Snakemake's benchmark figures, if the process lived long enough to be sampled.
     """
 
@@ -88,6 +89,7 @@ class Usage:
     written_bytes: int | None = None
     launch_cpu_s: float | None = None
     peak_memory_bytes: int | None = None
+    ended: float | None = None
     sampled: dict[str, float | None] = field(default_factory=dict)
 
 

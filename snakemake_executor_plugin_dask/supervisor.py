@@ -74,7 +74,7 @@ class Supervisor:
             _job(self.request, self.iteration, owner)
         _report(report, pid=pid)
         status = _await(pid, parent_sentinel, woken)
-        wall = time.perf_counter() - clock
+        wall, ended = time.perf_counter() - clock, time.time()
         _end_descendants(pid)
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         after = _transferred()  # includes the bytes of children that this process has waited for
@@ -82,6 +82,7 @@ class Supervisor:
         _report(
             report,
             started=started,
+            ended=ended,
             wall_s=wall,
             exit_code=os.waitstatus_to_exitcode(status),
             cpu_s=used.ru_utime + used.ru_stime,

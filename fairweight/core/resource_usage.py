@@ -40,9 +40,9 @@ def process_usage(threads: int) -> dict[str, Any]:
 def _age_s() -> float:
     """Seconds since this process started, to 10 ms.
 
-    On Linux, start and now are read from the clock that counts from the boot and that nobody sets. psutil adds the start
-    to a boot time that the kernel gives in whole seconds, which would make every process up to a second older.
-    Elsewhere psutil's start is exact, but a change of the wall clock counts.
+    On Linux, start and now are read from the clock that counts from the boot and that nobody sets; time in which the
+    machine sleeps counts. psutil adds the start to a boot time that the kernel gives in whole seconds, which would make
+    every process up to a second older. Elsewhere psutil's start is exact, but a change of the wall clock counts.
     """
     try:
         # the name of the program, in parentheses, may hold blanks

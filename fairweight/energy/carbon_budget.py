@@ -6,22 +6,19 @@ is known.
 """
 
 import json
-import math
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy import energy_model
 from fairweight.energy.carbon_intensity import intensity_of
-
-if TYPE_CHECKING:
-    from fairweight.energy.ledger import LedgerEntry
+from fairweight.energy.ledger_entries import LedgerEntry, read_entries
+from fairweight.energy.run_total import amounts_of
 
 STATED = "FAIRWEIGHT_CARBON_BUDGET"  # environment variable that holds what `state` wrote
 
@@ -46,25 +43,29 @@ class Gate:
         self.budget_g: float = options["budget_g"]
         self._recipe: EnergyRecipe = options["recipe"]
         self._place = intensity_of(self._recipe)
-        self._grams: Counter[str] = Counter()
+        self._grams: defaultdict[str, float] = defaultdict(float)
         self._attempts: Counter[str] = Counter()
         self._spent = 0.0
         self._lock = threading.Lock()
-        for entry in _earlier(Path(options["results"])):
-            self.after(entry)
+        self._results = Path(options["results"])
+        self._earlier_runs = _overheads(self._results)
+        self._launch_cpu_s = 0.0  # of this run's processes that launched and watched its attempts
+        for entry in _earlier(self._results):
+            self._count(entry)
 
-    def after(self, entry: "LedgerEntry") -> None:
+    def after(self, entry: LedgerEntry) -> None:
         """Count an attempt, given by its line in the ledger; attempts without known CPU-seconds are left out."""
-        if (cpu_s := _number(entry.get("cpu_s"))) is None:
-            return
-        started, wall_s = _number(entry.get("started")) or time.time(), _number(entry.get("wall_s")) or 0.0
-        held = (_number(entry.get("peak_memory_bytes")) or 0.0) / 1e9 * wall_s
-        joules = energy_model.energy_j(cpu_s, self._recipe, held)["central"]
-        grams = joules / energy_model.J_PER_KWH * self._place.during(started, wall_s)
+        self._count(entry)
         with self._lock:
-            self._spent += grams
+            self._launch_cpu_s += entry.get("launch_cpu_s") or 0.0
+
+    def _count(self, entry: LedgerEntry) -> None:
+        if (used := amounts_of(entry, self._recipe, self._place)) is None:
+            return
+        with self._lock:
+            self._spent += used.grams
             if entry.get("kind", "step") == "step":
-                self._grams[entry["rule"]] += grams
+                self._grams[entry["rule"]] += used.grams
                 self._attempts[entry["rule"]] += 1
 
     def before(self, rule: str, running: Sequence[str]) -> str | None:
@@ -77,7 +78,7 @@ class Gate:
         Returns:
             One sentence if the step, together with the running steps, would exceed the budget; else None.
         """
-        own = energy_model.energy_j(time.process_time(), self._recipe)["central"]  # Snakemake's
+        own = energy_model.energy_j(self._own_cpu_s(), self._recipe)["central"]
         spent_g = self._spent + own / energy_model.J_PER_KWH * self._place.during(time.time(), 0.0)
         under_way_g = sum(self._expected_g(name) for name in running)
         expected_g = self._expected_g(rule)
@@ -91,24 +92,27 @@ class Gate:
             "No further step starts; finished steps are kept. To continue, run again with a larger budget."
         )
 
+    def _own_cpu_s(self) -> float:
+        """CPU-seconds of Snakemake, Dask and the preloaded process in this run, as the executor wrote them last."""
+        paths = _overheads(self._results) - self._earlier_runs
+        written = sum(json.loads(path.read_text(encoding="utf-8"))["cpu_s"] for path in paths)
+        return max(time.process_time(), written) + self._launch_cpu_s
+
     def _expected_g(self, rule: str) -> float:
         with self._lock:
             if self._attempts[rule]:
                 return self._grams[rule] / self._attempts[rule]
-            return self._grams.total() / max(1, self._attempts.total())
+            return sum(self._grams.values()) / max(1, self._attempts.total())
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else float(value)
-
-
-def _earlier(results: Path) -> "list[LedgerEntry]":
+def _earlier(results: Path) -> list[LedgerEntry]:
     """What earlier runs of the study wrote to their ledgers; empty in a first run."""
-    from fairweight.energy.ledger import read_ledger  # noqa: PLC0415 - pandas, which only runs with a budget need
-
     try:
-        # missing values of pandas are not equal to themselves, or have no truth value at all
-        table = read_ledger(results).astype(object)
+        return read_entries(results)
     except InputError:  # a first run
         return []
-    return cast("list[LedgerEntry]", table.where(table.notna(), None).to_dict("records"))
+
+
+def _overheads(results: Path) -> set[Path]:
+    """Files in which each run keeps what it used itself."""
+    return set((results / "ledger").glob("*.overhead.json"))

@@ -18,6 +18,7 @@ from fairweight.energy.metered_ledger import differing_clocks, meter
 from fairweight.energy.sci import embodied_g
 from fairweight.energy.wall_meter import read_wall_meter
 from fairweight.energy.what_if import elsewhere, span
+from fairweight.statistics.break_even import JOINT_CONFIDENCE
 
 BUSY_CORES = 0.2  # with more busy cores, the machine is not idle
 
@@ -133,7 +134,13 @@ def _unknown(table: pd.DataFrame) -> list[str]:
     steps, lines = table[table["kind"] == "step"], []
     if alone := int((steps["recorded_by"] == "step").sum()):
         lines.append(f"{alone} steps are known from their usage files only: failed attempts at them are not known.")
-    recorded = set(table.loc[table["kind"] == "run", "session"])
+    runs = table[table["kind"] == "run"]
+    if open_ended := int((runs["complete"] == False).sum()):  # noqa: E712 - unknown is not False
+        lines.append(
+            f"{open_ended} runs are under way or were killed: what Snakemake and Dask used after their last record is "
+            "not in the sums."
+        )
+    recorded = set(runs["session"])
     if silent := len(set(steps["session"].dropna()) - recorded):
         lines.append(f"{silent} runs ended without a record of what Snakemake and Dask used themselves.")
     elif not recorded:
@@ -188,7 +195,10 @@ def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: EnergyReci
 
 def _text_of_break_even(table: pd.DataFrame) -> str:
     """Break-even points of the variants."""
-    lines = ["Predictions after which a variant has saved the extra energy of making it (95 %):"]
+    lines = [
+        "Predictions after which a variant has saved the extra energy of making it (modelled; intervals hold with at "
+        f"least {JOINT_CONFIDENCE:.0%}):"
+    ]
     for row in table.itertuples():
         after = with_interval(row.predictions, row.low, row.high, digits=0) if row.status == "after" else row.status
         place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"

@@ -1,4 +1,4 @@
-"""CPU-seconds, energy and emissions of making a study and each of its variants.
+"""CPU-seconds, energy and emissions of making each variant of a study.
 
 Summaries, life cycle, papers, cards and archives read them here. Making one model means making its variant along its
 lineage in one seed: fetching and reading its data, its split, its augmentation, and every step of itself and its
@@ -7,37 +7,15 @@ Assessment is not included.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from fairweight.core.operations import SHIPPED
+from fairweight.energy.amounts import AMOUNTS, Footprint, of_steps
 
 MAKING = (*SHIPPED, "export")
 BEFORE = ("fetch", "read", "split", "augment")  # steps that variants share
-AMOUNTS = ["cpu_s", "energy_j_low", "energy_j_central", "energy_j_high", "emissions_g"]
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """Measured CPU-seconds of some steps, and the energy (J) and emissions that are modelled from them."""
-
-    jobs: int
-    cpu_s: float
-    energy_j_low: float
-    energy_j: float
-    energy_j_high: float
-    emissions_g: float  # gCO2e, central
-
-
-def of_study(usage: pd.DataFrame) -> Footprint:
-    """Footprint of the successful attempt of every step of a study.
-
-    Args:
-        usage: the summary table, one row per step.
-    """
-    return Footprint(len(usage), *(float(usage[name].sum()) for name in AMOUNTS))
 
 
 def of_variant(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:
@@ -48,7 +26,7 @@ def of_variant(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[s
         cell: `dataset`, `augmentation` and `model`.
         lineage: the variant and its ancestors.
     """
-    return of_study(making(usage, cell, lineage, seeds_of(usage, cell, lineage)))
+    return of_steps(making(usage, cell, lineage, seeds_of(usage, cell, lineage)))
 
 
 def of_model(usage: pd.DataFrame, cell: Mapping[str, Any], lineage: Sequence[str]) -> Footprint:

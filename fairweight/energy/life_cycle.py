@@ -1,5 +1,6 @@
 """Life-cycle energy of a variant and its break-even point against the baseline."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from fairweight.core.lineage import CELL, lineage_of
 from fairweight.core.operations import STAGES
 from fairweight.core.recipes import Bounds, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model, other_estimators
+from fairweight.energy.amounts import AMOUNTS
 from fairweight.energy.carbon_intensity import intensity_of
-from fairweight.energy.footprint import AMOUNTS, making, per_model, seeds_of
+from fairweight.energy.footprint import making, per_model, seeds_of
 from fairweight.energy.ledger import by_rule, read_ledger
 from fairweight.energy.metered_ledger import meter
 from fairweight.energy.wall_meter import read_wall_meter
-from fairweight.statistics.break_even import break_even
+from fairweight.statistics.break_even import Interval, break_even, mean_interval
 
 FAILED, SEARCH, USE, STORAGE, TRANSFER = "failed attempts", "search", "use", "storage", "transfer"
 LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
+MAKING_CPU_S = "making_cpu_s"  # the measure
 STATUSES = ("measured", "modelled", "not attributable")
 
 Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
@@ -49,7 +52,7 @@ def life_cycle(
 
     Args:
         results: the study's folder.
-        summary: tables of `summarize` by name: profiles, measures, changes.
+        summary: tables of `summarize` by name: steps, profiles, ratios, measures, changes.
         recipe: `energy` of the study file.
         factors: `life_cycle` of the study file.
         baselines: variant -> the variant that it is compared with.
@@ -60,20 +63,20 @@ def life_cycle(
     meter_csv = recipe.get("meter_csv")
     wall = read_wall_meter(Path(meter_csv)) if meter_csv and Path(meter_csv).exists() else None
     ledger, _ = meter(read_ledger(folder), folder / "meter", wall)
-    steps = _attempts(ledger, folder, recipe)
+    attempts = _attempts(ledger, folder, recipe)
     tables = {name: read_frame(path) for name, path in summary.items()}
     cells = tables["profiles"].reindex(columns=CELL).drop_duplicates()
     stages = [
         row
         for _, cell in cells.iterrows()
-        for row in _stages(cell, steps, tables["profiles"], recipe, factors, lineages[cell["variant"]])
+        for row in _stages(cell, attempts, tables, recipe, factors, lineages[cell["variant"]])
     ]
     threads, memory = resource_usage.machine()
     machine = other_estimators.Machine.from_recipe(threads, memory, recipe)
     written = {
         "rules": rules_table(ledger, recipe),
         "life_cycle": pd.DataFrame(stages, columns=LIFE).astype({"batch_size": "Int64"}),
-        "break_even": repayments(tables, searched(steps, cells), recipe, factors, baselines),
+        "break_even": repayments(tables, searched(attempts, cells), recipe, factors, baselines),
         "estimators": other_estimators.compare(ledger, recipe, machine),
     }
     for name, path in destination.items():
@@ -122,16 +125,16 @@ def _lineage(output: object, results: Path) -> dict[str, Any]:
 
 def _stages(
     cell: Cell,
-    steps: pd.DataFrame,
-    profiles: pd.DataFrame,
+    attempts: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     recipe: EnergyRecipe,
     factors: LifeCycleFactors,
     lineage: list[str],
 ) -> Iterator[StageRow]:
     """Rows of the life cycle of a cell's variant, in order: making, failed attempts, search, use, storage, transfer."""
     shared = {**cell, "batch_size": None, "per": "once", "status": "modelled"}
-    yield from ({**shared, **row} for row in _making_stages(cell, steps, lineage))
-    mine = _rows_of(profiles, cell)
+    yield from ({**shared, **row} for row in _making_stages(cell, attempts, tables["steps"], lineage))
+    mine = _rows_of(tables["profiles"], cell)
     for size, group in mine.groupby("batch_size"):
         cpu_s = group["cpu_s_per_1000"].mean()
         used = {"cpu_s": cpu_s, **energy_model.modelled(cpu_s, recipe), "seeds": len(group)}
@@ -145,33 +148,38 @@ def _stages(
         yield {**shared, "stage": stage, "per": per, **used}
 
 
-def _making_stages(cell: Cell, steps: pd.DataFrame, lineage: list[str]) -> Iterator[StageRow]:
-    """Rows of what making one model takes, of the failed attempts at it, and of the search, the rest of the study."""
-    done = steps[steps["status"] == "ok"]
-    seeds = seeds_of(done, cell, lineage)
-    made = making(done, cell, lineage, seeds).drop_duplicates("output", keep="last")
+def _making_stages(cell: Cell, attempts: pd.DataFrame, steps: pd.DataFrame, lineage: list[str]) -> Iterator[StageRow]:
+    """Rows of what making one model takes, of the failed attempts at it, and of the search, the rest of the study.
+
+    Making is counted from the table of steps, from which the measures are made, so that all tables say the same.
+    """
+    seeds = seeds_of(steps, cell, lineage)
+    made = making(steps, cell, lineage, seeds)
     for stage in dict.fromkeys(STAGES.values()):
         part = made[made["rule"].map(STAGES) == stage]
         if len(part):
             yield {"stage": stage, **per_model(part, len(seeds)), "seeds": len(seeds)}
-    failed = making(steps[steps["status"] != "ok"], cell, lineage, seeds)
+    failed = making(attempts[attempts["status"] != "ok"], cell, lineage, seeds)
     lost = per_model(failed, len(seeds))
     status = "not attributable" if failed["cpu_s"].isna().any() else "modelled"
     yield {"stage": FAILED, **lost, "seeds": len(seeds), "status": status}
-    total, took = _study_total(cell["dataset"], steps), per_model(made, len(seeds))
+    total, took = _study_total(cell["dataset"], attempts), per_model(made, len(seeds))
     yield {"stage": SEARCH, **{name: total[name] - took[name] - lost[name] for name in AMOUNTS}, "seeds": len(seeds)}
 
 
-def _study_total(dataset: str, steps: pd.DataFrame) -> dict[str, float]:
-    """All that the study used for a dataset; steps that belong to no dataset are divided equally among them."""
-    datasets = max(1, steps["dataset"].nunique())
-    mine, nobodys = steps[steps["dataset"] == dataset], steps[steps["dataset"].isna()]
+def _study_total(dataset: str, attempts: pd.DataFrame) -> dict[str, float]:
+    """All that the study used for a dataset; what belongs to no dataset is divided equally among them.
+
+    That is Snakemake and Dask themselves, and steps such as the summaries.
+    """
+    datasets = max(1, attempts["dataset"].nunique())
+    mine, nobodys = attempts[attempts["dataset"] == dataset], attempts[attempts["dataset"].isna()]
     return dict(mine[AMOUNTS].sum() + nobodys[AMOUNTS].sum() / datasets)
 
 
-def searched(steps: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
+def searched(attempts: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
     """CPU-seconds of all that the study used, by dataset."""
-    return {dataset: _study_total(dataset, steps)["cpu_s"] for dataset in cells["dataset"].unique()}
+    return {dataset: _study_total(dataset, attempts)["cpu_s"] for dataset in cells["dataset"].unique()}
 
 
 def _after(profiles: pd.DataFrame, factors: LifeCycleFactors) -> Iterator[tuple[str, str, float, Bounds]]:
@@ -194,45 +202,90 @@ def repayments(
     that a smaller file saves in storage and transfer become energy by the factors of the study file, and CPU-seconds by
     the watts. They count for the years and downloads that the study file states. Scope `making` counts the making of
     one model. Scope `making and search` counts all that the study used for the dataset, less the making of the
-    baseline, because finding the variant took the whole study. Making does not depend on the
-    engine, but is listed with each.
+    baseline, because finding the variant took the whole study. Making does not depend on the engine, but is listed with
+    each. The interval holds with at least 90 % (see `statistics.break_even`).
 
     Args:
-        tables: profiles, measures and changes of `summarize`.
+        tables: profiles, ratios, measures and changes of `summarize`.
         search: CPU-seconds that the study used, by dataset.
         recipe: `energy` of the study file.
         factors: `life_cycle` of the study file.
         baselines: variant -> the variant that it is compared with.
     """
-    changes, measures = tables["changes"], tables["measures"]
-    made, used = (changes[changes["measure"] == name] for name in ("making_cpu_s", "cpu_s_per_1000"))
-    took = measures[measures["measure"] == "making_cpu_s"]
+    measures = tables["measures"]
+    took = measures[measures["measure"] == MAKING_CPU_S]
     rows = []
-    for key, per_use in used.groupby([*CELL, "batch_size"], dropna=False):
-        cell = dict(zip([*CELL, "batch_size"], key, strict=True))
-        saved = -per_use["value"].to_numpy() / 1000
+    for key in tables["ratios"].reindex(columns=[*CELL, "batch_size"]).to_dict("records"):
+        cell: Cell = {str(name): value for name, value in key.items()}
         baseline = {**cell, "variant": baselines[cell["variant"]]}
-        other = _extra_of_file(tables["profiles"], cell, baseline, recipe, factors)
-        costs = {"making": _values(made, cell), "making and search": search[cell["dataset"]] - _values(took, baseline)}
+        saved = saving_of_prediction(tables["ratios"], tables["profiles"], cell, baseline)
+        of_file = extra_of_file(tables["profiles"], cell, baseline, recipe, factors)
+        costs = {
+            "making": extra_of_making(tables["changes"], cell),
+            "making and search": mean_interval(search[cell["dataset"]] - _values(took, baseline)),
+        }
         for scope, cost in costs.items():
-            repaid = break_even(cost, saved, other)
+            repaid = break_even(_sum(cost, of_file), saved)
             rows.append({**cell, "scope": scope, **repaid, "predictions": repaid["uses"]})
     return pd.DataFrame(rows, columns=REPAID)
 
 
-def _rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    return table[(table[CELL] == [cell[name] for name in CELL]).all(axis=1)]
+def saving_of_prediction(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
+    """CPU-seconds that one prediction of a variant saves against its baseline: low, central, high.
+
+    It is the baseline's CPU-seconds x (1 - ratio), with the bounds of the ratio, so that both say the same. The
+    baseline's CPU-seconds, the mean over the profiled seeds, are taken as measured.
+
+    Args:
+        ratios: table of `summarize.ratio_table`.
+        profiles: one row per seed, file, engine and batch size.
+        cell: values of CELL and `batch_size`.
+        baseline: the same of the variant that it is compared with.
+
+    Returns:
+        Negative where a prediction takes more; NaN without a ratio, bounds NaN with one round.
+    """
+    ratio = _at_size(ratios, cell)
+    theirs = _at_size(profiles, baseline)["cpu_s_per_1000"].mean() / 1000
+    if ratio.empty:
+        return math.nan, math.nan, math.nan
+    central, low, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in ("ratio", "high", "low"))
+    return low, central, high
 
 
-def _values(table: pd.DataFrame, cell: Cell) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = _rows_of(table, cell)["value"].to_numpy()
-    return values
+def extra_of_making(changes: pd.DataFrame, cell: Cell) -> Interval:
+    """CPU-seconds that making one model of a variant takes more than its baseline: low, central, high.
+
+    The mean of the differences, paired by seed, with its 95 % t interval over seeds.
+
+    Args:
+        changes: changes of `summarize`, one row per seed, cell and measure.
+        cell: values of CELL.
+
+    Returns:
+        Negative where it takes less; bounds are NaN with one seed.
+    """
+    return mean_interval(_values(changes[changes["measure"] == MAKING_CPU_S], cell))
 
 
-def _extra_of_file(
+def extra_of_file(
     profiles: pd.DataFrame, cell: Cell, baseline: Cell, recipe: EnergyRecipe, factors: LifeCycleFactors
-) -> tuple[float, float, float]:
-    """Energy of storage and transfer of a variant less that of its baseline, in CPU-seconds: low, central, high."""
+) -> Interval:
+    """CPU-seconds worth of energy that a variant's file takes more than its baseline's: low, central, high.
+
+    It is the energy of storage and transfer by the factors, divided by the watts of a core and the PUE.
+    The bounds are those of the factors and of the watts of a core, not of a sample.
+
+    Args:
+        profiles: `size_bytes` and `transfer_bytes` of each profiled seed.
+        cell: values of CELL.
+        baseline: the same of the variant that it is compared with.
+        recipe: `energy` of the study file.
+        factors: years, downloads, and kWh/GB of storage and transfer.
+
+    Returns:
+        Negative where the file is smaller.
+    """
     watts = energy_model.watts_per_core(recipe)
     counts = {STORAGE: factors["years"], TRANSFER: factors["downloads"]}
     joules = dict.fromkeys(energy_model.BOUNDS, 0.0)
@@ -245,3 +298,33 @@ def _extra_of_file(
     outer: tuple[energy_model.Bound, ...] = ("low", "high")
     bounds = [joules[bound] / watts[w] / recipe["pue"] for bound in outer for w in outer]
     return min(bounds), joules["central"] / watts["central"] / recipe["pue"], max(bounds)
+
+
+def file_cpu_s(profiles: pd.DataFrame, cell: Cell, recipe: EnergyRecipe, factors: LifeCycleFactors) -> float:
+    """CPU-seconds worth of energy that storing and downloading a file takes, central; arguments as in `extra_of_file`.
+
+    NaN where the file was not profiled.
+    """
+    counts = {STORAGE: factors["years"], TRANSFER: factors["downloads"]}
+    stages = _after(_rows_of(profiles, cell), factors)
+    kwh = sum(size / 1e9 * counts[stage] * factor["central"] for stage, _, size, factor in stages)
+    return kwh * energy_model.J_PER_KWH / energy_model.watts_per_core(recipe)["central"] / recipe["pue"]
+
+
+def _rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    return table[(table[CELL] == [cell[name] for name in CELL]).all(axis=1)]
+
+
+def _values(table: pd.DataFrame, cell: Cell) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = _rows_of(table, cell)["value"].to_numpy()
+    return values
+
+
+def _at_size(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    rows = _rows_of(table, cell)
+    return rows[rows["batch_size"] == cell["batch_size"]]
+
+
+def _sum(first: Interval, second: Interval) -> Interval:
+    """Interval of a sum: the bounds of both add up, whatever their correlation."""
+    return first[0] + second[0], first[1] + second[1], first[2] + second[2]

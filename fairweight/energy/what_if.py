@@ -12,6 +12,7 @@ from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy import energy_model
+from fairweight.energy.amounts import Footprint, of_study
 from fairweight.energy.carbon_intensity import HOUR_S, Intensity, intensity_of, somewhere
 from fairweight.energy.energy_model import BOUNDS, Bound
 from fairweight.energy.sci import embodied_g, sci_g
@@ -39,24 +40,31 @@ class PlaceRow(TypedDict):
 
 
 def write_tables(
-    steps: str | Path, profiles: str | Path, recipe: EnergyRecipe, what_if: str | Path, sci: str | Path
+    *,
+    rules: str | Path,
+    steps: str | Path,
+    profiles: str | Path,
+    recipe: EnergyRecipe,
+    what_if: str | Path,
+    sci: str | Path,
 ) -> None:
     """Write the tables of other places and hours and of functional units.
 
     Args:
+        rules: summary/rules.parquet, one row per rule, whose sum is the study.
         steps: summary/steps.parquet, one row per step.
         profiles: summary/profiles.parquet, one row per seed, file, engine and batch size.
         recipe: `energy` of the study file; `hours` names a file of hourly intensities.
         what_if: table to write, see `elsewhere`.
         sci: table to write, see `functional_units`.
     """
-    used = read_frame(steps)
-    write_frame(what_if, elsewhere(_joules(used), float(used["emissions_g"].sum()), span(used), recipe))
-    write_frame(sci, functional_units(used, read_frame(profiles), recipe))
+    used, ran = of_study(read_frame(rules)), read_frame(steps)
+    write_frame(what_if, elsewhere(_joules(used), used.emissions_g, span(ran), recipe))
+    write_frame(sci, functional_units(used, ran, read_frame(profiles), recipe))
 
 
-def _joules(steps: pd.DataFrame) -> dict[Bound, float]:
-    return {bound: float(steps[f"energy_j_{bound}"].sum()) for bound in BOUNDS}
+def _joules(used: Footprint) -> dict[Bound, float]:
+    return {"low": used.energy_j_low, "central": used.energy_j, "high": used.energy_j_high}
 
 
 def span(steps: pd.DataFrame) -> tuple[float, float]:
@@ -119,14 +127,18 @@ def _starts(intensity: Intensity, began: float, lasted: float) -> list[tuple[dat
     return [(epoch + timedelta(hours=hour), intensity.during(hour * HOUR_S, lasted)) for hour in chosen]
 
 
-def functional_units(steps: pd.DataFrame, profiles: pd.DataFrame, recipe: EnergyRecipe) -> pd.DataFrame:
+def functional_units(
+    used: Footprint, steps: pd.DataFrame, profiles: pd.DataFrame, recipe: EnergyRecipe
+) -> pd.DataFrame:
     """Software Carbon Intensity: gCO2e of one functional unit, with its parts.
 
-    There are two kinds of units. `study` is all steps of the summary table once. `1,000 predictions` is one row for
+    There are two kinds of units. `study` is all that the study used; the machine's own making is shared by the cores
+    and the time of its steps. `1,000 predictions` is one row for
     each variant, engine and batch size: the mean over its profiled seeds, with the processor's energy only.
 
     Args:
-        steps: wall_s, threads, energy_j_{bound} and emissions_g of each step.
+        used: footprint of the study.
+        steps: wall_s and threads of each step.
         profiles: cell, batch_size and cpu_s_per_1000 of each profiled seed.
         recipe: `energy` of the study file.
 
@@ -135,11 +147,9 @@ def functional_units(steps: pd.DataFrame, profiles: pd.DataFrame, recipe: Energy
         and _high; water_l; boundary. Unknown embodied emissions are missing and not included in sci_g; `boundary` is
         then `operational only`.
     """
-    joules = _joules(steps)
+    joules = _joules(used)
     core_s = float((steps["wall_s"] * steps["threads"].astype(float)).sum())
-    effective = (
-        float(steps["emissions_g"].sum()) / joules["central"] * energy_model.J_PER_KWH if joules["central"] else 0.0
-    )
+    effective = used.emissions_g / used.energy_j * energy_model.J_PER_KWH if used.energy_j else 0.0
     rows: list[UnitRow] = [{"functional_unit": "study", **_unit(joules, effective, core_s, recipe)}]
     if len(profiles):
         g_per_kwh = intensity_of(recipe).g_per_kwh

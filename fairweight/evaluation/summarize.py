@@ -11,7 +11,9 @@ from fairweight.core.measures import MEASURES, keys, measure
 from fairweight.core.operations import GIVEN
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy import energy_model
-from fairweight.energy.footprint import making, of_study
+from fairweight.energy.amounts import of_steps
+from fairweight.energy.footprint import making
+from fairweight.energy.ledger_entries import usage_of_steps
 from fairweight.evaluation.summarize_causal import language_table
 from fairweight.statistics.ratios import paired_ratio
 from fairweight.statistics.spread import paired_changes, spread
@@ -161,11 +163,14 @@ def layer_table(paths: list[str], results: str) -> pd.DataFrame:
 
 
 def step_table(paths: list[str], results: str, recipe: EnergyRecipe) -> pd.DataFrame:
-    """Make the table of the resource usage of each step, and the energy and emissions modelled from it."""
+    """Make the table of the resource usage of each step, and the energy and emissions modelled from it.
+
+    The usage is that of the ledger where it knows the step's attempt, so that it is the same in all tables.
+    """
     rows = []
-    for path in paths:
+    for path, usage in zip(paths, usage_of_steps(paths, results), strict=True):
         rule = Path(path).name.removesuffix(".usage.json").split(".")[-1]
-        rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **read_json(path)})
+        rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **usage})
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
     held = table["peak_memory_bytes"] / 1e9 * table["wall_s"]
@@ -288,7 +293,7 @@ def _making(usage: pd.DataFrame, assessments: pd.DataFrame, lineages: dict[str, 
     for _, cell in assessments[["seed", *CELL]].drop_duplicates().iterrows():
         if cell["engine"] == GIVEN:
             continue
-        took = of_study(making(usage, cell, lineages[cell["variant"]], [cell["seed"]]))
+        took = of_steps(making(usage, cell, lineages[cell["variant"]], [cell["seed"]]))
         about = {**cell, "attribute": None, "group": None, "batch_size": pd.NA}
         for name, value, low, high in (
             ("making_cpu_s", took.cpu_s, float("nan"), float("nan")),

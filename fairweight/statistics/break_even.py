@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-CONFIDENCE = 0.95
+CONFIDENCE = 0.95  # of the interval of each of the two quantities
+JOINT_CONFIDENCE = 2 * CONFIDENCE - 1  # both intervals hold together with at least this probability (Bonferroni)
 
+Interval = tuple[float, float, float]  # low, central and high value; bounds that cannot be computed are NaN
 Status = Literal["at once", "after", "undecided", "never", "not estimable"]
 
 
@@ -20,19 +22,29 @@ class BreakEven(TypedDict):
     high: float
 
 
-def break_even(
-    extra: NDArray[Any], saved: NDArray[Any], one_off: tuple[float, float, float] = (0.0, 0.0, 0.0)
-) -> BreakEven:
-    """Compute how many uses it takes until the savings per use equal the extra cost of making.
-
-    Each of the two means has a t interval at level 1 - (1 - 0.95) / 2, so that both hold together with a probability of
-    at least 95 % (Bonferroni), whatever their correlation. The interval of the quotient is the range of quotients in
-    the rectangle of both intervals.
+def mean_interval(values: NDArray[Any]) -> Interval:
+    """Mean of values with its t interval at level 0.95; with one value there are no bounds.
 
     Args:
-        extra: extra cost of making, one value per seed, shape (n,).
-        saved: saving per use, in the same unit, shape (m,).
-        one_off: further extra cost that occurs once: lowest, central and highest value; negative where it is a saving.
+        values: one value per seed, shape (n,).
+    """
+    mean = float(np.mean(values)) if len(values) else np.nan
+    if len(values) < 2:
+        return np.nan, mean, np.nan
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * float(stats.sem(values))
+    return mean - half, mean, mean + half
+
+
+def break_even(extra: Interval, saved: Interval) -> BreakEven:
+    """Compute how many uses it takes until the savings per use equal the extra cost of making.
+
+    The interval of the quotient is the range of quotients in the rectangle of both intervals. If each of them covers
+    its true value with a probability of 95 %, the quotient is covered with at least 90 %, whatever their correlation
+    (Bonferroni). It is more in practice, because the corners of the rectangle are unlikely.
+
+    Args:
+        extra: extra cost that occurs once: low, central, high; negative where it is a saving.
+        saved: saving per use, in the same unit: low, central, high.
 
     Returns:
         `status` is one of:
@@ -41,12 +53,11 @@ def break_even(
         * `after`: break-even comes after `uses`, between `low` and `high`.
         * `undecided`: the interval of the saving contains 0; `uses` and `high` are NaN.
         * `never`: the upper limit of the saving is not above 0.
-        * `not estimable`: there are fewer than two values of either.
+        * `not estimable`: one of the two has no interval.
     """
-    if len(extra) < 2 or len(saved) < 2:
+    if not np.isfinite([*extra, *saved]).all():
         return _without_uses("not estimable")
-    (extra_low, extra_high), (saved_low, saved_high) = _interval(extra), _interval(saved)
-    extra_low, extra_high = extra_low + one_off[0], extra_high + one_off[2]
+    (extra_low, extra_central, extra_high), (saved_low, saved_central, saved_high) = extra, saved
     if extra_high <= 0 and saved_low >= 0:
         return {"status": "at once", "uses": 0.0, "low": 0.0, "high": 0.0}
     if saved_high <= 0:
@@ -54,15 +65,9 @@ def break_even(
     low = max(0.0, extra_low) / saved_high
     if saved_low <= 0:
         return _without_uses("undecided", low)
-    uses = max(0.0, float(np.mean(extra)) + one_off[1]) / float(np.mean(saved))
+    uses = max(0.0, extra_central) / saved_central
     return {"status": "after", "uses": uses, "low": low, "high": max(0.0, extra_high) / saved_low}
 
 
 def _without_uses(status: Status, low: float = np.nan) -> BreakEven:
     return {"status": status, "uses": np.nan, "low": low, "high": np.nan}
-
-
-def _interval(values: NDArray[Any]) -> tuple[float, float]:
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    half = float(stats.t.ppf(1 - (1 - CONFIDENCE) / 4, len(values) - 1)) * error
-    return mean - half, mean + half

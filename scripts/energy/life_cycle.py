@@ -7,7 +7,7 @@ from fairweight.energy.life_cycle import life_cycle
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     life_cycle(
         results=str(Path(snakemake.output.usage).parents[1]),
-        summary={name: snakemake.input[name] for name in ("profiles", "measures", "changes")},
+        summary={name: snakemake.input[name] for name in ("steps", "profiles", "ratios", "measures", "changes")},
         recipe=with_hours(snakemake.params.recipe, snakemake.input.hours),
         factors=snakemake.params.factors,
         baselines=snakemake.params.baselines,

@@ -4,6 +4,7 @@ from fairweight.energy.what_if import write_tables
 
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     write_tables(
+        rules=snakemake.input.rules,
         steps=snakemake.input.steps,
         profiles=snakemake.input.profiles,
         recipe=with_hours(snakemake.params.recipe, snakemake.input.hours),

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.lineage import CELL, MEASURE
-from fairweight.energy.footprint import AMOUNTS
+from fairweight.energy.amounts import AMOUNTS
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.report.results import Results
 
@@ -21,6 +21,7 @@ COLUMNS = {
     "language": ["seed", *CELL, *LANGUAGE],
     "checks": [*CELL, "verdict"],
     "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"],
+    "rules": ["kind", "rule", "attempts", *AMOUNTS, "wall_s", "memory_gb_s", "peak_memory_bytes"],
     "profiles": [*CELL],
 }
 PROVENANCE = {
@@ -75,6 +76,6 @@ def results_with(*, card: Record | None = None, study: Record | None = None, **t
     frames = {
         field.name: pd.DataFrame(tables.get(field.name, []), columns=COLUMNS.get(field.name))
         for field in fields(Results)
-        if field.name not in ("cards", "provenance")
+        if field.name not in ("cards", "provenance", "later")
     }
     return Results(**frames, cards=[CARD | (card or {})], provenance=PROVENANCE | {"study": STUDY | (study or {})})

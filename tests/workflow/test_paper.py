@@ -55,8 +55,8 @@ def test_every_number_is_that_of_its_file(made):
     row = variants[(variants["measure"] == "accuracy") & (variants["variant"] == "int8") & variants["attribute"].isna()]
     assert float(numbers.loc["adult/mlp/int8/accuracy", "value"]) == pytest.approx(row.iloc[0]["mean"], rel=1e-12)
     assert numbers.loc["adult/mlp/int8/accuracy", "text"] == f"{row.iloc[0]['mean'] * 100:.2f}"
-    costs = pd.read_parquet(folder / "summary/steps.parquet")
-    assert float(numbers.loc["cpu-seconds", "value"]) == pytest.approx(costs["cpu_s"].sum())
+    rules = pd.read_parquet(folder / "summary/rules.parquet")
+    assert float(numbers.loc["cpu-seconds", "value"]) == pytest.approx(rules["cpu_s"].sum())
     assert all((folder / source).exists() for source in numbers["source"].unique())
     macros = (folder / "paper/numbers.tex").read_text()
     assert macros.count(r"\fwset{") == len(numbers)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
 from fairweight.core.artifacts import read_frame
-from fairweight.energy.footprint import of_study
+from fairweight.energy.amounts import Footprint, of_study
 from fairweight.reporting.archive.layout import LOCK, METADATA, README, SNAKEFILE, STUDY
 
 TERMS = "https://w3id.org/ro/terms/workflow-run#"
@@ -158,8 +156,9 @@ def _workflow(provenance: Node) -> Node:
 
 def _run(entries: list[Entry], provenance: Node, results: Path) -> list[Node]:
     study, steps = provenance["study"], read_frame(results / "summary" / "steps.parquet")
+    used = of_study(read_frame(results / "summary" / "rules.parquet"))
     started = datetime.datetime.fromtimestamp(float(steps["started"].min()), datetime.UTC).isoformat(timespec="seconds")
-    host, usage = provenance["host"], _usage(steps)
+    host, usage = provenance["host"], _usage(used)
     made = [e for e in entries if e.name.startswith("run/results/")]
     action = {
         "@id": "#run",
@@ -177,9 +176,8 @@ def _run(entries: list[Entry], provenance: Node, results: Path) -> list[Node]:
     return [action, *usage, *_data(study)]
 
 
-def _usage(steps: pd.DataFrame) -> list[Node]:
+def _usage(used: Footprint) -> list[Node]:
     """CPU time, energy and emissions of a run."""
-    used = of_study(steps)
     figures = {
         "cpu-time": ("CPU time", used.cpu_s, "s"),
         "energy": ("Energy, modelled", used.energy_j, "J"),

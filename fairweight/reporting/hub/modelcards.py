@@ -110,7 +110,7 @@ def _metadata(results: Results, cell: Cell, lineage: list[str], by_engine: Mappi
 def emissions(results: Results, cell: Cell, lineage: list[str]) -> Metadata | None:
     """`co2_eq_emissions`: grams to make one file, the mean over seeds; None where no step was recorded."""
     footprint = of_model(results.steps, cell, lineage)
-    if not footprint.jobs:
+    if not footprint.attempts:
         return None
     about = results.provenance
     fresh = len(lineage) == 1 and not is_published(results.study["models"][cell["model"]])

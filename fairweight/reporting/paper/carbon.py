@@ -43,10 +43,10 @@ def variants(results: Results, dataset: str) -> Exhibit:
     ratios = ratios[[*CELL, "batch_size", "ratio", "ratio_low", "ratio_high"]].astype({"batch_size": "Int64"})
     frame = where(results.life_cycle, {"dataset": dataset}).merge(ratios, on=[*CELL, "batch_size"], how="left")
     caption = (
-        f"{results.title(dataset)}: energy to make one model of each variant, and of 1,000 predictions at batch "
-        f"{size}, with the bounds of the model below; the measured ratio of the energy of a prediction to the "
-        "baseline's, with its 95 % interval; and the number of predictions after which a variant has saved the "
-        "extra energy of making it, alone and with the whole search."
+        f"{results.title(dataset)}: modelled energy to make one model of each variant, and of 1,000 predictions at "
+        f"batch {size}, with the bounds of the model below; the ratio of the modelled energy of a prediction, which is "
+        "that of the measured CPU-seconds, to the baseline's, with its 95 % interval; and the number of predictions "
+        "after which a variant has saved the extra energy of making it, alone and with the whole search."
     )
     return Exhibit(f"{dataset}-energy", latex.tabular(header, rows, widths), frame, caption)
 

@@ -10,8 +10,8 @@ from fairweight.core.lineage import COMPARISON
 from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.core.shown_measures import measure
+from fairweight.energy.amounts import of_study
 from fairweight.energy.energy_model import watts_per_core
-from fairweight.energy.footprint import of_study
 from fairweight.evaluation.decide import FAMILY, name_of
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX, amount, escape, number_text
@@ -116,14 +116,15 @@ def _statistics(results: Results) -> str:
 
 
 def _energy(results: Results) -> str:
-    used, energy, intensity = of_study(results.steps), results.study["energy"], results.provenance["intensity"]
+    used, energy, intensity = of_study(results.rules), results.study["energy"], results.provenance["intensity"]
     watts, memory = watts_per_core(energy), energy["watts_per_gb"]
-    held = float((results.steps["peak_memory_bytes"] / 1e9 * results.steps["wall_s"]).sum())
+    held = float(results.rules["memory_gb_s"].sum())
     source = f"{escape(intensity['name'])}, {intensity['year'] or 'year not stated'}, {escape(intensity['source'])}"
     return (
-        rf"The {count(used.jobs, 'step')} of the study used {number_text(used.cpu_s, 0)} CPU-seconds and held "
-        rf"{number_text(held, 0)} GB-seconds of memory, each its peak for as long as it took (measured, successful "
-        r"attempts). Energy is modelled, not metered: CPU-seconds times "
+        rf"The {count(used.attempts, 'attempt')} at steps of the study, failed ones included, and Snakemake and Dask "
+        rf"themselves used {number_text(used.cpu_s, 0)} CPU-seconds; the steps held {number_text(held, 0)} GB-seconds "
+        r"of memory, each its peak for as long as it took (measured). The report and this article, which are made from "
+        r"these figures, are not included. Energy is modelled, not metered: CPU-seconds times "
         rf"{watts['central']:.3g}\,W for a busy core ({watts['low']:.3g} to {watts['high']:.3g}), plus GB-seconds "
         rf"times {memory['central']:.3g}\,W for a GB ({memory['low']:.3g} to {memory['high']:.3g}), together times a "
         rf"PUE of {energy['pue']:g}: {amount(used.energy_j, 1e-3)}\,kJ ({amount(used.energy_j_low, 1e-3)} to "

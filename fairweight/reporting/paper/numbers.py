@@ -13,7 +13,7 @@ import pandas as pd
 from fairweight.core.formatting import as_stated, count, missing, p_value, significant
 from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import RECORDS, measure
-from fairweight.energy.footprint import of_study
+from fairweight.energy.amounts import of_study
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX, slug
 from fairweight.reporting.report.results import Results
@@ -108,13 +108,13 @@ def _counts(results: Results) -> Iterator[Number]:
 
 
 def _usage(results: Results) -> Iterator[Number]:
-    usage, source = of_study(results.steps), "summary/steps.parquet"
+    usage, source = of_study(results.rules), "summary/rules.parquet"
     energies = {"energy": usage.energy_j, "energy/low": usage.energy_j_low, "energy/high": usage.energy_j_high}
     for key, value in energies.items():
         yield Number(key, latex.amount(value, 1e-3), value, "kJ", source)
     yield Number("emissions", latex.escape(significant(usage.emissions_g)), usage.emissions_g, "gCO2e", source)
     yield Number("cpu-seconds", latex.number_text(usage.cpu_s, 0), usage.cpu_s, "CPU-s", source)
-    yield Number("steps", latex.number_text(usage.jobs, 0), usage.jobs, "", source)
+    yield Number("steps", latex.number_text(usage.attempts, 0), usage.attempts, "", source)
 
 
 def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:

@@ -10,7 +10,7 @@ from fairweight.core.formatting import DASH, missing, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import LANGUAGE_FILE_SIZE, MEASURES, ShownMeasure
-from fairweight.energy.footprint import of_study
+from fairweight.energy.amounts import of_study
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX, LATEX_CELL
@@ -228,18 +228,20 @@ def data(results: Results) -> Exhibit:
 
 
 def steps_table(results: Results) -> Exhibit:
-    """CPU-seconds, energy and emissions of the jobs of each rule."""
-    by_rule = {str(rule): of_study(steps) for rule, steps in results.steps.groupby("rule", sort=False)}
+    """CPU-seconds, energy and emissions of the attempts at each rule."""
+    known = results.rules.dropna(subset="cpu_s")
+    by_rule = {str(rule): of_study(part) for rule, part in known.groupby("rule", sort=False)}
     ordered = sorted(by_rule.items(), key=lambda item: -item[1].cpu_s)
     rows = []
-    for rule, used in [*ordered, ("all", of_study(results.steps))]:
+    for rule, used in [*ordered, ("all", of_study(results.rules))]:
         energy = with_interval(used.energy_j, used.energy_j_low, used.energy_j_high, 2, 1e-3, writer=LATEX)
         emissions = latex.escape(significant(used.emissions_g))
-        rows.append([latex.cell(rule), f"{used.jobs:,}", latex.number_text(used.cpu_s, 1), energy, emissions])
+        rows.append([latex.cell(rule), f"{used.attempts:,}", latex.number_text(used.cpu_s, 1), energy, emissions])
     frame = pd.DataFrame([{"step": rule, **vars(used)} for rule, used in ordered])
-    header = ["Step", "Jobs", "CPU-seconds", "Energy, kJ [low, high]", r"gCO\textsubscript{2}e"]
+    header = ["Step", "Attempts", "CPU-seconds", "Energy, kJ [low, high]", r"gCO\textsubscript{2}e"]
     caption = (
-        "Resource usage of the successful attempt of each step: CPU-seconds are measured, energy and emissions are "
-        "modelled from them."
+        "Resource usage of all attempts at each step, failed ones included, and of Snakemake and Dask themselves: "
+        "CPU-seconds are measured, energy and emissions are modelled from them and from memory. Rendering the report "
+        "and this article is not included."
     )
     return Exhibit("steps", latex.tabular(header, rows, [0.2, *[None] * 4], {len(rows) - 1}), frame, caption)

@@ -15,9 +15,11 @@ from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, table
 from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Results, place, varying
+from fairweight.statistics.break_even import JOINT_CONFIDENCE
 
 SCOPES = {"making": COLOURS[0], "making and search": COLOURS[1]}
-MEANING = "predictions after which a variant has saved the extra energy of making it"
+MEANING = "predictions after which a variant has saved the extra energy of making it (modelled)"
+JOINT = f"{JOINT_CONFIDENCE:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
 AT_ONCE = Writer(interval=TWO_LINES.interval.replace("{value}", "at once"))  # for an estimate of 0 predictions
 
 
@@ -39,9 +41,9 @@ def intervals(results: Results, dataset: str) -> HTML | None:
     handles: list[Any] = [Line2D([], [], marker="o", color=colour, label=scope) for scope, colour in SCOPES.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     notes = (
-        "Lines are 95 % intervals. The extra cost is that of making one model, or that of the whole search for it. A "
-        "line that ends in an arrow has no upper bound: it is undecided whether a prediction saves energy. Shown: "
-        f"{place(rows.iloc[0])}."
+        f"Lines hold with at least {JOINT}. The extra cost is that of making one model, or that of the whole search "
+        "for it. A line that ends in an arrow has no upper bound: it is undecided whether a prediction saves energy. "
+        f"Shown: {place(rows.iloc[0])}."
     )
     title = results.title(dataset)
     return picture(
@@ -94,12 +96,14 @@ def predictions(results: Results, dataset: str) -> HTML | None:
         [*key[:-1], f"{key[-1]}", *(in_words(where(part, {"scope": scope}).iloc[0]) for scope in SCOPES)]
         for key, part in rows.groupby(["variant", *keys, "batch_size"], sort=False)
     ]
-    factors = results.study["life_cycle"]
+    factors = results.study["life_cycle"] | results.study.get("decision", {})
     notes = (
-        'Small numbers are 95 % intervals. "At once": the variant costs no more than its baseline. "Never": a '
-        'prediction does not save energy. "Undecided": the interval of the savings per prediction includes 0; the '
-        "number is then the earliest break-even. Storage and transfer are included (years: "
-        f"{factors['years']:g}, downloads: {factors['downloads']:g})."
+        'Energy is modelled from CPU-seconds. "At once": the variant costs no more than its baseline. "Never": a '
+        'prediction does not save energy. "Undecided": the interval of the ratio of a prediction\'s energy to the '
+        "baseline's includes 1; the number is then the earliest break-even. What a prediction saves is the baseline's "
+        "energy x (1 - ratio), with the bounds of that ratio; the extra cost has a t interval over seeds. Each of the "
+        f"two holds with 95 %, so that small numbers, the interval of their quotient, hold with at least {JOINT}. "
+        f"Storage and transfer are included (years: {factors['years']:g}, downloads: {factors['downloads']:g})."
     )
     header = ["Variant", *map(str.capitalize, keys), "Batch", "Making one model", "With the whole search"]
     caption = f"{results.title(dataset)}: {MEANING}."

@@ -5,10 +5,11 @@ import pandas as pd
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-from fairweight.core.formatting import DASH, TWO_LINES, count, missing, significant, with_interval
+from fairweight.core.formatting import DASH, TWO_LINES, count, missing, number, significant, with_interval
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
+from fairweight.inference.profile_columns import DISTURBED_CORES
 from fairweight.reporting.report.columns import Column, energy_cell
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.page import picture, table
@@ -19,7 +20,7 @@ GRID = ("model", "augmentation", "engine")  # columns that a table shows where t
 
 
 def inference(results: Results, dataset: str) -> HTML | None:
-    """Table of the energy of 1,000 predictions of every variant and engine, and its ratio to the baseline's.
+    """Table of the modelled energy of 1,000 predictions of every variant and engine, and its ratio to the baseline's.
 
     None where nothing was profiled.
     """
@@ -44,9 +45,33 @@ def inference(results: Results, dataset: str) -> HTML | None:
         for row in joined.to_dict("records")
     ]
     heading = Column("energy_j_per_1000").heading
-    header = ["Variant", *map(str.capitalize, keys), "Batch", heading, "Ratio to the baseline", "Disturbed rounds"]
-    caption = f"{results.title(dataset)}: energy of 1,000 predictions."
-    return table(header, rows, caption, notes=_inference_notes(results), text_columns=1 + len(keys))
+    header = ["Variant", *map(str.capitalize, keys), "Batch", heading]
+    header += ["Ratio to the baseline (modelled)", "Disturbed rounds"]
+    caption = f"{results.title(dataset)}: modelled energy of 1,000 predictions."
+    notes = _with_disturbances(_inference_notes(results), results, dataset)
+    return table(header, rows, caption, notes=notes, text_columns=1 + len(keys))
+
+
+def disturbed_rounds(results: Results, dataset: str) -> str | None:
+    """One sentence on how many rounds of the profile of a dataset were disturbed; None if none was.
+
+    It is plain text. A round of a file counts if other processes kept the machine busy and it was not repeated.
+    """
+    rows = where(results.profiles, {"dataset": dataset})
+    known = rows[rows["disturbed_rounds"].notna()] if len(rows) else rows
+    if known.empty or not (disturbed := int(known["disturbed_rounds"].sum())):
+        return None
+    worst = where(results.ratios, {"dataset": dataset})["other_cores"].max() if len(results.ratios) else float("nan")
+    most = "" if missing(worst) else f", at worst {number(worst)} cores"
+    return (
+        f"Other processes kept the machine busy in {disturbed:,} of {int(known['rounds'].sum()):,} rounds of the "
+        f"profile (more than {DISTURBED_CORES:g} cores{most}): latency, CPU-seconds and the energy that is modelled "
+        "from them are less certain."
+    )
+
+
+def _with_disturbances(notes: str, results: Results, dataset: str) -> str:
+    return " ".join(filter(None, (notes, disturbed_rounds(results, dataset))))
 
 
 def _inference_notes(results: Results) -> str:
@@ -54,15 +79,16 @@ def _inference_notes(results: Results) -> str:
     rounds, seeds = count(profile["rounds"], "round"), count(results.profiles["seed"].nunique(), "seed")
     return (
         "Energy is modelled from the measured CPU-seconds, without memory; small numbers are the bounds for the "
-        f"power of a core. The ratio does not depend on that power. It is the geometric mean over {rounds} and "
-        f"{seeds}, with its 95 % interval; in each round, every variant runs for at least {profile['seconds']:g} "
-        "CPU-seconds, and variants that are compared take turns of 10 ms. A round counts as disturbed if other "
-        "processes kept the machine busy, also when it was repeated."
+        "power of a core. The ratio is that of the CPU-seconds: it is the ratio of energies if a busy core draws the "
+        f"same power whatever it computes. It is the geometric mean over {rounds} and {seeds}, with its 95 % interval; "
+        f"in each round, every variant runs for at least {profile['seconds']:g} CPU-seconds, and variants that are "
+        "compared take turns of 10 ms. A round counts as disturbed if other processes kept the machine busy, also when "
+        "it was repeated."
     )
 
 
 def inference_ratios(results: Results, dataset: str) -> HTML | None:
-    """Figure of the ratios of inference energy with their intervals, one panel for each batch size.
+    """Figure of the ratios of modelled inference energy with their intervals, one panel for each batch size.
 
     None where nothing is compared.
     """
@@ -83,14 +109,18 @@ def inference_ratios(results: Results, dataset: str) -> HTML | None:
         axis.set_ylim(len(shown) - 0.5, -0.5)
         axis.grid(axis="y", visible=False)
         axis.set_title(f"batch {size}", fontsize=9)
-        axis.set_xlabel("Ratio to the baseline")
+        axis.set_xlabel("Ratio to the baseline (modelled)")
     title = results.title(dataset)
     return picture(
         figure,
-        f"{title}: energy of a prediction relative to the baseline.",
-        f"Dots with intervals: energy of a prediction relative to the baseline for {title}.",
-        notes="Lines are 95 % intervals. Left of the vertical line, a variant uses less energy than the baseline. "
-        f"Shown: {place(rows.iloc[0])}.",
+        f"{title}: modelled energy of a prediction relative to the baseline.",
+        f"Dots with intervals: modelled energy of a prediction relative to the baseline for {title}.",
+        notes=_with_disturbances(
+            "Lines are 95 % intervals of the ratio of CPU-seconds, from which energy is modelled. Left of the vertical "
+            f"line, a variant uses less than the baseline. Shown: {place(rows.iloc[0])}.",
+            results,
+            dataset,
+        ),
     )
 
 
@@ -118,8 +148,8 @@ def making_stages(results: Results, dataset: str) -> HTML | None:
     title = results.title(dataset)
     return picture(
         figure,
-        f"{title}: energy of making one model of each variant, by stage.",
-        f"Stacked bars of the energy to make each variant, by stage, for {title}.",
+        f"{title}: modelled energy of making one model of each variant, by stage.",
+        f"Stacked bars of the modelled energy to make each variant, by stage, for {title}.",
         notes=f"Means over seeds. Lines are the low and high bounds of the energy model. Shown: {place(rows.iloc[0])}.",
     )
 
@@ -141,7 +171,7 @@ def life_cycle(results: Results, dataset: str) -> HTML | None:
         "Storage for a year, J (stated factor)",
         "One transfer, J (stated factor)",
     ]
-    caption = f"{results.title(dataset)}: energy of each variant over its life cycle."
+    caption = f"{results.title(dataset)}: modelled energy of each variant over its life cycle."
     return table(header, rows, caption, notes=_life_cycle_notes(results.study), text_columns=1 + len(keys))
 
 
@@ -168,8 +198,8 @@ def _life_cycle_notes(study: Document) -> str:
     return (
         "Making covers one model along its lineage, data and augmentation included, as a mean over seeds. Failed "
         "attempts are those of the same steps. Search is everything else that the study used for this dataset: other "
-        f"variants, other seeds and all assessments. Transfer is bytes x {moved['central']:g} kWh/GB "
-        f"({moved['low']:g} to {moved['high']:g}; {moved['source']}; for {moved['year']}); storage is bytes x "
-        f"{kept['central']:g} kWh/GB per year ({kept['low']:g} to {kept['high']:g}; {kept['source']}, "
-        f"{kept['year']}). Small numbers are the bounds."
+        "variants, other seeds, all assessments, and a share of Snakemake and Dask themselves. Transfer is bytes "
+        f"x {moved['central']:g} kWh/GB ({moved['low']:g} to {moved['high']:g}; {moved['source']}; for "
+        f"{moved['year']}); storage is bytes x {kept['central']:g} kWh/GB per year ({kept['low']:g} to "
+        f"{kept['high']:g}; {kept['source']}, {kept['year']}). Small numbers are the bounds."
     )

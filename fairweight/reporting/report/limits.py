@@ -8,6 +8,7 @@ from IPython.display import HTML
 from fairweight.core.formatting import as_stated, count, p_value
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import in_sentence, metric_title
+from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import listing, plain, table
 from fairweight.reporting.report.results import Results
 
@@ -53,6 +54,7 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
 def limits(results: Results) -> HTML:
     """A list of what cannot be concluded from this study."""
     items = [*_small_groups(results), *_left_out(results), *_too_few_seeds(results), *_undecided(results)]
+    items += _disturbances(results)
     if not results.noise_floors:
         items.append(
             "There is no noise floor: no variant is a replicate of its baseline (<code>replicate: 1</code>), so that "
@@ -89,6 +91,12 @@ def _small_groups(results: Results) -> list[str]:
             f"out of gaps and of the worst group. {names}."
         )
     return items
+
+
+def _disturbances(results: Results) -> list[str]:
+    """Datasets whose profile was disturbed by other processes."""
+    sentences = {dataset: disturbed_rounds(results, dataset) for dataset in results.datasets}
+    return [f"{escape(results.title(name))}: {escape(text)}" for name, text in sentences.items() if text]
 
 
 def _titles(metrics: pd.Series) -> str:

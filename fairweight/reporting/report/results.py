@@ -43,6 +43,7 @@ class Results:
     what_if: pd.DataFrame
     cards: list[Document]
     provenance: Document
+    later: Document | None = None  # what was used after the table by rule was made; None until it is known
 
     @classmethod
     def read(cls, results: str) -> "Results":
@@ -55,7 +56,13 @@ class Results:
         tables = {name: read_frame(folder / "summary" / f"{name}.parquet") for name in TABLES}
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
-        return cls(**tables, cards=cards, provenance=read_json(folder / "summary" / "provenance.json"))
+        later = folder / "summary" / "later_steps.json"
+        return cls(
+            **tables,
+            cards=cards,
+            provenance=read_json(folder / "summary" / "provenance.json"),
+            later=read_json(later) if later.is_file() else None,
+        )
 
     @property
     def study(self) -> Document:
@@ -144,7 +151,7 @@ class Results:
         return table
 
 
-TABLES = tuple(field.name for field in fields(Results) if field.name not in ("cards", "provenance"))
+TABLES = tuple(field.name for field in fields(Results) if field.name not in ("cards", "provenance", "later"))
 
 
 def place(row: Any) -> str:

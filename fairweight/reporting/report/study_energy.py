@@ -43,11 +43,11 @@ def draw_energy_by_rule(figure: Figure, results: Results) -> str:
     for y, row in enumerate(rules.to_dict("records")):
         axis.plot([row["energy_j_low"] / 1000, row["energy_j_high"] / 1000], [y, y], color="#222", linewidth=0.9)
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("Energy, kJ")
+    axis.set_xlabel("Energy, kJ (modelled)")
     axis.legend(frameon=False, loc="lower right")
     return (
-        "Energy of the study by rule and dataset. Bars show the central value of the energy model, lines its low and "
-        "high bounds."
+        "Modelled energy of the study by rule and dataset. Bars show the central value of the energy model, lines its "
+        "low and high bounds."
     )
 
 
@@ -76,14 +76,35 @@ def rules(results: Results) -> HTML:
         "Status",
     ]
     notes = (
-        "All attempts that the ledger held before this report was made are included, also failed ones, and what "
-        "Snakemake and Dask used themselves, if the executor reports it. Energy and emissions are modelled from "
-        "CPU-seconds and memory; small numbers are the bounds of the model. Metered energy is what a meter counted "
-        "above the idle machine. Emissions are operational only."
+        "All attempts are included that had ended when this table was made, failed ones too. Energy and emissions are "
+        "modelled from CPU-seconds and memory; small numbers are the bounds of the model. Metered energy is what a "
+        "meter counted above the idle machine. Emissions are operational only. "
+        f"{' '.join(_not_included(results))}"
     )
-    if unknown := int(results.rules["unknown"].sum()):
-        notes += f" Not included: {count(unknown, 'attempt')} that ended without a record of what was used."
     return table(header, rows, "Energy and carbon by rule.", notes=notes, breaks={len(rows) - 1})
+
+
+def _not_included(results: Results) -> list[str]:
+    """What the total does not hold, with its size where it is known, and where to find the complete sum."""
+    sentences = []
+    if unknown := int(results.rules["unknown"].sum()):
+        sentences.append(f"Not included: {count(unknown, 'attempt')} that ended without a record of what was used.")
+    if "run" in set(results.rules["kind"]):
+        sentences.append("The run itself is Snakemake, Dask and the preloaded process, on the machine of Snakemake.")
+    else:
+        sentences.append("Not included: what Snakemake used itself, which only the executor dask records.")
+    last = "this section, the assembly of the page and the end of the run"
+    if (later := results.later) is None:
+        sentences.append(f"Not included: steps that ended later, such as the other sections of the report, {last}.")
+    else:
+        share = later["cpu_s"] / results.rules["cpu_s"].sum()
+        energy = with_interval(*(later[name] for name in ("energy_j", "energy_j_low", "energy_j_high")))
+        rules = f" ({', '.join(later['rules'])})" if later["rules"] else ""
+        sentences.append(
+            f"Not included: {number(later['cpu_s'])} CPU-seconds, {number(share, 1, 100)} % more, or {energy} J, that "
+            f"the run itself and later steps{rules} had used when this section was rendered; then {last}."
+        )
+    return [*sentences, "The command fairweight energy prints the complete sum."]
 
 
 def _total(rules: pd.DataFrame) -> list[str]:
@@ -120,8 +141,9 @@ def estimators(results: Results) -> HTML:
     ]
     header = ["Estimator", "Energy, kJ (modelled)", "Ratio to ours"]
     notes = (
-        "Their formulas and constants are applied to the ledger of this study; all of them are models. CodeCarbon is "
-        "assumed not to recognize the processor, unless the study file names it."
+        "Their formulas and constants are applied to the steps in the ledger of this study, without what Snakemake and "
+        "Dask used themselves; all of them are models. CodeCarbon is assumed not to recognize the processor, unless "
+        "the study file names it."
     )
     shown = table(header, rows, "Energy of the same steps by other estimators.", notes=notes).data
     why = "".join(

@@ -162,26 +162,24 @@ def _largest(column: pd.Series) -> str:
 
 
 def steps(results: Results) -> HTML:
-    """Table of the resource usage of each kind of step."""
-    grouped = results.steps.groupby("rule", sort=False)
-    rows = []
-    for rule, jobs in sorted(grouped, key=lambda item: -item[1]["cpu_s"].sum()):
-        rows.append([str(rule), f"{len(jobs):,}", *_usage_cells(jobs)])
-    rows.append(["all steps", f"{len(results.steps):,}", *_usage_cells(results.steps)])
-    header = ["Rule", "Steps", "CPU-seconds", "Wall time, s", "Peak memory, MB"]
+    """Table of the wall time and memory of the attempts at each rule."""
+    known = results.rules[(results.rules["kind"] == "step") & results.rules["wall_s"].notna()]
+    rows = [
+        [str(row["rule"]), f"{int(row['attempts']):,}", number(row["wall_s"]), _megabytes(row["peak_memory_bytes"])]
+        for row in known.sort_values("wall_s", ascending=False).to_dict("records")
+    ]
+    total = [f"{int(known['attempts'].sum()):,}", number(known["wall_s"].sum())]
+    rows.append(["all steps", *total, _megabytes(known["peak_memory_bytes"].max())])
+    header = ["Rule", "Attempts", "Wall time, s", "Peak memory, MB"]
     notes = (
-        "Measured by each step itself; only its successful attempt counts. Snakemake's own work, summaries and this "
-        "report are not included."
+        "The same attempts as in the table of energy and carbon. Wall time is the sum over attempts, of which several "
+        "run at once; peak memory is the largest of one attempt."
     )
     return table(header, rows, "Time and memory by rule.", notes=notes, breaks={len(rows) - 1})
 
 
-def _usage_cells(steps: pd.DataFrame) -> list[str]:
-    return [
-        number(steps["cpu_s"].sum(), 1),
-        number(steps["wall_s"].sum(), 1),
-        number(steps["peak_memory_bytes"].max(), 0, 1e-6),
-    ]
+def _megabytes(size: float) -> str:
+    return number(size, 0, 1e-6)
 
 
 def provenance(results: Results) -> HTML:

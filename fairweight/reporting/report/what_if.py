@@ -28,8 +28,11 @@ def places(results: Results) -> HTML:
         for row in by_emissions[~((rounded["kind"] == "country") & repeated)].to_dict("records")
     ]
     header = ["Place or hour", "Kind", "Carbon intensity, gCO2e/kWh", "Emissions, gCO2e (modelled)"]
-    notes = "The energy is the same; the electricity differs. Small numbers are the bounds of the energy model."
-    caption = "Emissions of this study in other places and at other hours."
+    notes = (
+        "The energy is that of the table by rule; the electricity differs. Small numbers are the bounds of the energy "
+        "model."
+    )
+    caption = "Modelled emissions of this study in other places and at other hours."
     return table(header, rows, caption, notes=notes, text_columns=2)
 
 

@@ -92,3 +92,13 @@ def test_another_executor_would_not_keep_it(tmp_path, further):
 def test_the_executor_of_a_profile_is_found(tmp_path):
     (tmp_path / "config.yaml").write_text("executor: slurm\n")
     assert _executor(["--workflow-profile", str(tmp_path)]) == "slurm" and _executor(["--dry-run"]) == "dask"
+
+
+def test_dask_and_the_launch_of_steps_count_in_this_run(gate, tmp_path):
+    (tmp_path / "ledger").mkdir()
+    budget = gate(100)
+    budget.after(entry("train", 40, launch_cpu_s=15.0))
+    assert budget.before("train", []) is None  # 40 + 15 + 40
+    overhead = {"session": "now", "host": "h", "started": 1.0, "ended": 2.0, "cpu_s": 10.0, "complete": False}
+    (tmp_path / "ledger" / "now.overhead.json").write_text(json.dumps(overhead))
+    assert budget.before("train", []) is not None

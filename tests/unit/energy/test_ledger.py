@@ -9,10 +9,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from fairweight.core.errors import InputError
+from fairweight.energy import carbon_intensity
 from fairweight.energy.energy_summary import _text_of_rules
 from fairweight.energy.ledger import by_rule, read_ledger
 from fairweight.energy.life_cycle import rules_table
 from fairweight.energy.metered_ledger import meter
+from fairweight.energy.run_total import print_total, total
 from fairweight.reporting.report import study_energy
 
 RECIPE = {
@@ -66,12 +68,54 @@ def test_a_rule_with_lost_attempts_only_is_not_attributable_and_gets_no_zeros(re
     assert re.search(r"prune +1 +1 +not attributable\n", _text_of_rules(table, rules, RECIPE))
     grams = rules["emissions_g"].sum()
     assert re.search(rf"together .* {grams:.3g}\n", _text_of_rules(table, rules, RECIPE) + "\n") and grams < 0.01
-    shown = SimpleNamespace(rules=rules, steps=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"]))
+    shown = SimpleNamespace(
+        rules=rules, later=None, steps=pd.DataFrame(columns=["rule", "dataset", "energy_j_central"])
+    )
     page = re.sub(r"<[^>]+>", " ", study_energy.rules(shown).data)
     assert re.search(r"prune +1 +1( +\N{EN DASH}){4} +not attributable", page) and "nan" not in page
     figure = Figure()
     study_energy.draw_energy_by_rule(figure, shown)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["(the run itself)", "train"]
+
+
+def test_the_table_of_rules_names_what_it_does_not_hold_with_its_size(results):
+    table = meter(read_ledger(results), results / "meter", None)[0]
+    rules = rules_table(table, RECIPE)  # 7 CPU-seconds, one of them Snakemake's and Dask's
+    amounts = {"cpu_s": 0.7, "energy_j_low": 3.5, "energy_j": 7.0, "energy_j_high": 14.0}
+    shown = SimpleNamespace(rules=rules, later=amounts | {"rules": ["life_cycle", "render_notebook"]})
+    page = study_energy.rules(shown).data
+    assert "Not included: 1 attempt that ended without a record" in page
+    assert "Not included: 0.7 CPU-seconds, 10.0 % more, or 7.0 (3.5 to 14.0) J, that the run itself and later" in page
+    assert "(life_cycle, render_notebook)" in page and "fairweight energy prints the complete sum" in page
+    assert "Not included: steps that ended later" in study_energy.rules(SimpleNamespace(rules=rules, later=None)).data
+    alone = SimpleNamespace(rules=rules[rules["kind"] == "step"], later=None)
+    assert "Not included: what Snakemake used itself" in study_energy.rules(alone).data
+
+
+def test_a_run_under_way_counts_and_is_named(results):
+    path = results / "ledger" / "one.overhead.json"
+    run = json.loads(path.read_text()) | {"ended": 3700.0, "wall_s": 20.0}
+    for complete, named in ((False, True), (True, False)):
+        path.write_text(json.dumps(run | {"complete": complete}))
+        table = read_ledger(results)
+        own = table[table["kind"] == "run"].iloc[0]
+        # by a clock that nobody sets
+        assert (own["cpu_s"], own["wall_s"], own["clock_jumped"]) == (1, 20, True)
+        text = _text_of_rules(table, by_rule(table, RECIPE), RECIPE)
+        assert ("1 runs are under way or were killed" in text) == named
+
+
+def test_the_line_at_the_end_of_a_run_is_the_complete_sum(results, capsys):
+    print_total(results, RECIPE)
+    grams = 70 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh
+    line = f"have used 7 CPU-seconds, 0.07 kJ (0.035 to 0.14) and {grams:.3g} gCO2e (modelled)"
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1
+    rules = by_rule(read_ledger(results), RECIPE)
+    assert total(results, RECIPE).joules["central"] == pytest.approx(rules["energy_j_central"].sum())
+    assert total(results, RECIPE).grams == pytest.approx(rules["emissions_g"].sum())
+    print_total(results / "nothing", RECIPE)
+    assert not capsys.readouterr().err
 
 
 def test_a_clock_that_jumps_is_marked_and_changes_no_figure(results):

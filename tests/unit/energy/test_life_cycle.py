@@ -1,11 +1,15 @@
 """The life cycle of a variant from the lines of a ledger: every CPU-second counts exactly once."""
 
 import json
+from pathlib import PurePosixPath
 
 import pandas as pd
 import pytest
 
+from fairweight.energy.later_steps import later_steps
+from fairweight.energy.ledger_entries import RUN
 from fairweight.energy.life_cycle import life_cycle
+from fairweight.evaluation.summarize import _making, step_table
 
 RECIPE = {
     "watts_per_core": {"low": 5, "central": 10, "high": 20},
@@ -28,7 +32,8 @@ MADE = "results/mine/seed-{}/d/none/m/{}/{}"
 def line(rule, output, cpu_s, status="ok"):
     time = {"started": 0.0, "ended": 1.0, "wall_s": 1.0, "cpu_s": cpu_s}
     place = {"peak_memory_bytes": 1e8, "threads": 1, "host": "h", "exit_code": 0}
-    return {"session": "s", "rule": rule, "output": [output], "attempt": 1, "status": status, **time, **place}
+    files = [output, str(PurePosixPath(output).with_name(f"{rule}.usage.json"))]
+    return {"session": "s", "rule": rule, "output": files, "attempt": 1, "status": status, **time, **place}
 
 
 LINES = [
@@ -46,11 +51,36 @@ LINES = [
 ]
 
 
+RUN_CPU_S = 6.0  # of Snakemake and Dask, which two datasets share
+LINEAGES = {"dense": ["dense"], "pruned": ["pruned", "dense"]}
+
+
+def usage_files(results):
+    """The usage file of each step that succeeded: it is written before the end of the step, which takes longer."""
+    paths = []
+    for entry in LINES:
+        if entry["status"] == "ok":
+            paths.append(results.parents[1] / entry["output"][1])
+            paths[-1].parent.mkdir(parents=True, exist_ok=True)
+            own = {"cpu_s": entry["cpu_s"] - 0.02, "wall_s": 0.9, "peak_memory_bytes": 0.9e8, "started": 0.05}
+            paths[-1].write_text(json.dumps(own | {"threads": 1, "host": "h", "cores": 2}))
+    return [str(path) for path in paths if "summary" not in path.parts]
+
+
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def folder(tmp_path_factory):
     results = tmp_path_factory.mktemp("life") / "results" / "mine"
     (results / "ledger").mkdir(parents=True)
     (results / "ledger" / "run.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in LINES))
+    run = {"session": "s", "host": "h", "started": 0.0, "ended": 9.0, "wall_s": 9.0, "cpu_s": RUN_CPU_S}
+    (results / "ledger" / "run.overhead.json").write_text(json.dumps(run | {"complete": False, "processes": []}))
+    return results
+
+
+@pytest.fixture(scope="module")
+def written(folder):
+    results = folder
+    steps = step_table(usage_files(results), str(results), RECIPE)
     profiles = [
         {"variant": variant, "cpu_s_per_1000": cpu_s, "size_bytes": size, "transfer_bytes": size // 2}
         for variant, cpu_s, size in (("dense", 0.02, 4_000_000), ("pruned", 0.01, 2_000_000))
@@ -58,9 +88,10 @@ def written(tmp_path_factory):
     profiles = pd.DataFrame([{**CELL, "seed": s, "batch_size": 1, **row} for s in (0, 1) for row in profiles])
     cell = {**CELL, "variant": "pruned"}
     changes = [{**cell, "seed": s, "batch_size": pd.NA, "measure": "making_cpu_s", "value": 3.5} for s in (0, 1)]
-    changes += [{**cell, "seed": s, "batch_size": 1, "measure": "cpu_s_per_1000", "value": -0.01} for s in (0, 1)]
+    ratio = {**cell, "batch_size": 1, "ratio": 0.5, "low": 0.4, "high": 0.6}
     took = [{**CELL, "variant": "dense", "seed": s, "measure": "making_cpu_s", "value": 11.5 + s} for s in (0, 1)]
     tables = {"profiles": profiles, "measures": pd.DataFrame(took), "changes": pd.DataFrame(changes)}
+    tables |= {"steps": steps, "ratios": pd.DataFrame([ratio])}
     for name, table in tables.items():
         table.to_parquet(results / f"{name}.parquet")
     names = ("rules", "life_cycle", "break_even", "estimators")
@@ -70,10 +101,10 @@ def written(tmp_path_factory):
         recipe=RECIPE,
         factors=FACTORS,
         baselines={"dense": "dense", "pruned": "dense"},
-        lineages={"dense": ["dense"], "pruned": ["pruned", "dense"]},
+        lineages=LINEAGES,
         destination={name: str(results / f"{name}.parquet") for name in names},
     )
-    return {name: pd.read_parquet(results / f"{name}.parquet") for name in names}
+    return {name: pd.read_parquet(results / f"{name}.parquet") for name in (*names, "steps")}
 
 
 def stages(written, variant):
@@ -95,8 +126,8 @@ def test_failed_attempts_count_for_the_variants_that_needed_them(written):
 
 @pytest.mark.parametrize("variant", ["dense", "pruned"])
 def test_every_cpu_second_of_the_dataset_is_in_a_life_cycle_once(written, variant):
-    # the summaries are shared by two datasets
-    of_dataset = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + 1.5 / 2
+    # the summaries, Snakemake and Dask are shared by two datasets
+    of_dataset = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + (1.5 + RUN_CPU_S) / 2
     once = stages(written, variant).query("per == 'once'")
     assert once["cpu_s"].sum() == pytest.approx(of_dataset)
     assert once["energy_j_central"].sum() == pytest.approx(10 * of_dataset)
@@ -114,7 +145,7 @@ def test_the_break_even_is_there_with_and_without_the_search(written):
     rows = written["break_even"].set_index("scope")
     # a smaller file saves 1 MB of transfer and 2 MB of storage, 108 J or 10.8 CPU-seconds: more than pruning took
     assert rows.loc["making", "predictions"] == 0 and rows.loc["making", "status"] == "after"
-    study = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + 0.75
+    study = sum(entry["cpu_s"] for entry in LINES if "/d/" in entry["output"][0]) + (1.5 + RUN_CPU_S) / 2
     assert rows.loc["making and search", "predictions"] == pytest.approx((study - 12 - 10.8) / 0.00001)
 
 
@@ -122,3 +153,47 @@ def test_rules_have_a_status_and_failed_attempts(written):
     rules = written["rules"].set_index("rule")
     assert rules.loc["prune", "failed"] == 1 and rules.loc["prune", "attempts"] == 3
     assert set(rules["status"]) == {"modelled"} and rules["metered_j"].isna().all()
+    assert rules.loc[RUN, "cpu_s"] == RUN_CPU_S and rules["cpu_s"].sum() == pytest.approx(
+        sum(entry["cpu_s"] for entry in LINES) + RUN_CPU_S
+    )
+
+
+@pytest.mark.parametrize("variant", LINEAGES)
+def test_the_energy_of_making_is_the_same_in_all_tables(written, variant):
+    """Steps account for themselves before their end; what the executor counts is a little more."""
+    assessed = pd.DataFrame([{**CELL, "variant": variant, "seed": seed} for seed in (0, 1)])
+    measures = _making(written["steps"], assessed, LINEAGES).groupby("measure")["value"].mean()
+    once = stages(written, variant).query("per == 'once' and stage not in ('search', 'failed attempts')").sum()
+    assert measures["making_cpu_s"] == pytest.approx(once["cpu_s"], rel=1e-12)
+    assert measures["making_energy_j"] == pytest.approx(once["energy_j_central"], rel=1e-12)
+    by_rule = written["rules"].set_index("rule")
+    for rule, steps in written["steps"].groupby("rule"):  # of a rule without failed attempts
+        if rule not in ("prune", "summarize"):
+            assert steps["cpu_s"].sum() == pytest.approx(by_rule.loc[rule, "cpu_s"])
+            assert steps["wall_s"].sum() == pytest.approx(by_rule.loc[rule, "wall_s"])
+
+
+def test_the_usage_of_a_later_attempt_that_no_executor_recorded_is_its_own(folder):
+    usage = folder / "data" / "d" / "read.usage.json"
+    own = {"cpu_s": 9.0, "wall_s": 1.0, "peak_memory_bytes": 1e8, "started": 5000.0, "threads": 1, "host": "h"}
+    before = usage.read_text()
+    usage.write_text(json.dumps(own))
+    assert step_table([str(usage)], str(folder), RECIPE)["cpu_s"].tolist() == [9.0]
+    usage.write_text(before)
+    assert step_table([str(usage)], str(folder), RECIPE)["cpu_s"].tolist() == [4.0]
+
+
+def test_what_the_total_does_not_hold_is_counted(written, folder):
+    """A section of the report, and Snakemake in the meantime, after the table by rule was made."""
+    section = line("render_notebook", "results/mine/report/notebooks/data.ipynb", 2.5)
+    (folder / "ledger" / "run.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in [*LINES, section]))
+    run = folder / "ledger" / "run.overhead.json"
+    run.write_text(json.dumps(json.loads(run.read_text()) | {"cpu_s": RUN_CPU_S + 0.5}))
+    destination = folder / "later.json"
+    later_steps(results=str(folder), rules=folder / "rules.parquet", recipe=RECIPE, destination=destination)
+    later = json.loads(destination.read_text())
+    assert later["cpu_s"] == pytest.approx(3) and later["rules"] == ["render_notebook"]
+    assert [later[f"energy_j{bound}"] for bound in ("_low", "", "_high")] == pytest.approx([15, 30, 60])
+    assert written["rules"]["cpu_s"].sum() + later["cpu_s"] == pytest.approx(
+        sum(entry["cpu_s"] for entry in [*LINES, section]) + RUN_CPU_S + 0.5
+    )

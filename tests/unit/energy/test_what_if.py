@@ -7,6 +7,7 @@ from studies import tiny
 
 from fairweight.core.errors import InputError
 from fairweight.energy import carbon_intensity, energy_model
+from fairweight.energy.amounts import of_study
 from fairweight.energy.sci import YEAR_S, embodied_g, sci_g
 from fairweight.energy.what_if import COLUMNS, elsewhere, functional_units, span
 from fairweight.study.schema import resolve
@@ -79,14 +80,18 @@ def profiles():
     return pd.DataFrame([{**cell, "seed": s, "batch_size": 1, "cpu_s_per_1000": c} for s, c in ((0, 1.0), (1, 3.0))])
 
 
-def steps(energy):
-    table = pd.DataFrame({"cpu_s": [3600.0], "wall_s": [1800.0], "threads": [2], "started": [MIDNIGHT]})
-    return table.assign(**energy_model.modelled(table["cpu_s"], energy))
+STEPS = pd.DataFrame({"wall_s": [1800.0], "threads": [2], "started": [MIDNIGHT]})
+
+
+def used(energy):
+    """A study whose steps took 3,000 CPU-seconds, and Snakemake and Dask 600."""
+    rules = pd.DataFrame({"kind": ["step", "run"], "cpu_s": [3000.0, 600.0], "attempts": [1, 1]})
+    return of_study(rules.assign(**energy_model.modelled(rules["cpu_s"], energy)))
 
 
 def test_functional_units_have_bounds_water_and_a_boundary():
     energy = recipe(embodied=DEVICE, wue_l_per_kwh=1.8, pue=1.5, g_per_kwh=100)
-    study, thousand = functional_units(steps(energy), profiles(), energy).to_dict("records")
+    study, thousand = functional_units(used(energy), STEPS, profiles(), energy).to_dict("records")
     assert study["functional_unit"] == "study" and thousand["functional_unit"] == "1,000 predictions"
     assert study["boundary"] == "operational and embodied" and thousand["variant"] == "int8"
     assert study["operational_g"] == pytest.approx(3600 * 7.5 * 1.5 / 3.6e6 * 100)
@@ -100,6 +105,6 @@ def test_functional_units_have_bounds_water_and_a_boundary():
 
 def test_what_is_not_known_is_missing_and_marked():
     energy = recipe()
-    study, _ = functional_units(steps(energy), profiles(), energy).to_dict("records")
+    study, _ = functional_units(used(energy), STEPS, profiles(), energy).to_dict("records")
     assert study["boundary"] == "operational only" and study["sci_g"] == pytest.approx(study["operational_g"])
     assert pd.isna(study["embodied_g"]) and pd.isna(study["water_l"])

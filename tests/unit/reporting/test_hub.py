@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from scipy import stats
 from small_results import CARD, results_with
 
-from fairweight.energy.footprint import AMOUNTS
+from fairweight.energy.amounts import AMOUNTS
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.datacards import data_card, licence_identifier
 from fairweight.reporting.hub.evidence import _shares

@@ -14,6 +14,7 @@ from fairweight.core.errors import InputError
 from fairweight.core.formatting import with_interval, with_spread
 from fairweight.core.shown_measures import MEASURES
 from fairweight.energy.energy_model import modelled
+from fairweight.energy.ledger_entries import RUN
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.article import compile_article
 from fairweight.reporting.paper.latex import LATEX, LATEX_CELL, escape
@@ -176,9 +177,13 @@ def test_the_formula_of_the_methods_gives_its_own_number():
         "watts_per_gb": {"low": 0.1, "central": 0.4, "high": 1},
         "pue": 1.5,
     }
-    steps = [{"rule": "train", "cpu_s": 1000.0, "peak_memory_bytes": 2e9, "wall_s": 4000.0}] * 2
-    used = [step | modelled(step["cpu_s"], recipe | {"g_per_kwh": 360, "country": "DEU"}, 8000) for step in steps]
-    text = _energy(results_with(study={"energy": recipe}, steps=used)).replace(",", "")
+    steps = {"kind": "step", "rule": "train", "attempts": 2, "cpu_s": 1500.0, "memory_gb_s": 16000.0}
+    run = {"kind": "run", "rule": RUN, "attempts": 1, "cpu_s": 500.0, "memory_gb_s": 0.0}
+    used = [
+        rule | modelled(rule["cpu_s"], recipe | {"g_per_kwh": 360, "country": "DEU"}, rule["memory_gb_s"])
+        for rule in (steps, run)
+    ]
+    text = _energy(results_with(study={"energy": recipe}, rules=used)).replace(",", "")
     cpu_s, held = (float(re.search(rf"([\d.]+) {unit}", text).group(1)) for unit in ("CPU-seconds", "GB-seconds"))
     core, gb = (float(re.search(rf"times ([\d.]+)\\W for a {unit}", text).group(1)) for unit in ("busy", "GB"))
     kj = float(re.search(r"PUE of 1.5: ([\d.]+)\\kJ", text).group(1))

@@ -1,0 +1,169 @@
+"""Entries of a study's ledger, as its executor and its steps wrote them (standard library only)."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+from fairweight.core.errors import InputError
+
+RUN = "(the run itself)"  # rule of the entry of a run's own usage
+SLACK_S = 2.0  # between the clocks by which a step and the executor place the same attempt
+
+
+class LedgerEntry(TypedDict, total=False):
+    """One attempt at a step, or what a run itself used; times in s, sizes in bytes, a lost attempt without usage.
+
+    The executor appends entries to a JSON Lines file with `output` as a list of files. `read_entries` keeps that list
+    in `outputs` and adds `kind` and `recorded_by`; `output` is then the first file. `complete` is that of a run.
+    """
+
+    session: str
+    kind: str
+    rule: str
+    output: list[str] | str | None
+    outputs: list[str]
+    attempt: int
+    status: str
+    recorded_by: str
+    started: float | None
+    ended: float | None
+    wall_s: float | None
+    cpu_s: float | None
+    cpu_user_s: float | None
+    cpu_system_s: float | None
+    launch_cpu_s: float | None
+    peak_memory_bytes: float | None
+    read_bytes: float | None
+    written_bytes: float | None
+    threads: int | None
+    host: str | None
+    exit_code: int | None
+    complete: bool
+
+
+def read_entries(results: str | Path) -> list[LedgerEntry]:
+    """Read the ledger of a study: one entry per attempt, and one for each run's own usage.
+
+    An attempt that no executor recorded, as with the local one, is known from the usage file of its step; such entries
+    exist only for attempts that succeeded.
+
+    Args:
+        results: folder of the study.
+
+    Raises:
+        InputError: there is nothing to read, or a line of a ledger is not JSON. A truncated last line is skipped.
+    """
+    results = Path(results)
+    entries = list(_recorded(results))
+    known = {_lineage(file) for entry in entries if entry["status"] == "ok" for file in entry["outputs"]}
+    usage = sorted(results.rglob("*.usage.json"))
+    entries += [_from_usage(path) for path in usage if _lineage(path.relative_to(results.parent)) not in known]
+    entries += [_overhead(path, entries) for path in sorted((results / "ledger").glob("*.overhead.json"))]
+    if not entries:
+        raise InputError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
+    return entries
+
+
+def usage_of_steps(paths: Iterable[str | Path], results: str | Path) -> Iterator[dict[str, Any]]:
+    """Resource usage of the attempt that wrote each usage file, as the ledger has it.
+
+    A step writes its usage file before its end. The executor accounts for all of it, the end included, and its figures
+    take the place of the step's own, so that every table counts the same.
+
+    Args:
+        paths: usage files.
+        results: folder of the study, above the files.
+
+    Yields:
+        The content of each file with cpu_s, wall_s, peak_memory_bytes and started of its ledger entry, if there is one.
+    """
+    results = Path(results)
+    recorded: dict[tuple[str, ...], LedgerEntry] = {}  # later attempts take the place of earlier ones
+    for entry in _recorded(results):
+        if entry["status"] == "ok":
+            recorded |= {_lineage(file): entry for file in entry["outputs"] if file.endswith(".usage.json")}
+    for path in map(Path, paths):
+        usage: dict[str, Any] = _read(path)
+        known = recorded.get(_lineage(path.relative_to(results.parent)))
+        yield usage | (_figures(known) if known and _same_attempt(known, usage) else {})
+
+
+def _same_attempt(entry: LedgerEntry, usage: dict[str, Any]) -> bool:
+    """Whether a usage file was written in this attempt, not in a later one that no executor recorded."""
+    began, ended = entry.get("started"), entry.get("ended")
+    if began is None or ended is None:
+        return False
+    return bool(began - SLACK_S <= usage["started"] <= ended + SLACK_S)
+
+
+def _figures(entry: LedgerEntry) -> dict[str, Any]:
+    names = ("cpu_s", "wall_s", "peak_memory_bytes", "started")
+    return {name: value for name, value in entry.items() if name in names and value is not None}
+
+
+def _lineage(path: str | Path) -> tuple[str, ...]:
+    # the results of a study may have been moved: the path below the folder of results identifies a step
+    parts = Path(path).parts
+    return parts[parts.index("results") + 1 :] if "results" in parts else parts
+
+
+def _recorded(results: Path) -> Iterator[LedgerEntry]:
+    """Attempts that an executor recorded, in the order of the runs."""
+    for path in sorted((results / "ledger").glob("*.jsonl")):
+        yield from _attempts(path)
+
+
+def _attempts(path: Path) -> list[LedgerEntry]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    entries: list[LedgerEntry] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry: LedgerEntry = json.loads(line)
+        except json.JSONDecodeError:
+            if number == len(lines):  # the machine went down while it was written
+                continue
+            raise InputError(f"{path}, line {number}: this is not JSON; remove the line.") from None
+        files = list(entry.get("output") or [])
+        first = next(iter(files), None)
+        entries.append({**entry, "kind": "step", "recorded_by": "executor", "outputs": files, "output": first})
+    return entries
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _from_usage(path: Path) -> LedgerEntry:
+    entry: LedgerEntry = _read(path)
+    return {
+        **entry,
+        "kind": "step",
+        "rule": path.name.removesuffix(".usage.json").split(".")[-1],
+        "output": str(path),
+        "outputs": [str(path)],
+        "status": "ok",
+        "recorded_by": "step",
+        "exit_code": 0,
+        "ended": (entry["started"] or 0.0) + (entry["wall_s"] or 0.0),
+    }
+
+
+def _overhead(path: Path, attempts: list[LedgerEntry]) -> LedgerEntry:
+    """What the run itself used, including its processes that launched and watched the attempts."""
+    overhead = _read(path)
+    watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == overhead["session"])
+    return {
+        "kind": "run",
+        "rule": RUN,
+        "status": "ok",
+        "recorded_by": "executor",
+        "session": overhead["session"],
+        "host": overhead["host"],
+        "started": overhead["started"],
+        "ended": overhead["ended"],
+        "cpu_s": overhead["cpu_s"] + watching,
+        # of before it was recorded: by the wall clock
+        "wall_s": overhead.get("wall_s", overhead["ended"] - overhead["started"]),
+        "complete": overhead.get("complete", True),
+    }
