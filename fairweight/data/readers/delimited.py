@@ -1,25 +1,25 @@
 """Read delimited text such as CSV and TSV; all files have the same columns."""
 
-import contextlib
-import re
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed
 from fairweight.core.table import block_rows
+from fairweight.data.column_names import check_same
+from fairweight.data.delimited_rows import rows as delimited_rows
+from fairweight.data.delimited_text import Form
+from fairweight.data.raw_rows import FILE
 
 OPTIONS = {
     "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Text between two values."},
     "quote": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 1,
+        "oneOf": [{"type": "string", "minLength": 1, "maxLength": 1}, {"enum": ["none"]}],
         "default": '"',
-        "description": "Character around a value that contains separators.",
+        "description": "Character around a value that contains separators or line breaks; it is doubled within the "
+        "value. `none` makes quotes ordinary characters.",
     },
     "encoding": {
         "type": ["string", "object"],
@@ -32,13 +32,17 @@ OPTIONS = {
         "items": {"type": "string"},
         "minItems": 1,
         "default": None,
+        "uniqueItems": True,
         "description": "Keep only these columns; files may differ in the others. Null keeps all.",
     },
     "columns": {
         "type": ["array", "null"],
         "items": {"type": "string"},
+        "minItems": 1,
+        "uniqueItems": True,
         "default": None,
-        "description": "Column names of files without a header line; null reads the header.",
+        "description": "Column names of files without a header line; null reads the header. A file has at most 10,000 "
+        "columns, and a line at most 10 million characters.",
     },
     "missing": {
         "type": "array",
@@ -90,83 +94,29 @@ def read(
     first: list[str] = []
     for name, path in files.items():
         file_encoding = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
-        blocks = _blocks(
-            path,
-            sep=separator if len(separator) == 1 else re.escape(separator),
-            engine="c" if len(separator) == 1 else "python",
-            quotechar=quote,
-            encoding=file_encoding,
-            names=columns,
-            header=None if columns else "infer",
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            skiprows=skip_lines.get(name, 0),
-            nrows=rows,
-        )
-        for frame in _explained(blocks, name, file_encoding):
-            if frame.empty:
-                raise InputError(f"file {name!r} has no rows")
-            block = _kept(_cleaned(frame, missing), keep, name)
-            first = first or list(block.columns)
-            if list(block.columns) != first:
-                raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
-            yield block.assign(__file__=name)
+        form = Form(separator, None if quote == "none" else quote, file_encoding)
+        names, values = delimited_rows(path, name, form, columns=columns, skip=skip_lines.get(name, 0), most=rows)
+        if absent := [column for column in keep or [] if column not in names]:
+            raise InputError(f"reader: keep: file {name!r} has no column {absent[0]!r}; it has {listed(names)}")
+        first = first or keep or names
+        check_same(keep or names, first, name, next(iter(files)))
+        empty = True
+        while block := list(itertools.islice(values, block_rows(len(names)))):
+            empty = False
+            yield _frame(names, block, missing)[first].assign(**{FILE: name})
+        if empty:
+            raise InputError(f"file {name!r} has no rows")
 
 
 def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> None:
     for name in names:
         if name not in files:
-            raise InputError(f"reader: {option}: there is no file {name!r}; there are {', '.join(files)}")
+            raise InputError(f"reader: {option}: there is no file {name!r}; there are {listed(files)}")
 
 
-def _kept(frame: pd.DataFrame, keep: list[str] | None, name: str) -> pd.DataFrame:
-    if absent := [column for column in keep or [] if column not in frame]:
-        raise InputError(
-            f"reader: keep: file {name!r} has no column {absent[0]!r}; it has {', '.join(map(str, frame.columns))}"
-        )
-    return frame[keep] if keep else frame
-
-
-def _blocks(path: Path, **options: Any) -> Iterator[pd.DataFrame]:
-    """Blocks of a file's rows; the first one is yielded even if it is empty."""
-    size = block_rows(len(_strict(pd.read_csv, path, **(options | {"nrows": 0})).columns))
-    with _strict(pd.read_csv, path, iterator=True, **options) as parser:
-        yield _strict(parser.get_chunk, size)
-        with contextlib.suppress(StopIteration):
-            while True:
-                yield _strict(parser.get_chunk, size)
-
-
-def _strict(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call pandas, and raise an error for rows with surplus values, which it would otherwise cut."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return function(*arguments, **options)
-
-
-def _explained(blocks: Iterator[pd.DataFrame], name: str, encoding: str) -> Iterator[pd.DataFrame]:
-    """The same blocks; errors of pandas become one sentence."""
-    try:
-        yield from blocks
-    except pd.errors.EmptyDataError:
-        raise InputError(f"file {name!r} is empty") from None
-    except pd.errors.ParserWarning:
-        raise InputError(f"file {name!r} has rows with more values than columns; check separator and quote") from None
-    except pd.errors.ParserError as error:
-        raise InputError(
-            f"file {name!r} is not delimited as the reader's options say: {' '.join(str(error).split())}"
-        ) from None
-    except LookupError:
-        raise InputError(
-            f"reader: encoding: {encoding!r} is not known; utf-8 and latin-1 are the common ones"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"file {name!r} is not {encoding} (byte {error.start}); set reader: encoding") from None
-
-
-def _cleaned(frame: pd.DataFrame, missing: list[str]) -> pd.DataFrame:
-    frame.columns = frame.columns.str.strip()
-    stripped = frame.apply(lambda column: column.str.strip())
-    return stripped.astype(object).mask(stripped.isin(missing) | stripped.isna(), None)
+def _frame(names: list[str], rows: list[list[str]], missing: list[str]) -> pd.DataFrame:
+    marks = frozenset(missing)
+    columns = {}
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        columns[name] = [None if value in marks else value for value in map(str.strip, values)]
+    return pd.DataFrame(columns, dtype=object)

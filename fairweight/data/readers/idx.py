@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed
 
 OPTIONS = {
     "rows": {
@@ -35,7 +35,7 @@ def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
     parts = list(dict.fromkeys(name.rsplit("-", 1)[0] for name in files))
     wanted = {f"{part}-{kind}" for part in parts for kind in ("images", "labels")}
     if wanted != set(files):
-        raise InputError(f"reader idx takes files in pairs PART-images and PART-labels; there are {', '.join(files)}")
+        raise InputError(f"reader idx takes files in pairs PART-images and PART-labels; there are {listed(files)}")
     frames = []
     for part in parts:
         images, labels = read_array(files[f"{part}-images"]), read_array(files[f"{part}-labels"])

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, first_line, listed
 from fairweight.core.table import block_rows
+from fairweight.data.column_names import check_same, checked_names
+from fairweight.data.delimited_text import LONGEST_LINE
+from fairweight.data.raw_rows import FILE
 
 OPTIONS = {
     "rows": {
@@ -18,16 +22,19 @@ OPTIONS = {
         "description": "Read only this number of rows from the start of each file, for a quick trial.",
     },
 }
-# types of pandas that hold whole numbers and Booleans beside missing values; without them, pandas would turn such a
-# column into floats, and distinct numbers above 2^53 into one
-WITH_GAPS = {
+# whole numbers and Booleans stay what they are beside missing values
+NULLABLE = {
     pa.bool_(): pd.BooleanDtype(),
-    **{
-        getattr(pa, f"{sign}int{bits}")(): pd.array([], f"{sign.upper()}Int{bits}").dtype
-        for sign in ("", "u")
-        for bits in (8, 16, 32, 64)
-    },
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
 }
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
@@ -38,42 +45,98 @@ def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
         rows: see `OPTIONS`.
 
     Yields:
-        The columns as they are, missing values as None; column `__file__` names the file of each row.
+        The columns as they are, without the index that pandas has saved; column `__file__` names the file of each row.
 
     Raises:
-        InputError: a file is not Parquet, has no rows, or has other columns than the first.
+        InputError: a file is not Parquet, is damaged, has no rows, has two columns of one name, or has other columns
+            than the first.
     """
     first: list[str] = []
     for name, path in files.items():
-        try:
-            columns = list(_head(path).columns)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"file {name!r} is not a Parquet table ({error})") from None
-        if pq.read_metadata(path).num_rows == 0:
+        names, size = _columns(path, name)
+        if not size:
             raise InputError(f"file {name!r} has no rows")
-        first = first or columns
-        if columns != first:
-            raise InputError(f"file {name!r} has other columns than file {next(iter(files))!r}")
+        first = first or names
+        check_same(names, first, name, next(iter(files)))
     for name, path in files.items():
         left = rows
-        for frame in _blocks(path):
+        for frame in _blocks(path, name):
             block = frame.iloc[:left]
             left = None if left is None else left - len(block)
             if len(block):
-                yield block.assign(__file__=name)
+                yield block.assign(**{FILE: name})
+            if left == 0:
+                break
 
 
-def _head(path: Path) -> pd.DataFrame:
-    """The columns of a file, without rows."""
-    with pq.ParquetFile(path) as file:
-        return _frame(file.schema_arrow.empty_table())
+def _columns(path: Path, name: str) -> tuple[list[str], int]:
+    """(names of the columns, number of rows) of a file."""
+    with path.open("rb"):  # a file that cannot be opened is no damaged table
+        pass
+    try:
+        with pq.ParquetFile(path) as file:
+            names, size = _names(file.schema_arrow), file.metadata.num_rows
+    except UNREADABLE as error:
+        raise InputError(f"file {name!r} is not a Parquet table ({first_line(error)}); write it again") from None
+    return checked_names(names, f"file {name!r}"), size
 
 
-def _blocks(path: Path) -> Iterator[pd.DataFrame]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(block_rows(file.metadata.num_columns), use_threads=False):
-            yield _frame(pa.Table.from_batches([batch]))
+def _names(schema: pa.Schema) -> list[str]:
+    """Names of the columns that are no index of pandas."""
+    try:
+        listed_index = (schema.pandas_metadata or {}).get("index_columns", [])
+        index = {column for column in listed_index if isinstance(column, str)}  # a mapping is an index without a column
+    except (ValueError, AttributeError, TypeError):  # anything may stand there
+        index = set()
+    return [name for name in schema.names if name not in index]
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas(types_mapper=WITH_GAPS.get).reset_index(drop=True)
+def _blocks(path: Path, name: str) -> Iterator[pd.DataFrame]:
+    start = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            written = _names(file.schema_arrow)
+            names = checked_names(written, f"file {name!r}")
+            for batch in file.iter_batches(block_rows(file.metadata.num_columns), use_threads=False):
+                columns = [batch.column(column) for column in written]
+                for column, values in zip(names, columns, strict=True):
+                    _check_values(values, f"file {name!r}: column {listed([column])}", start)
+                # without the metadata of pandas, by which names could be numbers and types lose their missing values
+                yield pa.table(columns, names=names).to_pandas(types_mapper=NULLABLE.get)
+                start += len(batch)
+    except UNREADABLE as error:
+        raise InputError(
+            f"file {name!r} is damaged after row {start:,} ({first_line(error)}); write it again"
+        ) from None
+
+
+def _check_values(values: pa.Array, place: str, start: int) -> None:
+    """Refuse text that is not UTF-8 and values that are too long, which pandas would meet much later."""
+    if isinstance(values, pa.DictionaryArray):
+        values, start = values.dictionary, -1
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return
+    lengths = pc.binary_length(values)
+    if len(values) and (pc.max(lengths).as_py() or 0) > LONGEST_LINE:
+        position = pc.index(pc.greater(lengths, LONGEST_LINE), True).as_py()
+        row = _row(start, position)
+        raise InputError(f"{place}{row} has a value of more than {LONGEST_LINE:,} bytes, which is the limit; split it")
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        stored = values.cast(pa.binary() if pa.types.is_string(values.type) else pa.large_binary())
+        position = next(i for i, value in enumerate(stored) if not _is_utf8(value.as_py()))
+        raise InputError(
+            f"{place}{_row(start, position)} holds text that is not UTF-8; write it as UTF-8, or as binary"
+        ) from None
+
+
+def _row(start: int, position: int) -> str:
+    return "" if start < 0 else f" in data row {start + position + 1:,}"
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        return value is None or bool(value.decode()) or True
+    except UnicodeDecodeError:
+        return False

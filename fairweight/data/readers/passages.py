@@ -2,14 +2,16 @@
 
 import json
 import re
-import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed
+from fairweight.data.delimited_rows import rows as delimited_rows
+from fairweight.data.delimited_text import Form, check_first_bytes, undecodable
 
 OPTIONS = {
     "pairs": {
@@ -71,7 +73,7 @@ def read(
     """
     for name in pairs:
         if name not in files:
-            raise InputError(f"reader: pairs: there is no file {name!r}; there are {', '.join(files)}")
+            raise InputError(f"reader: pairs: there is no file {name!r}; there are {listed(files)}")
     number = 0
     rows: list[tuple[str, int, str | None]]
     for name, path in files.items():
@@ -90,10 +92,14 @@ def read(
 
 
 def _utf8_text(path: Path, name: str) -> str:
+    check_first_bytes(path, name, "utf-8")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
+        raise InputError(f"{undecodable(path, name, 'utf-8', error)}; convert it") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"file {name!r}, line {line:,}: there is a NUL character; convert the file to UTF-8")
     if not text.strip():
         raise InputError(f"file {name!r} contains no text")
     return text
@@ -101,9 +107,13 @@ def _utf8_text(path: Path, name: str) -> str:
 
 def _passages(content: str, name: str, characters: int, wanted: int | None) -> list[str]:
     try:
-        texts = list(_texts(json.loads(content))) if content.lstrip()[:1] in "[{" else [content]
-    except json.JSONDecodeError:
+        texts = (
+            list(_texts(json.loads(content, object_pairs_hook=_values))) if content.lstrip()[:1] in "[{" else [content]
+        )
+    except ValueError:
         texts = [content]
+    except RecursionError:
+        raise InputError(f"file {name!r} is JSON of too many levels; write it with fewer") from None
     parts = [passage for text in texts for passage in _cut(text, characters)]
     if not parts:
         raise InputError(f"file {name!r} contains no text")
@@ -116,6 +126,11 @@ def _passages(content: str, name: str, characters: int, wanted: int | None) -> l
     if wanted is None or wanted >= len(parts):
         return parts
     return [parts[position * len(parts) // wanted] for position in range(wanted)]
+
+
+def _values(pairs: list[tuple[str, Any]]) -> dict[int, Any]:
+    """The values of a JSON object, by position: two of them may have the same key."""
+    return dict(enumerate(value for _key, value in pairs))
 
 
 def _texts(node: Any) -> Iterator[str]:
@@ -145,24 +160,15 @@ def _cut(text: str, characters: int) -> Iterator[str]:
 
 
 def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> list[tuple[str, str, str]]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # surplus values would be cut
-            # index_col=False: with one value too many, pandas would take the first as index and shift all columns
-            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-    except UnicodeDecodeError as error:
-        raise InputError(f"file {name!r} is not UTF-8 (byte {error.start}); convert it") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(f"file {name!r} is empty") from None
-    except pd.errors.ParserWarning:
-        raise InputError(
-            f"file {name!r} has rows with more values than columns; remove the commas at their ends"
-        ) from None
-    except pd.errors.ParserError as error:
-        raise InputError(f"file {name!r} is not CSV: {' '.join(str(error).split())}") from None
+    names, rows = delimited_rows(path, name, Form(",", '"', "utf-8", fixed=True))
     for column in columns:
-        if column not in frame:
-            raise InputError(f"file {name!r} has no column {column!r}; it has {', '.join(frame.columns)}")
-    if wanted is not None:
-        frame = frame[frame.groupby(columns[2], sort=False).cumcount() < wanted]
-    return list(frame[columns].itertuples(index=False, name=None))
+        if column not in names:
+            raise InputError(f"file {name!r} has no column {column!r}; it has {listed(names)}")
+    positions = [names.index(column) for column in columns]
+    pairs, number_of_kind = [], Counter[str]()
+    for values in rows:
+        more, less, kind = (values[position] for position in positions)
+        number_of_kind[kind] += 1
+        if wanted is None or number_of_kind[kind] <= wanted:
+            pairs.append((more, less, kind))
+    return pairs

@@ -167,7 +167,7 @@ def test_delimited_reads_adult_as_it_is(tmp_path):
     [
         ("", "is empty"),
         ("a,b\n", "has no rows"),
-        ('a,b\n"1,2\n', "not delimited as the reader"),
+        ('a,b\n"1,2\n', "line 2: the value in quotes that begins here has no closing quote"),
         ("a,b\n\xe9,2\n", "is not utf-8"),
     ],
 )
