@@ -7,28 +7,46 @@ from pathlib import Path
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
-from fairweight.core import components
+from fairweight.core import components, run_lock
 from fairweight.core.code_version import ROOT, code_version
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
+from fairweight.core.local_files import expanded, is_file
 from fairweight.core.operations import EXPORTED, GIVEN, OPERATIONS, SHIPPED
+from fairweight.core.yaml_file import read_yaml
 from fairweight.data import counterfactual_terms
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
 from fairweight.energy.run_total import print_total
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
+from fairweight.study.file_times import check_times
 from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study, alternation
 from fairweight.training.published_files import FILES
 
 try:
+    for file in workflow.config_settings.configfiles:
+        read_yaml(Path(file))  # Snakemake's own reader keeps the last of two equal keys, for example
     config.update(resolve(config))
     STUDY = Study(config)
 except InputError as error:
     raise WorkflowError(f"study file: {error}") from None
 
+# why no step may run now; other uses of the workflow, such as a dry run, are free
+BUSY = run_lock.begin_or_join() if workflow.is_main_process else None
+
 LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
+
+
+def check_start():
+    """Refuse to run steps beside another run, or from files of the future, before old outputs are deleted."""
+    if BUSY and workflow.execution_settings.lock:
+        raise WorkflowError(BUSY)
+    try:
+        check_times({str(file) for job in workflow.dag.needrun_jobs() for file in job.input})
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def recipe(*path):
@@ -57,8 +75,8 @@ def local_sources(file):
     """Local files among the sources, or in a model's folder, which make the rule run again when they change."""
     paths = [local_path(s.removeprefix("file:")) for s in file.get("sources", []) if s.startswith("file:")]
     if file.get("folder"):
-        paths += [Path(file["folder"]).expanduser() / name for name in FILES]
-    return [str(path) for path in paths if path.exists()]
+        paths += [expanded(file["folder"]) / name for name in FILES]
+    return [str(path) for path in paths if is_file(path)]
 
 
 def code(script, files=(), **components):

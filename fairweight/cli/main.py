@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.cli.run import ROOT, Options, read_study, run_study
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, file_problem
 
 DEFAULT_STUDY = ROOT / "config" / "config.yaml"
 RUN_HELP = (
@@ -45,6 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
         chosen.function(chosen)
     except InputError as error:
         sys.exit(f"fairweight: {error}")
+    except KeyboardInterrupt:
+        print("\nfairweight: cancelled.", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if (sentence := file_problem(error)) is None:
+            raise
+        sys.exit(f"fairweight: {sentence}")
 
 
 def _add_run(commands: Any, further: list[str]) -> None:

@@ -3,24 +3,24 @@
 In this order: the wait for green hours, the lock, the carbon budget, hourly intensities, and the energy meter.
 """
 
-import errno
-import fcntl
+import contextlib
 import os
 import subprocess
 import sys
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
-import yaml
-
+from fairweight.cli.foreign_code import announce
+from fairweight.core import run_lock
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
+from fairweight.core.local_files import expanded, is_file
 from fairweight.core.recipes import EnergyRecipe
-from fairweight.core.run_lock import LOCK, RUN, UNFINISHED
 from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
+from fairweight.study.file_times import date_back
 from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
@@ -54,9 +54,7 @@ class Options:
 def run_study(study: Path, options: Options) -> None:
     """Run a study with Snakemake, in the current folder; this process becomes Snakemake.
 
-    Snakemake's own lock is replaced, because a killed run leaves it behind. Here the operating system releases the lock
-    when the last process of a run has ended, so that the next run waits for jobs that outlived the killed one, and then
-    resumes. This process and every job (see `run_lock.hold`) share the lock; a start first takes it exclusively.
+    The run takes the lock of the folder (see `run_lock`), waits for jobs that outlived a killed run, and then resumes.
 
     Args:
         study: the study file.
@@ -66,37 +64,73 @@ def run_study(study: Path, options: Options) -> None:
         InputError: there is no such study, or the run cannot start.
     """
     config = _validated(read_study(study), options)
+    announce(study, config, known=(Path.cwd(), ROOT))
+    if DRY & set(options.further):
+        _become_snakemake(study, options, [])
+    else:
+        _launch(study, options, config)
+
+
+def _launch(study: Path, options: Options, config: Config) -> None:
+    """Prepare the run of a valid study, and start it."""
     energy: EnergyRecipe = config["energy"]
     results = Path(results_folder(config))
-    dry = bool(DRY & set(options.further))
-    if not dry:
-        _wait_for_green(energy, options)
-    LOCK.parent.mkdir(exist_ok=True)
-    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    _lock(descriptor)
-    gate = [] if dry else _budget_options(energy, results, options)
-    if not dry:
-        _remove_unfinished(results)
-        _fetch_intensities(energy, results)
-        _start_sampler(results / "meter", energy)
-    os.environ[RUN] = uuid.uuid4().hex
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, os.environ[RUN].encode(), 0)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    _check_writable(results)
+    _choose_cache()
+    _wait_for_green(energy, options)
+    descriptor = run_lock.open_lock()
+    _wait_for_lock(descriptor)
+    gate = _budget_options(energy, results, options)
+    _remove_unfinished(results)
+    if dated := date_back(results):
+        print(f"fairweight: the clock went back; {dated:,} files of the future were given earlier times.", flush=True)
+    _fetch_intensities(energy, results)
+    _start_sampler(results / "meter", energy)
+    run_lock.begin(descriptor)
     os.set_inheritable(descriptor, True)
+    _become_snakemake(study, options, ["--nolock", "--dask-ledger", str(results / "ledger"), *gate])
+
+
+def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn:
     # options that take several values go first, because they would consume the targets that follow
     # -P: no file in the folder of the run replaces a module of Python or of a package
     command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study)]
     if options.seeds is not None:
         command += ["--config", f"seeds={options.seeds}"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--nolock"]
-    command += ["--dask-ledger", str(results / "ledger"), *gate]
+    command += ["--snakefile", str(ROOT / "Snakefile"), *own]
+    sys.stdout.flush()
     os.execv(sys.executable, [*command, *options.further])  # noqa: S606 - no shell, arguments as a list
+
+
+def _check_writable(results: Path) -> None:
+    """Check the folder of the results, or the one in which it will be made, before the run waits for anything.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    place = results
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(
+            f"{place} is not a folder, and the results go to {results}; remove it, or set pathvars: results."
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"the folder {place} cannot be written, and the results go to {results}; make it writable.")
+
+
+def _choose_cache() -> None:
+    """Choose another folder for Snakemake's cache where the home folder cannot be written."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or expanded("~/.cache"))
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    if not os.access(cache, os.W_OK | os.X_OK):
+        os.environ["XDG_CACHE_HOME"] = str(run_lock.LOCK.parent.absolute() / "cache")
 
 
 def _remove_unfinished(results: Path) -> None:
     """Remove the temporary files of killed jobs (see `artifacts.atomic`); no job writes while the lock is exclusive."""
-    for path in results.rglob(f".*{UNFINISHED}*"):
+    for path in results.rglob(f".*{run_lock.UNFINISHED}*"):
         if path.is_file():
             path.unlink(missing_ok=True)
 
@@ -112,7 +146,8 @@ def _validated(config: Config, options: Options) -> Config:
         resolved = resolve(config | seeds)
         Study(resolved)
     except InputError as error:
-        raise InputError(f"study file: {error}") from None
+        of_option = options.seeds is not None and str(error).startswith("seeds: ")
+        raise InputError(f"--{error}" if of_option else f"study file: {error}") from None
     return resolved
 
 
@@ -123,10 +158,8 @@ def _wait_for_green(energy: EnergyRecipe, options: Options) -> None:
         return
     from fairweight.energy.wait_for_green import wait_for_green  # noqa: PLC0415 - few runs wait
 
-    try:
-        wait_for_green(forecast, options.hours or (start["hours"] if start else 1.0))
-    except KeyboardInterrupt:
-        sys.exit("\nfairweight: nothing was started.")
+    hours = options.hours if options.hours is not None else start["hours"] if start else 1.0
+    wait_for_green(forecast, hours)
 
 
 def _fetch_intensities(energy: EnergyRecipe, results: Path) -> None:
@@ -135,7 +168,7 @@ def _fetch_intensities(energy: EnergyRecipe, results: Path) -> None:
     Raises:
         InputError: no file, no key or no connection, which would otherwise end the run after all work is done.
     """
-    if (hourly := energy.get("hourly")) and not Path(hourly).is_file():
+    if (hourly := energy.get("hourly")) and not is_file(hourly):
         raise InputError(f"energy: hourly: there is no file {hourly}.")
     if zone := energy.get("electricity_maps"):
         from fairweight.energy import electricity_maps  # noqa: PLC0415 - few runs need the network
@@ -176,8 +209,9 @@ def _executor(further: list[str]) -> str:
         if option in words[:-1]:
             place = Path(words[words.index(option) + 1])
             for file in (place / "profile.yaml", place / "config.yaml"):
-                if file.is_file():
-                    return str((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("executor", "local"))
+                if is_file(file):
+                    profile = read_yaml(file)
+                    return str(profile.get("executor", "local") if isinstance(profile, dict) else "local")
     return "dask"
 
 
@@ -215,7 +249,7 @@ def read_study(study: Path) -> Config:
     Raises:
         InputError: there is no such file, or it is not a mapping in YAML.
     """
-    if not study.is_file():
+    if not is_file(study):
         raise InputError(f"there is no study file {study}.")
     config = read_yaml(study)
     if not isinstance(config, dict):
@@ -223,16 +257,10 @@ def read_study(study: Path) -> Config:
     return config
 
 
-def _lock(descriptor: int) -> None:
+def _wait_for_lock(descriptor: int) -> None:
     """Take the lock exclusively; waits for a run in this folder, and for jobs of a killed one."""
     announced = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+    while not run_lock.take(descriptor):
         if not announced:
             print("fairweight: waiting for a run in this folder, or for jobs of a killed one, to end ...", flush=True)
             announced = True

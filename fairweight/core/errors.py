@@ -1,6 +1,7 @@
 """`InputError`, the exception for a user's mistake, and helpers that put values into its sentence."""
 
 import difflib
+import errno
 import re
 from collections.abc import Collection, Iterable
 
@@ -33,6 +34,25 @@ def _shortened(text: str, length: int = LONGEST_SENTENCE) -> str:
 def escaped(text: str) -> str:
     """A text on one line: characters that do not print, such as line breaks and direction marks, become escapes."""
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def file_problem(error: OSError, folder: str = "") -> str | None:
+    """One sentence about a disk, permissions, or a file that was taken away; None for another error.
+
+    Args:
+        error: what the operating system has reported.
+        folder: where it happened, if the error does not say.
+    """
+    place = error.filename if isinstance(error.filename, str) else folder or "the current folder"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full at {place}; free space or set pathvars: results, then run again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{place} cannot be written or read ({error.strerror}); fix its permissions."
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return f"{place} is missing; it was moved or removed while the run needed it; run again."
+    if error.errno in (errno.EISDIR, errno.EEXIST, errno.ELOOP):
+        return f"{place} is not what is expected there ({error.strerror}); remove it, then run again."
+    return None
 
 
 def first_line(error: Exception) -> str:

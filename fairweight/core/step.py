@@ -1,7 +1,6 @@
 """Context of every step: its log, its resource usage, and a user's mistake as one sentence."""
 
 import contextlib
-import errno
 import gc
 import logging
 import os
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, file_problem
 from fairweight.core.resource_usage import write_usage
 from fairweight.core.run_lock import hold
 
@@ -44,12 +43,9 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     except OSError as error:
-        place = error.filename or Path(usage).parent
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit(f"fairweight: the disk is full at {place}; free space or set pathvars: results, then run again.")
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            sys.exit(f"fairweight: {place} cannot be written or read ({error.strerror}); fix its permissions.")
-        raise
+        if (sentence := file_problem(error, str(Path(usage).parent))) is None:
+            raise
+        sys.exit(f"fairweight: {sentence}")
 
 
 def _limit_threads(threads: int) -> None:

@@ -1,11 +1,15 @@
 """The command line reports mistakes in one sentence, before Snakemake starts."""
 
+import os
+import subprocess
+
 import pytest
 import yaml
 from studies import tiny
 
+from fairweight.cli import run
 from fairweight.cli.main import main
-from fairweight.cli.run import _remove_unfinished
+from fairweight.cli.run import _choose_cache, _remove_unfinished
 from fairweight.core.artifacts import atomic
 
 MISTAKES = {
@@ -36,14 +40,14 @@ def files_of(folder):
 @pytest.mark.parametrize("name", ["{outside}", "../notes", "a/b", "."])
 def test_a_study_that_is_refused_leaves_everything_as_it_is(tmp_path, monkeypatch, name):
     """The name is validated before anything is removed: a name that is a path once led to the files there."""
-    run, outside = tmp_path / "run", tmp_path / "notes"
-    for folder in (run / "results" / "a", outside):
+    place, outside = tmp_path / "run", tmp_path / "notes"
+    for folder in (place / "results" / "a", outside):
         folder.mkdir(parents=True)
         for file in (".notes.20261130", ".table.parquet.fairweight-unfinished-0a1b2c3d"):
             (folder / file).write_text("mine")
-    monkeypatch.chdir(run)
+    monkeypatch.chdir(place)
     study = tiny(name=name.format(outside=outside))
-    (run / "study.yaml").write_text(yaml.safe_dump(study))
+    (place / "study.yaml").write_text(yaml.safe_dump(study))
     before = files_of(tmp_path)
     with pytest.raises(SystemExit) as caught:
         main(["run", "study.yaml"])
@@ -60,3 +64,74 @@ def test_only_files_with_our_mark_are_unfinished(tmp_path):
         assert not temporary.exists()
         temporary.write_text("whole")
     assert files_of(tmp_path) == [".model.onnx.0a1b2c3d", ".notes.20261130", "table.parquet"]
+
+
+def refused(folder, monkeypatch, *arguments, **changes):
+    """The sentence in which a run of the tiny study ends before Snakemake starts."""
+    monkeypatch.chdir(folder)
+    (folder / "study.yaml").write_text(yaml.safe_dump(tiny(**changes)))
+    before = files_of(folder)
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "study.yaml", *arguments])
+    assert files_of(folder) == before and "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_wrong_option_is_not_blamed_on_the_study_file(tmp_path, monkeypatch):
+    for seeds in ("0", "-1", "1000000000"):
+        sentence = refused(tmp_path, monkeypatch, "--seeds", seeds)
+        assert sentence == f"fairweight: --seeds: {seeds} is out of range; it is at least 1 and at most 1,000."
+    assert refused(tmp_path, monkeypatch, seeds=0).startswith("fairweight: study file: seeds: 0 is out of range")
+
+
+@pytest.mark.parametrize("kind", ["a file", "a link to nothing"])
+def test_results_that_cannot_be_written_are_refused_first(tmp_path, monkeypatch, kind):
+    place = tmp_path / "out"
+    if kind == "a file":
+        place.write_text("mine")
+    else:
+        place.symlink_to(tmp_path / "nothing")
+    sentence = refused(tmp_path, monkeypatch, pathvars={"results": "out/deep"})
+    assert sentence.startswith("fairweight: out is not a folder, and the results go to out/deep; remove it")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk takes root")
+@pytest.mark.parametrize("name", ["results", ".snakemake"])
+def test_a_folder_on_a_disk_that_is_read_only_is_refused_first(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path / name)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a disk")
+    try:
+        assert f"{name} cannot be written" in refused(tmp_path, monkeypatch)
+    finally:
+        subprocess.run(["umount", str(tmp_path / name)], check=True)
+
+
+def test_snakemake_gets_another_cache_where_the_home_folder_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _choose_cache()
+    assert "XDG_CACHE_HOME" not in os.environ and (tmp_path / ".cache").is_dir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "")  # restored after the test
+    _choose_cache()
+    assert os.environ["XDG_CACHE_HOME"] == str(tmp_path / ".snakemake" / "cache")
+
+
+def test_leftovers_are_removed_from_another_folder_of_results(tmp_path, monkeypatch):
+    """`pathvars: results` moves everything: leftovers of killed jobs, the ledger and the samples of a meter."""
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".table.parquet.fairweight-unfinished-0a1b2c3d").write_text("half")
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(tiny(pathvars={"results": "out"})))
+    started = []
+    monkeypatch.setattr(run, "_start_sampler", lambda folder, energy: started.append(str(folder)))
+    monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments))
+    main(["run", "study.yaml", "--", "power"])
+    meter, command = started
+    assert meter == "out/meter" and command[command.index("--dask-ledger") + 1] == "out/ledger"
+    assert not list(out.iterdir()) and not (tmp_path / "results").exists()

@@ -1,0 +1,75 @@
+"""Runs in one folder see each other, and a clock that went back loses nothing."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from runs import LOCAL, Run
+
+from fairweight.core.run_lock import LOCK
+
+pytestmark = pytest.mark.workflow
+TABLE = "results/tiny/data/people/table.parquet"
+HOUR = 3600
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path)
+    rows = [f"{20 + i % 40},{'yes' if i % 3 else 'no'},{'f' if i % 2 else 'm'}" for i in range(60)]
+    (tmp_path / "people.csv").write_text("\n".join(["age,paid,sex", *rows]) + "\n")
+    people = {
+        "reader": "delimited",
+        "files": {"all": {"sources": ["file:people.csv"]}},
+        "inputs": {"numeric": ["age"]},
+        "target": {"column": "paid"},
+        "groups": {"sex": {"column": "sex"}},
+        "split": {"test": 0.3},
+    }
+    grid = [{"dataset": "people", "models": ["mlp"], "variants": ["dense"]}]
+    run.study(datasets={"people": people}, grid=grid, seeds=1)
+    return run
+
+
+def fairweight(run, *arguments):
+    start = "from fairweight.cli.main import main; main()"
+    command = [sys.executable, "-c", start, "run", "study.yaml", "--", "--cores", "2", *LOCAL, *arguments]
+    return subprocess.Popen(command, cwd=run.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_snakemake_and_fairweight_see_each_other(run):
+    run.snakemake("study.yaml", "--dry-run", TABLE)  # makes the lock
+    with (run.folder / LOCK).open("r+") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)  # as a run that is under way, and each of its jobs
+        refused = run.snakemake("study.yaml", *LOCAL, TABLE, ok=False)
+        assert "another run uses this folder; wait until it has ended." in refused and "Traceback" not in refused
+        assert not (run.folder / "results").exists()
+        assert run.jobs("study.yaml", TABLE) == {"fetch": 1, "read": 1}  # a dry run is free
+        waiting = fairweight(run, TABLE)
+        assert "waiting for a run in this folder" in waiting.stdout.readline()
+    output, _ = waiting.communicate(timeout=300)
+    assert waiting.returncode == 0 and (run.folder / TABLE).is_file(), output
+    assert run.jobs("study.yaml", TABLE) == {}
+
+
+def test_after_the_clock_went_back_nothing_is_lost_and_a_source_of_the_future_is_refused(run):
+    run.snakemake("study.yaml", *LOCAL, TABLE)
+    later = time.time() + HOUR
+    for path in (run.folder / "results").rglob("*"):
+        if path.is_file():
+            os.utime(path, (later, later))
+    changed = fairweight(run, TABLE, "results/tiny/seed-0/people/split.parquet")
+    output, _ = changed.communicate(timeout=300)
+    assert changed.returncode == 0 and "the clock went back" in output, output
+    assert "older modification time" not in output and "rule read" not in output
+    assert run.jobs("study.yaml", TABLE) == {}
+    with (run.folder / "people.csv").open("a") as file:
+        file.write("41,yes,f\n")
+    os.utime(run.folder / "people.csv", (later, later))
+    before = {path: path.stat().st_mtime_ns for path in (run.folder / "results").rglob("*.parquet")}
+    refused = run.snakemake("study.yaml", *LOCAL, TABLE, ok=False)
+    assert "people.csv is dated" in refused and "'touch'; nothing was started." in refused
+    assert {path: path.stat().st_mtime_ns for path in (run.folder / "results").rglob("*.parquet")} == before
