@@ -4,11 +4,14 @@ import torch
 from torch import Tensor
 
 from fairweight.core import components
+from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training.model import Model
+from fairweight.training.tracing import check_outputs
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import Distillation, fit, write_curve
+from fairweight.training.written_model import write_checked
 
 
 def distill(
@@ -37,18 +40,27 @@ def distill(
         seed, variant: key of the initialisation and the order of rows.
 
     Raises:
-        InputError: the architecture of the student does not fit the data.
+        InputError: the architecture of the student does not fit the data, its outputs are not logits, or it cannot be
+            rebuilt from its files.
     """
     teacher = Model.load(parent, parent_about)
     data = TrainingData.read(table, split, augmented)
     torch.manual_seed(integer("initialise", variant, seed))
     student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
     student.encoder.load_state_dict(teacher.encoder.state_dict())
+    place, example = f"variants: {variant}: distill", data.example(student)
+    try:
+        check_outputs(student.body, example, len(student.signature.classes))
+    except InputError as error:
+        raise InputError(f"{place}: student {recipe['student']['architecture']}: {error}.") from None
     distillation = teacher_loss(teacher, recipe)
     history = fit(student, data, finetune, order=integer("distill", variant, seed), distillation=distillation)
-    student.save(
+    write_checked(
+        student,
         model,
         about,
+        example,
+        place,
         recipe=teacher.about["recipe"],
         seed=teacher.about["seed"],
         replicate=teacher.about["replicate"],

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 
 from fairweight.compression.coded_file import Coded
 from fairweight.compression.finetuning import Trained
@@ -17,6 +16,7 @@ from fairweight.inference.onnx_file import compressed_bytes
 from fairweight.training.model import Model, ModelDescription
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import write_curve
+from fairweight.training.written_model import write_checked
 
 
 def encode(
@@ -50,18 +50,18 @@ def encode(
         seed, variant: key of the random streams.
 
     Raises:
-        InputError: the method does not fit the model.
+        InputError: the method does not fit the model, or the decoded model cannot be used.
     """
-    loaded = Model.load(parent, parent_about)
-    description = _only(loaded.about, "signature", "architecture", "ranks", "shapes")
-    weights = {name: tensor.numpy().copy() for name, tensor in loaded.state_dict().items()}
-    raw = b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())
+    place, loaded = f"variants: {variant}: encode", Model.load(parent, parent_about)
     network = Trained(loaded, TrainingData.read(table, split, augmented), finetune, variant=variant, seed=seed)
+    description = _only(loaded.about, "signature", "architecture", "plain", "ranks", "shapes", "attributes")
+    weights = {name: tensor.copy() for name, tensor in loaded.tensors().items()}
+    raw = b"".join(np.ascontiguousarray(w).tobytes() for w in weights.values())
     options = components.chosen(recipe, "finetune")
     try:
         encoded: Coded = components.load("encodings", recipe["method"])(weights, network, **options)
     except InputError as error:
-        raise InputError(f"variants: {variant}: encode: {error}.") from None
+        raise InputError(f"{place}: {error}.") from None
     header = encoded.header | {"encoding": recipe["method"], "model": description}
     content = Coded(header, encoded.sections).to_bytes()
     with atomic(coded) as temporary:
@@ -69,7 +69,7 @@ def encode(
     decoded = decode(coded)
     origin = _only(loaded.about, "recipe", "seed", "replicate")
     origin["sparsity"], origin["encoding"] = sparsity(decoded), recipe
-    decoded.save(model, about, **origin)
+    write_checked(decoded, model, about, network.example, place, **origin)
     write_curve(curve, network.history)
     sizes = {"coded_bytes": len(content), "weights_bytes": len(raw), "zstd_bytes": compressed_bytes(raw)}
     write_json(report, {"method": recipe["method"], **sizes, "size_ratio": len(raw) / len(content)})
@@ -90,5 +90,5 @@ def decode(path: str | Path) -> Model:
     coded = Coded.from_bytes(Path(path).read_bytes())
     weights = components.load("encodings", coded.header["encoding"], "decode")(coded)
     model = Model(coded.header["model"])
-    model.load_state_dict({name: torch.from_numpy(tensor.copy()) for name, tensor in weights.items()})
+    model.load_tensors({name: tensor.copy() for name, tensor in weights.items()})
     return model.eval()

@@ -11,8 +11,12 @@ from fairweight.core.errors import InputError
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training import module_surgery
 from fairweight.training.model import Model
+from fairweight.training.tracing import owners, replaceable
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import write_curve
+from fairweight.training.written_model import write_checked
+
+Layers = dict[str, nn.Linear | nn.Conv2d]
 
 
 def factorize(
@@ -41,21 +45,28 @@ def factorize(
         seed, variant: key of the random streams.
 
     Raises:
-        InputError: no layer becomes smaller.
+        InputError: no layer can be replaced or becomes smaller, or the network cannot be rebuilt from its files.
     """
-    factorized = Model.load(parent, parent_about)
-    options = components.chosen(recipe, "finetune")
-    weights = {f"{name}.weight": layer.weight.detach() for name, layer in _layers(factorized.body).items()}
+    place = f"variants: {variant}: factorize"
+    factorized, data = Model.load(parent, parent_about), TrainingData.read(table, split, augmented)
+    network = Trained(factorized, data, finetune, variant=variant, seed=seed)
     try:
+        layers = _layers(factorized.body, network.example)
+        weights = {f"{name}.weight" if name else "weight": layers[name].weight.detach() for name in _distinct(layers)}
+        options = components.chosen(recipe, "finetune")
         factors = components.load("factorizations", recipe["method"])(weights, **options)
+        before, ranks = _size(factorized), _replace_layers(factorized, layers, factors)
     except InputError as error:
-        raise InputError(f"variants: {variant}: factorize: {error}.") from None
-    ranks = _replace_layers(factorized.body, factors)
-    network = Trained(factorized, TrainingData.read(table, split, augmented), finetune, variant=variant, seed=seed)
+        raise InputError(f"{place}: {error}.") from None
+    if _size(factorized) >= before:
+        raise InputError(f"{place}: method {recipe['method']!r} makes no layer smaller; lower the energy or rank.")
     network.train({}, finetune["epochs"])
-    factorized.save(
+    write_checked(
+        factorized,
         model,
         about,
+        network.example,
+        place,
         ranks=ranks,
         shapes=module_surgery.shapes(factorized.body),
         factorization=recipe,
@@ -64,31 +75,70 @@ def factorize(
     write_curve(curve, network.history)
 
 
-def _layers(body: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
-    """Layers that can be factorized, in order."""
-    return {
-        name: module
-        for name, module in body.named_modules()
-        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
-    }
+def _size(model: Model) -> int:
+    return sum(p.numel() for p in model.body.parameters())
 
 
-def _replace_layers(body: nn.Module, factors: dict[str, tuple[Tensor, Tensor]]) -> dict[str, int]:
-    """Replace layers by their factors, in place; the second factor takes the bias.
+def _layers(body: nn.Module, features: Tensor) -> Layers:
+    """Layers that can be factorized, in order; a weight that other layers also use must be factorized in all of them.
+
+    Raises:
+        InputError: there are none.
+    """
+    layers, reasons = replaceable(body, features, (nn.Linear, nn.Conv2d))
+    for name in [name for name, layer in layers.items() if isinstance(layer, nn.Conv2d) and layer.groups > 1]:
+        del layers[name]
+        reasons[name] = "is a grouped convolution"
+    users = owners(body)
+    for name in [name for name, layer in layers.items() if not _shared_alike(layer, layers, users)]:
+        del layers[name]
+        reasons[name] = "shares its weight with a layer that cannot be factorized"
+    if not layers:
+        others = "; ".join(f"{name or 'the network itself'!r} {reason}" for name, reason in reasons.items())
+        raise InputError(f"the network has no linear layer or 2-D convolution that can be factorized ({others})")
+    return layers
+
+
+def _shared_alike(layer: nn.Linear | nn.Conv2d, layers: Layers, users: dict[int, list[tuple[nn.Module, str]]]) -> bool:
+    """Whether all users of a layer's weight are layers of one kind that are factorized as well."""
+    return all(
+        name == "weight" and type(user) is type(layer) and any(user is other for other in layers.values())
+        for user, name in users[id(layer.weight)]
+    )
+
+
+def _distinct(layers: Layers) -> list[str]:
+    """Names of the layers, without those whose weight is that of an earlier one."""
+    first: dict[int, str] = {}
+    return [name for name, layer in layers.items() if first.setdefault(id(layer.weight), name) == name]
+
+
+def _replace_layers(model: Model, layers: Layers, factors: dict[str, tuple[Tensor, Tensor]]) -> dict[str, int]:
+    """Replace layers by their factors, in place.
 
     Returns:
         name of the layer -> its rank
+
+    Raises:
+        InputError: a name is not that of a weight, or the product of its factors has another shape.
     """
-    ranks = {name.removesuffix(".weight"): first.shape[0] for name, (_, first) in factors.items()}
-    biases = {name: body.get_submodule(name).bias for name in ranks}
-    module_surgery.factorize(body, ranks)
+    by_weight = {id(_weight(name, pair, layers)): pair for name, pair in factors.items()}
+    chosen = {name: by_weight[id(layer.weight)] for name, layer in layers.items() if id(layer.weight) in by_weight}
+    ranks = {name: first.shape[0] for name, (_, first) in chosen.items()}
+    model.body = module_surgery.factorize(model.body, ranks)
     with torch.no_grad():
-        for name, (second, first) in factors.items():
-            layer = name.removesuffix(".weight")
-            pair = cast("nn.Sequential", body.get_submodule(layer))
+        for name, (second, first) in chosen.items():
+            pair = cast("nn.Sequential", model.body.get_submodule(name))
             for module, factor in zip(pair, (first, second), strict=True):
                 weight = module.get_parameter("weight")
                 weight.copy_(factor.view_as(weight))
-            if (bias := biases[layer]) is not None:
-                pair[1].get_parameter("bias").copy_(cast("Tensor", bias))
     return ranks
+
+
+def _weight(name: str, pair: tuple[Tensor, Tensor], layers: Layers) -> Tensor:
+    """The weight that a factor's name stands for."""
+    layer, (second, first) = layers.get(name.rpartition(".")[0]), pair
+    matrix = None if layer is None else layer.weight.flatten(1)
+    if layer is None or matrix is None or (second.shape[0], first.shape[1]) != matrix.shape:
+        raise InputError(f"the factors of {name!r} do not have a product in the shape of a layer's weight")
+    return layer.weight

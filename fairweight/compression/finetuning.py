@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +11,8 @@ from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.training.model import Model
+from fairweight.training.module_surgery import make_plain
+from fairweight.training.tracing import output_weights
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import Constraint, Distillation, EpochRow, fit
 
@@ -20,7 +21,7 @@ class Trained:
     """A model and the data that it was trained on.
 
     Args:
-        model: its body is changed in place.
+        model: its body is changed in place; weights that are computed from other tensors become ordinary ones.
         data: the rows of its seed and augmentation.
         recipe: training recipe of finetuning.
         variant, seed: key of the random streams.
@@ -37,6 +38,7 @@ class Trained:
         seed: int,
         distillation: Distillation | None = None,
     ) -> None:
+        model.make_plain()
         self.model, self.data, self.recipe, self.distillation = model, data, recipe, distillation
         self.variant, self.seed = variant, seed
         self.epochs = int(recipe["epochs"])
@@ -49,10 +51,19 @@ class Trained:
         """The network behind the encoder."""
         return self.model.body
 
+    @body.setter
+    def body(self, body: nn.Module) -> None:
+        self.model.body = body
+
     @property
     def example(self) -> Tensor:
         """Features of two training rows."""
-        return self.model.encode(self.data.training.take(np.arange(2)))
+        return self.data.example(self.model)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the weights whose products are the outputs."""
+        return output_weights(self.body, self.example)
 
     def train(self, masks: dict[str, Tensor], epochs: int, **changes: Any) -> None:
         """Train in place, with masked weights kept at zero; `changes` replace keys of the training recipe."""
@@ -119,12 +130,12 @@ class Trained:
                 self.body.get_parameter(name).mul_(mask)
 
     def gradients(self, rows: int) -> dict[str, Tensor]:
-        """Gradient of the mean cross-entropy over at most `rows` training rows, by name of the parameter."""
+        """Gradient of the mean cross-entropy over at most `rows` training rows; 0 for a parameter that is not used."""
         total: dict[str, Tensor] = {}
         for share, gradients in self._gradients(rows):
             for name, gradient in gradients.items():
                 total[name] = share * gradient + total[name] if name in total else share * gradient
-        return total
+        return {name: torch.zeros_like(p) for name, p in self.body.named_parameters() if name not in total} | total
 
     def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
         """Score the inputs of linear maps by the mean over batches of |sum of gradient x weight|; see `Network`."""
@@ -146,7 +157,8 @@ class Trained:
             self.body.zero_grad()
             logits = self.body(encoder.trim(training.features[batch]))
             nn.functional.cross_entropy(logits, training.labels[batch]).backward()
-            yield len(batch) / len(drawn), {n: p.grad for n, p in self.body.named_parameters() if p.grad is not None}
+            named = self.body.named_parameters(remove_duplicate=False)
+            yield len(batch) / len(drawn), {name: p.grad for name, p in named if p.grad is not None}
         self.body.zero_grad()
 
     def early(self, epochs: int) -> State:
@@ -154,8 +166,8 @@ class Trained:
         about = self.model.about
         initialisation = integer("initialise", about["seed"], about["replicate"])
         if not epochs:
-            return self._initialised(initialisation).state_dict()
-        model = Model(about)
+            return _plain_state(self._initialised(initialisation))
+        model = Model({"signature": about["signature"], "architecture": about["architecture"]})
         model.encoder.load_state_dict(self.model.encoder.state_dict())
         model.body = self._initialised(initialisation)  # after `Model`, which also draws random numbers
         recipe = about["recipe"] | {"epochs": epochs}
@@ -163,16 +175,32 @@ class Trained:
         return model.body.state_dict()
 
     def restore(self, state: State) -> None:
-        """Load these weights."""
+        """Load these weights.
+
+        Raises:
+            InputError: they are those of a network with other layers.
+        """
+        wanted, own = ({name: t.shape for name, t in s.items()} for s in (state, self.body.state_dict()))
+        if other := [name for name in wanted | own if wanted.get(name) != own.get(name)]:
+            raise InputError(
+                f"the parent's {other[0]!r} is not as the architecture builds it, so the network cannot be rewound; "
+                "start from a parent whose layers are neither cut nor factorized"
+            )
         self.body.load_state_dict(state)
 
     def reinitialise(self) -> None:
         """Draw an initialisation that differs from the root's."""
         key = ("initialise", self.variant, self.seed, self.model.about["replicate"])
-        self.restore(self._initialised(integer(*key)).state_dict())
+        self.restore(_plain_state(self._initialised(integer(*key))))
 
     def _initialised(self, seed: int) -> nn.Module:
         if self.model.signature.text is not None:
             raise InputError("a model for texts starts from weights or terms that are not drawn, so it is not rewound")
         torch.manual_seed(seed)
         return self.model.new_body()
+
+
+def _plain_state(body: nn.Module) -> State:
+    """Values of a body whose weights have been made ordinary ones."""
+    make_plain(body)
+    return body.state_dict()

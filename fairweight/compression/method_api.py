@@ -16,14 +16,16 @@ class Network(Protocol):
     """A trained body and the data that it was trained on; `finetuning.Trained` implements it.
 
     Attributes:
-        body: the network behind the encoder of the inputs.
+        body: the network behind the encoder of the inputs; a method may change it in place, or set another one.
         example: features of two training rows.
+        outputs: names of the weights whose products are the outputs, wherever the body defines them.
         random: random stream of the variant.
         epochs: epochs of `finetune`.
     """
 
     body: nn.Module
     example: Tensor
+    outputs: list[str]
     random: torch.Generator
     epochs: int
 
@@ -51,7 +53,7 @@ class Network(Protocol):
         """Set masked weights to zero."""
 
     def gradients(self, rows: int) -> dict[str, Tensor]:
-        """Gradient of the mean loss over at most `rows` training rows, by name of the parameter."""
+        """Gradient of the mean loss over at most `rows` training rows, by name; 0 for an unused parameter."""
 
     def taylor(self, maps: list[str], rows: int, groups: int = 1) -> dict[str, Tensor]:
         """Score the inputs of linear maps by the mean over batches of |sum of gradient x weight|.

@@ -1,5 +1,6 @@
 """Model: an input encoder fitted on training rows, and a body built by an architecture."""
 
+from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack, cast
 
 import torch
@@ -36,6 +37,9 @@ class ModelDescription(TypedDict, total=False):
     texts: TextCounts
     ranks: dict[str, int]  # factorised layers, by name
     shapes: dict[str, list[int]]  # tensors of the body, where they differ from what the architecture builds
+    attributes: module_surgery.Attributes  # sizes of layers that the shapes do not determine
+    plain: bool  # weights that the architecture computes from other tensors have become ordinary ones
+    uncut: list[str]  # layers that a pruning method that cuts layers left as they were
     sparsity: dict[str, float]  # share of zeros by tensor, and of `all`
     pruning: MethodRecipe
     factorization: MethodRecipe
@@ -48,7 +52,7 @@ class Model(nn.Module):
 
     Args:
         about: signature, and architecture with its options; and, where layers differ from what the architecture builds,
-            `ranks` of factorised layers and `shapes` of the body's tensors.
+            `plain`, `ranks` of factorised layers, `shapes` of the body's tensors and `attributes` of its layers.
 
     Raises:
         InputError: the architecture does not fit the inputs.
@@ -61,8 +65,11 @@ class Model(nn.Module):
         self.task = components.module("tasks", self.signature.task)
         self.encoder = Encoder.from_signature(self.signature)
         self.body = self.new_body()
-        module_surgery.factorize(self.body, about.get("ranks", {}))
+        if about.get("plain"):
+            module_surgery.make_plain(self.body)
+        self.body = module_surgery.factorize(self.body, about.get("ranks", {}))
         module_surgery.reshape(self.body, about.get("shapes", {}))
+        module_surgery.set_attributes(self.body, about.get("attributes", {}))
 
     def new_body(self) -> nn.Module:
         """Build a body as the architecture initialises it."""
@@ -88,10 +95,29 @@ class Model(nn.Module):
         """Return the body's weight matrices and kernels, by name; biases and other vectors are never pruned."""
         return {name: p for name, p in self.body.named_parameters() if p.dim() >= 2}
 
+    def make_plain(self) -> None:
+        """Replace weights that are computed from other tensors, as under weight norm, by ordinary ones, in place."""
+        if module_surgery.make_plain(self.body):
+            self.about["plain"] = True
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return parameters and buffers by name; a tensor that several layers share is there once."""
+        aliases = module_surgery.aliases(self)
+        return {name: tensor.numpy() for name, tensor in self.state_dict().items() if name not in aliases}
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Load what `tensors` returned, in place.
+
+        Raises:
+            RuntimeError: names or shapes do not fit.
+        """
+        state = {name: torch.from_numpy(tensor) for name, tensor in tensors.items()}
+        shared = {alias: state[name] for alias, name in module_surgery.aliases(self).items() if name in state}
+        self.load_state_dict(shared | state)
+
     def save(self, path: str, about_path: str, **about: Unpack[ModelDescription]) -> None:
         """Write the weights as safetensors and the description as JSON; `about` adds to the description."""
-        weights: dict[str, NDArray[Any]] = {name: tensor.numpy() for name, tensor in self.state_dict().items()}
-        write_weights(path, weights, {**self.about, **about}, about_path)
+        write_weights(path, self.tensors(), {**self.about, **about}, about_path)
 
     @classmethod
     def load(cls, path: str, about_path: str) -> "Model":
@@ -103,7 +129,7 @@ class Model(nn.Module):
         weights, about = read_weights(path, about_path)
         model = cls(cast(ModelDescription, about))
         try:
-            model.load_state_dict({name: torch.from_numpy(tensor) for name, tensor in weights.items()})
+            model.load_tensors(weights)
         except RuntimeError as error:
             raise InputError(f"{path} does not fit {about_path} ({error}); make both again") from None
         return model.eval()

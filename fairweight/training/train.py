@@ -16,8 +16,10 @@ from fairweight.training.initial_weights import InitialWeights
 from fairweight.training.model import Model, ModelDescription, TextCounts, narrowed
 from fairweight.training.signature import DEFAULT_TASK, Signature
 from fairweight.training.tokenizer import count_truncated
+from fairweight.training.tracing import check_outputs
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import fit, precision, write_curve
+from fairweight.training.written_model import write_checked
 
 
 def train(
@@ -49,7 +51,8 @@ def train(
         cache: the study's cache folder for published files, if it sets one.
 
     Raises:
-        InputError: the architecture does not fit the data, or training diverged.
+        InputError: the architecture does not fit the data, its outputs are not logits, training diverged, or the
+            network cannot be rebuilt from its files.
     """
     data = TrainingData.read(table, split, augmented)
     signature, initial = dataclasses.replace(Signature.fitted(data.training), task=task), None
@@ -63,10 +66,16 @@ def train(
         torch.manual_seed(integer("initialise", seed, replicate))
     built = Model(description) if initial is None else _initialised(description, initial)
     built.encoder.fit(data.training)
+    place, example = f"models: architecture {architecture['architecture']}", data.example(built)
+    with _place_in_study_file(architecture):
+        check_outputs(built.body, example, len(signature.classes))
     history = fit(built, data, recipe, order=integer("order", seed, replicate))
-    built.save(
+    write_checked(
+        built,
         model,
         about,
+        example,
+        place,
         recipe=recipe,
         seed=seed,
         replicate=replicate,
@@ -95,7 +104,7 @@ def _initialised(description: ModelDescription, initial: InitialWeights) -> Mode
 
 @contextlib.contextmanager
 def _place_in_study_file(architecture: MethodRecipe) -> Iterator[None]:
-    """Prefix errors about published files with the place of the architecture in the study file."""
+    """Prefix errors about an architecture or its published files with its place in the study file."""
     try:
         yield
     except InputError as error:

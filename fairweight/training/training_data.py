@@ -72,6 +72,10 @@ class TrainingData:
         made = Table(**{**made.__dict__, **extra.inputs()})
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
+    def example(self, model: Model) -> Tensor:
+        """Features of two training rows."""
+        return model.encode(self.training.take(np.arange(2)))
+
     def encoded(self, model: Model, attribute: str | None = None) -> tuple[EncodedRows, EncodedRows]:
         """Encode the rows with a model's input encoder.
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fairweight.core import components
 from fairweight.core.artifacts import write_rows
@@ -29,7 +30,7 @@ CURVE = {
     "best": "bool",
 }
 
-Parameters = dict[str, nn.Parameter]  # parameters of a body, by name
+Parameters = dict[str, nn.Parameter]  # parameters of a body, by name; a shared one by each of its names
 Constraint = Callable[[Parameters], None]
 Distillation = Callable[[Tensor, Tensor, Tensor], Tensor]  # features, logits, loss of the labels -> loss
 
@@ -131,6 +132,8 @@ def fit(
 ) -> list[EpochRow]:
     """Train a model's body in place and restore its best epoch on validation rows.
 
+    Weights that the architecture computes from other tensors, as under weight norm, are ordinary ones afterwards.
+
     Args:
         model: a model whose encoder is fitted; the encoder is not changed.
         data: rows to train and to validate on.
@@ -157,14 +160,15 @@ def fit(
     adapt = components.load("adaptations", recipe["adapt"]["method"])
     finish = adapt(model.body, **components.chosen(recipe["adapt"]))
     narrow = precision(recipe) == "bfloat16"
-    parameters = dict(model.body.named_parameters())
-    optimizer = make_optimizer(recipe, parameters)
+    optimizer = make_optimizer(recipe, dict(model.body.named_parameters()))
+    parameters = dict(model.body.named_parameters(remove_duplicate=False))
     loop = _Loop(model, training, objective, parameters, optimizer, masks or {}, constrain, distillation, narrow)
     history, best = _run(loop, validation, recipe, order)
     if not best.epoch:
         raise InputError("training: the validation loss was never finite; lower the learning rate.")
     model.body.load_state_dict(best.state)
     finish()
+    model.make_plain()
     model.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     history[best.epoch - 1]["best"] = True
     return history
@@ -173,6 +177,12 @@ def fit(
 def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: int) -> tuple[list[EpochRow], _Best]:
     """Run all epochs, or stop early; return the training curve and the best epoch."""
     model, rows, epochs = loop.model, loop.rows, recipe["epochs"]
+    normalised = any(isinstance(module, _BatchNorm) for module in model.body.modules())
+    if normalised and min(recipe["batch_size"], len(rows.labels)) < 2:
+        raise InputError(
+            "training: batch normalisation needs two rows in each batch; raise batch_size to at least 2, and train on "
+            "more than one row."
+        )
     schedule = make_schedule(recipe, loop.optimizer)
     shuffle = torch.Generator().manual_seed(order)
     history: list[EpochRow] = []
@@ -180,7 +190,8 @@ def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: in
     for epoch in range(1, epochs + 1):
         started, rate = time.perf_counter(), loop.optimizer.param_groups[0]["lr"]
         permutation = torch.randperm(len(rows.labels), generator=shuffle)
-        loss = loop.epoch(model.encoder.batches(rows.features, permutation, recipe["batch_size"]))
+        batches = model.encoder.batches(rows.features, permutation, recipe["batch_size"])
+        loss = loop.epoch(_without_single_rows(batches) if normalised else batches)
         schedule.step()
         validation_loss, accuracy = evaluate(model, validation)
         history.append(
@@ -200,6 +211,20 @@ def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: in
         if not better and recipe["patience"] and epoch - best.epoch >= recipe["patience"]:
             break
     return history, best
+
+
+def _without_single_rows(batches: Sequence[Tensor]) -> list[Tensor]:
+    """Append a batch of one row to the batch before it (or the next one, if it is the first).
+
+    Batch normalisation has no variance of one row. Appending keeps every row in every epoch, unlike leaving it out.
+    """
+    joined: list[Tensor] = []
+    for batch in batches:
+        if joined and (len(batch) == 1 or len(joined[-1]) == 1):
+            joined[-1] = torch.cat([joined[-1], batch])
+        else:
+            joined.append(batch)
+    return joined
 
 
 def evaluate(model: Model, rows: EncodedRows) -> tuple[float, float]:

@@ -61,12 +61,12 @@ def prune(
     Returns:
         name -> boolean tensor of the same shape, True where the weight stays.
     """
-    early = network.early(rewind_epochs)
-    rate = _rate(weights, sparsity, rounds, output_share)
-    output = list(weights)[-1]
+    early, outputs = network.early(rewind_epochs), set(network.outputs)
+    hidden_sizes = [w.numel() for name, w in weights.items() if name not in outputs]
+    rate = _rate(hidden_sizes, sum(weights[name].numel() for name in outputs), sparsity, rounds, output_share)
     masks: dict[str, Tensor] = {}
     for number in range(1, rounds + 1):
-        shares = {name: 1 - (1 - rate * (output_share if name == output else 1)) ** number for name in weights}
+        shares = {name: 1 - (1 - rate * (output_share if name in outputs else 1)) ** number for name in weights}
         masks = keep_largest_of_each({name: w.abs() for name, w in weights.items()}, shares)
         network.restore(early)
         network.apply(masks)
@@ -75,15 +75,19 @@ def prune(
     return masks
 
 
-def _rate(weights: dict[str, Tensor], sparsity: float, rounds: int, output_share: float) -> float:
-    """Share of its remaining weights that a layer loses in each round.
+def _rate(hidden: list[int], output: int, sparsity: float, rounds: int, output_share: float) -> float:
+    """Share of its remaining weights that a hidden layer loses in each round.
 
     It is found by bisection, such that all layers together have lost `sparsity` at the end.
+
+    Args:
+        hidden: numbers of weights of the hidden layers.
+        output: number of weights of the output layers.
+        sparsity, rounds, output_share: see OPTIONS.
     """
-    sizes = [w.numel() for w in weights.values()]
     low, high = 0.0, 1.0
     for _ in range(60):
         rate = (low + high) / 2
-        kept = sum(n * (1 - rate) ** rounds for n in sizes[:-1]) + sizes[-1] * (1 - rate * output_share) ** rounds
-        low, high = (rate, high) if kept / sum(sizes) > 1 - sparsity else (low, rate)
+        kept = sum(n * (1 - rate) ** rounds for n in hidden) + output * (1 - rate * output_share) ** rounds
+        low, high = (rate, high) if kept / (sum(hidden) + output) > 1 - sparsity else (low, rate)
     return (low + high) / 2

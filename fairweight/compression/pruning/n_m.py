@@ -25,7 +25,7 @@ def prune(weights: dict[str, Tensor], *, n: int, m: int) -> dict[str, Tensor]:
         name -> boolean tensor of the same shape, True where the weight stays.
 
     Raises:
-        InputError: n is not below m.
+        InputError: n is not below m, or no weight tensor has m inputs.
     """
     if n >= m:
         raise InputError(f"n_m keeps n of m weights, and n = {n} is not below m = {m}")
@@ -39,4 +39,6 @@ def prune(weights: dict[str, Tensor], *, n: int, m: int) -> dict[str, Tensor]:
         mask = torch.ones_like(flat, dtype=torch.bool)
         mask[:, :whole] = kept.reshape(len(flat), whole)
         masks[name] = mask.view(w.shape)
+    if all(mask.all() for mask in masks.values()):
+        raise InputError(f"n_m removes nothing: no output has m = {m} inputs; lower m")
     return masks

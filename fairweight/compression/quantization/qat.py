@@ -14,6 +14,8 @@ from fairweight.compression.method_api import Calibration, Network
 from fairweight.compression.onnx_graph_edits import weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError
+from fairweight.training.module_surgery import replace
+from fairweight.training.tracing import replaceable
 
 OPTIONS = {
     "epochs": {"type": "integer", "minimum": 1, "default": 1, "description": "Epochs of finetuning."},
@@ -33,6 +35,10 @@ OPTIONS = {
 }
 
 
+KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)  # layers that the int8 file computes in integers
+Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
 class Report(TypedDict):
     """Name of the method, and scale and zero point of the input of each layer."""
 
@@ -46,7 +52,7 @@ class Rounded(nn.Module):
     low: Tensor
     high: Tensor
 
-    def __init__(self, layer: nn.Linear | nn.Conv2d) -> None:
+    def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.layer = layer
         self.register_buffer("low", torch.zeros(()))
@@ -69,9 +75,9 @@ class Rounded(nn.Module):
         scales = weight.detach().flatten(1).abs().amax(dim=1).clamp(min=1e-8) / 127
         zero = torch.zeros(len(weight), dtype=torch.int32)
         rounded = torch.fake_quantize_per_channel_affine(weight, scales, zero, 0, -127, 127)
-        if isinstance(self.layer, nn.Conv2d):
-            return self.layer._conv_forward(x, rounded, self.layer.bias)
-        return nn.functional.linear(x, rounded, self.layer.bias)
+        if isinstance(self.layer, nn.Linear):
+            return nn.functional.linear(x, rounded, self.layer.bias)
+        return self.layer._conv_forward(x, rounded, self.layer.bias)
 
 
 def quantize(
@@ -95,26 +101,32 @@ def quantize(
         epochs, learning_rate, calibration_rows: see OPTIONS.
 
     Raises:
-        InputError: there are too few rows to calibrate on, or the layers do not run one after another.
+        InputError: there are too few rows to calibrate on, or the file multiplies by weights of other layers than those
+            that can be rounded in training.
     """
     nodes = weighted_nodes(onnx.load(str(source)))
-    layers = [(n, m) for n, m in network.body.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    if len(layers) != len(nodes):
-        raise InputError(f"qat: {len(layers)} layers and {len(nodes)} nodes of the graph do not match")
-    rounded = {name: Rounded(layer) for name, layer in layers}
-    executed = _set_ranges(network, rounded, calibration_rows)
-    masks = {f"{name}.layer.weight": layer.weight.detach() != 0 for name, layer in layers}
+    layers, others = replaceable(network.body, network.example, KINDS)
+    rounded = {name: Rounded(layer) for name, layer in layers.items()}
+    calls = _set_ranges(network, rounded, calibration_rows)
+    if len(calls) != len(nodes):
+        reasons = "; ".join(f"{name or 'the network itself'!r} {reason}" for name, reason in others.items())
+        raise InputError(
+            f"qat: the file multiplies {len(nodes)} times by weights, and the network calls {len(calls)} linear and "
+            f"convolution layers, which are all that is rounded in training ({reasons}); use another method, such as "
+            "static"
+        )
+    masks = {name: p.detach() != 0 for name, p in network.body.named_parameters() if p.dim() >= 2}
     network.train(masks, epochs, learning_rate=learning_rate)
-    scales = {name: rounded[name].scale() for name in executed}
-    for name, layer in layers:
-        _set(network.body, name, layer)
+    scales = {name: rounded[name].scale() for name in calls}
+    for name, layer in layers.items():
+        network.body = replace(network.body, name, layer)
     finetuned = destination.with_name(f"{destination.name}.float")
     export(finetuned)
     try:
         graph = onnx.load(str(finetuned)).graph
         overrides: dict[str, list[dict[str, NDArray[Any]]]] = {
             tensor: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]
-            for node, (scale, zero) in zip(nodes, scales.values(), strict=True)
+            for node, (scale, zero) in zip(nodes, [scales[name] for name in calls], strict=True)
             for tensor in _same_scale(graph, node)
         }
         quantize_file(finetuned, destination, calibration(calibration_rows), overrides=overrides)
@@ -127,19 +139,25 @@ def _set_ranges(network: Network, rounded: dict[str, Rounded], rows: int) -> lis
     """Put rounding layers into the network, set their ranges on training rows, and switch rounding on.
 
     Returns:
-        Names of the layers, in the order in which they run.
+        Names of the layers, in the order in which they run. A layer that runs on several inputs is there several times;
+        a call that repeats an earlier one with the same input is left out, as the exporter leaves it out.
     """
-    order: list[str] = []
+    inputs: list[tuple[str, Tensor]] = []
+
+    def record(name: str, x: Tensor) -> None:
+        if not any(name == other and torch.equal(x, before) for other, before in inputs):
+            inputs.append((name, x))
+
     for name, module in rounded.items():
-        module.register_forward_pre_hook(lambda *_args, name=name: order.append(name))
-        _set(network.body, name, module)
+        module.register_forward_pre_hook(lambda _module, received, name=name: record(name, received[0]))
+        network.body = replace(network.body, name, module)
     with torch.no_grad():
         network.body.eval()
         network.body(network.features(rows))
     for module in rounded.values():
         module._forward_pre_hooks.clear()
         module.rounds = True
-    return list(dict.fromkeys(order))
+    return [name for name, _ in inputs]
 
 
 def _same_scale(graph: onnx.GraphProto, node: str) -> list[str]:
@@ -149,9 +167,3 @@ def _same_scale(graph: onnx.GraphProto, node: str) -> list[str]:
     while (before := producers.get(tensors[-1])) is not None and before.op_type in ("MaxPool", "Flatten", "Reshape"):
         tensors.append(before.input[0])
     return tensors
-
-
-def _set(body: nn.Module, name: str, module: nn.Module) -> None:
-    """Replace a layer of the body."""
-    parent, _, last = name.rpartition(".")
-    setattr(body.get_submodule(parent) if parent else body, last, module)
