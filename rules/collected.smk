@@ -43,6 +43,12 @@ def compared_predictions(wildcards):
     return [f"{MADE}/{{c.engine}}/predictions.parquet".format(seed=seed, c=cell) for seed, cell in cells]
 
 
+def predictions_with_baselines(wildcards):
+    """The same, with the baselines that have another augmentation, in the order of `STUDY.with_baselines`."""
+    cells = STUDY.with_baselines(**wildcards)
+    return [f"{MADE}/{{c.engine}}/predictions.parquet".format(seed=seed, c=cell) for seed, cell in cells]
+
+
 def usage_files():
     """Resource usage of all steps that lead to the summaries."""
     files = []

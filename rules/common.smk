@@ -207,6 +207,11 @@ def parent(pattern):
     return lambda wildcards: pattern.format(**(dict(wildcards) | {"variant": STUDY.variants[wildcards.variant].parent}))
 
 
+def life_cycle_factors():
+    """Factors of the life cycle, with the downloads that the decision assumes."""
+    return config["life_cycle"] | part(config["decision"], "downloads")
+
+
 def energy_model():
     """Keys of `energy` that energy and emissions follow from; meters, budget and start change no result."""
     return part(config["energy"], *MODEL)

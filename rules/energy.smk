@@ -61,7 +61,7 @@ rule life_cycle:
         "<logs>/life_cycle.log",
     params:
         recipe=lambda w: energy_model() | part(config["energy"], "meter_csv"),
-        factors=lambda w: config["life_cycle"],
+        factors=lambda w: life_cycle_factors(),
         baselines=lambda w: {v: STUDY.baseline(v) for v in STUDY.variants},
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("energy/life_cycle", files=["config/processors.json"]),

@@ -27,17 +27,24 @@ rule assess:
 
 rule compare:
     input:
-        predictions=compared_predictions,
+        predictions=predictions_with_baselines,
         table="<results>/data/{dataset}/table.parquet",
     output:
         comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
+        pairs="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/pairs.parquet",
         replicates="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/replicates.parquet",
         usage="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.usage.json",
     log:
         "<logs>/compare/{dataset}/{augmentation}/{model}/{engine}.log",
     params:
-        about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
-        baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
+        about=lambda w: [
+            {"seed": seed, "augmentation": cell.augmentation, "variant": cell.variant}
+            for seed, cell in STUDY.with_baselines(**w)
+        ],
+        baselines=lambda w: {
+            cell.variant: [STUDY.cell_baseline(cell).augmentation, STUDY.cell_baseline(cell).variant]
+            for _, cell in STUDY.compared(**w)
+        },
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         intersections=lambda w: config["fairness"]["intersections"],
         code=code("evaluation/compare"),
@@ -60,6 +67,9 @@ rule discover:
         about=lambda w: [{"seed": seed, "variant": cell.variant} for seed, cell in STUDY.compared(**w)],
         baselines=lambda w: {cell.variant: STUDY.baseline(cell.variant) for _, cell in STUDY.compared(**w)},
         smallest_group=lambda w: config["fairness"]["smallest_group"],
+        group_columns=lambda w: [
+            group["column"] for group in config["datasets"][w.dataset]["groups"].values() if "column" in group
+        ],
         code=code("evaluation/discover"),
     message:
         "Find slices that lose in {wildcards.model}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.engine}"
@@ -109,14 +119,22 @@ rule summarize:
 rule decide:
     input:
         comparisons=lambda w: comparison_files("comparisons.parquet"),
+        pairs=lambda w: comparison_files("pairs.parquet"),
         replicates=lambda w: comparison_files("replicates.parquet"),
         slices=lambda w: comparison_files("slices.parquet"),
         measures="<results>/summary/measures.parquet",
-        changes="<results>/summary/changes.parquet",
+        ratios="<results>/summary/ratios.parquet",
+        profiles="<results>/summary/profiles.parquet",
+        assessments="<results>/summary/assessments.parquet",
     output:
         comparisons="<results>/summary/comparisons.parquet",
         criteria="<results>/summary/criteria.parquet",
+        parts="<results>/summary/parts.parquet",
+        untested="<results>/summary/untested.parquet",
         decisions="<results>/summary/decisions.parquet",
+        goals="<results>/summary/goals.parquet",
+        crossings="<results>/summary/crossings.parquet",
+        shipped="<results>/summary/shipped.parquet",
         slices="<results>/summary/slices.parquet",
         usage="<results>/summary/decide.usage.json",
     log:
@@ -124,9 +142,13 @@ rule decide:
     params:
         cells=lambda w: STUDY.comparisons,
         criteria=lambda w: config["criteria"],
+        recipe=lambda w: config["decision"],
+        energy=lambda w: energy_model(),
+        factors=lambda w: life_cycle_factors(),
+        controls=lambda w: STUDY.controls,
         replicated=lambda w: [v for v in STUDY.variants if STUDY.replicate(v)],
         attributes=lambda w: {d: STUDY.decided_attributes(d) for d in STUDY.datasets},
-        code=code("evaluation/decide"),
+        code=code("evaluation/decide", files=["config/processors.json"]),
     message:
         "Decide what {STUDY.name} recommends"
     script:
@@ -137,6 +159,7 @@ rule gate:
     input:
         decisions="<results>/summary/decisions.parquet",
         criteria="<results>/summary/criteria.parquet",
+        untested="<results>/summary/untested.parquet",
     output:
         verdict="<results>/summary/gate.json",
         usage="<results>/summary/gate.usage.json",

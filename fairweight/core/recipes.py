@@ -154,12 +154,21 @@ class EnergyRecipe(TypedDict, total=False):
 
 
 class LifeCycleFactors(TypedDict):
-    """`life_cycle`: downloads and years that a variant is in use, and energy of transfer and storage."""
+    """`life_cycle`: years that a variant is stored, and energy of transfer and storage; with `decision: downloads`."""
 
     downloads: float
     years: float
     transfer_kwh_per_gb: Bounds
     storage_kwh_per_gb_year: Bounds
+
+
+class DecisionRecipe(TypedDict):
+    """`decision`: what the recommendation minimises, and the use that it assumes."""
+
+    goal: str
+    predictions: float
+    batch: int
+    downloads: float
 
 
 class Power(TypedDict):

@@ -12,6 +12,7 @@ from fairweight.core.random_streams import generator
 from fairweight.statistics import comparison, rates
 from fairweight.statistics.comparison import SCHEMA, ComparisonRow, Pair
 from fairweight.statistics.crossed_uncertainty import counted, resampled
+from fairweight.statistics.paired_shares import Pairs
 from fairweight.statistics.rates import Layout
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +26,7 @@ class PredictionsOf(TypedDict):
     """What a file of predictions is about."""
 
     seed: int
+    augmentation: str
     variant: str
 
 
@@ -37,6 +39,33 @@ class ReplicateRow(TypedDict):
     worst_group_accuracy: float | None
 
 
+class PairRow(TypedDict):
+    """Rows of one group on which a variant and its baseline differ, in one seed: an integer each."""
+
+    variant: str
+    baseline: str
+    seed: int
+    metric: str  # the share that the rows count for
+    attribute: str | None
+    group: str | None
+    rows: int  # rows that the share is of
+    gained: int  # rows that count with the variant only
+    lost: int  # rows that count with the baseline only
+    held: int  # rows that count with the baseline
+
+
+PAIRS = {
+    "variant": "string",
+    "baseline": "string",
+    "seed": "int64",
+    "metric": "string",
+    "attribute": "string",
+    "group": "string",
+    "rows": "int64",
+    "gained": "int64",
+    "lost": "int64",
+    "held": "int64",
+}
 KEPT = {"variant": "string", "replicate": "int64", "accuracy": "double", "worst_group_accuracy": "double"}
 
 
@@ -45,26 +74,31 @@ def compare(
     predictions: list[str],
     about: list[PredictionsOf],
     table: str,
-    baselines: dict[str, str],
+    augmentation: str,
+    baselines: dict[str, tuple[str, str]],
     smallest_group: int,
     intersections: bool,
     comparisons: str,
+    pairs: str,
     replicates: str,
 ) -> None:
     """Write how each variant differs from its baseline on test rows, and bootstrap replicates of all variants.
 
     Args:
         predictions: Parquet files of the predictions of every variant and seed.
-        about: variant and seed of each of these files.
+        about: seed, augmentation and variant of each of these files.
         table: Parquet file of the dataset, for groups.
-        baselines: variant -> the variant that it is compared with.
+        augmentation: of the variants that are compared; a baseline may have another one.
+        baselines: variant -> augmentation and name of the variant that it is compared with.
         smallest_group: rates that are shares of fewer rows are reported as insufficient, and not ranked.
         intersections: whether every pair of attributes is also an attribute.
         comparisons: Parquet file to write, one tidy row per variant, metric and group.
+        pairs: Parquet file to write, one row per variant, seed, rate and group: columns of `PairRow`.
         replicates: Parquet file to write: for each replicate of seeds and rows the accuracy of each variant and that of
             its worst group by the first attribute; all variants share the draws.
     """
-    models = read_models(predictions, about)
+    names = [_name(file["augmentation"], file["variant"], augmentation) for file in about]
+    models = read_models(predictions, names)
     labels = models.labels
     rows = read_table(table, inputs=False).take(models.rows)
     groups, levels = crossed(rows.groups, rows.group_levels) if intersections else (rows.groups, rows.group_levels)
@@ -72,13 +106,24 @@ def compare(
     # a class is a group as well: its accuracy is its recall
     layout = Layout.from_rows(labels, groups | {"class": labels}, levels | {"class": rows.classes}, len(rows.classes))
     study = Compared(layout, labels, models.by_variant, smallest_group)
-    drawn = study.bootstrap(baselines)
-    compared = []
+    drawn = study.bootstrap({variant: _name(*baseline, augmentation) for variant, baseline in baselines.items()})
+    seeds = list(dict.fromkeys(file["seed"] for file in about))
+    compared, paired = [], []
     for variant, baseline in drawn.baselines.items():
+        paired += study.pairs(variant, baseline, seeds)
+        other, name = baselines[variant]
         for row in study.compare(variant, baseline, drawn):
-            compared.append({"variant": variant, "baseline": baseline, **row})
-    write_rows(comparisons, compared, {"variant": "string", "baseline": "string", **SCHEMA})
-    write_rows(replicates, drawn.front(), KEPT)
+            compared.append({"variant": variant, "baseline": name, "baseline_augmentation": other, **row})
+    write_rows(
+        comparisons, compared, dict.fromkeys(("variant", "baseline", "baseline_augmentation"), "string") | SCHEMA
+    )
+    write_rows(pairs, paired, PAIRS)
+    write_rows(replicates, [row for row in drawn.front() if row["variant"] in baselines], KEPT)
+
+
+def _name(augmentation: str, variant: str, compared: str) -> str:
+    """Name of a variant among those of one comparison; no variant's name has a slash."""
+    return variant if augmentation == compared else f"{augmentation}/{variant}"
 
 
 @dataclass(frozen=True)
@@ -90,21 +135,21 @@ class Models:
     by_variant: dict[str, Predictions]
 
 
-def read_models(paths: list[str], about: list[PredictionsOf]) -> Models:
+def read_models(paths: list[str], names: list[str]) -> Models:
     """Read the predictions of every variant and seed on test rows.
 
     Args:
         paths: Parquet files of predictions.
-        about: variant and seed of each of them; the seeds of every variant come in the same order.
+        names: variant of each of them; the seeds of every variant come in the same order.
 
     Raises:
         ValueError: the files of a variant are about different test rows.
     """
     columns: dict[str, list[dict[str, Array]]] = {}
-    for path, file in zip(paths, about, strict=True):
+    for path, name in zip(paths, names, strict=True):
         stored = read_predictions(path)[0]
         test = stored["part"] == PARTS.index("test")
-        columns.setdefault(file["variant"], []).append({name: column[test] for name, column in stored.items()})
+        columns.setdefault(name, []).append({name: column[test] for name, column in stored.items()})
     first = next(iter(columns.values()))[0]
     by_variant: dict[str, Predictions] = {}
     for variant, seeds in columns.items():
@@ -160,12 +205,60 @@ class Compared:
         accuracy = self.values["accuracy", None]
         gap = "accuracy_difference"
         gaps = {a: v[ours] - v[theirs] for (m, a), v in self.values.items() if m == gap and a is not None}
-        rows += comparison.harm(accuracy[:, ours] - accuracy[:, theirs], self.layout, self.enough["accuracy"], gaps)
+        hits = self._hits(variant).astype(float) - self._hits(baseline)
+        rows += comparison.harm(
+            accuracy[:, ours] - accuracy[:, theirs], self.layout, self.enough["accuracy"], gaps, hits.mean(axis=1)
+        )
         rows += comparison.normalised_recall(accuracy[:, ours], accuracy[:, theirs], self.layout)
         (predictions, scores), (base_predictions, base_scores) = self.models[variant], self.models[baseline]
         pair = Pair(self.labels, predictions, base_predictions, scores, base_scores)
         rows += comparison.disagreement(pair, self.layout, self.smallest)
-        return rows + comparison.row_values(pair, self.layout, self.smallest)
+        rows += comparison.row_values(pair, self.layout, self.smallest)
+        return rows if self.seeds > 1 else self._of_one_model(variant, baseline, rows)
+
+    def _of_one_model(self, variant: str, baseline: str, rows: list[ComparisonRow]) -> list[ComparisonRow]:
+        """Rows with the test and interval that one model has: its test rows are the only source of randomness."""
+        pairs = {
+            (entry["metric"], entry["attribute"], entry["group"]): Pairs(entry["rows"], entry["gained"], entry["lost"])
+            for entry in self.pairs(variant, baseline, [0])
+        }
+        names = [(row["metric"] or "", row["attribute"], row["group"]) for row in rows]
+        return [
+            comparison.of_one_model(row, pairs[name]) if name in pairs and row["value"] is not None else row
+            for row, name in zip(rows, names, strict=True)
+        ]
+
+    def pairs(self, variant: str, baseline: str, seeds: list[int]) -> list[PairRow]:
+        """Rows on which a variant and its baseline differ, by seed, rate and group; only rates of the same rows."""
+        ours, theirs = self.marks[:, self.columns[variant]], self.marks[:, self.columns[baseline]]
+        counts = [
+            counted(self.layout.strata, marks, self.layout.number) for marks in (ours & ~theirs, theirs & ~ours, theirs)
+        ]
+        rows: list[PairRow] = []
+        for metric, differing in rates.paired_fractions(self.layout, *counts).items():
+            totals = self.fractions[metric][1][:, 0, 0].astype(int).tolist()
+            by_group = np.stack(differing, axis=-1).astype(int).tolist()
+            for (attribute, group), total, by_seed in zip(self.layout.names, totals, by_group, strict=True):
+                for seed, (gained, lost, held) in zip(seeds, by_seed, strict=True):
+                    rows.append(
+                        {
+                            "variant": variant,
+                            "baseline": baseline,
+                            "seed": seed,
+                            "metric": metric,
+                            "attribute": attribute,
+                            "group": group,
+                            "rows": total,
+                            "gained": gained,
+                            "lost": lost,
+                            "held": held,
+                        }
+                    )
+        return rows
+
+    def _hits(self, variant: str) -> Array:
+        """Whether each row is predicted right, by seed (n, K)."""
+        return self.models[variant][0] == self.labels[:, None]
 
     def _gap(
         self, metric: str, attribute: str, change: Array, reference: Array, spread: tuple[Array, Array, Array]

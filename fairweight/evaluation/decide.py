@@ -1,59 +1,47 @@
 """Decide from comparisons: which variants are proven to keep the criteria, and which one to recommend."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.frames import where
 from fairweight.core.lineage import COMPARISON
 from fairweight.core.measures import measure
-from fairweight.core.recipes import Criteria
+from fairweight.core.recipes import Criteria, DecisionRecipe, EnergyRecipe, LifeCycleFactors
+from fairweight.evaluation import criteria as tests
+from fairweight.evaluation.criteria import CriterionRow, name_of
+from fairweight.evaluation.recommend import FAMILY, Node, recommend
+from fairweight.evaluation.shipped import shipped_table
 from fairweight.statistics import comparison, decision
 from fairweight.statistics.comparison import reason_for_seeds
-from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED, Evidence, Verdict
-from fairweight.statistics.rates import EQUALIZED_ODDS_DIFFERENCE
+from fairweight.statistics.decision import PROVEN, REFUTED, Verdict
 from fairweight.statistics.significance import benjamini_hochberg
 
-FAMILY = ["dataset", "model"]
 DECIDED = [*COMPARISON, "variant"]
 KEY = [*COMPARISON, "baseline", "metric", "attribute", "group"]
-CRITERION = ["criterion", "attribute", "group"]
-COMPARED = ["variant", "baseline", *comparison.SCHEMA]
-EVIDENCE = ["margin", "value", "low", "high", "p_proven", "p_refuted", "verdict", "reason"]
-DECISION = ["verdict", "p_value", "tests", "reason"]
+COMPARED = ["variant", "baseline", "baseline_augmentation", *comparison.SCHEMA]
+DECISION = ["verdict", "p_value", "tests", "seeds", "reason"]
+FLOOR = ["value", "low", "high", "sd"]  # of one retraining
 
-
-class CriterionRow(TypedDict):
-    """Evidence on one criterion of one variant."""
-
-    criterion: str
-    attribute: str | None
-    group: str | None
-    margin: float
-    p_proven: float
-    p_refuted: float
-    verdict: Verdict
-    reason: str | None
-    value: NotRequired[float]  # not where the comparison is undefined
-    low: NotRequired[float]
-    high: NotRequired[float]
-    seeds: NotRequired[int]
-
-
-Tested = list[tuple[tuple[str, ...], list[CriterionRow]]]  # values of DECIDED, and the evidence on each criterion
+Key = tuple[str, ...]  # values of DECIDED
 
 
 def decide(
     *,
     comparisons: dict[str, dict[str, str]],
+    pairs: dict[str, dict[str, str]],
     replicates: dict[str, dict[str, str]],
     slices: dict[str, dict[str, str]],
-    measures: str,
-    changes: str,
+    summary: Mapping[str, str],
     criteria: Criteria,
+    recipe: DecisionRecipe,
+    energy: EnergyRecipe,
+    factors: LifeCycleFactors,
+    controls: list[str],
     replicated: list[str],
     attributes: dict[str, list[str]],
     destination: dict[str, str],
@@ -61,37 +49,46 @@ def decide(
     """Write the comparisons of the whole study with their corrections, and the decisions.
 
     Args:
-        comparisons, replicates, slices: Parquet file -> dataset, augmentation, model and engine that it is about.
-        measures, changes: summary tables, one row per seed and measure.
+        comparisons, pairs, replicates, slices: Parquet file -> dataset, augmentation, model and engine of it.
+        summary: tables of `summarize` by name: measures, ratios, profiles, assessments.
         criteria: `criteria` of the study file.
+        recipe: `decision` of the study file.
+        energy: `energy` of the study file.
+        factors: `life_cycle` of the study file, with `downloads`.
+        controls: variants that differ from their baseline by training alone.
         replicated: variants that differ from their baseline only by initialisation: the noise floor.
         attributes: dataset -> attributes that the criteria look at.
-        destination: name of the table -> Parquet file to write: comparisons, criteria (one row per variant and
-            criterion), decisions (one row per variant), slices.
+        destination: name of the table -> Parquet file to write: comparisons, criteria (one row per variant, criterion
+            and rate), parts (one row per test), untested (rates of groups with too few rows), decisions (one row per
+            variant), goals (the winner by each goal), crossings (where the winner changes), shipped (the file that
+            ships of each variant), slices.
     """
     compared = adjusted(_gathered(comparisons), replicated, criteria["error_rate"])
-    values = {"measures": read_frame(measures), "changes": read_frame(changes)}
-    rows, decisions = [], []
-    for _, family in compared[compared["augmentation"] == "none"].groupby(FAMILY, sort=True):
-        candidates = family[~family["variant"].isin(replicated)]
-        tested: Tested = [
-            (key, list(evidence(cell, values, criteria, attributes)))
-            for key, cell in candidates.groupby(DECIDED, sort=False)
-        ]
-        decisions += _decided(tested, criteria["error_rate"])
-        rows += [dict(zip(DECIDED, key, strict=True)) | entry for key, entries in tested for entry in entries]
-    cheapest_by = criteria["cheapest_by"]
-    table = pd.DataFrame(decisions, columns=[*DECIDED, *DECISION])
-    table = table.merge(
-        _front_probabilities(replicates, values["measures"], replicated, cheapest_by), on=DECIDED, how="outer"
-    )
-    table = table.merge(_costs(values["measures"], cheapest_by), on=DECIDED, how="left")
+    paired = _gathered(pairs)
+    values = {name: read_frame(path) for name, path in summary.items()}
+    left_out = {*replicated, *controls}
+    tested = {
+        key: _assessed(key, cell, paired, values["measures"], criteria, attributes)
+        for key, cell in compared[~compared["variant"].isin(left_out)].groupby(DECIDED, sort=False)
+    }
+    table = pd.DataFrame(_decided(tested, criteria["error_rate"]), columns=[*DECIDED, *DECISION])
+    table = _with_baselines(table, values["measures"], compared, left_out)
+    nodes = _baselines(compared)
+    table, goals, crossings = recommend(table, values, nodes, recipe, energy, factors)
+    table = table.merge(_front_probabilities(replicates, table, left_out), on=DECIDED, how="left")
     tables = {
         "comparisons": compared,
-        "criteria": pd.DataFrame(rows, columns=[*DECIDED, *CRITERION, *EVIDENCE]),
-        "decisions": recommended(table),
+        "decisions": table,
+        "goals": goals,
+        "crossings": crossings,
+        "shipped": shipped_table(table, compared, paired, values["assessments"], criteria, attributes),
         "slices": _gathered(slices),
     }
+    for name, columns in (("criteria", CriterionRow), ("parts", CriterionRow), ("untested", tests.UntestedRow)):
+        rows = [
+            dict(zip(DECIDED, key, strict=True)) | row for key, entry in tested.items() for row in getattr(entry, name)
+        ]
+        tables[name] = pd.DataFrame(rows, columns=[*DECIDED, *columns.__annotations__])
     for name, path in destination.items():
         write_frame(path, tables[name])
 
@@ -105,197 +102,143 @@ def adjusted(table: pd.DataFrame, replicated: list[str], error_rate: float) -> p
     """Add the noise floor to comparisons, and exploratory p-values adjusted within their family.
 
     A family is all groups of one attribute under one metric, of one variant in one cell (Benjamini & Hochberg 1995).
-    The noise floor is the same comparison of a replicate: `floor_value`, `floor_low`, `floor_high`.
+    The noise floor is what one retraining changes, from the same comparison of a replicate: `floor_value` is the mean
+    over seeds, `floor_sd` the standard deviation, and `floor_low` to `floor_high` the 95 % prediction interval.
 
     Args:
         table: comparisons of the whole study.
         replicated: variants that differ from their baseline only by initialisation.
-        error_rate: of a family of tests; `seeds_note` says where too few seeds cannot reach it.
+        error_rate: of a family of tests; `seeds_note` says where the number of seeds alone keeps the change of a single
+            group from being significant.
     """
-    floors = table[table["variant"].isin(replicated)].drop_duplicates(KEY)
-    renamed = {name: f"floor_{name}" for name in ("value", "low", "high")}
-    table = table.merge(floors[[*KEY, *renamed]].rename(columns=renamed), on=KEY, how="left")
+    floors = _noise_floors(table[table["variant"].isin(replicated)].drop_duplicates(KEY))
+    table = table.merge(floors, on=KEY, how="left")
     table["q_value"] = np.nan
     table["seeds_note"] = None
     tested = table[table["p_value"].notna() & (table["status"] == "ok") & table["test"].ne("Welch")]
     for _, family in tested.groupby([*DECIDED, "metric", "attribute"], dropna=False, sort=False):
-        table.loc[family.index, "q_value"] = benjamini_hochberg(family["p_value"].to_numpy())
-        note = reason_for_seeds(int(family["seeds"].iloc[0]), len(family), error_rate)
-        table.loc[family.index, "seeds_note"] = note
+        q_values = benjamini_hochberg(family["p_value"].to_numpy())
+        table.loc[family.index, "q_value"] = q_values
+        seeds = int(family["seeds"].iloc[0])
+        if seeds > 1:  # a p-value of one model comes from rows alone
+            note = reason_for_seeds(seeds, len(family), error_rate)
+            table.loc[family.index[q_values > error_rate], "seeds_note"] = note
     return table
 
 
-def evidence(
-    cell: pd.DataFrame, values: dict[str, pd.DataFrame], criteria: Criteria, attributes: dict[str, list[str]]
-) -> Iterator[CriterionRow]:
-    """Evidence on each criterion of one variant.
-
-    Args:
-        cell: comparisons of the variant.
-        values: the summary tables `measures` and `changes`.
-        criteria: `criteria` of the study file.
-        attributes: dataset -> attributes that the criteria look at.
-    """
-    error_rate = criteria["error_rate"]
-    place: dict[str, str] = cell[[*DECIDED, "baseline"]].iloc[0].to_dict()
-    for criterion, row, margin in _margins(cell, criteria, attributes[place["dataset"]]):
-        attribute, group = (None if pd.isna(row[name]) else row[name] for name in ("attribute", "group"))
-        if row["status"] != "ok":
-            nothing = Evidence(1.0, 1.0)
-            yield _criterion_row(criterion, margin, nothing, error_rate, attribute, group, row["reason"])
-            continue
-        sign = 1.0 if measure(row["metric"]).better == "higher" else -1.0
-        errors = (float(np.nan_to_num(row["seed_error"])), float(row["row_error"]))
-        per_seed = sign * _per_seed(values["changes"], place, row)
-        tested = decision.noninferiority(per_seed, errors, int(row["denominator"]), margin)
-        yield _criterion_row(criterion, margin, tested, error_rate, attribute, group) | {
-            "value": row["value"],
-            "low": row["low"],
-            "high": row["high"],
-            "seeds": len(per_seed),
-        }
-    for name, limit in criteria["ceilings"].items():
-        yield _ceiling(place, values["measures"], name, limit, error_rate)
+def _noise_floors(replicates: pd.DataFrame) -> pd.DataFrame:
+    """Columns KEY and `floor_` + FLOOR: spread of single retrainings, with a prediction interval for one more."""
+    seeds = replicates["seeds"].astype(float)
+    sd = replicates["seed_error"].astype(float) * np.sqrt(seeds)
+    half = stats.t.ppf(0.975, np.maximum(seeds - 1, 1)) * sd * np.sqrt(1 + 1 / seeds)
+    value = replicates["value"].astype(float)
+    low = (value - half).where(replicates["metric"] != "churn", np.maximum(value - half, 0))
+    floors = {"value": value, "low": low, "high": value + half, "sd": sd}
+    return replicates[KEY].assign(**{f"floor_{name}": floors[name] for name in FLOOR})
 
 
-def _criterion_row(
-    criterion: str,
-    margin: float,
-    tested: Evidence,
-    error_rate: float,
-    attribute: str | None = None,
-    group: str | None = None,
-    reason: str | None = None,
-) -> CriterionRow:
-    """Evidence on a criterion, with the verdict on this criterion alone."""
-    verdict = PROVEN if tested.proven <= error_rate else UNDECIDED
-    return {
-        "criterion": criterion,
-        "attribute": attribute,
-        "group": group,
-        "margin": margin,
-        "p_proven": tested.proven,
-        "p_refuted": tested.refuted,
-        "verdict": REFUTED if tested.refuted <= error_rate else verdict,
-        "reason": reason,
+def _assessed(
+    key: Key,
+    cell: pd.DataFrame,
+    pairs: pd.DataFrame,
+    measures: pd.DataFrame,
+    criteria: Criteria,
+    attributes: dict[str, list[str]],
+) -> tests.Assessed:
+    """Evidence on the criteria of one variant, from its comparison, its pairs and its measures."""
+    place = dict(zip(DECIDED, key, strict=True))
+    changes = tests.changes(cell.to_dict("records"), where(pairs, place).to_dict("records"))
+    base = {"augmentation": cell["baseline_augmentation"].iloc[0], "variant": cell["baseline"].iloc[0]}
+    ceilings = {
+        name: _ceiling(measures, place, {**place, **base}, name, limit) for name, limit in criteria["ceilings"].items()
     }
-
-
-def _margins(cell: pd.DataFrame, criteria: Criteria, attributes: list[str]) -> Iterator[tuple[str, pd.Series, float]]:
-    """(criterion, row of the comparison, margin) of every margin of the study and every attribute."""
-    margins = criteria["margins"]
-    whole = cell[cell["attribute"].isna()]
-    if margins["accuracy"] is not None:
-        yield "accuracy", whole[whole["metric"] == "accuracy"].iloc[0], margins["accuracy"]
-    gap = criteria["gap"]
-    if gap is None:
-        gap = EQUALIZED_ODDS_DIFFERENCE if (cell["metric"] == "selection_rate").any() else "accuracy_difference"
-    for attribute in attributes:
-        rows = cell[cell["attribute"] == attribute]
-        if margins["group_accuracy"] is not None:
-            groups = rows[rows["group"].notna() & (rows["metric"] == "accuracy") & (rows["status"] == "ok")]
-            for _, row in groups.iterrows():
-                yield "group_accuracy", row, margins["group_accuracy"]
-        for criterion, metric in (("worst_group_accuracy", "worst_group_accuracy"), ("fairness_gap", gap)):
-            margin = margins[criterion]
-            if margin is None:
-                continue
-            compared = rows[(rows["metric"] == metric) & rows["group"].isna()]
-            if len(compared):
-                yield criterion, compared.iloc[0], margin
-            elif not rows.empty:  # fewer than two groups are large enough: it cannot be shown
-                missing = {"status": "undefined", "attribute": attribute, "group": None}
-                reason = f"fewer than two groups of {attribute} have enough rows"
-                yield criterion, pd.Series(missing | {"reason": reason}), margin
-
-
-def _per_seed(changes: pd.DataFrame, place: dict[str, str], row: pd.Series) -> np.ndarray:
-    """Changes of the measure of a comparison, one per seed (K,)."""
-    same = where(changes, {**{key: place[key] for key in DECIDED}, "measure": row["metric"]})
-    for column in ("attribute", "group"):
-        same = same[same[column].isna() if pd.isna(row[column]) else same[column] == row[column]]
-    values: np.ndarray = same.sort_values("seed")["value"].to_numpy(float)
-    if len(values) != row["seeds"] or not np.isclose(values.mean(), row["value"], atol=1e-6):
-        raise ValueError(f"{place}, {row['metric']}: summaries and comparisons disagree")
-    return values
-
-
-def _smallest_batch(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the smallest batch size, where there are several."""
-    sizes = rows["batch_size"]
-    return rows[sizes == sizes.min()] if sizes.notna().any() else rows
+    return tests.assess(changes, ceilings, criteria, attributes[place["dataset"]])
 
 
 def _ceiling(
-    place: dict[str, str], measures: pd.DataFrame, name: str, limit: dict[str, float], error_rate: float
-) -> CriterionRow:
-    """Evidence on a ceiling of a measure."""
+    measures: pd.DataFrame, place: dict[str, str], baseline: dict[str, str], name: str, limit: dict[str, float]
+) -> tuple[np.ndarray, float, bool]:
+    """Values of a measure of a variant (K,), or their ratios to the baseline, the limit, and whether they are exact."""
 
-    def per_seed(variant: str) -> np.ndarray:
-        """Values of one variant (K,)."""
-        cell = {**{key: place[key] for key in COMPARISON}, "variant": variant}
-        rows = _smallest_batch(where(measures, {**cell, "measure": name}))
-        values: np.ndarray = rows.sort_values("seed")["value"].to_numpy(float)
-        return values
+    def per_seed(cell: dict[str, str]) -> "pd.Series[float]":
+        """Values of one variant by seed."""
+        rows = where(measures, {**cell, "measure": name})
+        sizes = rows["batch_size"]
+        rows = rows[sizes == sizes.min()] if sizes.notna().any() else rows
+        return rows.set_index("seed")["value"].astype(float).sort_index()
 
-    values, bound = per_seed(place["variant"]), limit.get("at_most")
+    values, bound = per_seed(place), limit.get("at_most")
     if bound is None:
-        bound, values = limit["at_most_of_baseline"], values / per_seed(place["baseline"])
-    exact = measure(name).source == "file"  # a file's bytes are counted, not measured
-    return _criterion_row(name, bound, decision.ceiling(values, bound, exact=exact), error_rate) | {
-        "value": float(np.mean(values)),
-        "low": float(np.min(values)),
-        "high": float(np.max(values)),
-    }
+        bound, values = limit["at_most_of_baseline"], values / per_seed(baseline)
+    return values.to_numpy(), bound, measure(name).source == "file"  # a file's bytes are counted, not measured
 
 
-def _decided(tested: Tested, error_rate: float) -> list[dict[str, Any]]:
-    """Verdicts on the variants of one family, with the reason of each that is not proven."""
-    family = [[Evidence(entry["p_proven"], entry["p_refuted"]) for entry in entries] for _, entries in tested]
-    rows: list[dict[str, Any]] = []
-    for (key, entries), (verdict, p_value) in zip(tested, decision.verdicts(family, error_rate), strict=True):
-        reason = None if verdict == PROVEN else _why_not(entries, verdict, p_value, len(tested), error_rate)
-        verdict_row = {"verdict": verdict, "p_value": p_value, "tests": len(tested), "reason": reason}
-        rows.append({**dict(zip(DECIDED, key, strict=True)), **verdict_row})
-    return rows
+def _decided(tested: Mapping[Key, tests.Assessed], error_rate: float) -> Iterator[dict[str, Any]]:
+    """Verdicts on the variants of each family, with the reason of each that is not proven."""
+    families: dict[Key, list[Key]] = {}
+    for key in tested:
+        place = dict(zip(DECIDED, key, strict=True))
+        families.setdefault(tuple(place[name] for name in FAMILY), []).append(key)
+    for keys in families.values():
+        entries = [tested[key] for key in keys]
+        results = decision.verdicts([entry.evidence for entry in entries], error_rate)
+        for key, entry, (verdict, p_value) in zip(keys, entries, results, strict=True):
+            seeds = max((row["seeds"] or 0 for row in entry.criteria), default=0)
+            reason = None if verdict == PROVEN else _why_not(entry, verdict, p_value, len(keys), error_rate)
+            row = {"verdict": verdict, "p_value": p_value, "tests": len(keys), "seeds": seeds, "reason": reason}
+            yield {**dict(zip(DECIDED, key, strict=True)), **row}
 
 
-def _why_not(entries: list[CriterionRow], verdict: Verdict, p_value: float, tests: int, error_rate: float) -> str:
+def _why_not(entry: tests.Assessed, verdict: Verdict, p_value: float, variants: int, error_rate: float) -> str:
+    """Why a variant is not proven: what is refuted, what cannot be tested, or what is not shown."""
+    criteria = entry.criteria
     if verdict == REFUTED:
-        return "; ".join(f"{name_of(e)} is refuted" for e in entries if e["p_refuted"] <= error_rate)
-    seeds = next((e["seeds"] for e in entries if e.get("seeds")), None)
-    if seeds is not None and (note := reason_for_seeds(seeds, tests, error_rate, 1)):
+        refuted = [row for row in criteria if row["p_refuted"] <= error_rate] or [
+            min(criteria, key=lambda row: row["p_refuted"])
+        ]
+        return "; ".join(f"{name_of(row)} is refuted" for row in refuted)
+    if not criteria:
+        return "the study states no criterion"
+    if reasons := [str(row["reason"]) for row in criteria if row["reason"] is not None]:
+        return "; ".join(dict.fromkeys(reasons))
+    if entry.untested and max(row["p_proven"] for row in criteria) * variants <= error_rate:
+        return f"not tested: {tests.listed(entry.untested)}"
+    seeds = next((row["seeds"] for row in criteria if row["seeds"]), None)
+    if seeds is not None and seeds > 1 and (note := reason_for_seeds(seeds, variants, error_rate, 1)):
         return note
-    worst = max(entries, key=lambda e: e["p_proven"])
-    return worst["reason"] or (
-        f"{name_of(worst)} is not shown: p = {worst['p_proven']:.2g}"
-        + (f", {p_value:.2g} after Holm's correction over {tests} variants" if tests > 1 else "")
+    unshown = [row for row in criteria if row["p_proven"] * variants > error_rate]
+    weakest = max(unshown or criteria, key=lambda row: row["p_proven"])
+    more = f" (and {len(unshown) - 1} more)" if len(unshown) > 1 else ""
+    return f"{name_of(weakest)}{more} is not shown: p = {weakest['p_proven']:.2g}" + (
+        f", {p_value:.2g} after Holm's correction over {variants} variants" if variants > 1 else ""
     )
 
 
-def name_of(entry: Mapping[str, Any]) -> str:
-    """A criterion in words, with its group and attribute."""
-    group = f" of {entry['group']}" if isinstance(entry["group"], str) else ""
-    attribute = f" by {entry['attribute']}" if isinstance(entry["attribute"], str) else ""
-    return f"{entry['criterion'].replace('_', ' ')}{group}{attribute}"
+def _baselines(compared: pd.DataFrame) -> dict[Node, Node]:
+    """Augmentation and variant -> those of its baseline; a baseline is its own."""
+    columns = ["augmentation", "variant", "baseline_augmentation", "baseline"]
+    rows = compared[columns].drop_duplicates().itertuples(index=False)
+    nodes = {(row.augmentation, row.variant): (row.baseline_augmentation, row.baseline) for row in rows}
+    return nodes | {node: node for node in nodes.values() if node not in nodes}
 
 
-def _costs(measures: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Mean over seeds of the measure that the recommendation minimises, of each variant."""
-    rows = _smallest_batch(measures[measures["measure"] == name])
-    return rows.groupby(DECIDED, as_index=False)["value"].mean().rename(columns={"value": "cost"})
-
-
-def _front_probabilities(
-    files: dict[str, dict[str, str]], measures: pd.DataFrame, replicated: list[str], cheapest_by: str
+def _with_baselines(
+    decided: pd.DataFrame, measures: pd.DataFrame, compared: pd.DataFrame, left_out: set[str]
 ) -> pd.DataFrame:
+    """The decisions, with a row without a verdict for every baseline that was measured with them."""
+    cells = measures[DECIDED].drop_duplicates()
+    cells = cells.merge(compared[COMPARISON].drop_duplicates(), on=COMPARISON)
+    return cells[~cells["variant"].isin(left_out)].merge(decided, on=DECIDED, how="left")
+
+
+def _front_probabilities(files: dict[str, dict[str, str]], decisions: pd.DataFrame, left_out: set[str]) -> pd.DataFrame:
     """Probability of each variant to be on the Pareto front of accuracy, worst group's accuracy and cost."""
-    costs = _costs(measures, cheapest_by).set_index(DECIDED)["cost"]
+    costs = decisions.set_index(DECIDED)["cost"].dropna()
     rows = []
     for path, about in files.items():
         table = read_frame(path)
-        table = table[~table["variant"].isin(replicated)].sort_values(["variant", "replicate"])
-        variants = sorted(table["variant"].unique())
+        table = table[~table["variant"].isin(left_out)].sort_values(["variant", "replicate"])
+        variants = [str(variant) for variant in sorted(table["variant"].unique())]
         keys = [(*(about[key] for key in COMPARISON), variant) for variant in variants]
         if not all(key in costs.index for key in keys):
             continue
@@ -307,13 +250,3 @@ def _front_probabilities(
             {**about, "variant": v, "front_probability": p} for v, p in zip(variants, shares.tolist(), strict=True)
         ]
     return pd.DataFrame(rows, columns=[*DECIDED, "front_probability"])
-
-
-def recommended(decisions: pd.DataFrame) -> pd.DataFrame:
-    """Mark the cheapest proven variant of each dataset and model in column `recommended`."""
-    decisions = decisions.assign(recommended=False)
-    proven = decisions[(decisions["verdict"] == PROVEN) & decisions["cost"].notna()]
-    if len(proven):
-        first = proven.sort_values("cost", kind="stable").drop_duplicates(FAMILY)
-        decisions.loc[first.index, "recommended"] = True
-    return decisions

@@ -16,26 +16,35 @@ SCHEMA = {
     "baseline": "string",
     "rank": "int64",
     "conditions": "string",
+    "change": "double",
     "value": "double",
     "low": "double",
     "high": "double",
     "p_value": "double",
     "n": "int64",
+    "given": "string",
+    "left_out": "string",
 }
 
 
 class SliceRow(TypedDict):
-    """A slice of one variant, see `slices.Slice`."""
+    """A slice of one variant, see `slices.Slice`.
+
+    `given` says what the slices are made of, and `left_out` which inputs are not among it because they tell a group.
+    """
 
     variant: str
     baseline: str
     rank: int
     conditions: str
+    change: float
     value: float
     low: float
     high: float
     p_value: float
     n: int
+    given: str
+    left_out: str
 
 
 def discover_slices(
@@ -44,10 +53,14 @@ def discover_slices(
     about: list[PredictionsOf],
     table: str,
     baselines: dict[str, str],
+    group_columns: list[str],
     smallest_group: int,
     destination: str,
 ) -> None:
     """Write the slices of each variant whose log loss rises most on one half of the test rows, tested on the other.
+
+    Slices show harm that no group of the study shows. Inputs from which groups are made, and binned versions of them,
+    are therefore left out.
 
     Args:
         predictions: Parquet files of the predictions of every variant and seed.
@@ -55,11 +68,17 @@ def discover_slices(
         table: Parquet file of the dataset. Slices of images are by brightness of their parts and by class; slices of
             texts by length and by class, so that their words are not shown.
         baselines: variant -> the variant that it is compared with.
+        group_columns: columns from which groups are made.
         smallest_group: fewest rows of a slice.
         destination: Parquet file to write, one row per variant and slice.
     """
-    models = read_models(predictions, about)
-    features = _features(read_table(table).take(models.rows))
+    models = read_models(predictions, [file["variant"] for file in about])
+    test = read_table(table).take(models.rows)
+    features, given = _features(test)
+    sensitive = {*features.sources_of(test.groups, generator("slices", "groups")), *group_columns}
+    left_out = [name for name in features.inputs if name in sensitive]
+    # the table holds numbers minus their origin, and float32 could not hold the sum
+    features = features.without(left_out).renamed({n: f"{n} - {origin:.15g}" for n, origin in test.origins.items()})
     rows: list[SliceRow] = []
     for variant, baseline in baselines.items():
         (_, scores), (_, base_scores) = models.by_variant[variant], models.by_variant[baseline]
@@ -74,22 +93,26 @@ def discover_slices(
                     "baseline": baseline,
                     "rank": rank,
                     "conditions": " and ".join(entry.conditions),
+                    "change": entry.change,
                     "value": entry.value,
                     "low": entry.low,
                     "high": entry.high,
                     "p_value": entry.p_value,
                     "n": entry.n,
+                    "given": given,
+                    "left_out": ", ".join(left_out),
                 }
             )
     write_rows(destination, rows, SCHEMA)
 
 
-def _features(rows: Table) -> Features:
+def _features(rows: Table) -> tuple[Features, str]:
+    """What the slices are made of, and the same in words."""
     if rows.images is not None:
-        return Features.from_images(rows.images, rows.label, rows.classes)
+        images = Features.from_images(rows.images, rows.label, rows.classes)
+        return images, "the brightness of the image and of its parts, and the class"
     if rows.texts is not None:
         words = np.array([len(str(text).split()) for text in rows.texts])
-        return Features.from_texts(words, rows.label, rows.classes)
-    # the table holds numbers minus their origin, and float32 could not hold the sum
-    names = tuple(f"{n} - {rows.origins[n]:.15g}" if n in rows.origins else n for n in rows.numeric_names)
-    return Features.from_table(rows.numeric, names, rows.categorical, rows.levels)
+        return Features.from_texts(words, rows.label, rows.classes), "the number of words and the class"
+    table = Features.from_table(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)
+    return table, "the inputs of the model"

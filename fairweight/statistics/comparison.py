@@ -7,8 +7,9 @@ from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 
-from fairweight.statistics import crossed_uncertainty, significance
+from fairweight.statistics import crossed_uncertainty, paired_shares, significance
 from fairweight.statistics.intervals import wilson
+from fairweight.statistics.paired_shares import Pairs
 from fairweight.statistics.rates import Layout
 
 Array = np.ndarray[Any, Any]
@@ -153,6 +154,14 @@ def _with_tests(row: ComparisonRow, per_seed: Array, estimate: crossed_uncertain
     }
 
 
+def of_one_model(row: ComparisonRow, pairs: Pairs) -> ComparisonRow:
+    """Row of a change with interval and p-value of the score test (Tango 1998), about one model on other rows."""
+    low, high = paired_shares.tango_interval(pairs)
+    p_value = 2 * min(paired_shares.tango_above(pairs, 0), paired_shares.tango_below(pairs, 0))
+    test = "score test of this model's rows"
+    return row | {"low": low, "high": high, "p_value": min(1.0, p_value), "test": test}
+
+
 def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]:
     """Churn (Milani Fard et al. 2016) and the rate of PIEs (Hooker et al. 2019) of each group.
 
@@ -277,20 +286,25 @@ def _groups(layout: Layout) -> Iterator[tuple[str | None, str | None, Array]]:
         yield attribute, group, member
 
 
-def harm(accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array]) -> list[ComparisonRow]:
+def harm(
+    accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array], row_changes: Array
+) -> list[ComparisonRow]:
     """Excess harm, the change of the group that loses most, and levelling down, of each attribute.
 
-    Excess harm is the range of the groups' mean changes. A variant levels down if the accuracy gap shrinks while every
-    group loses.
+    Excess harm is the range of the groups' mean changes. It counts only if two tests agree, as a change does: sign
+    flips, whether retraining would show it on these rows, and a permutation of rows, whether other rows would. A
+    variant levels down if the accuracy gap shrinks while every group loses.
 
     Args:
         accuracy: change of each group and seed (G, K).
         layout: groups of the rows.
         enough: groups with enough rows (G,).
         gaps: attribute -> change of the accuracy gap, one per seed (K,).
+        row_changes: change of each row's hit, a mean over seeds (n,).
     """
     rows = []
     seeds = accuracy.shape[1]
+    members = layout.member[:, layout.strata] > 0
     for attribute, groups in layout.attributes.items():
         kept = groups[enough[groups]]
         if len(kept) < 2:
@@ -298,11 +312,16 @@ def harm(accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array])
         means = accuracy[kept].mean(axis=1)
         most, least = (layout.names[kept[position]][1] for position in (means.argmin(), means.argmax()))
         about = EMPTY | {"attribute": attribute, "seeds": seeds, "status": "ok"}
-        by_chance, p_value = significance.range_flip(accuracy[kept].T) if seeds > 1 else (None, None)
+        inside = members[kept].any(axis=0)
+        by_chance, p_value = significance.unequal_changes(
+            row_changes[inside], members[kept][:, inside].argmax(axis=0), len(kept)
+        )
+        if seeds > 1:
+            p_value = max(p_value, significance.range_flip(accuracy[kept].T))
         rows.append(
             about
             | {"metric": "excess_harm", "value": float(np.ptp(means)), "by_chance": by_chance, "p_value": p_value}
-            | {"test": "sign-flip of the range", "reason": f"from {most} to {least}"}
+            | {"test": "permutation of rows and sign-flip of the range", "reason": f"from {most} to {least}"}
         )
         rows.append(about | {"metric": "worst_group_change", "group": most, "value": float(means.min())})
         down = bool(np.mean(gaps[attribute]) < 0 and (means < 0).all()) if attribute in gaps else False
@@ -340,6 +359,7 @@ def reason_for_seeds(seeds: int, tests: int, error_rate: float, sides: int = 2) 
         return None
     needed = significance.seeds_needed(error_rate, tests, sides)
     return (
-        f"cannot reach significance with {seeds} seed{'' if seeds == 1 else 's'}: "
-        f"{tests} test{'' if tests == 1 else 's'} at {error_rate:g} need{'s' if tests == 1 else ''} {needed}"
+        f"cannot reach significance with {seeds} seed{'' if seeds == 1 else 's'}: {tests} "
+        f"{'one' if sides == 1 else 'two'}-sided test{'' if tests == 1 else 's'} at {error_rate:g} "
+        f"need{'s' if tests == 1 else ''} {needed}"
     )

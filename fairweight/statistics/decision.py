@@ -6,27 +6,152 @@ from typing import Any, Literal
 import numpy as np
 from scipy import stats
 
-from fairweight.statistics.crossed_uncertainty import Estimate
-from fairweight.statistics.significance import holm, sign_flip
+from fairweight.statistics import paired_shares
+from fairweight.statistics.crossed_uncertainty import Estimate, seed_variance
+from fairweight.statistics.paired_shares import Pairs
+from fairweight.statistics.significance import TIE, holm, sign_flip, signs
 
 Array = np.ndarray[Any, Any]
 Verdict = Literal["proven", "refuted", "undecided"]
 PROVEN: Verdict = "proven"
 REFUTED: Verdict = "refuted"
 UNDECIDED: Verdict = "undecided"
+CLEARLY = 4.0  # standard errors by which a group must be behind in the baseline to be allowed to catch up (p = 3e-5)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """p-values of one criterion.
+    """p-values of one criterion, or of one part of it.
 
     Attributes:
         proven: against the null hypothesis that the criterion is violated.
         refuted: against the null hypothesis that it is met.
+        crossed: the same by the test over seeds and rows alone; where there is no other test, the same number.
     """
 
     proven: float
     refuted: float
+    crossed: float
+
+
+NOTHING = Evidence(1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change of a rate of one group: over seeds and rows, or, for one model, over rows alone.
+
+    Attributes:
+        per_seed: variant minus baseline (K,).
+        row_error: standard error of the mean change from rows.
+        pairs: paired counts, means over seeds.
+        before: rate of the baseline, a mean over seeds.
+    """
+
+    per_seed: Array
+    row_error: float
+    pairs: Pairs
+    before: float
+
+    @property
+    def rows(self) -> int:
+        """Rows that the rate is a share of."""
+        return int(self.pairs.rows)
+
+    @property
+    def after(self) -> float:
+        """Rate of the variant, a mean over seeds."""
+        return self.before + float(np.mean(self.per_seed))
+
+    def interval(self) -> tuple[float, float]:
+        """Interval at 95 %; of the score test for one model."""
+        if len(self.per_seed) < 2:
+            low, high = paired_shares.tango_interval(self.pairs)
+            return float(low), float(high)
+        return _estimate(self.per_seed, self.row_error**2, self.rows).interval()
+
+    def shifted(self, margin: float) -> Array:
+        """Changes plus a margin (K,); negative where more than the margin is lost."""
+        return np.asarray(self.per_seed, float) + margin
+
+    def above(self, margin: float) -> Evidence:
+        """Evidence on the change being above minus a margin."""
+        if len(self.per_seed) > 1:
+            seed_error = float(np.sqrt(seed_variance(self.per_seed)))
+            return noninferiority(self.per_seed, (seed_error, self.row_error), self.rows, margin)
+        refuted = float(paired_shares.tango_below(self.pairs, -margin))
+        return Evidence(float(paired_shares.tango_above(self.pairs, -margin)), refuted, refuted)
+
+    def opposite(self) -> "Change":
+        """The change of the complement of the rate: what was gained is lost."""
+        flipped = Pairs(self.pairs.rows, self.pairs.lost, self.pairs.gained)
+        return Change(-self.per_seed, self.row_error, flipped, 1 - self.before)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Growth of the signed difference between the rates of two groups, which share no row.
+
+    Attributes:
+        ahead: the group whose rate is the minuend.
+        behind: the group whose rate is the subtrahend.
+    """
+
+    ahead: Change
+    behind: Change
+
+    @property
+    def per_seed(self) -> Array:
+        """Growth of the difference (K,)."""
+        return self.ahead.per_seed - self.behind.per_seed
+
+    @property
+    def _rows(self) -> int:
+        return min(self.ahead.rows, self.behind.rows)
+
+    def interval(self) -> tuple[float, float]:
+        """Interval at 95 %; of the score test for one model."""
+        if len(self.per_seed) < 2:
+            low, high = paired_shares.difference_interval(self.ahead.pairs, self.behind.pairs)
+            return float(low), float(high)
+        return _estimate(self.per_seed, self._row_variance, self._rows).interval()
+
+    @property
+    def _row_variance(self) -> float:
+        return self.ahead.row_error**2 + self.behind.row_error**2
+
+    def shifted(self, margin: float) -> Array:
+        """Margin minus the growth (K,); negative where the difference grows by more than the margin."""
+        return margin - self.per_seed
+
+    def below(self, margin: float) -> Evidence:
+        """Evidence on the growth being below a margin."""
+        if len(self.per_seed) > 1:
+            errors = float(np.sqrt(seed_variance(self.per_seed))), float(np.sqrt(self._row_variance))
+            return noninferiority(-self.per_seed, errors, self._rows, margin)
+        first, second = self.ahead.pairs, self.behind.pairs
+        refuted = float(paired_shares.difference_above(first, second, margin))
+        return Evidence(float(paired_shares.difference_below(first, second, margin)), refuted, refuted)
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether the first group was clearly behind the second in the baseline, so that a growth closes a gap."""
+        return self._difference(self.ahead.before, self.behind.before)[0] < -CLEARLY
+
+    def still_below(self, margin: float) -> float:
+        """p-value against the null hypothesis that the variant's own difference is at least the margin."""
+        return float(stats.norm.cdf(self._difference(self.ahead.after, self.behind.after, margin)[0]))
+
+    def _difference(self, first: float, second: float, bound: float = 0.0) -> tuple[float, float]:
+        """Z and standard error of a difference of two shares; a hit and a miss are added (Agresti & Caffo 2000)."""
+        counts = ((first, self.ahead.rows), (second, self.behind.rows))
+        shares = [((share * rows + 1) / (rows + 2), rows + 2) for share, rows in counts]
+        error = float(np.sqrt(sum(share * (1 - share) / rows for share, rows in shares)))
+        return (shares[0][0] - shares[1][0] - bound) / error, error
+
+
+def _estimate(per_seed: Array, row_variance: float, rows: int) -> Estimate:
+    return Estimate(float(np.mean(per_seed)), seed_variance(per_seed), row_variance, len(per_seed), rows)
 
 
 def noninferiority(per_seed: Array, errors: tuple[float, float], rows: int, margin: float) -> Evidence:
@@ -45,10 +170,12 @@ def noninferiority(per_seed: Array, errors: tuple[float, float], rows: int, marg
     estimate = Estimate(float(np.mean(per_seed)), seed_error**2, row_error**2, len(per_seed), rows)
     shifted = np.asarray(per_seed, float) + margin
     if len(shifted) < 2:
-        return Evidence(1.0, 1.0)  # one seed says nothing about another
+        return NOTHING  # one seed says nothing about another
+    crossed = estimate.p_below(-margin)
     return Evidence(
         max(sign_flip(shifted, "greater"), estimate.p_above(-margin)),
-        max(sign_flip(shifted, "less"), estimate.p_below(-margin)),
+        max(sign_flip(shifted, "less"), crossed),
+        crossed,
     )
 
 
@@ -62,30 +189,59 @@ def ceiling(per_seed: Array, limit: float, exact: bool) -> Evidence:
             over the seeds is tested by Student's t-test.
     """
     over = np.asarray(per_seed, float) - limit
+    if not len(over) or not np.isfinite(over).all():
+        return NOTHING
     if exact:
-        return Evidence(0.0 if (over <= 0).all() else 1.0, 0.0 if (over > 0).any() else 1.0)
+        refuted = 0.0 if (over > 0).any() else 1.0
+        return Evidence(1.0 - refuted, refuted, refuted)
     if len(over) < 2:
-        return Evidence(1.0, 1.0)
+        return NOTHING
     if np.ptp(over) == 0:
-        return Evidence(0.0 if over[0] <= 0 else 1.0, 0.0 if over[0] > 0 else 1.0)
-    result = stats.ttest_1samp(over, 0, alternative="less").pvalue
-    return Evidence(float(result), float(1 - result))
+        refuted = 0.0 if over[0] > 0 else 1.0
+        return Evidence(1.0 - refuted, refuted, refuted)
+    result = float(stats.ttest_1samp(over, 0, alternative="less").pvalue)
+    return Evidence(result, 1 - result, 1 - result)
 
 
-def verdicts(family: list[list[Evidence]], error_rate: float) -> list[tuple[Verdict, float]]:
-    """Verdict on each variant of a family, and its adjusted p-value of being proven.
+def every_part(parts: list[Evidence], shifted: list[Array]) -> Evidence:
+    """Evidence on a criterion that is met if all of its parts are.
 
-    A variant is proven if all of its criteria are: its p-value is the largest of theirs (intersection-union test,
-    Berger 1982; no correction is due). It is refuted if any criterion is: the smallest p-value times their number. Both
-    are adjusted by Holm over the variants, so that the probability of any false "proven" in the family is at most the
-    error rate, and so is that of any false "refuted".
+    It is proven if every part is: its p-value is the largest of theirs (intersection-union test, Berger 1982; no
+    correction is due). It is refuted if any part is. For several seeds, sign flips of the largest violation hold the
+    error rate for all parts together (Westfall & Young 1993), whose p-value does not grow with their number; the
+    crossed tests, and those of one model, are corrected by Bonferroni.
 
     Args:
-        family: evidence on each criterion of each variant.
+        parts: evidence on each part; at least one.
+        shifted: of each part that seeds can refute, changes plus the margin (K,).
+    """
+    crossed = min(1.0, len(parts) * min(part.crossed for part in parts))
+    refuted = min(1.0, len(parts) * min(part.refuted for part in parts))
+    if shifted and len(shifted[0]) > 1:
+        refuted = max(_largest_violation(np.stack(shifted)), crossed)
+    return Evidence(max(part.proven for part in parts), refuted, crossed)
+
+
+def _largest_violation(shifted: Array) -> float:
+    """p-value of the largest standardized violation of P parts, by flipping the signs of seeds together; (P, K)."""
+    scale = np.sqrt((shifted**2).sum(axis=1, keepdims=True))
+    flips, _ = signs(shifted.shape[1])
+    violations = -(flips @ (shifted / np.where(scale > 0, scale, 1)).T).min(axis=1)
+    return float(np.mean(violations >= violations[0] - TIE))
+
+
+def verdicts(family: list[Evidence], error_rate: float) -> list[tuple[Verdict, float]]:
+    """Verdict on each variant of a family, and its adjusted p-value of being proven.
+
+    The p-values are adjusted by Holm over the variants, so that the probability of any false "proven" in the family is
+    at most the error rate, and so is that of any false "refuted".
+
+    Args:
+        family: evidence on all criteria of each variant together.
         error_rate: of the family.
     """
-    proven = holm(np.array([max(e.proven for e in criteria) for criteria in family]))
-    refuted = holm(np.array([min(1.0, min(e.refuted for e in criteria) * len(criteria)) for criteria in family]))
+    proven = holm(np.array([variant.proven for variant in family]))
+    refuted = holm(np.array([variant.refuted for variant in family]))
     decided: list[tuple[Verdict, float]] = []
     for p_proven, p_refuted in zip(proven, refuted, strict=True):
         verdict = PROVEN if p_proven <= error_rate else REFUTED if p_refuted <= error_rate else UNDECIDED

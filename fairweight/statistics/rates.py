@@ -83,6 +83,8 @@ BETWEEN = {
     "false_positive_rate": ("false_positive_rate_difference", "false_positive_rate_ratio"),
     "positive_predictive_value": ("predictive_parity_difference", "predictive_parity_ratio"),
 }
+# rates that are shares of the same rows in every model, so that models are paired row by row
+PAIRED = ("accuracy", "selection_rate", "true_positive_rate", "false_positive_rate")
 EQUALIZED_ODDS = ("true_positive_rate", "false_positive_rate")  # rates that equalized odds compare (Hardt et al. 2016)
 EQUALIZED_ODDS_DIFFERENCE, EQUALIZED_ODDS_MEAN = "equalized_odds_difference", "equalized_odds_difference_mean"
 # gap between groups -> the rates whose differences it combines
@@ -195,6 +197,41 @@ def fractions(layout: Layout, tallies: Tallies) -> dict[str, Fraction]:
         true_positives=_sums(positive, tallies.marked),
     )
     return {name: RATES[name].fraction(counts) for name in COMPARED}
+
+
+def paired_fractions(
+    layout: Layout, gained: Tallies, lost: Tallies, held: Tallies
+) -> dict[str, tuple[Array, Array, Array]]:
+    """Rows of each group that count with the variant only, with the baseline only, and with the baseline at all.
+
+    Args:
+        layout: groups of the rows.
+        gained, lost, held: one replicate of the marks (see `Layout.marks`) that only the variant has, that only the
+            baseline has, and that the baseline has; K models each.
+
+    Returns:
+        Rate of `PAIRED` -> three arrays (G, K). For a label with more than two classes there is accuracy alone.
+    """
+    marked = [tallies.marked[:, 0] for tallies in (gained, lost, held)]
+    if not layout.binary:
+        return {"accuracy": _per_group(layout.member, marked)}
+    positive, negative = layout.member * (layout.labels == 1), layout.member * (layout.labels == 0)
+    # a negative is a hit where it is not predicted positive
+    up, down, before = marked
+    rows = held.rows[:, :1]
+    ups, downs, hits = _per_group(negative, [down, up, rows - before])
+    right, wrong, held_right = _per_group(positive, marked)
+    return {
+        "accuracy": (right + ups, wrong + downs, held_right + hits),
+        "selection_rate": _per_group(layout.member, marked),
+        "true_positive_rate": _per_group(positive, marked),
+        "false_positive_rate": _per_group(negative, marked),
+    }
+
+
+def _per_group(member: Array, marked: list[Array]) -> tuple[Array, Array, Array]:
+    gained, lost, held = (member @ counts for counts in marked)
+    return gained, lost, held
 
 
 def group_rates(layout: Layout, tallies: Tallies) -> dict[str, Array]:

@@ -10,6 +10,8 @@ from scipy import stats
 Array = np.ndarray[Any, Any]
 EXACT = 16  # largest number of pairs for which all combinations of signs are tried
 DRAWS = 20_000
+PERMUTATIONS = 2_000
+TIE = 1e-9  # statistics that differ by less, relative to the largest, are equal: they are sums of shares of rows
 
 
 @functools.cache
@@ -38,11 +40,11 @@ def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
     flips, _ = signs(len(differences))
     means = flips @ np.asarray(differences, float)
     means = {"two-sided": np.abs(means), "greater": means, "less": -means}[alternative]
-    return float(np.mean(means >= means[0] - 1e-12 * np.abs(means).max()))
+    return float(np.mean(means >= means[0] - TIE * np.abs(means).max()))
 
 
-def range_flip(changes: Array) -> tuple[float, float]:
-    """Test whether changes differ between groups by more than between seeds: (expected range by chance, p-value).
+def range_flip(changes: Array) -> float:
+    """p-value of the hypothesis that groups change alike, from the spread over seeds on the same rows.
 
     The statistic is the largest minus the smallest mean change over the groups. Under the null hypothesis all groups
     change alike, so that a seed's deviations from its own mean over groups are symmetric; their signs are flipped
@@ -55,15 +57,63 @@ def range_flip(changes: Array) -> tuple[float, float]:
     deviations = deviations - deviations.mean(axis=1, keepdims=True)
     flips, _ = signs(len(deviations))
     ranges = np.ptp(flips @ deviations / len(deviations), axis=1)
-    return float(ranges.mean()), float(np.mean(ranges >= ranges[0] - 1e-12 * ranges.max()))
+    return float(np.mean(ranges >= ranges[0] - TIE * ranges.max()))
+
+
+def unequal_changes(changes: Array, codes: Array, groups: int, draws: int = PERMUTATIONS) -> tuple[float, float]:
+    """Test whether groups change unequally on other rows: (range that is expected by chance, p-value).
+
+    The statistic is the largest difference between the mean changes of two groups over its standard error. Its null
+    distribution permutes the rows over the groups; studentized permutation tests stay valid where groups have different
+    spreads (Janssen 1997; Chung & Romano 2013). Instead of permuting rows, the number of rows of each group and change
+    is drawn, which has the same distribution.
+
+    Args:
+        changes: of each row, few distinct values (n,).
+        codes: group of each row, int (n,), from 0 to `groups` - 1; every group has a row.
+        groups: G.
+        draws: number of permutations.
+
+    Returns:
+        The mean range of the groups' mean changes if their expectations were equal, each with its own spread over rows
+        (simulated), and the p-value.
+    """
+    values, kinds = np.unique(changes, return_inverse=True)
+    observed = np.zeros((len(values), groups))
+    np.add.at(observed, (kinds.reshape(-1), codes), 1)
+    observed = observed[:, np.lexsort(observed)]  # the draws do not depend on the order of the groups
+    margins = [observed.sum(axis=axis).astype(np.int64) for axis in (1, 0)]
+    if len(values) == 1:
+        return 0.0, 1.0
+    rng = np.random.default_rng(0)
+    permuted = stats.random_table(*margins, seed=rng).rvs(draws)
+    statistics, errors = _largest_difference(np.concatenate([observed[None], permuted]), values)
+    larger = statistics[1:] >= statistics[0] * (1 - TIE)
+    by_chance = np.ptp(rng.normal(0, errors[0], (draws, groups)), axis=1).mean()
+    return float(by_chance), float((1 + larger.sum()) / (draws + 1))
+
+
+def _largest_difference(tables: Array, values: Array) -> tuple[Array, Array]:
+    """Largest studentized difference of mean changes (B,), and their standard errors (B, G), from counts (B, V, G)."""
+    rows = tables.sum(axis=1)
+    means = np.einsum("v,bvg->bg", values, tables) / rows
+    squares = np.einsum("v,bvg->bg", values**2, tables) / rows
+    # a group without any change is no proof that none occurs (see comparison.change)
+    variances = np.maximum(squares - means**2, 0) / np.maximum(rows - 1, 1) + 1 / (rows + 2) ** 2
+    differences = np.abs(means[:, :, None] - means[:, None, :])
+    errors = np.sqrt(variances[:, :, None] + variances[:, None, :])
+    return (differences / errors).max(axis=(1, 2)), np.sqrt(variances)
 
 
 def wilcoxon(differences: Array) -> float:
     """p-value of Wilcoxon's signed-rank test, two-sided, exact; 1 where all differences are 0."""
     moved = np.asarray(differences, float)
     moved = moved[moved != 0]
+    if not len(moved):
+        return 1.0
+    sizes = np.abs(moved)
     # scipy's exact table does not support ties; flipping the signs of the ranks is exact with ties as well
-    return sign_flip(np.sign(moved) * stats.rankdata(np.abs(moved))) if len(moved) else 1.0
+    return sign_flip(np.sign(moved) * stats.rankdata(np.round(sizes / (TIE * sizes.max()))))
 
 
 def welch(first: Array, second: Array) -> float | None:

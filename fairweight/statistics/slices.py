@@ -1,5 +1,6 @@
 """Slices: subgroups of the inputs whose loss rises, found on one half of the rows and tested on the other half."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
 from fairweight.statistics.crossed_uncertainty import estimate, of_rows
+from fairweight.statistics.shared_source import share_a_source
 from fairweight.statistics.significance import holm
 
 Array = np.ndarray[Any, Any]
@@ -17,6 +19,7 @@ class Slice:
     """A slice: the rows that meet all conditions, with its statistics on the half that was not used to find it."""
 
     conditions: tuple[str, ...]
+    change: float  # mean change of the loss of the slice, in nats; positive is worse
     value: float  # mean change of the loss of the slice minus that of the other rows, in nats
     low: float
     high: float
@@ -30,6 +33,37 @@ class Features:
 
     values: Array  # (n, d)
     names: list[tuple[str, str | None]]  # input and level; None for a numeric input
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return list(dict.fromkeys(name for name, _ in self.names))
+
+    def sources_of(self, groups: Mapping[str, Array], rng: np.random.Generator) -> list[str]:
+        """Inputs that come from the same variable as a group: its source, or a binned version of it.
+
+        Args:
+            groups: attribute -> codes of the groups (n,); negative is no group.
+            rng: divides the rows into halves.
+        """
+        return [n for n in self.inputs if any(self._shares_a_source(n, codes, rng) for codes in groups.values())]
+
+    def _shares_a_source(self, name: str, codes: Array, rng: np.random.Generator) -> bool:
+        columns = [position for position, (of_column, _) in enumerate(self.names) if of_column == name]
+        numeric = self.names[columns[0]][1] is None
+        part = self.values[:, columns]
+        # a row without a level of a category has a level of its own
+        values = part[:, 0] if numeric else np.where(part.any(axis=1), part.argmax(axis=1), len(columns))
+        return share_a_source(values.astype(float), codes, rng, numeric=numeric)
+
+    def without(self, names: Collection[str]) -> "Features":
+        """The same rows without these inputs."""
+        kept = [position for position, (name, _) in enumerate(self.names) if name not in names]
+        return Features(self.values[:, kept], [self.names[position] for position in kept])
+
+    def renamed(self, names: Mapping[str, str]) -> "Features":
+        """The same inputs, with other names for some of them."""
+        return Features(self.values, [(names.get(name, name), level) for name, level in self.names])
 
     @classmethod
     def from_table(
@@ -83,7 +117,7 @@ class Features:
 def discover(
     changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5
 ) -> list[Slice]:
-    """Find the slices whose loss rises most, worst first (after Chung et al. 2019).
+    """Find slices whose loss rises, and more than elsewhere, worst first (after Chung et al. 2019).
 
     One half of the rows chooses the slices and the other half tests them, so that the tests are valid.
 
@@ -96,8 +130,11 @@ def discover(
         most: largest number of slices that are tested.
 
     Returns:
-        Slices whose mean change on the first half is above that of all rows, with their statistics on the second half.
+        Slices whose mean change on the first half is above 0 and above that of all rows, with their statistics on the
+        second half, where it may be otherwise.
     """
+    if not features.names:
+        return []
     order = rng.permutation(len(changes))
     finding, confirming = order[: len(order) // 2], order[len(order) // 2 :]
     mean = changes.mean(axis=1)
@@ -106,8 +143,8 @@ def discover(
     leaves = tree.apply(features.values)
     # the worst slices of the first half are tested; nothing of the second half has been used so far
     means = {int(leaf): float(mean[finding][leaves[finding] == leaf].mean()) for leaf in np.unique(leaves[finding])}
-    overall = float(mean[finding].mean())
-    chosen = sorted((leaf for leaf, value in means.items() if value > overall), key=lambda leaf: -means[leaf])[:most]
+    least = max(0.0, float(mean[finding].mean()))
+    chosen = sorted((leaf for leaf, value in means.items() if value > least), key=lambda leaf: -means[leaf])[:most]
     tested = []
     for leaf in chosen:
         inside, outside = (changes[confirming][(leaves[confirming] == leaf) == part] for part in (True, False))
@@ -116,11 +153,11 @@ def discover(
         row_variance = of_rows(inside).row_variance + of_rows(outside).row_variance
         per_seed = inside.mean(axis=0) - outside.mean(axis=0)
         contrast = estimate(per_seed, row_variance, min(len(inside), len(outside)))
-        tested.append((_conditions(tree, features, leaf), contrast, len(inside)))
-    adjusted = holm(np.array([contrast.p_above(0) for _, contrast, _ in tested]))
+        tested.append((_conditions(tree, features, leaf), float(inside.mean()), contrast, len(inside)))
+    adjusted = holm(np.array([contrast.p_above(0) for _, _, contrast, _ in tested]))
     return [
-        Slice(conditions, contrast.value, *contrast.interval(), float(p), n)
-        for (conditions, contrast, n), p in zip(tested, adjusted, strict=True)
+        Slice(conditions, change, contrast.value, *contrast.interval(), float(p), n)
+        for (conditions, change, contrast, n), p in zip(tested, adjusted, strict=True)
     ]
 
 

@@ -24,6 +24,13 @@ class GridOfStudy(Protocol):
     def datasets(self) -> list[str]:
         """Names of the datasets in the grid."""
 
+    @property
+    def controls(self) -> list[str]:
+        """Names of the variants that differ from their baseline by training alone."""
+
+    def cell_baseline(self, cell: Cell) -> Cell:
+        """The cell that a cell is compared with."""
+
     def root(self, variant: str) -> Variant:
         """Root of a variant's lineage."""
 
@@ -169,12 +176,28 @@ def _check_width(study: GridOfStudy, cell: Cell) -> None:
 
 
 def check_criteria(study: GridOfStudy) -> None:
-    """Check that the attributes and the variant that the criteria name exist.
+    """Check the attributes, baselines and the variant that the criteria name, and what the decision assumes.
 
     Raises:
-        InputError: there is no such attribute or variant.
+        InputError: there is no such attribute, baseline, variant or batch size.
     """
-    criteria = study.config["criteria"]
+    criteria, decision = study.config["criteria"], study.config["decision"]
+    cells = set(study.cells)
+    for cell in study.cells:
+        if study.cell_baseline(cell) not in cells:
+            raise InputError(
+                f"criteria: against: 'none' compares with variant {study.cell_baseline(cell).variant!r} of model "
+                f"{cell.model!r} under augmentation 'none', which is not in the grid of dataset {cell.dataset!r}; add "
+                "'none' to its augmentations."
+            )
+    sizes = study.config["profile"]["batch_sizes"]
+    if decision["batch"] not in sizes:
+        listed = ", ".join(map(str, sizes))
+        raise InputError(
+            f"decision: batch: {decision['batch']} is not profiled; name one of profile: batch_sizes ({listed})."
+        )
+    if criteria["variant"] in study.controls:
+        raise InputError(f"criteria: variant: {criteria['variant']!r} is a control, which is not a candidate to ship.")
     declared = sorted({a for name in study.datasets for a in study.config["datasets"][name]["groups"]})
     for attribute in criteria["attributes"] or []:
         known(attribute, declared, "criteria: attributes", "a group attribute")

@@ -5,7 +5,9 @@ combination.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from fairweight.core import components
@@ -226,18 +228,30 @@ class Study:
         return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
 
     def largest_family(self, dataset: str) -> int:
-        """Largest number of variants that are tested together on a dataset and one model.
+        """Largest number of variants that are tested together on a dataset, with one augmentation and one model."""
+        tested = [c for c in self.cells if c.dataset == dataset and self.candidate(c)]
+        return max(Counter((c.augmentation, c.model) for c in tested).values(), default=0)
 
-        Tests use augmentation `none` and leave out baselines and replicates.
-        """
-        tested = [c for c in self.cells if (c.dataset, c.augmentation) == (dataset, "none")]
-        tested = [c for c in tested if self.baseline(c.variant) != c.variant and not self.replicate(c.variant)]
-        return max((sum(c.model == model for c in tested) for model in {c.model for c in tested}), default=0)
+    def candidate(self, cell: Cell) -> bool:
+        """Whether a cell is decided on: it is compared with another one, and neither a replicate nor a control."""
+        apart = self.cell_baseline(cell) != cell
+        return apart and not self.replicate(cell.variant) and cell.variant not in self.controls
+
+    @property
+    def controls(self) -> list[str]:
+        """Names of the variants that differ from their baseline by training alone."""
+        return [name for name, variant in self.variants.items() if variant.recipe.get("control")]
+
+    def cell_baseline(self, cell: Cell) -> Cell:
+        """The cell that a cell is compared with (`criteria: against`); a baseline is its own."""
+        elsewhere = self.config["criteria"]["against"] == "none" and cell.engine != GIVEN
+        augmentation = "none" if elsewhere else cell.augmentation
+        return replace(cell, augmentation=augmentation, variant=self.baseline(cell.variant))
 
     @property
     def comparisons(self) -> list[dict[str, str]]:
         """Wildcards of the comparisons, one per dataset, augmentation, model and engine with something to compare."""
-        compared = [c for c in self.cells if self.baseline(c.variant) != c.variant and self.labelled(c.dataset)]
+        compared = [c for c in self.cells if self.cell_baseline(c) != c and self.labelled(c.dataset)]
         keys = sorted({tuple(getattr(cell, name) for name in COMPARISON) for cell in compared})
         return [dict(zip(COMPARISON, key, strict=True)) for key in keys]
 
@@ -246,6 +260,12 @@ class Study:
         same = (dataset, augmentation, model, engine)
         cells = [c for c in self.cells if (c.dataset, c.augmentation, c.model, c.engine) == same]
         return [(seed, cell) for cell in cells for seed in self.seeds_of(cell)]
+
+    def with_baselines(self, **place: str) -> list[tuple[int, Cell]]:
+        """(seed, cell) of `compared`, followed by the baselines that have another augmentation."""
+        compared = self.compared(**place)
+        others = {self.cell_baseline(cell) for _, cell in compared} - {cell for _, cell in compared}
+        return compared + [(seed, cell) for cell in sorted(others) for seed in self.seeds_of(cell)]
 
     @property
     def datasets(self) -> list[str]:

@@ -6,9 +6,11 @@ with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
         predictions=list(snakemake.input.predictions),
         about=snakemake.params.about,
         table=snakemake.input.table,
+        augmentation=snakemake.wildcards.augmentation,
         baselines=snakemake.params.baselines,
         smallest_group=snakemake.params.smallest_group,
         intersections=snakemake.params.intersections,
         comparisons=snakemake.output.comparisons,
+        pairs=snakemake.output.pairs,
         replicates=snakemake.output.replicates,
     )

@@ -2,13 +2,18 @@ from fairweight.core.step import step
 from fairweight.evaluation.decide import decide
 
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+    compared = {
+        name: dict(zip(snakemake.input[name], snakemake.params.cells, strict=True))
+        for name in ("comparisons", "pairs", "replicates", "slices")
+    }
     decide(
-        comparisons=dict(zip(snakemake.input.comparisons, snakemake.params.cells, strict=True)),
-        replicates=dict(zip(snakemake.input.replicates, snakemake.params.cells, strict=True)),
-        slices=dict(zip(snakemake.input.slices, snakemake.params.cells, strict=True)),
-        measures=snakemake.input.measures,
-        changes=snakemake.input.changes,
+        **compared,
+        summary={name: snakemake.input[name] for name in ("measures", "ratios", "profiles", "assessments")},
         criteria=snakemake.params.criteria,
+        recipe=snakemake.params.recipe,
+        energy=snakemake.params.energy,
+        factors=snakemake.params.factors,
+        controls=snakemake.params.controls,
         replicated=snakemake.params.replicated,
         attributes=snakemake.params.attributes,
         destination={name: path for name, path in snakemake.output.items() if name != "usage"},

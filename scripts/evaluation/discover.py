@@ -7,6 +7,7 @@ with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
         about=snakemake.params.about,
         table=snakemake.input.table,
         baselines=snakemake.params.baselines,
+        group_columns=snakemake.params.group_columns,
         smallest_group=snakemake.params.smallest_group,
         destination=snakemake.output.slices,
     )

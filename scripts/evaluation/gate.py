@@ -5,6 +5,7 @@ with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     check_criteria(
         decisions=snakemake.input.decisions,
         criteria=snakemake.input.criteria,
+        untested=snakemake.input.untested,
         destination=snakemake.output.verdict,
         variant=snakemake.params.variant,
     )

@@ -1,10 +1,14 @@
 """Simulated variants whose true losses are known, by group, row and seed."""
 
+from pathlib import Path
+
 import numpy as np
 
 from fairweight.evaluation.compare import Compared
+from fairweight.evaluation.criteria import assess, changes
 from fairweight.statistics.rates import Layout
 
+ROOT = Path(__file__).parents[2]
 GROUPS = ("a", "b", "c")
 
 
@@ -53,3 +57,42 @@ def pick(rows, metric, attribute=None, group=None):
     matches = [r for r in rows if (r["metric"], r["attribute"], r["group"]) == (metric, attribute, group)]
     assert len(matches) == 1, (metric, attribute, group)
     return matches[0]
+
+
+def recalls(rng, sizes, loss, *, seeds=8, seed_sd=0.003, churn=0.01, recall=0.85, baseline_loss=None, smallest=50):
+    """Simulate a baseline and a variant `v` whose recall of each group and label is known.
+
+    Args:
+        sizes: rows of each group.
+        loss: what the variant's recall is below `recall`, by group and label (G, 2).
+        churn: share of rows whose prediction is drawn again, without expected gain or loss.
+        seed_sd: spread of the variant's recall over seeds.
+        baseline_loss: the same of the baseline; None is 0.
+    """
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    labels = rng.integers(2, size=len(groups))
+    hard = rng.random(len(groups))[:, None]  # a row is as hard for one seed as for another
+
+    def hits(below, spread):
+        noise = rng.normal(0, 0.01, (len(groups), seeds))
+        return hard + noise < recall - np.asarray(below)[groups, labels][:, None] + spread
+
+    base = hits(np.zeros((len(sizes), 2)) if baseline_loss is None else baseline_loss, 0.0)
+    spread = seed_sd * rng.normal(size=seeds)
+    right = hits(loss, spread)
+    again = rng.random((len(groups), seeds)) < recall - np.asarray(loss)[groups, labels][:, None] + spread
+    right = np.where(rng.random(right.shape) < churn, again, right)
+    models = {
+        name: (np.where(shown, labels[:, None], 1 - labels[:, None]), None)
+        for name, shown in (("dense", base), ("v", right))
+    }
+    names = tuple(f"g{number}" for number in range(len(sizes)))
+    layout = Layout.from_rows(labels, {"g": groups, "class": labels}, {"g": names, "class": ("0", "1")}, 2)
+    return Compared(layout, labels, models, smallest)
+
+
+def compared_variant(study, criteria, replicates=100):
+    """Evidence on the criteria of the variant `v` of `recalls`."""
+    rows = study.compare("v", "dense", study.bootstrap({"v": "dense"}, replicates))
+    pairs = study.pairs("v", "dense", list(range(study.seeds)))
+    return assess(changes(rows, pairs), {}, criteria, ["g"])

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fairweight.statistics.comparison import change
 from fairweight.statistics.decision import noninferiority
 from fairweight.statistics.power import detectable, provable
+from fairweight.statistics.shared_source import gamma, share_a_source
 from fairweight.statistics.slices import Features, discover
 
 
@@ -28,7 +30,74 @@ def test_a_planted_slice_is_discovered_named_and_confirmed():
     worst = discover(changes(rng, hit, 0.3), features, rng)[0]
     assert any(c.startswith("age above") and 58 < float(c.split()[-1]) < 62 for c in worst.conditions)
     assert "town is m" in worst.conditions and worst.p_value < 0.001
-    assert abs(worst.value - 0.3) < 0.05 and worst.low < 0.3 < worst.high
+    assert abs(worst.value - 0.3) < 0.05 and worst.low < 0.3 < worst.high and abs(worst.change - 0.3) < 0.05
+
+
+def test_a_slice_in_which_the_loss_falls_less_than_elsewhere_is_not_selected():
+    rng = np.random.default_rng(4)
+    features = inputs(rng)
+    hit = features.values[:, 1] > 60
+    falling = changes(rng, hit, 0.3) - 0.5  # -0.2 inside, -0.5 outside
+    assert discover(falling, features, rng) == []
+    (worst, *_) = discover(falling + 0.4, features, rng)  # 0.2 inside, -0.1 outside
+    assert abs(worst.change - 0.2) < 0.05 and 0.2 < worst.value < 0.31
+
+
+AGES = np.random.default_rng(5).integers(17, 90, 3000)
+NOISE = np.random.default_rng(6)
+BANDS = np.digitize(AGES, [25, 60])  # the groups of the study
+RACES = NOISE.choice(5, 3000, p=[0.85, 0.1, 0.03, 0.01, 0.01])
+
+
+@pytest.mark.parametrize(
+    ("values", "numeric", "codes", "shared"),
+    [
+        (AGES, True, BANDS, True),  # the source of the groups
+        (2026 - AGES, True, BANDS, True),  # the year of birth
+        (AGES + NOISE.uniform(0, 1, 3000), True, BANDS, True),  # a value of its own for each row
+        (np.digitize(AGES, [25, 60])[:, None] @ [1], False, BANDS, True),  # a copy of the groups
+        (np.digitize(AGES, [20, 30, 40, 50, 70]), False, BANDS, True),  # other ranges of the same numbers
+        (np.array([2, 0, 1, 3])[np.digitize(AGES, [20, 40, 70])], False, BANDS, True),  # in another order
+        (AGES > 67, True, BANDS, True),  # of the upper group
+        (RACES, False, RACES, True),
+        (np.array([3, 1, 4, 0, 2])[RACES], True, RACES, True),  # coded by numbers
+        (RACES == 0, False, RACES, True),  # one group and the rest
+        (np.where(NOISE.random(3000) < 0.7, BANDS, NOISE.integers(3, size=3000)), False, BANDS, False),  # correlated
+        (AGES + NOISE.normal(0, 10, 3000), True, BANDS, False),  # such as years of work
+        (NOISE.normal(size=3000), True, BANDS, False),
+        (NOISE.integers(12, size=3000), False, RACES, False),
+        (np.arange(3000), False, BANDS, False),  # a name for each row
+        (np.arange(3000), False, RACES, False),
+        (np.zeros(3000), True, BANDS, False),
+        (AGES, True, np.zeros(3000, int), False),  # one group
+        (AGES, True, np.full(3000, -1), False),  # none
+    ],
+)
+def test_versions_of_one_variable_are_distinguished_from_correlated_inputs(values, numeric, codes, shared):
+    rng = np.random.default_rng(7)
+    assert share_a_source(np.asarray(values, float), codes, rng, numeric=numeric) == shared
+
+
+def test_gamma_is_that_of_its_definition():
+    rng = np.random.default_rng(8)
+    values, side = rng.integers(0, 6, 200), rng.random(200) < 0.4
+    differences = np.sign(values[side][:, None] - values[~side][None, :])
+    expected = differences.sum() / np.abs(differences).sum()
+    assert gamma(values, side) == pytest.approx(expected)
+    # of two sides it is Somers' D of the value on the side, among pairs that are not tied
+    theirs = stats.somersd(side, values).statistic * len(differences.ravel()) / np.abs(differences).sum()
+    assert gamma(values, side) == pytest.approx(theirs)
+
+
+def test_inputs_are_left_out_with_all_their_levels():
+    features = inputs(np.random.default_rng(0))
+    assert features.inputs == ["x", "age", "town"]
+    left = features.without({"town", "x"}).renamed({"age": "age - 17"})
+    assert left.inputs == ["age - 17"] and left.values.shape == (3000, 1)
+    town = features.values[:, 2:].argmax(axis=1)
+    groups = {"region": np.array([0, 0, 1, 1])[town], "senior": (features.values[:, 1] >= 65).astype(int)}
+    assert features.sources_of(groups, np.random.default_rng(0)) == ["age", "town"]
+    assert discover(np.ones((3000, 2)), features.without(features.inputs), np.random.default_rng(0)) == []
 
 
 def test_without_a_harmed_slice_few_are_confirmed():

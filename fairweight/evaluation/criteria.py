@@ -1,0 +1,426 @@
+"""Evidence on the criteria of a study: every criterion of one variant, part by part, and the rates that none covers."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict
+
+import numpy as np
+
+from fairweight.core.measures import measure
+from fairweight.core.recipes import Criteria
+from fairweight.statistics import decision, paired_shares
+from fairweight.statistics.decision import NOTHING, PROVEN, REFUTED, UNDECIDED, Change, Evidence, Growth, Verdict
+from fairweight.statistics.paired_shares import Pairs
+from fairweight.statistics.rates import EQUALIZED_ODDS_DIFFERENCE, GAPS, PAIRED
+
+Array = np.ndarray[Any, Any]
+Name = tuple[str, str | None, str | None]  # metric, attribute, group
+GROUP_MARGINS = ("group_accuracy", "worst_group_accuracy")  # both are tested group by group: any group may be the worst
+FLOOR_ROWS = 10  # rows from which a rate that falls to 0 or rises to 1 is never proven
+FALLS, RISES = ("accuracy", "true_positive_rate", "selection_rate"), ("false_positive_rate", "selection_rate")
+
+
+class CriterionRow(TypedDict):
+    """Evidence on one criterion of one variant, or on one part of it.
+
+    The row of a criterion with several parts shows the part with the weakest evidence.
+    """
+
+    criterion: str
+    attribute: str | None
+    group: str | None
+    other_group: str | None  # of a gap: the group whose rate is subtracted
+    rate: str | None  # the rate that a margin limits
+    parts: int  # number of tests that must all reject
+    rows: int | None  # rows of the smaller group
+    seeds: int | None
+    margin: float
+    value: float | None
+    low: float | None
+    high: float | None
+    p_proven: float
+    p_refuted: float
+    verdict: Verdict
+    reason: str | None
+
+
+class UntestedRow(TypedDict):
+    """A rate of a group that has too few rows to be tested, with a Bayesian interval of its change."""
+
+    attribute: str
+    group: str
+    rate: str
+    rows: int
+    before: float | None  # the baseline's rate
+    value: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class GroupChange:
+    """Change of a rate of one group, and whether it has enough rows to be tested."""
+
+    change: Change
+    tested: bool
+
+
+Changes = dict[Name, GroupChange]
+
+
+@dataclass
+class Assessed:
+    """Evidence on all criteria of one variant.
+
+    Attributes:
+        criteria: one row per criterion, attribute and rate.
+        parts: one row per part.
+        evidence: on all of them together.
+        untested: rates of groups with too few rows.
+    """
+
+    criteria: list[CriterionRow] = field(default_factory=list)
+    parts: list[CriterionRow] = field(default_factory=list)
+    untested: list[UntestedRow] = field(default_factory=list)
+    evidence: Evidence = NOTHING
+
+
+def changes(rows: Iterable[Mapping[str, Any]], pairs: Iterable[Mapping[str, Any]], seed: int | None = None) -> Changes:
+    """Changes of every rate of every group, of one variant.
+
+    Args:
+        rows: comparison rows of the variant.
+        pairs: rows of `compare.PairRow` of the variant.
+        seed: the only model that the changes are about; None is all seeds.
+    """
+    counts: dict[Name, list[tuple[int, int, int, int]]] = {}
+    for row in sorted(pairs, key=lambda row: row["seed"]):
+        if seed is None or row["seed"] == seed:
+            entry = (row["rows"], row["gained"], row["lost"], row["held"])
+            counts.setdefault(_name(row), []).append(entry)
+    by_name: Changes = {}
+    for row in rows:
+        name = _name(row)
+        if row["metric"] in PAIRED and name in counts:
+            total, gained, lost, held = np.array(counts[name], float).T
+            n = float(total[0])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                per_seed, before = (gained - lost) / n, float(held.mean() / n)
+            error = float("nan") if row["row_error"] is None else float(row["row_error"])
+            change = Change(per_seed, error, Pairs(n, gained.mean(), lost.mean()), before)
+            by_name[name] = GroupChange(change, row["status"] == "ok")
+    return by_name
+
+
+def _name(row: Mapping[str, Any]) -> Name:
+    attribute, group = (row[key] if isinstance(row[key], str) else None for key in ("attribute", "group"))
+    return row["metric"], attribute, group
+
+
+def assess(
+    compared: Changes, ceilings: Mapping[str, tuple[Array, float, bool]], criteria: Criteria, attributes: list[str]
+) -> Assessed:
+    """Test every criterion of one variant.
+
+    Args:
+        compared: changes of the variant's rates, see `changes`.
+        ceilings: measure -> values of the variant (K,), the limit, and whether the values are exact.
+        criteria: `criteria` of the study file.
+        attributes: attributes that the criteria are about.
+    """
+    tested = _Criteria(compared, criteria, attributes)
+    margins = criteria["margins"]
+    if margins["accuracy"] is not None:
+        tested.overall(margins["accuracy"])
+    for attribute in attributes:
+        for criterion in GROUP_MARGINS:
+            if margins[criterion] is not None:
+                tested.groups(criterion, attribute, float(margins[criterion] or 0))
+        if margins["fairness_gap"] is not None:
+            for rate in gap_rates(criteria["gap"], tested.binary):
+                tested.gap(attribute, rate, margins["fairness_gap"])
+    tested.floors()
+    for name, (values, limit, exact) in ceilings.items():
+        tested.ceiling(name, values, limit, exact)
+    return tested.finish()
+
+
+def gap_rates(gap: str | None, binary: bool) -> tuple[str, ...]:
+    """Rates whose differences between groups the margin `fairness_gap` limits, each on its own.
+
+    Args:
+        gap: `criteria: gap` of the study file; None is equalized odds for a binary label, and the accuracy otherwise.
+        binary: whether the label has two classes.
+    """
+    return GAPS[gap or (EQUALIZED_ODDS_DIFFERENCE if binary else "accuracy_difference")]
+
+
+class _Criteria:
+    """Criteria of one variant as they are tested.
+
+    Args:
+        compared: changes of the variant's rates.
+        criteria: `criteria` of the study file.
+        attributes: attributes that the criteria are about.
+    """
+
+    def __init__(self, compared: Changes, criteria: Criteria, attributes: list[str]) -> None:
+        self.compared, self.attributes = compared, attributes
+        self.error_rate, self.demanded = criteria["error_rate"], criteria["untested"] == "undecided"
+        self.binary = any(metric == "selection_rate" for metric, _, _ in compared)
+        self.result = Assessed()
+        self._margins: list[Evidence] = []  # of every part
+        self._shifted: list[Array] = []
+        self._ceilings: list[Evidence] = []
+
+    def overall(self, margin: float) -> None:
+        """Test the accuracy of all rows."""
+        entry = self.compared.get(("accuracy", None, None))
+        if entry is None or not entry.tested:
+            self._without("accuracy", "no test row", margin)
+            return
+        row = self._change_row("accuracy", "accuracy", None, None, entry.change, margin)
+        self._margin([(row, entry.change.above(margin), entry.change.shifted(margin))])
+
+    def groups(self, criterion: str, attribute: str, margin: float) -> None:
+        """Test that no group with enough rows loses more accuracy than the margin."""
+        parts = []
+        for group, entry in self._groups("accuracy", attribute, criterion, margin):
+            row = self._change_row(criterion, "accuracy", attribute, group, entry.change, margin)
+            parts.append((row, entry.change.above(margin), entry.change.shifted(margin)))
+        self._margin(parts)
+
+    def gap(self, attribute: str, rate: str, margin: float) -> None:
+        """Test that no signed difference between two groups grows by more than the margin.
+
+        A group that was clearly behind may catch up: then its difference must stay below the margin, and nobody may
+        lose more than the margin by it.
+        """
+        groups = list(self._groups(rate, attribute, "fairness_gap", margin, fewest=2))
+        parts = []
+        for group, entry in groups:
+            for other, against in groups:
+                if group != other:
+                    growth = Growth(entry.change, against.change)
+                    row = self._growth_row(attribute, rate, (group, other), growth, margin)
+                    parts.append((row, *_gap_evidence(growth, rate, margin)))
+        self._margin(parts)
+
+    def floors(self) -> None:
+        """No rate of a group with a few rows may silently fall to 0 or rise to 1."""
+        for (rate, attribute, group), entry in self.compared.items():
+            if attribute not in (None, "class", *self.attributes) or entry.change.rows < FLOOR_ROWS:
+                continue
+            end = _end(rate, entry.change)
+            if end is not None:
+                row = self._change_row("floor", rate, attribute, group, entry.change, 0.0)
+                verb = "falls to 0" if end == 0 else "rises to 1"
+                about = f"{rate.replace('_', ' ')}{_of_group(attribute, group)}"
+                self._undecided(row | {"reason": f"the {about} {verb} in every model ({entry.change.rows} rows)"})
+
+    def ceiling(self, name: str, values: Array, limit: float, exact: bool) -> None:
+        """Test that a measure is at most a limit."""
+        evidence = decision.ceiling(values, limit, exact)
+        known = len(values) > 0 and bool(np.isfinite(values).all())
+        row = self._row(name, None, None, limit, evidence)
+        if known:
+            row |= {"value": float(np.mean(values)), "low": float(np.min(values)), "high": float(np.max(values))}
+        else:
+            row["reason"] = f"{name.replace('_', ' ')} is not measured"
+        self.result.criteria.append(row)
+        self._ceilings.append(evidence)
+
+    def finish(self) -> Assessed:
+        """Evidence on all criteria together, and the rates of groups that none of them covers."""
+        together = []
+        if self._margins:
+            together.append(decision.every_part(self._margins, self._shifted))
+        together += self._ceilings
+        if together:
+            proven = max(evidence.proven for evidence in together)
+            refuted = min(1.0, len(together) * min(evidence.refuted for evidence in together))
+            self.result.evidence = Evidence(proven, refuted, refuted)
+        if self.demanded and self.result.untested:
+            self.result.evidence = Evidence(1.0, self.result.evidence.refuted, self.result.evidence.crossed)
+        return self.result
+
+    def _groups(
+        self, rate: str, attribute: str, criterion: str, margin: float, fewest: int = 1
+    ) -> Iterator[tuple[str, GroupChange]]:
+        """Groups of an attribute that can be tested; the others are listed, and too few of them leave it undecided."""
+        groups = [(group, e) for (r, a, group), e in self.compared.items() if (r, a) == (rate, attribute) and group]
+        tested = [(group, entry) for group, entry in groups if entry.tested]
+        if len(tested) < fewest:
+            self._without(criterion, _why_untested(attribute, rate, groups, fewest), margin, attribute, rate)
+            tested = []
+        listed = {(row["attribute"], row["group"], row["rate"]) for row in self.result.untested}
+        self.result.untested += [
+            _untested_row(attribute, group, rate, entry.change)
+            for group, entry in groups
+            if not entry.tested and (attribute, group, rate) not in listed
+        ]
+        yield from tested
+
+    def _margin(self, parts: Sequence[tuple[CriterionRow, Evidence, Array | None]]) -> None:
+        """Add a criterion, whose row is that of its part with the weakest evidence."""
+        if not parts:
+            return
+        rows = [self._with_evidence(row, evidence) for row, evidence, _ in parts]
+        shifted = [values for *_, values in parts if values is not None]
+        together = decision.every_part([evidence for _, evidence, _ in parts], shifted)
+        weakest = max(rows, key=lambda row: (row["p_proven"], abs(row["value"] or 0)))
+        self.result.parts += rows
+        self.result.criteria.append(self._with_evidence(weakest, together) | {"parts": len(parts)})
+        self._margins += [evidence for _, evidence, _ in parts]
+        self._shifted += shifted
+
+    def _without(
+        self, criterion: str, reason: str, margin: float, attribute: str | None = None, rate: str | None = None
+    ) -> None:
+        """Add a criterion that cannot be tested: it is undecided."""
+        self._undecided(self._row(criterion, attribute, rate, margin, NOTHING) | {"reason": reason})
+
+    def _undecided(self, row: CriterionRow) -> None:
+        self.result.criteria.append(row)
+        self._margins.append(NOTHING)
+
+    def _row(
+        self, criterion: str, attribute: str | None, rate: str | None, margin: float, evidence: Evidence
+    ) -> CriterionRow:
+        row: CriterionRow = {
+            "criterion": criterion,
+            "attribute": attribute,
+            "group": None,
+            "other_group": None,
+            "rate": rate,
+            "parts": 1,
+            "rows": None,
+            "seeds": None,
+            "margin": margin,
+            "value": None,
+            "low": None,
+            "high": None,
+            "p_proven": 1.0,
+            "p_refuted": 1.0,
+            "verdict": UNDECIDED,
+            "reason": None,
+        }
+        return self._with_evidence(row, evidence)
+
+    def _with_evidence(self, row: CriterionRow, evidence: Evidence) -> CriterionRow:
+        """A row with p-values, and the verdict on this criterion alone."""
+        verdict = PROVEN if evidence.proven <= self.error_rate else UNDECIDED
+        return row | {
+            "p_proven": evidence.proven,
+            "p_refuted": evidence.refuted,
+            "verdict": REFUTED if evidence.refuted <= self.error_rate else verdict,
+        }
+
+    def _change_row(
+        self, criterion: str, rate: str, attribute: str | None, group: str | None, change: Change, margin: float
+    ) -> CriterionRow:
+        low, high = change.interval()
+        return self._row(criterion, attribute, rate, margin, NOTHING) | {
+            "group": group,
+            "rows": change.rows,
+            "seeds": len(change.per_seed),
+            "value": float(np.mean(change.per_seed)),
+            "low": low,
+            "high": high,
+        }
+
+    def _growth_row(
+        self, attribute: str, rate: str, groups: tuple[str, str], growth: Growth, margin: float
+    ) -> CriterionRow:
+        low, high = growth.interval()
+        return self._row("fairness_gap", attribute, rate, margin, NOTHING) | {
+            "group": groups[0],
+            "other_group": groups[1],
+            "rows": min(growth.ahead.rows, growth.behind.rows),
+            "seeds": len(growth.per_seed),
+            "value": float(np.mean(growth.per_seed)),
+            "low": low,
+            "high": high,
+        }
+
+
+def _gap_evidence(growth: Growth, rate: str, margin: float) -> tuple[Evidence, Array | None]:
+    """Evidence on the growth of one signed difference, and the changes over seeds by which it may be refuted.
+
+    The growth of a group's rate over that of another is no harm where it closes a clear gap because the group that is
+    worse off improves. A true positive rate is better when higher, a false positive rate when lower; of a selection
+    rate neither is.
+    """
+    evidence = growth.below(margin)
+    if not growth.catching_up:
+        return evidence, growth.shifted(margin)
+    nobody_loses = NOTHING
+    if rate == "false_positive_rate":
+        nobody_loses = growth.ahead.opposite().above(margin)
+    elif measure(rate).better == "higher" or rate == "true_positive_rate":
+        nobody_loses = growth.behind.above(margin)
+    harmless = (
+        growth.still_below(margin) if rate == "selection_rate" else max(growth.still_below(margin), nobody_loses.proven)
+    )
+    refuted = max(evidence.refuted, nobody_loses.refuted)
+    return Evidence(harmless, refuted, max(evidence.crossed, nobody_loses.crossed)), None
+
+
+def _end(rate: str, change: Change) -> int | None:
+    """0 or 1 if a rate reaches this end in every model and the baseline was at least a row away from it."""
+    rows, held = change.rows, change.before * change.rows
+    after = held + change.pairs.gained - change.pairs.lost
+    if rate in FALLS and after < 1e-9 and held >= 1:
+        return 0
+    return 1 if rate in RISES and after > rows - 1e-9 and held <= rows - 1 else None
+
+
+def _why_untested(attribute: str, rate: str, groups: list[tuple[str, GroupChange]], fewest: int) -> str:
+    if not any(entry.change.rows for _, entry in groups):
+        kind = {"true_positive_rate": " with a positive label", "false_positive_rate": " with a negative label"}
+        return f"no test row{kind.get(rate, '')} belongs to a group of {attribute}"
+    enough = "fewer than two groups" if fewest == 2 else "no group"
+    verb = "have" if fewest == 2 else "has"
+    return f"{enough} of {attribute} {verb} enough rows for the {rate.replace('_', ' ')}"
+
+
+def _untested_row(attribute: str, group: str, rate: str, change: Change) -> UntestedRow:
+    low, high = paired_shares.posterior_interval(change.pairs)
+    known = change.rows > 0
+    return {
+        "attribute": attribute,
+        "group": group,
+        "rate": rate,
+        "rows": change.rows,
+        "before": change.before if known else None,
+        "value": float(np.mean(change.per_seed)) if known else None,
+        "low": low,
+        "high": high,
+    }
+
+
+def _of_group(attribute: str | None, group: str | None) -> str:
+    of_group = f" of {group}" if isinstance(group, str) else ""
+    return of_group + (f" by {attribute}" if isinstance(attribute, str) else "")
+
+
+def listed(untested: Iterable[UntestedRow]) -> str:
+    """Rates of groups that are not tested, in words: "true positive rate of Other (race), <25 (age)"."""
+    by_rate: dict[str, dict[str, list[str]]] = {}
+    for row in untested:
+        by_rate.setdefault(row["rate"], {}).setdefault(row["attribute"], []).append(row["group"])
+    return "; ".join(
+        f"{rate.replace('_', ' ')} of " + ", ".join(f"{', '.join(groups)} ({a})" for a, groups in by_attribute.items())
+        for rate, by_attribute in by_rate.items()
+    )
+
+
+def name_of(entry: Mapping[str, Any]) -> str:
+    """A criterion in words, with its rate, groups and attribute."""
+    criterion, rate = entry["criterion"], entry.get("rate")
+    if criterion == "fairness_gap" and isinstance(rate, str):
+        groups = f" of {entry['group']} over {entry['other_group']}" if isinstance(entry["group"], str) else ""
+        return f"difference of the {rate.replace('_', ' ')}{groups} by {entry['attribute']}"
+    if criterion == "floor":
+        return f"{str(rate).replace('_', ' ')}{_of_group(entry['attribute'], entry['group'])}"
+    return f"{criterion.replace('_', ' ')}{_of_group(entry['attribute'], entry['group'])}"
