@@ -148,6 +148,8 @@ def _size(number: Number | None) -> tuple[int, int, str]:
 def texts(values: pd.Series) -> pd.Series:
     """A column as text; a missing value stays missing."""
     values = _undictionaried(values)
+    if isinstance(values.dtype, pd.StringDtype) or _kind(values) == "string":
+        return values.astype("str")
     if values.dtype.kind == "f":  # as short as its own precision allows: 0.1, and not the float64 of a float32
         written = values.astype(str).astype(object)
     else:
