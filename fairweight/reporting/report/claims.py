@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from fairweight.core.formatting import missing, number, p_value
+from fairweight.core.formatting import count, missing, number, p_value
 from fairweight.core.frames import where
 from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
@@ -85,31 +85,57 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
 
 
 def slices(results: Results, dataset: str) -> HTML | None:
-    """Table of the slices of the inputs on which each variant loses most; None where none was searched for."""
+    """Table of the slices of the inputs on which each variant's loss rises; None where none was searched for.
+
+    A slice is chosen on one half of the rows. It is shown if the loss rises in it on the other half as well, and more
+    than in the other rows.
+    """
     rows = results.slices[results.slices["dataset"] == dataset] if len(results.slices) else results.slices
     rows = rows[~rows["variant"].isin(results.noise_floors)] if len(rows) else rows
     if rows.empty:
         return None
     ordered = results.ordered(rows)
     first = ordered.iloc[0]
-    largest = (
-        where(ordered, first[["model", "engine", "augmentation"]]).groupby("variant", sort=False).head(MOST_SLICES)
-    )
+    selected = where(ordered, first[["model", "engine", "augmentation"]])
+    rising = selected[(selected["change"] > 0) & (selected["value"] > 0)]
+    title, notes = results.title(dataset), _slice_notes(selected, rising)
+    if rising.empty:
+        return HTML(f"<p><b>{escape(title)}: the loss rises on no slice of the inputs.</b> {escape(notes)}</p>")
+    largest = rising.groupby("variant", sort=False).head(MOST_SLICES)
     cells: list[list[str]] = []
     breaks: set[int] = set()
     for variant, part in largest.groupby("variant", sort=False):
         breaks.add(len(cells))
         for position, (_, row) in enumerate(part.iterrows()):
-            value, low, high = (number(row[name], SLICE_DIGITS, signed=True) for name in ("value", "low", "high"))
-            name = str(variant) if position == 0 else ""
-            interval = f"{low} to {high}"
-            cells.append([name, row["conditions"], f"{int(row['n']):,}", value, interval, p_value(row["p_value"])])
-    notes = (
-        "A decision tree selects the slices on one half of the test rows from the inputs of the model; it is not given "
-        "the groups of the study. All numbers are computed on the other half. Excess loss is how much more the log "
-        "loss rises inside the slice than outside; p is one-sided, after Holm's correction over the slices of the "
-        f"variant. Shown: {place(first)}."
-    )
-    header = ["Variant", "Slice", "Rows", f"Excess loss, {measure('log_loss').unit}", INTERVAL, "p"]
-    caption = f"{results.title(dataset)}: slices of the inputs on which the loss rises most."
+            change, value, low, high = (
+                number(row[name], SLICE_DIGITS, signed=True) for name in ("change", "value", "low", "high")
+            )
+            shown = [f"{int(row['n']):,}", change, value, f"{low} to {high}", p_value(row["p_value"])]
+            cells.append([str(variant) if position == 0 else "", row["conditions"], *shown])
+    unit = measure("log_loss").unit
+    header = ["Variant", "Slice", "Rows", f"Rise of the loss, {unit}", f"More than elsewhere, {unit}", INTERVAL, "p"]
+    caption = f"{title}: slices of the inputs on which the loss rises most."
     return table(header, cells, caption, notes=notes, text_columns=2, breaks=breaks)
+
+
+def _slice_notes(selected: pd.DataFrame, rising: pd.DataFrame) -> str:
+    """How the slices were found, what they are made of, and how many are not shown."""
+    first = selected.iloc[0]
+    left_out = (
+        f", without those from which a group is made, or that are another version of one ({first['left_out']}); other "
+        "inputs may still differ between groups"
+        if first["left_out"]
+        else ""
+    )
+    falling = len(selected) - len(rising)
+    dropped = (
+        f" Not shown: {count(falling, 'slice')} in which it fell, or rose less than elsewhere, on that half."
+        if falling
+        else ""
+    )
+    return (
+        "A decision tree selects slices in which the log loss rises on one half of the test rows. It is given "
+        f"{first['given']}{left_out}. All numbers are computed on the other half: how much the loss rises inside the "
+        "slice, and how much more than outside, with its interval; p is one-sided, that it rises no more than outside, "
+        f"after Holm's correction over the slices of the variant.{dropped} Shown: {place(first)}."
+    )
