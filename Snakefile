@@ -17,6 +17,11 @@ include: "rules/common.smk"
 include: "rules/collected.smk"
 
 
+# for every job and worker, before its first import
+envvars:
+    *NO_REPORTS,
+
+
 pathvars:
     results=results_folder(config),
     logs=logs_folder(config),

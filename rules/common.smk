@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
 
+from fairweight import NO_REPORTS
 from fairweight.core import components, run_lock
 from fairweight.core.code_version import ROOT, code_version
 from fairweight.core.errors import InputError

@@ -2,23 +2,18 @@
 
 import functools
 import logging
-import sys
 from pathlib import Path
 
+import nncf
 import onnx
+import openvino
+from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
 from fairweight.compression.method_api import Calibration
 from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 from fairweight.compression.static_int8 import check_rows
 from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import TOKENS
-
-# by default NNCF reports its use to Intel, with an identifier kept in the home directory; a study reports to nobody
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as if it were not installed
-
-import nncf  # noqa: E402
-import openvino  # noqa: E402
-from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters  # noqa: E402
 
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
 OPTIONS = {
