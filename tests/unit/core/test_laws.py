@@ -57,9 +57,9 @@ def test_package_files_hold_a_docstring_and_nothing_else():
         assert len(tree.body) == 1 or path.parent == PACKAGE, path
 
 
-def test_the_package_itself_only_sets_variables_that_keep_other_packages_from_reporting():
-    kinds = [type(node) for node in ast.parse((PACKAGE / "__init__.py").read_text()).body]
-    assert kinds == [ast.Expr, ast.Import, ast.Assign, ast.Expr] and imports(PACKAGE / "__init__.py") == {"os"}
+def test_the_package_itself_only_keeps_other_packages_from_reporting():
+    kinds = {type(node) for node in ast.parse((PACKAGE / "__init__.py").read_text()).body}
+    assert kinds <= {ast.Expr, ast.Import, ast.Assign} and imports(PACKAGE / "__init__.py") == {"os", "sys"}
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(PACKAGE)))
