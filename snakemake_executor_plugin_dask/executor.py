@@ -103,7 +103,8 @@ class Executor(RealExecutor):
         self.ledger = Ledger(self.executor_settings.ledger, self.session)
         self.gate = _load_gate(self.executor_settings.gate)
         self.scripts = warm.ScriptFactory(self.workflow)
-        self.cluster = Cluster(self.executor_settings, self.session, self.workflow.resource_settings.cores)
+        cores = self.workflow.resource_settings.cores
+        self.cluster = Cluster(self.executor_settings, self.session, cores, self.envvars())
         self.counts: collections.Counter[str] = collections.Counter()
         self.reported_cold: set[str] = set()
         self.losses: collections.Counter[int] = collections.Counter()
