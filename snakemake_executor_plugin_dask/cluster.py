@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,13 @@ class Cluster:
         settings: settings of the executor.
         session: name of the run.
         cores: number of threads of a cluster on this machine; None uses all.
+        environment: environment variables that the workflow declares (`envvars:`), for the workers.
 
     Raises:
         WorkflowError: the cluster cannot be reached or started; one sentence.
     """
 
-    def __init__(self, settings: Any, session: str, cores: int | None) -> None:
+    def __init__(self, settings: Any, session: str, cores: int | None, environment: Mapping[str, str]) -> None:
         if settings.scheduler and settings.cluster:
             raise WorkflowError("dask: --dask-scheduler and --dask-cluster exclude each other; give one of them.")
         self.session = session
@@ -91,9 +93,9 @@ class Cluster:
             with dask.config.set(SAFE_PATH | {FOLDER: self.folder}):
                 self.owned = _start_local(settings, cores) if self.local else _start(settings)
             self.client = _client(self.owned)
-        self.plugin = WorkerPlugin(
-            session, _modules(settings.preload), hash_seed=os.environ.get("PYTHONHASHSEED"), local=self.local
-        )
+        # Dask sets PYTHONHASHSEED for its workers
+        variables = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED"), **environment}
+        self.plugin = WorkerPlugin(session, _modules(settings.preload), variables, local=self.local)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:

@@ -35,16 +35,18 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
     Args:
         session: name of the run.
         preload: modules for the fork server.
-        hash_seed: PYTHONHASHSEED of Snakemake; None if it is not set.
+        environment: environment variables for the fork server, and so for every job; None removes one.
         local: whether the run has started the worker on its own machine. Such a worker leaves the process group, so
             that Ctrl-C in Snakemake's terminal does not reach it, and does not log that the scheduler has just ended.
     """
 
-    def __init__(self, session: str, preload: list[str], *, hash_seed: str | None = None, local: bool) -> None:
+    def __init__(
+        self, session: str, preload: list[str], environment: dict[str, str | None] | None = None, *, local: bool
+    ) -> None:
         self.session = session
         self.name = f"snakemake-{session}"
         self.preload = preload
-        self.hash_seed = hash_seed
+        self.environment = environment or {}
         self.local = local
 
     async def setup(self, worker: Worker) -> None:
@@ -58,7 +60,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.devices = _devices(worker)
         self.free_devices = list(self.devices)
         self.lock = threading.Lock()
-        self.server = ForkServer(self.preload, dict.fromkeys(_dask_variables()) | {"PYTHONHASHSEED": self.hash_seed})
+        self.server = ForkServer(self.preload, dict.fromkeys(_dask_variables()) | self.environment)
         self.server.start()
         memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
         await worker.set_resources(**resources.offered(worker.state.nthreads, memory, len(self.devices)))
