@@ -7,6 +7,10 @@ import pandas as pd
 
 from fairweight.core.lineage import CELL, MEASURE
 from fairweight.energy.amounts import AMOUNTS
+from fairweight.evaluation import shipped
+from fairweight.evaluation.criteria import CriterionRow, UntestedRow
+from fairweight.evaluation.decide import DECIDED, DECISION
+from fairweight.evaluation.recommend import FAMILY, CrossingRow, GoalRow
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.report.results import Results
 
@@ -17,7 +21,13 @@ COLUMNS = {
     ],
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"],
     "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
-    "decisions": [*CELL, "verdict", "recommended"],
+    "criteria": [*DECIDED, *CriterionRow.__annotations__],
+    "parts": [*DECIDED, *CriterionRow.__annotations__],
+    "untested": [*DECIDED, *UntestedRow.__annotations__],
+    "decisions": [*DECIDED, *DECISION, "cost", "recommended", "front_probability"],
+    "goals": [*FAMILY, *GoalRow.__annotations__],
+    "crossings": [*FAMILY, *CrossingRow.__annotations__],
+    "shipped": list(shipped.COLUMNS),
     "language": ["seed", *CELL, *LANGUAGE],
     "checks": [*CELL, "verdict"],
     "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"],

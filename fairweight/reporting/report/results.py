@@ -25,14 +25,19 @@ class Results:
     comparisons: pd.DataFrame
     steps: pd.DataFrame
     criteria: pd.DataFrame
+    crossings: pd.DataFrame
     curves: pd.DataFrame
     decisions: pd.DataFrame
     files: pd.DataFrame
+    goals: pd.DataFrame
     language: pd.DataFrame
     layers: pd.DataFrame
+    parts: pd.DataFrame
     power: pd.DataFrame
     profiles: pd.DataFrame
+    shipped: pd.DataFrame
     slices: pd.DataFrame
+    untested: pd.DataFrame
     variants: pd.DataFrame
     break_even: pd.DataFrame
     estimators: pd.DataFrame
@@ -90,6 +95,11 @@ class Results:
     def noise_floors(self) -> list[str]:
         """Variants that differ from their baseline by initialisation alone."""
         return [variant for variant, recipe in self.study["variants"].items() if recipe.get("replicate")]
+
+    @property
+    def controls(self) -> list[str]:
+        """Variants that differ from their baseline by additional training alone."""
+        return [variant for variant, recipe in self.study["variants"].items() if recipe.get("control")]
 
     @property
     def trained_from_data(self) -> list[str]:
