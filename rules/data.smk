@@ -47,13 +47,14 @@ rule read:
 rule card:
     input:
         contents="<results>/data/{dataset}/contents.json",
+        table="<results>/data/{dataset}/table.parquet",
     output:
         card="<results>/data/{dataset}/card.json",
         usage="<results>/data/{dataset}/card.usage.json",
     log:
         "<logs>/card/{dataset}.log",
     params:
-        recipe=lambda w: part(config["datasets"][w.dataset], "title", "licence", "homepage", "files"),
+        recipe=lambda w: part(config["datasets"][w.dataset], "title", "licence", "homepage", "files", "split"),
         code=code("data/card"),
     message:
         "Write the data card of {wildcards.dataset}"

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import cast
 
 from fairweight.core.artifacts import read_json, write_json
-from fairweight.core.errors import listed, shown
+from fairweight.core.errors import InputError, listed, shown
 from fairweight.core.recipes import DatasetRecipe, RawFile
 from fairweight.data.tally import Contents, GroupRows
+from fairweight.data.unseen import Unseen, unseen_categories
 
 FEW = 50  # rows of a group, or of its positives or negatives, below which a warning is written
+DESCRIBED = ("title", "licence", "homepage", "files")  # keys of the study file that the card repeats
 LAST = ("sha256", "removed")  # entries of the contents that stand below the warnings
 
 
@@ -20,41 +22,52 @@ class Card(Contents):
     licence: str | None
     homepage: str | None
     files: dict[str, RawFile]
+    unseen: dict[str, Unseen]  # see `unseen.unseen_categories`
     warnings: list[str]
 
 
-def write_card(contents: str, destination: str, *, name: str, recipe: DatasetRecipe) -> None:
+def write_card(contents: str, table: str, destination: str, *, name: str, recipe: DatasetRecipe) -> None:
     """Write a dataset's card.
 
     Args:
         contents: JSON file of what the dataset holds (`tally.Contents`).
+        table: Parquet file of its rows.
         destination: JSON file to write.
         name: the dataset's name in the study file.
-        recipe: its title, licence, homepage and files.
+        recipe: its title, licence, homepage, files and split.
+
+    Raises:
+        InputError: test rows cannot be drawn.
     """
-    write_json(destination, card(read_json(contents), name=name, recipe=recipe))
+    try:
+        unseen = unseen_categories(table, name=name, recipe=recipe["split"])
+    except InputError as error:
+        raise InputError(f"datasets: {name}: split: {error}.") from None
+    described: DatasetRecipe = {key: recipe[key] for key in DESCRIBED}  # type: ignore[literal-required, assignment]
+    write_json(destination, card(read_json(contents), unseen, name=name, recipe=described))
 
 
-def card(contents: Contents, *, name: str, recipe: DatasetRecipe) -> Card:
+def card(contents: Contents, unseen: dict[str, Unseen], *, name: str, recipe: DatasetRecipe) -> Card:
     """The card of a dataset; see `write_card`."""
     counts = {key: value for key, value in contents.items() if key not in LAST}
     last = {key: value for key, value in contents.items() if key in LAST}
     declared = {"dataset": name, **recipe, "title": recipe["title"] or name}
-    return cast(Card, {**declared, **counts, "warnings": warnings(contents), **last})
+    sentences = warnings(contents, unseen)
+    return cast(Card, {**declared, **counts, "unseen": unseen, "warnings": sentences, **last})
 
 
-def warnings(contents: Contents) -> list[str]:
-    """Sentences on groups with few rows, on unseen categories, and on numbers that are written in several ways."""
-    return [*_unseen_categories(contents), *_spellings(contents), *_small_groups(contents)]
+def warnings(contents: Contents, unseen: dict[str, Unseen]) -> list[str]:
+    """Sentences on unseen categories, on numbers that are written in several ways, and on groups with few rows."""
+    return [*_unseen_categories(unseen), *_spellings(contents), *_small_groups(contents)]
 
 
-def _unseen_categories(contents: Contents) -> Iterator[str]:
-    for column, unseen in contents["unseen"].items():
-        size, total = unseen["rows"], contents["test_rows"]
+def _unseen_categories(unseen: dict[str, Unseen]) -> Iterator[str]:
+    for column, entry in unseen.items():
+        size, total = entry["rows"], entry["test_rows"]
         noun, verb = "row" if total == 1 else "rows", "has" if size == 1 else "have"
         yield (
             f"{column}: {size:,} of {total:,} test {noun} ({size / total:.1%}) {verb} a category that no other row has "
-            f"and that a model reads as none: {listed(map(shown, unseen['categories']))}."
+            f"and that a model reads as none: {listed(map(shown, entry['categories']))}."
         )
 
 

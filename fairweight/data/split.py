@@ -35,22 +35,27 @@ def split(table: str, destination: str, *, name: str, recipe: Split, seed: int) 
 def parts(table: Table, *, name: str, recipe: Split, seed: int) -> np.ndarray:
     """Part of each row (n,): 0 train, 1 validation, 2 test; drawn stratified by label. See `split`."""
     part = np.full(len(table), TRAIN)
+    part[test_rows(table, name=name, recipe=recipe)] = TEST
     if recipe["test"] == "all":
-        part[:] = TEST
         return part
-    everything = np.arange(len(table))
-    if recipe["test"] == "official":
-        test = everything[table.file == "test"]
-        if not len(test):
-            raise InputError("test is 'official' and no row comes from a file named 'test'")
-    else:
-        test = _drawn(table, everything, float(recipe["test"]), integer("test", name))
-    part[test] = TEST
-    rest = everything[part != TEST]
+    rest = np.flatnonzero(part != TEST)
     part[_drawn(table, rest, recipe["validation"], integer("validation", name, seed))] = VALIDATION
     for code, part_name in enumerate(PARTS):
         _check_classes(table, part == code, part_name)
     return part
+
+
+def test_rows(table: Table, *, name: str, recipe: Split) -> np.ndarray:
+    """Positions of the test rows, which are the same for all seeds. See `split`."""
+    everything = np.arange(len(table))
+    if recipe["test"] == "all":
+        return everything
+    if recipe["test"] == "official":
+        test: np.ndarray = everything[table.file == "test"]
+        if not len(test):
+            raise InputError("test is 'official' and no row comes from a file named 'test'")
+        return test
+    return _drawn(table, everything, float(recipe["test"]), integer("test", name))
 
 
 def _drawn(table: Table, rows: np.ndarray, share: float, seed: int) -> np.ndarray:

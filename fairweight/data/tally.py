@@ -49,13 +49,6 @@ class InputColumns(TypedDict):
     categorical: dict[str, int]  # column -> number of levels
 
 
-class Unseen(TypedDict):
-    """Official test rows whose category no other row has; a model reads such a category as none."""
-
-    rows: int
-    categories: list[str]
-
-
 class QuasiAnonymity(Anonymity):
     """k-anonymity with regard to some columns."""
 
@@ -73,8 +66,6 @@ class Contents(TypedDict):
     dropped: list[str]
     missing: dict[str, int]  # input column -> missing values
     missing_by_group: list[GroupMissing]
-    test_rows: int  # of the official test file
-    unseen: dict[str, Unseen]  # categorical column -> test rows with unseen categories, if there are any
     spellings: dict[str, list[list[str]]]  # column -> for each number written in more than one way, the ways
     classes: list[str]
     label: dict[str, int]  # class -> rows
@@ -99,14 +90,13 @@ class Tally:
     groups: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # attribute, code, label
     pairs: Counter[tuple[tuple[str, str], tuple[int, int], int]] = field(default_factory=Counter)
     missing: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # input column, attribute, code
-    categories: Counter[tuple[str, int, bool]] = field(default_factory=Counter)  # column, code, whether official test
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)  # of inputs and label; (n,) per block
     quasi: list[NDArray[np.uint64]] = field(default_factory=list)  # hashes of the quasi-identifiers; (n,) per block
     test: list[NDArray[np.bool_]] = field(default_factory=list)  # whether a row is of an official test file
     first: pd.DataFrame | None = None  # raw rows of the first block, which are searched for identifiers
 
     def __iadd__(self, later: "Tally") -> "Tally":
-        for name in ("labels", "groups", "pairs", "missing", "categories"):
+        for name in ("labels", "groups", "pairs", "missing"):
             getattr(self, name).update(getattr(later, name))
         for name in ("hashes", "quasi", "test"):
             getattr(self, name).extend(getattr(later, name))
@@ -124,10 +114,7 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
         categories: the spellings of numbers in the whole dataset.
     """
     label = rows.label.tolist()
-    test = rows.file == TEST
-    counts = Tally(Counter(label), test=[test])
-    for column, codes in zip(rows.levels, rows.categorical.T, strict=True):
-        counts.categories.update(zip(itertools.repeat(column), codes.tolist(), test.tolist(), strict=False))
+    counts = Tally(Counter(label), test=[rows.file == TEST])
     counts.hashes = [_row_hashes(rows)]
     counts.quasi = _quasi_hashes(raw, recipe, categories)
     counts.first = raw.frame.drop(columns=FILE) if raw.start == 0 else None
@@ -219,8 +206,6 @@ def contents(
         "dropped": recipe["drop"],
         "missing": dict(totals.missing),
         "missing_by_group": _missing_by_group(rows, counts, totals),
-        "test_rows": totals.files[TEST],
-        "unseen": dict(_unseen(rows, counts)),
         "spellings": dict(_spellings(totals, recipe, formats)),
         "classes": list(rows.classes),
         "label": {c: counts.labels[code] for code, c in enumerate(rows.classes)},
@@ -233,17 +218,6 @@ def contents(
         "sha256": checksums,
         "removed": removed,
     }
-
-
-def _unseen(rows: Table, counts: Tally) -> Iterator[tuple[str, Unseen]]:
-    """Categorical columns with categories that only official test rows have."""
-    if not any(mask.any() for mask in counts.test) or all(mask.all() for mask in counts.test):
-        return
-    for column, levels in rows.levels.items():
-        new = [code for code in range(len(levels)) if not counts.categories[column, code, False]]
-        if new:
-            size = sum(counts.categories[column, code, True] for code in new)
-            yield column, {"rows": size, "categories": [levels[code] for code in new]}
 
 
 def _spellings(totals: Survey, recipe: DatasetRecipe, formats: Formats) -> Iterator[tuple[str, list[list[str]]]]:

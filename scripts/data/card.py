@@ -4,6 +4,7 @@ from fairweight.data.card import write_card
 with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
     write_card(
         snakemake.input.contents,
+        snakemake.input.table,
         snakemake.output.card,
         name=snakemake.wildcards.dataset,
         recipe=snakemake.params.recipe,

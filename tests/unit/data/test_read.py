@@ -209,7 +209,7 @@ def card(frame=None, block=None, **changes):
     for raw in raw_blocks(parts, recipe["drop"]):
         table = to_table(raw, categories, recipe, [])
         counts += tally(raw, table, recipe, categories)
-    return describe(contents(table, counts, totals, recipe, {"train": "0" * 64}, {}), name="adult", recipe=recipe)
+    return describe(contents(table, counts, totals, recipe, {"train": "0" * 64}, {}), {}, name="adult", recipe=recipe)
 
 
 @pytest.mark.parametrize("block", [1, 2, 3])
@@ -251,9 +251,9 @@ def test_warnings_stand_in_the_card_above_what_it_is_made_from_and_nowhere_else(
     recipe = dataset(reader="delimited", files={"test": {"sources": [f"file:{raw}"]}})
     table, counts, destination = (str(tmp_path / name) for name in ("t.parquet", "contents.json", "card.json"))
     read({"test": str(raw)}, table, counts, name="d", recipe=recipe, given=[])
-    write_card(counts, destination, name="d", recipe=recipe)
+    write_card(counts, table, destination, name="d", recipe=recipe)
     assert "warnings" not in read_json(counts)
-    assert list(read_json(destination))[-4:] == ["identifying", "warnings", "sha256", "removed"]
+    assert list(read_json(destination))[-4:] == ["unseen", "warnings", "sha256", "removed"]
 
 
 def test_a_card_compares_groups_with_a_reference_population():

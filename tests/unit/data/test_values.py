@@ -12,11 +12,14 @@ from dataset_recipes import dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairweight.core import table as tables
 from fairweight.core.artifacts import read_json, read_table
 from fairweight.core.errors import InputError
 from fairweight.data.card import warnings
 from fairweight.data.narrowing import MOST_DISTINCT, Range
 from fairweight.data.read import read
+from fairweight.data.split import test_rows as split_test_rows
+from fairweight.data.unseen import unseen_categories
 from fairweight.data.value_formats import PLAIN, Formats, in_order, name_of, numbers, resolved, spellings, texts
 
 DAY = 1_700_000_000 // 86_400  # 2023-11-14
@@ -187,9 +190,9 @@ def test_numbers_are_one_category_however_a_file_writes_them(tmp_path):
     assert table.categorical[100:, 0].tolist() == [1 + i % 3 for i in range(100)]
     assert table.group_levels == {"job": ("3", "1")}
     assert [entry["reference"] for entry in contents["groups"]["job"][:2]] == [0.5, None]
-    assert contents["unseen"] == {}
+    assert unseen_categories(str(tmp_path / "table.parquet"), name="d", recipe={"test": "official"}) == {}
     assert contents["spellings"] == {"job": [["1", "1.0"], ["02", "2.0"], ["3.0", "3e0"]]}
-    assert any("'1' and '1.0'" in sentence for sentence in warnings(contents))
+    assert any("'1' and '1.0'" in sentence for sentence in warnings(contents, {}))
     assert contents["k_anonymity"] == {"columns": ["job"], "k": 21, "unique": 0.0}
 
 
@@ -261,16 +264,30 @@ def test_a_category_of_a_narrow_float_is_as_short_as_in_a_text_file(tmp_path, ki
     assert table.levels == {"job": ("0.1", "0.5", "1.0", "2.0")}
 
 
-def test_the_card_counts_test_rows_with_unseen_categories(tmp_path):
+def test_the_card_counts_test_rows_with_unseen_categories(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK_ROWS", 33)
     train = csv(x=range(100), job=["a", "b"] * 50, town=["k", "l", "m", "n"] * 25)
     test = csv(x=range(50), job=["a", "c", "d", "b", "c"] * 10, town=["k"] * 50)
     inputs = {"numeric": ["x"], "categorical": ["job", "town"]}
     _, contents = read_files(tmp_path, {"train": train, "test": test}, inputs=inputs)
-    assert contents["unseen"] == {"job": {"rows": 30, "categories": ["c", "d"]}}
-    assert warnings(contents)[0] == (
+    path = str(tmp_path / "table.parquet")
+    unseen = unseen_categories(path, name="d", recipe={"test": "official"})
+    assert unseen == {"job": {"rows": 30, "test_rows": 50, "categories": ["c", "d"]}}
+    assert warnings(contents, unseen)[0] == (
         "job: 30 of 50 test rows (60.0%) have a category that no other row has and that a model reads as none: "
         "'c', 'd'."
     )
+    assert unseen_categories(path, name="d", recipe={"test": "all"}) == {}
+
+
+def test_test_rows_that_are_drawn_may_have_unseen_categories(tmp_path):
+    jobs = ["a", "b"] * 30
+    table, _ = read_files(tmp_path, {"all": csv(x=range(60), job=jobs)}, inputs={"categorical": ["job"]})
+    drawn = split_test_rows(table, name="d", recipe={"test": 0.2})
+    jobs = ["rare" if i in drawn[:3] else job for i, job in enumerate(jobs)]
+    read_files(tmp_path, {"all": csv(x=range(60), job=jobs)}, inputs={"categorical": ["job"]})
+    unseen = unseen_categories(str(tmp_path / "table.parquet"), name="d", recipe={"test": 0.2})
+    assert unseen == {"job": {"rows": 3, "test_rows": 12, "categories": ["rare"]}}
 
 
 # ---- numbers that cannot be read
