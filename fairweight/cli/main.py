@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -186,19 +187,23 @@ def print_energy(study: Path, places: list[str] | None) -> None:
     print(account(Path(results_folder(config)), recipe))
 
 
-def print_window(path: Path, hours: float) -> None:
-    """Print the greenest start, and what it saves compared with the first one.
+def print_window(path: Path, hours: float, now: datetime | None = None) -> None:
+    """Print the greenest start from now on, and what it saves compared with a start now.
 
     Args:
         path: CSV file of hourly intensities.
         hours: duration of the run in hours.
+        now: current time, for tests.
     """
-    from fairweight.energy.hourly_intensity import read_hours  # noqa: PLC0415
+    from fairweight.energy.hourly_intensity import upcoming  # noqa: PLC0415
     from fairweight.energy.start_window import greenest, windows  # noqa: PLC0415
 
-    forecast = read_hours(path)
-    first, best = windows(forecast, hours)[0], greenest(forecast, hours)
-    print(f"Start at {best.start:%Y-%m-%d %H:%M} UTC: {best.g_per_kwh:.0f} gCO2e/kWh over {hours:g} h.")
-    if first.g_per_kwh > 0:
+    now = now or datetime.now(UTC)
+    ahead = upcoming(path, now)
+    first, best = windows(ahead, hours)[0], greenest(ahead, hours)
+    begun = "now" if first.start <= now else f"at {first.start:%Y-%m-%d %H:%M} UTC"
+    start = begun if best.start == first.start else f"at {best.start:%Y-%m-%d %H:%M} UTC"
+    print(f"Start {start}: {best.g_per_kwh:.0f} gCO2e/kWh over {hours:g} h.")
+    if best.start > first.start and first.g_per_kwh > 0:
         saved = 1 - best.g_per_kwh / first.g_per_kwh
-        print(f"That is {saved:.0%} less than at {first.start:%Y-%m-%d %H:%M} UTC ({first.g_per_kwh:.0f} gCO2e/kWh).")
+        print(f"That is {saved:.0%} less than {begun} ({first.g_per_kwh:.0f} gCO2e/kWh).")

@@ -1,25 +1,29 @@
 """Carbon intensity of electricity by country, cloud region, own figure or hour (standard library only)."""
 
+import bisect
 import csv
 import difflib
 import functools
 import importlib.util
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TypedDict
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.local_files import is_file
 from fairweight.core.recipes import EnergyRecipe
+from fairweight.energy.country_names import suggested
 from fairweight.energy.hourly_intensity import read_hours
 
 # keys of `energy` that set the intensity; each of them replaces `country`
 PLACES = ("cloud_region", "g_per_kwh", "hourly", "electricity_maps")
 HOURLY = ("hourly", "electricity_maps")
 HOUR_S = 3600
+ROUNDING_S = 1e-3  # times of steps are kept to a millisecond
 NEAREST = 3
 
 
@@ -41,7 +45,8 @@ class Intensity:
         g_per_kwh: gCO2e/kWh; the mean of hourly intensities.
         year: year of the figure; None where the source gives none.
         source: where the figure comes from.
-        hours: gCO2e/kWh by the start of the hour, in hours since 1970 (UTC); empty where one figure holds for all time.
+        hours: gCO2e/kWh by the start of the hour in Unix seconds, which need not be a full hour of UTC; hours do not
+            overlap. Empty where one figure holds for all time.
     """
 
     place: str
@@ -60,21 +65,31 @@ class Intensity:
         """
         if not self.hours or math.isnan(started) or math.isnan(lasted_s):
             return self.g_per_kwh
-        first, last = int(started // HOUR_S), int((started + max(lasted_s, 0.0)) // HOUR_S)
-        if first == last:
-            return self.hours.get(first, self.g_per_kwh)
-        shares = {
-            hour: min(started + lasted_s, (hour + 1) * HOUR_S) - max(started, hour * HOUR_S)
-            for hour in range(first, last + 1)
-        }
-        return sum(s * self.hours.get(hour, self.g_per_kwh) for hour, s in shares.items()) / lasted_s
+        parts = list(self._parts(started, lasted_s))
+        if lasted_s <= 0:
+            return parts[0][1] if parts else self.g_per_kwh
+        unknown_s = lasted_s - sum(seconds for seconds, _ in parts)
+        return (sum(seconds * value for seconds, value in parts) + unknown_s * self.g_per_kwh) / lasted_s
 
     def knows(self, started: float, lasted_s: float) -> bool:
         """Whether there is a figure for every hour of a period (Unix seconds, s)."""
         if not self.hours:
             return True
-        first, last = int(started // HOUR_S), int((started + lasted_s) // HOUR_S)
-        return all(hour in self.hours for hour in range(first, last + 1))
+        parts = list(self._parts(started, lasted_s))
+        return bool(parts) and sum(seconds for seconds, _ in parts) >= lasted_s - ROUNDING_S
+
+    def _parts(self, started: float, lasted_s: float) -> Iterator[tuple[float, float]]:
+        """(s, gCO2e/kWh) of each known hour of a period; 0 s of the hour in which a period of no length lies."""
+        ended = started + max(lasted_s, 0.0)
+        for hour in self._starts[max(0, bisect.bisect_right(self._starts, started) - 1) :]:
+            if hour > ended or (hour == ended > started):
+                return
+            if started < hour + HOUR_S:
+                yield min(ended, hour + HOUR_S) - max(started, hour), self.hours[hour]
+
+    @functools.cached_property
+    def _starts(self) -> list[int]:
+        return sorted(self.hours)
 
 
 def intensity_of(recipe: EnergyRecipe) -> Intensity:
@@ -114,7 +129,7 @@ def with_hours(recipe: EnergyRecipe, file: str | Path | list[str] | None) -> Ene
 
 def _by_hour(path: Path, place: str, name: str, source: str) -> Intensity:
     hours = read_hours(path, gaps=True)  # the user's file was checked; what was fetched run by run may have gaps
-    by_hour = {int(hour.start.timestamp()) // HOUR_S: hour.g_per_kwh for hour in hours}
+    by_hour = {int(hour.start.timestamp()): hour.g_per_kwh for hour in hours}
     mean = sum(by_hour.values()) / len(by_hour)
     return Intensity(place, name, mean, hours[-1].start.year, source, by_hour)
 
@@ -136,7 +151,7 @@ def check(recipe: EnergyRecipe) -> None:
     if keys and keys[0] not in HOURLY:
         intensity_of(recipe)
     hourly = recipe.get("hourly")
-    if hourly is not None and Path(hourly).is_file():
+    if hourly is not None and is_file(hourly):
         try:
             read_hours(Path(hourly))
         except InputError as error:
@@ -148,15 +163,28 @@ def somewhere(place: str, key: str = "energy: elsewhere") -> Intensity:
     return (cloud_region if "/" in place else country)(place, key)
 
 
-def _unknown(place: str, legal: Mapping[str, str], key: str, table: str) -> InputError:
-    """An error that suggests places with a similar code or name; `legal` maps codes to names."""
+def _unknown(place: str, near: list[str], legal: Mapping[str, str], key: str, table: str) -> InputError:
+    """An error that suggests places.
+
+    Args:
+        place: what the study file says.
+        near: codes of similar places, best first.
+        legal: names by code.
+        key: place in the study file.
+        table: where the codes come from.
+    """
+    others = f"it has {listed(legal)}; for another place, set g_per_kwh."
+    hint = f"did you mean {' or '.join(f'{c} ({legal[c]})' for c in near)}?" if near else others
+    return InputError(f"{key}: {quoted(place)} is not in {table}; {hint}")
+
+
+def _similar(place: str, legal: Mapping[str, str]) -> list[str]:
+    """Codes whose name begins with what was written, or that resemble it."""
     codes = {name.lower(): code for code, name in legal.items()}
     begins = [code for name, code in codes.items() if name.startswith(place.lower())]
     named = [codes[n] for n in difflib.get_close_matches(place.lower(), codes, n=NEAREST)]
     spelt = difflib.get_close_matches(place, legal, n=NEAREST)
-    near = list(dict.fromkeys(begins + named + spelt))[:NEAREST]
-    hint = f"did you mean {' or '.join(f'{c} ({legal[c]})' for c in near)}?" if near else f"it has {', '.join(legal)}."
-    return InputError(f"{key}: {place!r} is not in {table}; {hint}")
+    return list(dict.fromkeys(begins + named + spelt))[:NEAREST]
 
 
 def _data() -> Path:
@@ -193,7 +221,7 @@ def country(code: str, key: str = "energy: country") -> Intensity:
     countries = _countries()
     if code not in countries:
         names = {code: str(entry["country_name"]) for code, entry in countries.items()}
-        raise _unknown(code, names, key, "CodeCarbon's table of carbon intensities")
+        raise _unknown(code, suggested(code, names), names, key, "CodeCarbon's table of carbon intensities")
     entry = countries[code]
     g_per_kwh = float(entry["carbon_intensity"])
     return Intensity(code, entry["country_name"], g_per_kwh, int(entry["year"]), "CodeCarbon, global_energy_mix")
@@ -218,10 +246,11 @@ def cloud_region(name: str, key: str = "energy: cloud_region") -> Intensity:
         providers = sorted({region.split("/")[0] for region in regions})
         if name.split("/", maxsplit=1)[0] not in providers:
             raise InputError(
-                f"{key}: {name!r} is not in CodeCarbon's table of cloud regions, which knows the provider "
+                f"{key}: {quoted(name)} is not in CodeCarbon's table of cloud regions, which knows the provider "
                 f"{' or '.join(providers)} only; state the country, or g_per_kwh."
             )
-        raise _unknown(name, {n: _city(r) for n, r in regions.items()}, key, "CodeCarbon's table of cloud regions")
+        cities = {region: _city(row) for region, row in regions.items()}
+        raise _unknown(name, _similar(name, cities), cities, key, "CodeCarbon's table of cloud regions")
     row = regions[name]
     source = f"CodeCarbon {metadata.version('codecarbon')}, cloud/impact, after {row['source']}"
     return Intensity(name, f"{name} ({_city(row)})", float(row["impact"]), None, source)

@@ -76,10 +76,10 @@ def _check_address(url: str) -> None:
 
 
 def _hours(answer: Any, zone: str) -> list[Hour]:
-    """Hours of an answer, without those whose intensity is not known (null)."""
+    """Full hours of an answer, each the mean of its parts, without those whose intensity is not known (null)."""
     try:
         rows = [
-            Hour(datetime.fromisoformat(row["datetime"]).astimezone(UTC), float(row["carbonIntensity"]))
+            Hour(_aware(row["datetime"]), float(row["carbonIntensity"]))
             for row in answer["history"]
             if row["carbonIntensity"] is not None
         ]
@@ -87,7 +87,22 @@ def _hours(answer: Any, zone: str) -> list[Hour]:
         raise InputError(f"{PLACE}: zone {zone!r}: the answer is not a history of carbon intensities.") from None
     if not rows or not all(math.isfinite(row.g_per_kwh) and row.g_per_kwh >= 0 for row in rows):
         raise InputError(f"{PLACE}: zone {zone!r}: the answer has no carbon intensities of 0 or more.")
-    return sorted(rows, key=lambda hour: hour.start)
+    parts: dict[datetime, list[float]] = {}
+    for row in sorted(rows, key=lambda hour: hour.start):
+        parts.setdefault(row.start.replace(minute=0, second=0, microsecond=0), []).append(row.g_per_kwh)
+    return [Hour(start, sum(values) / len(values)) for start, values in parts.items()]
+
+
+def _aware(text: str) -> datetime:
+    """A time in UTC.
+
+    Raises:
+        ValueError: it is not a time, or has no time zone.
+    """
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:  # Python would take it for local time
+        raise ValueError(text)
+    return when.astimezone(UTC)
 
 
 def _key() -> str:

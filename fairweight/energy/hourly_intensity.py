@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fairweight.core.errors import InputError
+from fairweight.core.local_files import is_file
+from fairweight.core.run_lock import UNFINISHED
 
 HOUR = timedelta(hours=1)
 COLUMNS = ("hour", "g_per_kwh")
@@ -31,9 +33,9 @@ def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
 
     Raises:
         InputError: there is no such file or it has no hours; an hour has no time zone, or a negative or missing
-            intensity; hours are repeated, missing or out of order.
+            intensity; hours are repeated, shorter, missing or out of order.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file {path} of hourly carbon intensities.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -48,11 +50,37 @@ def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
     for before, after in itertools.pairwise(hours):
         if after.start == before.start:
             raise InputError(f"{path}: the hour {after.start.isoformat()} occurs twice; remove one of them.")
-        if after.start - before.start != HOUR and not (gaps and after.start > before.start):
+        apart = after.start - before.start
+        if timedelta(0) < apart < HOUR:
+            raise InputError(
+                f"{path}: {after.start.isoformat()} follows {before.start.isoformat()} after {apart.seconds / 60:g} "
+                "minutes; give one row for each hour, with the mean of its parts."
+            )
+        if apart != HOUR and not (gaps and apart > HOUR):
             raise InputError(
                 f"{path}: {after.start.isoformat()} follows {before.start.isoformat()}; give every hour once, in order."
             )
     return hours
+
+
+def upcoming(path: Path, now: datetime) -> list[Hour]:
+    """Read the hours of a forecast that have not ended.
+
+    Args:
+        path: CSV file, see `read_hours`.
+        now: current time.
+
+    Raises:
+        InputError: the file has a fault, or all its hours are past.
+    """
+    hours = read_hours(path)
+    ahead = [hour for hour in hours if hour.start + HOUR > now]
+    if not ahead:
+        raise InputError(
+            f"{path} ends at {hours[-1].start + HOUR:%Y-%m-%d %H:%M} UTC, which is past; get a new one (or start at "
+            "once, with --no-wait)."
+        )
+    return ahead
 
 
 def _hour(row: dict[str, str | None], place: str) -> Hour:
@@ -77,6 +105,6 @@ def write_hours(path: Path, hours: Iterable[Hour]) -> None:
     """Write a file for `read_hours`; a reader never sees a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [",".join(COLUMNS), *(f"{hour.start.isoformat()},{hour.g_per_kwh:g}" for hour in hours)]
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}{UNFINISHED}hours")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     temporary.replace(path)

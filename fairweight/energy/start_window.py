@@ -17,7 +17,7 @@ class Window:
 
 
 def windows(forecast: list[Hour], hours: float) -> list[Window]:
-    """List every start on a full hour from which the forecast covers the run, in order of time.
+    """List every start at the begin of an hour from which the forecast covers the run, in order of time.
 
     The run is assumed to draw the same power all the time.
 

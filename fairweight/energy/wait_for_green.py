@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fairweight.core.errors import InputError
-from fairweight.energy.hourly_intensity import HOUR, read_hours
+from fairweight.energy.hourly_intensity import upcoming
 from fairweight.energy.start_window import greenest, windows
 
 SHOWN_EVERY_S = 600.0  # if the output is not a terminal
@@ -30,12 +29,7 @@ def wait_for_green(
     Raises:
         InputError: the forecast has a fault, or has ended.
     """
-    known = read_hours(path)
-    ahead = [hour for hour in known if hour.start + HOUR > now()]
-    if not ahead:
-        raise InputError(
-            f"{path} ends at {_time(known[-1].start + HOUR)}, which is past; get a new one, or use --no-wait."
-        )
+    ahead = upcoming(path, now())
     first, best = windows(ahead, hours)[0], greenest(ahead, hours)
     if best.start <= now():
         print(f"fairweight: the greenest start is now ({best.g_per_kwh:.0f} gCO2e/kWh).", flush=True)

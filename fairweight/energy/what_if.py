@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -116,15 +116,14 @@ def _row(
 
 
 def _starts(intensity: Intensity, began: float, lasted: float) -> list[tuple[datetime, float]]:
-    """Full hours from which all hours of the run are known: up to 48 from the run's own start, else the last known."""
+    """Hours from which all hours of the run are known: up to 48 from the run's own start, else the last known."""
     if not intensity.hours or math.isnan(began):
         return []
     needed = range(max(1, math.ceil(lasted / HOUR_S)))
-    whole = [hour for hour in sorted(intensity.hours) if all(hour + i in intensity.hours for i in needed)]
-    later = [hour for hour in whole if hour >= int(began // HOUR_S)][:STARTS]
+    whole = [hour for hour in sorted(intensity.hours) if all(hour + i * HOUR_S in intensity.hours for i in needed)]
+    later = [hour for hour in whole if hour + HOUR_S > began][:STARTS]
     chosen = later if len(later) >= STARTS // 2 else whole[-STARTS:]
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return [(epoch + timedelta(hours=hour), intensity.during(hour * HOUR_S, lasted)) for hour in chosen]
+    return [(datetime.fromtimestamp(hour, UTC), intensity.during(hour, lasted)) for hour in chosen]
 
 
 def functional_units(

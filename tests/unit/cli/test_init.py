@@ -131,7 +131,7 @@ MISTAKES = {
     "no such class": (people(), ["--target", "repaid", "--positive", "maybe"], "has no class 'maybe'; it has yes, no"),
     "few rows": (people(9), ["--target", "repaid"], "has 9 rows; a study needs at least 20"),
     "twice": ("a,a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "two columns 'a'"),
-    "ragged": ("a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "file 'people.csv' has rows with more values than columns"),
+    "ragged": ("a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "line 2: the row has more values than columns"),
     "nothing to learn": ("a,b\n" + "1,2\n1,3\n" * 30, ["--target", "b"], "no column to learn from beside 'b'"),
     "one group": (people(one="x"), ["--target", "repaid", "--groups", "one"], "'one' has one value only; there are no"),
 }

@@ -2,15 +2,17 @@
 
 import os
 import subprocess
+from datetime import datetime
 
 import pytest
 import yaml
 from studies import tiny
 
 from fairweight.cli import run
-from fairweight.cli.main import main
+from fairweight.cli.main import main, print_window
 from fairweight.cli.run import _choose_cache, _remove_unfinished
 from fairweight.core.artifacts import atomic
+from fairweight.core.errors import InputError
 
 MISTAKES = {
     "absent": (None, "there is no study file study.yaml"),
@@ -135,3 +137,38 @@ def test_leftovers_are_removed_from_another_folder_of_results(tmp_path, monkeypa
     meter, command = started
     assert meter == "out/meter" and command[command.index("--dask-ledger") + 1] == "out/ledger"
     assert not list(out.iterdir()) and not (tmp_path / "results").exists()
+
+
+DAY = [90, 200, 100, 120, 400, 300]  # the hour with the smallest value is past in every case
+
+
+def window(folder, capsys, at, hours, offset="Z"):
+    (folder / "forecast.csv").write_text(
+        "hour,g_per_kwh\n" + "".join(f"2026-11-24T{hour:02}:00{offset},{value}\n" for hour, value in enumerate(DAY))
+    )
+    print_window(folder / "forecast.csv", hours, datetime.fromisoformat(at))
+    return capsys.readouterr().out
+
+
+def test_past_hours_are_never_proposed(tmp_path, capsys):
+    assert window(tmp_path, capsys, "2026-11-24T01:10Z", 1) == (
+        "Start at 2026-11-24 02:00 UTC: 100 gCO2e/kWh over 1 h.\nThat is 50% less than now (200 gCO2e/kWh).\n"
+    )
+    assert window(tmp_path, capsys, "2026-11-24T02:59Z", 1) == "Start now: 100 gCO2e/kWh over 1 h.\n"
+    assert "Start at 2026-11-24 05:00 UTC: 300" in window(tmp_path, capsys, "2026-11-24T04:00Z", 1)
+    assert "Start at 2026-11-24 00:00 UTC: 90" in window(tmp_path, capsys, "2026-11-23T12:00Z", 1)
+    assert "Start at 2026-11-23 20:30 UTC: 100" in window(tmp_path, capsys, "2026-11-23T19:45Z", 1, "+05:30")
+
+
+@pytest.mark.parametrize(
+    ("at", "hours", "message"),
+    [
+        ("2026-11-24T06:00Z", 1, "ends at 2026-11-24 06:00 UTC, which is past; get a new one"),
+        ("2026-11-24T04:00Z", 3, "the forecast covers 2 hours, and the run takes 3; get a longer one"),
+        ("2026-11-24T04:00Z", 0, "cannot be placed"),
+        ("2026-11-24T04:00Z", float("nan"), "cannot be placed"),
+    ],
+)
+def test_a_forecast_that_does_not_reach_is_refused(tmp_path, capsys, at, hours, message):
+    with pytest.raises(InputError, match=message):
+        window(tmp_path, capsys, at, hours)

@@ -1,5 +1,7 @@
 """Carbon intensities of countries, regions, users and hours, and the errors of unknown places."""
 
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
 from hourly_files import MIDNIGHT, by_hour
@@ -8,6 +10,7 @@ from studies import tiny
 from fairweight.core.errors import InputError
 from fairweight.energy import carbon_intensity, energy_model
 from fairweight.energy.gather_intensity import write_intensity
+from fairweight.energy.hourly_intensity import read_hours
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
@@ -54,6 +57,21 @@ def test_the_file_is_kept_with_the_results(tmp_path):
 MISTAKES = [
     ({"country": "Germany"}, r"energy: country: 'Germany' .* did you mean DEU \(Germany\)\?"),
     ({"country": "GER"}, r"energy: country: 'GER' .* did you mean DEU \(Germany\)"),
+    ({"country": "UK"}, r"did you mean GBR \(United Kingdom\)\?$"),
+    ({"country": "U.K."}, r"did you mean GBR \(United Kingdom\)\?$"),
+    ({"country": "GB"}, r"did you mean GBR \(United Kingdom\)\?$"),
+    ({"country": "England"}, r"did you mean GBR \(United Kingdom\)\?$"),
+    ({"country": "Cymru"}, r"did you mean GBR \(United Kingdom\)\?$"),
+    ({"country": "usa"}, r"did you mean USA \(United States\)\?$"),
+    ({"country": "US"}, r"did you mean USA \(United States\)\?$"),
+    ({"country": "Holland"}, r"did you mean NLD \(Netherlands\)\?$"),
+    ({"country": "Korea"}, r"did you mean KOR \(South Korea\) or PRK \(North Korea\)\?$"),
+    ({"country": "DE"}, r"did you mean DEU \(Germany\)\?$"),
+    ({"country": "Bayern"}, r"did you mean DEU \(Germany\)\?$"),
+    ({"country": "Swizerland"}, r"did you mean CHE \(Switzerland\)\?$"),
+    ({"country": "Türkiye"}, r"did you mean TUR \(Turkey\)\?$"),
+    ({"elsewhere": ["DEU", "UK"]}, r"energy: elsewhere: 'UK' .* did you mean GBR"),
+    ({"country": "Andorra"}, r"\(213 in all\); for another place, set g_per_kwh\.$"),
     ({"country": "XXX"}, "energy: country: 'XXX' is not in CodeCarbon's table of carbon intensities; it has ABW, AFG"),
     (
         {"cloud_region": "gcp/europe-west99"},
@@ -83,3 +101,52 @@ def test_a_gap_in_the_hours_is_reported_while_parsing(tmp_path):
     )
     with pytest.raises(InputError, match=r"energy: hourly: .*follows .*; give every hour once, in order"):
         Study(resolve(tiny(energy={"hourly": path})))
+
+
+INDIA = datetime(2026, 1, 9, 18, 30, tzinfo=UTC).timestamp()  # 00:00 on January 10 at +05:30
+NEPAL = datetime(2026, 1, 9, 18, 15, tzinfo=UTC).timestamp()  # 00:00 on January 10 at +05:45
+
+
+def zoned(folder, offset, values, day="2026-01-10"):
+    """A file of hours of a day whose offset is not a whole number of hours."""
+    path = folder / "zoned.csv"
+    lines = [f"{day}T{hour:02}:00{offset},{value}" for hour, value in enumerate(values)]
+    path.write_text("\n".join(["hour,g_per_kwh", *lines]) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize(("offset", "midnight"), [("+05:30", INDIA), ("+05:45", NEPAL)])
+def test_hours_need_not_begin_at_a_full_hour_of_utc(tmp_path, offset, midnight):
+    intensity = carbon_intensity.intensity_of(recipe(hourly=zoned(tmp_path, offset, [100, 900, 300])))
+    assert intensity.during(midnight + 45 * 60, 0) == intensity.during(midnight + 45 * 60, 600) == 100
+    assert intensity.during(midnight + 59 * 60, 120) == 500  # a minute of each
+    assert intensity.during(midnight + 3600, 3600) == 900 and intensity.during(midnight + 3600, 0) == 900
+    assert intensity.during(midnight, 3 * 3600) == pytest.approx(1300 / 3)
+    assert intensity.knows(midnight, 3 * 3600) and not intensity.knows(midnight - 60, 120)
+    assert not intensity.knows(midnight + 3 * 3600 - 60, 120) and not intensity.knows(midnight + 3 * 3600, 0)
+    # an hour that is not known counts with the mean
+    assert intensity.during(midnight - 1800, 3600) == pytest.approx((1300 / 3 + 100) / 2)
+    assert intensity.during(midnight - 9, 0) == pytest.approx(1300 / 3)
+
+
+def test_a_day_on_which_clocks_change_has_23_or_25_hours(tmp_path):
+    path = tmp_path / "hours.csv"
+    hours = ["00:00+02:00", "01:00+02:00", "02:00+02:00", "02:00+01:00", "03:00+01:00"]
+    lines = [f"2026-10-25T{hour},{100 * (i + 1)}" for i, hour in enumerate(hours)]
+    path.write_text("\n".join(["hour,g_per_kwh", *lines]) + "\n")
+    intensity = carbon_intensity.intensity_of(recipe(hourly=str(path)))
+    for hour, value in enumerate([100, 200, 300, 400, 500]):
+        begin = datetime(2026, 10, 24, 22, tzinfo=UTC).timestamp() + 3600 * hour
+        assert intensity.during(begin + 1800, 60) == value
+
+
+@pytest.mark.parametrize("minutes", [5, 15, 30])
+def test_rows_of_less_than_an_hour_are_refused_with_what_to_do(tmp_path, minutes):
+    path = tmp_path / "hours.csv"
+    rows = [f"2026-01-10T{m // 60:02}:{m % 60:02}Z,{m}" for m in range(0, 180, minutes)]
+    path.write_text("\n".join(["hour,g_per_kwh", *rows]) + "\n")
+    with pytest.raises(InputError, match=f"after {minutes} minutes; give one row for each hour, with the mean"):
+        Study(resolve(tiny(energy={"hourly": str(path)})))
+    for gaps in (False, True):
+        with pytest.raises(InputError, match=f"after {minutes} minutes"):
+            read_hours(path, gaps=gaps)

@@ -49,6 +49,15 @@ def test_without_an_answer_the_hours_that_are_known_are_used(server, tmp_path):
     assert len(read_hours(archive, gaps=True)) == 3
 
 
+def test_parts_of_an_hour_are_averaged_and_a_time_without_a_zone_is_refused(server):
+    rows = [{"carbonIntensity": 100 + i, "datetime": f"2026-11-24T0{i // 4}:{15 * (i % 4):02}:00Z"} for i in range(8)]
+    server.answer = json.dumps({"history": rows})
+    assert [(hour.start.hour, hour.g_per_kwh) for hour in fetch("DE", SECRET, server.url)] == [(0, 101.5), (1, 105.5)]
+    server.answer = json.dumps({"history": [{"carbonIntensity": 100, "datetime": "2026-11-24T00:00:00"}]})
+    with pytest.raises(InputError, match="is not a history of carbon intensities"):
+        fetch("DE", SECRET, server.url)
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "message"),
     [

@@ -54,3 +54,12 @@ def test_a_past_forecast_is_reported(forecast):
     clock = Clock(6)
     with pytest.raises(InputError, match=r"ends at 2026-11-24 06:00 UTC, which is past; .*--no-wait"):
         wait_for_green(forecast, 1, clock.now, clock.sleep)
+
+
+def test_hours_may_begin_at_half_past(tmp_path):
+    path = tmp_path / "forecast.csv"
+    rows = [f"2026-11-24T{hour:02}:00+05:30,{value}" for hour, value in enumerate(DAY, 6)]
+    path.write_text("\n".join(["hour,g_per_kwh", *rows]) + "\n")
+    clock = Clock(0, 45)  # 06:15 at +05:30
+    wait_for_green(path, 2, clock.now, clock.sleep)
+    assert clock.at == datetime(2026, 11, 24, 2, 30, tzinfo=UTC)

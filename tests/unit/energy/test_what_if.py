@@ -51,6 +51,17 @@ def test_other_hours_are_starts_from_which_all_of_the_run_is_known(tmp_path):
     assert rows.iloc[0]["intensity_g_per_kwh"] == pytest.approx(130) and rows.iloc[0]["year"] == 2026
 
 
+def test_other_hours_begin_where_the_hours_of_the_file_begin(tmp_path):
+    path = tmp_path / "hours.csv"
+    rows = [f"2026-11-24T0{hour}:00+05:30,{value}" for hour, value in enumerate([100, 200, 600, 300])]
+    path.write_text("\n".join(["hour,g_per_kwh", *rows]) + "\n")
+    began = MIDNIGHT - 5 * 3600  # 00:30 at +05:30
+    rows = elsewhere(JOULES, 130.0, (began, 5400.0), recipe(hourly=str(path), elsewhere=[]))
+    hours = rows[rows["kind"] == "hour"]
+    assert hours["place"].tolist() == [f"2026-11-23 {h}:30 UTC" for h in (18, 19, 20)]
+    assert hours["carbon_g"].tolist() == pytest.approx([400 / 3, (200 + 300) / 1.5, (600 + 150) / 1.5])
+
+
 def test_the_embodied_share_is_that_of_the_specification():
     # M = TE x TS x RS: an hour on 6 of 24 cores of a device of 1200 kg that serves for 4 years
     share = embodied_g(6 * 3600.0, DEVICE)
