@@ -1,7 +1,4 @@
 # fairweight: which compressed version of a model can ship, for whom, and what does it save?
-import atexit
-from pathlib import Path
-
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -39,8 +36,7 @@ wildcard_constraints:
 
 onstart:
     check_start()
-    # when everything else has ended, so that the sum is complete
-    atexit.register(print_total, Path(results_folder(config)), config["energy"])
+    print_total_at_exit(Path(results_folder(config)), config["energy"])
 
 
 rule all:

@@ -18,7 +18,7 @@ from fairweight.core.yaml_file import read_yaml
 from fairweight.data import counterfactual_terms
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
-from fairweight.energy.run_total import print_total
+from fairweight.energy.run_total import print_total_at_exit
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.study.file_times import check_times
 from fairweight.study.folders import logs_folder, results_folder

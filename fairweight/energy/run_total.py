@@ -1,5 +1,6 @@
 """Total of a study at the end of a run, from its ledger (standard library only)."""
 
+import atexit
 import math
 import sys
 from pathlib import Path
@@ -74,6 +75,16 @@ def print_total(results: Path, recipe: EnergyRecipe) -> None:
         f"{high}) and {used.grams:.3g} gCO2e (modelled); `fairweight energy` lists them.",
         file=sys.stderr,
     )
+
+
+def print_total_at_exit(results: Path, recipe: EnergyRecipe) -> None:
+    """Print the total when this process ends, after what was registered since then, so that the sum is complete.
+
+    Args:
+        results: folder of the study.
+        recipe: `energy` of the study file.
+    """
+    atexit.register(print_total, results, recipe)
 
 
 def _number(value: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fairweight.core.artifacts import read_table, write_rows
 from fairweight.core.random_streams import generator
@@ -11,6 +12,8 @@ from fairweight.evaluation.compare import PredictionsOf, read_models
 from fairweight.statistics.comparison import log_loss
 from fairweight.statistics.slices import Features, discover
 
+# shares in a slice and in all test rows with which a slice is called one of that group
+NEARLY_ALL, MANY = 0.95, 0.9
 SCHEMA = {
     "variant": "string",
     "baseline": "string",
@@ -22,6 +25,7 @@ SCHEMA = {
     "high": "double",
     "p_value": "double",
     "n": "int64",
+    "mostly": "string",
     "given": "string",
     "left_out": "string",
 }
@@ -30,7 +34,8 @@ SCHEMA = {
 class SliceRow(TypedDict):
     """A slice of one variant, see `slices.Slice`.
 
-    `given` says what the slices are made of, and `left_out` which inputs are not among it because they tell a group.
+    `mostly` names groups to which nearly all rows of the slice belong. `given` says what the slices are made of, and
+    `left_out` which inputs are not among it because they tell a group.
     """
 
     variant: str
@@ -43,6 +48,7 @@ class SliceRow(TypedDict):
     high: float
     p_value: float
     n: int
+    mostly: str
     given: str
     left_out: str
 
@@ -99,11 +105,23 @@ def discover_slices(
                     "high": entry.high,
                     "p_value": entry.p_value,
                     "n": entry.n,
+                    "mostly": _mostly(test, entry.rows),
                     "given": given,
                     "left_out": ", ".join(left_out),
                 }
             )
     write_rows(destination, rows, SCHEMA)
+
+
+def _mostly(test: Table, rows: NDArray[np.int64]) -> str:
+    """Groups that make up nearly all of these rows and not nearly all of the test rows, such as "f (sex)"."""
+    names = []
+    for attribute, codes in test.groups.items():
+        for code, level in enumerate(test.group_levels[attribute]):
+            share, overall = (codes[rows] == code).mean(), (codes == code).mean()
+            if share >= NEARLY_ALL and overall < MANY:
+                names.append(f"{level} ({attribute})")
+    return ", ".join(names)
 
 
 def _features(rows: Table) -> tuple[Features, str]:

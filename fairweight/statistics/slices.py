@@ -25,6 +25,7 @@ class Slice:
     high: float
     p_value: float  # one-sided, after Holm's correction over the slices
     n: int
+    rows: Array  # positions of the rows of both halves that meet the conditions
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,20 @@ def discover(
         row_variance = of_rows(inside).row_variance + of_rows(outside).row_variance
         per_seed = inside.mean(axis=0) - outside.mean(axis=0)
         contrast = estimate(per_seed, row_variance, min(len(inside), len(outside)))
-        tested.append((_conditions(tree, features, leaf), float(inside.mean()), contrast, len(inside)))
-    adjusted = holm(np.array([contrast.p_above(0) for _, _, contrast, _ in tested]))
+        tested.append((leaf, inside, contrast))
+    adjusted = holm(np.array([contrast.p_above(0) for _, _, contrast in tested]))
     return [
-        Slice(conditions, change, contrast.value, *contrast.interval(), float(p), n)
-        for (conditions, change, contrast, n), p in zip(tested, adjusted, strict=True)
+        Slice(
+            conditions=_conditions(tree, features, leaf),
+            change=float(inside.mean()),
+            value=contrast.value,
+            low=contrast.interval()[0],
+            high=contrast.interval()[1],
+            p_value=float(p),
+            n=len(inside),
+            rows=np.flatnonzero(leaves == leaf),
+        )
+        for (leaf, inside, contrast), p in zip(tested, adjusted, strict=True)
     ]
 
 

@@ -11,7 +11,7 @@ from fairweight.core.shown_measures import measure
 from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
 from fairweight.reporting.report.group_changes import attributes_of
 from fairweight.reporting.report.page import listing, table
-from fairweight.reporting.report.results import Results, place
+from fairweight.reporting.report.results import Results, place, varying
 
 ACCURACY, FLIPS = measure("accuracy"), measure("flips")
 MOST_SLICES = 3  # of each variant
@@ -19,14 +19,19 @@ SLICE_DIGITS = 4  # differences of the log loss are small
 
 
 def sentences(results: Results, dataset: str) -> HTML | None:
-    """The results of the tests of each variant, in words; None where nothing is compared."""
-    rows = results.compared(dataset)
+    """The results of the tests of each variant and augmentation, in words; None where nothing is compared."""
+    rows = where(results.comparisons, {"dataset": dataset})
+    rows = rows[~rows["variant"].isin(results.noise_floors)] if len(rows) else rows
     if rows.empty:
         return None
-    items = [
-        f"<b>{escape(str(variant))}</b>: {' '.join(_claims(results, dataset, part))}"
-        for variant, part in rows.groupby("variant", sort=False)
-    ]
+    shown = varying(rows, ("model", "engine", "augmentation"))
+    items = []
+    for key, part in results.ordered(rows).groupby([*shown, "variant"], sort=False):
+        *places, variant = key
+        about = f" ({escape(', '.join(f'{n} {v}' for n, v in zip(shown, places, strict=True)))})" if shown else ""
+        control = ", a control" if variant in results.controls else ""
+        name = f"<b>{escape(str(variant))}</b>{control}{about}"
+        items.append(f"{name}: {' '.join(_claims(results, dataset, part))}")
     return listing(items, most=16)
 
 
@@ -34,7 +39,10 @@ def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     """Sentences on one variant."""
     overall = rows[rows["attribute"].isna()].set_index("metric")
     churn, accuracy = overall.loc["churn"], overall.loc["accuracy"]
-    floor = "" if missing(churn["floor_value"]) else f" (retraining alone: {FLIPS.with_unit(churn['floor_value'])})"
+    floor = ""
+    if not missing(churn["floor_value"]):
+        bounds = (churn[f"floor_{name}"] for name in ("value", "low", "high"))
+        floor = f" (one retraining: {FLIPS.with_interval(*bounds)} {FLIPS.unit})"
     claims = [
         f"{FLIPS.with_unit(churn['value'])} of the predictions differ from those of the baseline{floor}; accuracy "
         f"changes by {_points(accuracy)}."
@@ -50,11 +58,8 @@ def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
         )
     notes = groups["seeds_note"].dropna()
     if significant.empty and len(groups):
-        claims.append(
-            f"For single groups, the study {escape(notes.iloc[0])}."
-            if len(notes)
-            else "No change of a single group is statistically significant."
-        )
+        alone = f" A change of one group alone {escape(notes.iloc[0])}." if len(notes) else ""
+        claims.append(f"No change of a single group is statistically significant.{alone}")
     return claims + _unequal_changes(results, dataset, rows)
 
 
@@ -79,7 +84,7 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
         if len(down) and down.iloc[0]["value"]:
             levelled.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
     if unequal:
-        claim = "The largest and the smallest change of a group differ by more than chance"
+        claim = "Groups change unequally: the largest and the smallest change differ by more than chance"
         return [f"{claim} (p not corrected for multiple tests): {'; '.join(unequal)}.", *levelled]
     return levelled
 
@@ -111,7 +116,8 @@ def slices(results: Results, dataset: str) -> HTML | None:
                 number(row[name], SLICE_DIGITS, signed=True) for name in ("change", "value", "low", "high")
             )
             shown = [f"{int(row['n']):,}", change, value, f"{low} to {high}", p_value(row["p_value"])]
-            cells.append([str(variant) if position == 0 else "", row["conditions"], *shown])
+            whom = f"\nmostly {row['mostly']}" if row["mostly"] else ""
+            cells.append([str(variant) if position == 0 else "", f"{row['conditions']}{whom}", *shown])
     unit = measure("log_loss").unit
     header = ["Variant", "Slice", "Rows", f"Rise of the loss, {unit}", f"More than elsewhere, {unit}", INTERVAL, "p"]
     caption = f"{title}: slices of the inputs on which the loss rises most."
@@ -127,6 +133,7 @@ def _slice_notes(selected: pd.DataFrame, rising: pd.DataFrame) -> str:
         if first["left_out"]
         else ""
     )
+    marked = ' "Mostly": at least 95 % of the slice belong to that group.' if rising["mostly"].ne("").any() else ""
     falling = len(selected) - len(rising)
     dropped = (
         f" Not shown: {count(falling, 'slice')} in which it fell, or rose less than elsewhere, on that half."
@@ -137,5 +144,5 @@ def _slice_notes(selected: pd.DataFrame, rising: pd.DataFrame) -> str:
         "A decision tree selects slices in which the log loss rises on one half of the test rows. It is given "
         f"{first['given']}{left_out}. All numbers are computed on the other half: how much the loss rises inside the "
         "slice, and how much more than outside, with its interval; p is one-sided, that it rises no more than outside, "
-        f"after Holm's correction over the slices of the variant.{dropped} Shown: {place(first)}."
+        f"after Holm's correction over the slices of the variant.{marked}{dropped} Shown: {place(first)}."
     )

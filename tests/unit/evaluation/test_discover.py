@@ -81,6 +81,16 @@ def test_slices_are_made_of_no_input_that_tells_a_group(people, tmp_path):
     assert "(age, years_to_100, town, band); other inputs may still differ between groups" in page
 
 
+def test_a_slice_of_one_group_is_marked(people, tmp_path):
+    """Rows with job b belong to the south nearly all: the job does not tell the region, but this slice does."""
+    rng, job = np.random.default_rng(0), people.categorical[:, 0]
+    region = np.where((job == 1) & (rng.random(ROWS) < 0.98), 1, rng.integers(2, size=ROWS))
+    marked = replace(people, groups={"region": region}, group_levels={"region": ("north", "south")})
+    slices, page = searched(tmp_path, marked, np.where(job == 1, 0.3, 0.0) + 0.1 * rng.normal(size=ROWS))
+    assert (slices["mostly"] == "south (region)").equals(slices["conditions"].str.contains("job is b"))
+    assert re.search(r"job is b.{0,20} mostly south \(region\)", page)
+
+
 def test_a_source_of_a_group_is_known_by_its_name_alone(people, tmp_path):
     rng = np.random.default_rng(0)
     unlike = replace(people, groups={"age": rng.integers(3, size=ROWS), "region": rng.integers(2, size=ROWS)})
@@ -110,7 +120,7 @@ def test_only_slices_whose_loss_rises_are_shown(people, tmp_path):
 def test_where_the_loss_rises_nowhere_the_report_says_so():
     """Chosen on one half, on the other the loss falls in one slice, and rises less than elsewhere in the next."""
     common = {**PLACE, "variant": "small", "baseline": "dense", "n": 60, "given": "the inputs of the model"}
-    common |= {"left_out": "age", "low": -0.1, "high": 0.1, "p_value": 0.6}
+    common |= {"left_out": "age", "mostly": "", "low": -0.1, "high": 0.1, "p_value": 0.6}
     rows = [
         {**common, "rank": 1, "conditions": "x above 2", "change": -0.2, "value": 0.1},
         {**common, "rank": 2, "conditions": "x above 1", "change": 0.2, "value": -0.1},
