@@ -12,6 +12,15 @@ CONCERNS = [
 ]
 
 
+def outputs_of(*steps):
+    """What these rules write, without the resource usage of the step itself."""
+    return [file for step in steps for name, file in step.output.items() if name != "usage"]
+
+
+# every table that report, article and cards are made from
+SUMMARY = outputs_of(rules.summarize, rules.decide, rules.life_cycle, rules.what_if)
+
+
 rule provenance:
     input:
         "<results>/summary/variants.parquet",
@@ -36,10 +45,7 @@ rule provenance:
 rule render_notebook:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:12]
-        + rules.decide.output[:4]
-        + rules.life_cycle.output[:4]
-        + rules.what_if.output[:2],
+        tables=SUMMARY,
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
         later=lambda w: "<results>/summary/later_steps.json" if w.concern == "resources" else [],
@@ -87,10 +93,7 @@ rule report:
 rule paper:
     input:
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:12]
-        + rules.decide.output[:4]
-        + rules.life_cycle.output[:4]
-        + rules.what_if.output[:2],
+        tables=SUMMARY,
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:
@@ -127,7 +130,7 @@ rule paper:
 rule article:
     input:
         article=str(ROOT / "paper" / "article.tex"),
-        made=rules.paper.output[:7],
+        made=outputs_of(rules.paper),
     output:
         pdf="<results>/paper/article.pdf",
         usage="<results>/paper/article.usage.json",
@@ -145,10 +148,7 @@ rule cards:
     input:
         files=shipped_files(),
         cards=collect("<results>/data/{dataset}/card.json", dataset=STUDY.datasets),
-        tables=rules.summarize.output[:12]
-        + rules.decide.output[:4]
-        + rules.life_cycle.output[:4]
-        + rules.what_if.output[:2],
+        tables=SUMMARY,
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
     output:
@@ -169,7 +169,7 @@ rule archive:
     input:
         report=rules.report.output,
         cards="<results>/hub",
-        paper=rules.paper.output[:7],
+        paper=outputs_of(rules.paper),
     output:
         archive=f"<results>/archive/{STUDY.name}.crate.zip",
         usage="<results>/archive/archive.usage.json",

@@ -56,16 +56,14 @@ def shipped_table(
         against the baseline's file of the same seed with interval, the same as means over seeds, and the verdict on
         this file with the smallest error rate at which it is proven. Variants that are not proven have no verdict.
     """
-    every = assessments[(assessments["metric"] == CHOICE) & assessments["attribute"].isna()]
-    every = every[every["class"].isna()] if "class" in every else every
-    accuracy = dict(iter(every.groupby(CELL, sort=False)))
+    accuracy = dict(iter(choices(assessments).groupby(CELL, sort=False)))
     rows = []
     for row in decisions.to_dict("records"):
         cell = {name: row[name] for name in CELL}
         own = accuracy.get(tuple(cell.values()))
         if own is None:
             continue
-        entry = {**cell, **_chosen(own)}
+        entry = {**cell, **chosen(own)}
         of_variant = where(compared, cell)
         if len(of_variant):
             paired = where(pairs, cell).to_dict("records")
@@ -77,8 +75,18 @@ def shipped_table(
     return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
-def _chosen(accuracy: pd.DataFrame) -> dict[str, Any]:
-    """Seed with the highest accuracy on validation rows, and its figures."""
+def choices(assessments: pd.DataFrame) -> pd.DataFrame:
+    """Rows by which the seed of a variant is chosen: its accuracy on all validation rows, and on all test rows."""
+    rows = assessments[(assessments["metric"] == CHOICE) & assessments["attribute"].isna()]
+    return rows[rows["class"].isna()] if "class" in rows else rows
+
+
+def chosen(accuracy: pd.DataFrame) -> dict[str, Any]:
+    """Seed with the highest accuracy on validation rows, and its figures.
+
+    Args:
+        accuracy: rows of `choices` of one cell.
+    """
     by_part = {part: rows.set_index("seed")["value"].sort_index() for part, rows in accuracy.groupby("part")}
     test, validation = by_part["test"], by_part.get("validation")
     known = validation is not None and validation.notna().any()
