@@ -1,4 +1,5 @@
 # The study as objects, and functions of wildcards that the rules use.
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,19 @@ def check_start():
         check_times({str(file) for job in workflow.dag.needrun_jobs() for file in job.input})
     except InputError as error:
         raise WorkflowError(str(error)) from None
+
+
+def print_findings():
+    """Print what the targets `power` and `gate` say, whether or not they had to run again."""
+    targets = workflow.dag_settings.targets if workflow.dag_settings and not workflow.dryrun else ()
+    for target, output in (("power", "power.parquet"), ("gate", "gate.json")):
+        log = Path(logs_folder(config), f"{target}.log")
+        if target in targets and log.is_file() and Path(results_folder(config), "summary", output).is_file():
+            print(log.read_text(encoding="utf-8"), end="")
+
+
+if workflow.is_main_process:
+    atexit.register(print_findings)  # a hook of Snakemake is not called if there is nothing to be done
 
 
 def recipe(*path):

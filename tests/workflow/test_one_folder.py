@@ -1,4 +1,4 @@
-"""Runs in one folder see each other, and a clock that went back loses nothing."""
+"""Runs in one folder: they see each other, a clock that went back loses nothing, and findings are printed each time."""
 
 import fcntl
 import os
@@ -73,3 +73,11 @@ def test_after_the_clock_went_back_nothing_is_lost_and_a_source_of_the_future_is
     refused = run.snakemake("study.yaml", *LOCAL, TABLE, ok=False)
     assert "people.csv is dated" in refused and "'touch'; nothing was started." in refused
     assert {path: path.stat().st_mtime_ns for path in (run.folder / "results").rglob("*.parquet")} == before
+
+
+def test_the_power_statement_is_printed_again_where_nothing_has_to_run(run):
+    first, second = (run.snakemake("study.yaml", *LOCAL, "power") for _ in range(2))
+    assert "Nothing to be done" in second and "Nothing to be done" not in first
+    for output in (first, second):
+        assert output.count("people, all test rows, accuracy, 18 rows, 1 seeds: ") == 1
+    assert "all test rows" not in run.snakemake("study.yaml", "--dry-run", "power")
