@@ -103,8 +103,8 @@ test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/instal
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit  # two processes of one thread each
 
 .PHONY: bench
-bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine).
-	@for file in benchmarks/[a-z]*.py; do \
+bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine); PART=error_rates runs one.
+	@for file in benchmarks/$(or $(PART),[a-z]*).py; do \
 	  [ "$$file" = benchmarks/meter.py ] || $(BIN)/python "$$file" || exit 1; done
 
 .PHONY: check

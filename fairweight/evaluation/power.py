@@ -8,9 +8,9 @@ import numpy as np
 from fairweight.core.artifacts import read_split, read_table, write_rows
 from fairweight.core.recipes import Criteria, Power
 from fairweight.core.table import Table
+from fairweight.evaluation.criteria import GROUP_MARGINS, gap_rates
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.power import detectable, provable
-from fairweight.statistics.rates import EQUALIZED_ODDS_DIFFERENCE, GAPS
 
 Array = np.ndarray[Any, Any]
 REMEDY = "rank larger groups only (fairness: smallest_group), or accept a larger margin"
@@ -96,8 +96,8 @@ class _Planned:
         self.dataset, self.table, self.criteria = dataset, rows, criteria
         self.tests, self.seeds, self.smallest = tests, seeds, smallest
         self.family = max(tests, 1)
-        # whatever the rows
-        self.unreachable = reason_for_seeds(seeds, self.family, criteria["error_rate"], 1)
+        # whatever the rows; one model is tested on its rows alone
+        self.unreachable = reason_for_seeds(seeds, self.family, criteria["error_rate"], 1) if seeds > 1 else None
         everything = rows.label >= 0
         self.kinds = {"accuracy": everything, "selection_rate": everything}  # rate -> rows that it is a share of (n,)
         self.binary = len(rows.classes) == 2
@@ -158,40 +158,53 @@ class _Planned:
 
     def margins(self) -> Iterator[PowerRow]:
         """For each attribute and margin of its groups, the smallest margin that can be proven."""
-        gap = self.criteria["gap"] or (EQUALIZED_ODDS_DIFFERENCE if self.binary else "accuracy_difference")
-        wanted = {"worst_group_accuracy": (("accuracy",), 1), "fairness_gap": (GAPS[gap], 2)}
-        for criterion, (rates, moving) in wanted.items():
-            margin = self.criteria["margins"][criterion]
+        margins = self.criteria["margins"]
+        wanted: dict[str, tuple[float | None, tuple[str, ...], int]] = {
+            name: (margins[name], ("accuracy",), 1) for name in GROUP_MARGINS
+        }
+        if margins[GROUP_MARGINS[0]] == margins[GROUP_MARGINS[1]]:
+            del wanted[GROUP_MARGINS[1]]  # the same tests
+        wanted["fairness_gap"] = (margins["fairness_gap"], gap_rates(self.criteria["gap"], self.binary), 2)
+        for criterion, (margin, rates, groups) in wanted.items():
             if margin is None or not set(rates) <= set(self.kinds):
                 continue  # a share of the predicted positives, which are not known yet
             for attribute in self.criteria["attributes"] or self.table.groups:
-                if attribute not in self.table.groups:
-                    continue  # another dataset has it
-                n = _smallest_ranked(self.table.groups[attribute], [self.kinds[rate] for rate in rates], self.smallest)
-                if n is None:
-                    continue
-                error_rate = self.criteria["error_rate"]
-                least = provable(rows=n, groups=moving, error_rate=error_rate, tests=self.family)
-                reason = self.unreachable
-                if reason is None and least > margin:
-                    reason = (
-                        f"a margin of {100 * margin:.2f} points cannot be proven with a group of {n:,} rows; {REMEDY}"
-                    )
-                yield self._row(criterion, n, attribute, provable=least, reason=reason)
+                if attribute in self.table.groups:  # otherwise another dataset has it
+                    yield from self._margin(criterion, margin, attribute, rates, groups)
+
+    def _margin(
+        self, criterion: str, margin: float, attribute: str, rates: tuple[str, ...], groups: int
+    ) -> Iterator[PowerRow]:
+        """The smallest margin of one criterion and attribute: that of the rate and groups with the fewest rows."""
+        sizes = [_smallest(self.table.groups[attribute], self.kinds[rate], self.smallest, groups) for rate in rates]
+        if not all(sizes):
+            rate = rates[[bool(rows) for rows in sizes].index(False)].replace("_", " ")
+            few = "fewer than two groups have" if groups == 2 else "no group has"
+            yield self._row(criterion, 0, attribute, reason=f"{few} enough rows for the {rate}: it stays undecided")
+            return
+        limits = {
+            provable(rows=rows, seeds=self.seeds, error_rate=self.criteria["error_rate"], tests=self.family): rows
+            for rows in sizes
+        }
+        least = max(limits)
+        n, reason = min(limits[least]), self.unreachable
+        if reason is None and least > margin:
+            reason = f"a margin of {100 * margin:.2f} points cannot be proven with a group of {n:,} rows; {REMEDY}"
+        yield self._row(criterion, n, attribute, provable=least, reason=reason)
 
 
-def _smallest_ranked(codes: Array, kinds: list[Array], smallest_group: int) -> int | None:
-    """Rows of the smallest group that is ranked; None where none is."""
-    sizes = np.concatenate([np.bincount(codes[(codes >= 0) & kind]) for kind in kinds])
-    ranked = sizes[sizes >= max(smallest_group, 2)]
-    return int(ranked.min()) if ranked.size else None
+def _smallest(codes: Array, kind: Array, smallest_group: int, groups: int) -> list[int]:
+    """Rows of the smallest groups that are tested, as many as a criterion compares; empty if there are fewer."""
+    sizes = np.bincount(codes[(codes >= 0) & kind])
+    tested = np.sort(sizes[sizes >= max(smallest_group, 2)])[:groups]
+    return [int(size) for size in tested] if len(tested) == groups else []
 
 
 def _sentence(row: PowerRow, assumed: Power) -> str:
     rate = row["rate"].replace("_", " ")
-    if row["provable"] is not None:
-        about = f"{row['dataset']}, {rate} by {row['attribute']}, smallest ranked group {row['rows']:,} rows: "
-        return about + (row["reason"] or f"margins down to {100 * row['provable']:.2f} points can be proven")
+    if row["rate"] in (*GROUP_MARGINS, "fairness_gap"):
+        about = f"{row['dataset']}, {rate} by {row['attribute']}, smallest tested group {row['rows']:,} rows: "
+        return about + (row["reason"] or f"margins down to {100 * (row['provable'] or 0):.2f} points can be proven")
     whom = f"{row['group']} ({row['attribute']})" if row["group"] else "all test rows"
     start = f"{row['dataset']}, {whom}, {rate}, {row['rows']:,} rows, {row['seeds']} seeds: "
     if row["reason"] or row["detectable"] is None:

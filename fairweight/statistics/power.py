@@ -1,5 +1,8 @@
 """Statistical power: the smallest loss that a study can detect, and the smallest margin that it can prove."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import stats
 
@@ -9,10 +12,11 @@ from fairweight.statistics.crossed_uncertainty import Estimate
 def detectable(
     *, rows: int, seeds: int, churn: float, seed_sd: float, error_rate: float, tests: int, power: float
 ) -> float | None:
-    """Smallest loss of a rate that a one-sided test finds with a given probability; None with one seed.
+    """Smallest loss of a rate that a one-sided test finds with a given probability; None without a row.
 
     The variance of a change of one row is at most the share of rows whose prediction differs (McNemar 1947). It is
-    divided by the number of rows, and the variance over seeds by the number of seeds.
+    divided by the number of rows, and the variance over seeds by the number of seeds. One model is compared on its rows
+    alone.
 
     Args:
         rows: test rows that the rate is a share of.
@@ -23,24 +27,29 @@ def detectable(
         tests: in the family; the first step of Holm's correction divides the error rate by their number.
         power: probability of finding the loss.
     """
-    if seeds < 2 or rows < 1:
+    if rows < 1:
         return None
-    change = Estimate(0.0, seed_sd**2 / seeds, churn / rows, seeds, max(rows, 2))
+    change = Estimate(0.0, seed_sd**2 / seeds if seeds > 1 else 0.0, churn / rows, seeds, max(rows, 2))
     quantiles = stats.t.ppf(1 - error_rate / tests, change.freedom) + stats.t.ppf(power, change.freedom)
     return float(np.minimum(quantiles * change.error, 1.0))
 
 
-def provable(*, rows: int, groups: int, error_rate: float, tests: int) -> float:
-    """Smallest margin of a worst group or a gap that can be proven, even if not one prediction changes.
+def provable(*, rows: Sequence[int], seeds: int, error_rate: float, tests: int) -> float:
+    """Smallest margin of a group's rate, or of a difference between two, that can be proven if no prediction changes.
 
-    A variance of 1 / (rows + 2)^2 per group allows for changes that the sample happens not to show (see
-    `comparison.change`). On few rows that alone can be as large as a margin.
+    Over seeds, a variance of 1 / (rows + 2)^2 per group allows for changes that the sample happens not to show (see
+    `comparison.change`). For one model it is the limit of the score test without discordant rows, z^2 / (rows + z^2)
+    per group (Tango 1998), two of which are combined by their squares. On few rows that alone can exceed a margin.
 
     Args:
-        rows: of the smallest ranked group, of the kind that the rate is a share of; at least 2.
-        groups: number of groups that may move it: 1 for a worst group, 2 for a gap.
+        rows: of each group whose rate is in the criterion, of the kind that the rate is a share of; at least 2 each.
+        seeds: K.
         error_rate: of the family of tests.
         tests: in the family; the first step of Holm's correction divides the error rate by their number.
     """
-    change = Estimate(0.0, 0.0, groups / (rows + 2) ** 2, 1, rows)
-    return float(stats.t.ppf(1 - error_rate / tests, change.freedom) * change.error)
+    level = error_rate / tests
+    if seeds < 2:
+        z = float(stats.norm.isf(level))
+        return math.hypot(*(z**2 / (n + z**2) for n in rows))
+    change = Estimate(0.0, 0.0, sum(1 / (n + 2) ** 2 for n in rows), 1, min(rows))
+    return float(stats.t.isf(level, change.freedom) * change.error)

@@ -7,7 +7,9 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import count, missing, number, p_value
 from fairweight.core.frames import where
+from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
+from fairweight.evaluation.criteria import name_of
 from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
 from fairweight.reporting.report.group_changes import attributes_of
 from fairweight.reporting.report.page import listing, table
@@ -60,7 +62,22 @@ def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
     if significant.empty and len(groups):
         alone = f" A change of one group alone {escape(notes.iloc[0])}." if len(notes) else ""
         claims.append(f"No change of a single group is statistically significant.{alone}")
-    return claims + _unequal_changes(results, dataset, rows)
+    return claims + _grown_gaps(results, rows) + _unequal_changes(results, dataset, rows)
+
+
+def _grown_gaps(results: Results, rows: pd.DataFrame) -> list[str]:
+    """A sentence on each attribute and rate whose difference between two groups grows by more than the margin."""
+    parts = where(results.parts, {**rows.iloc[0][CELL], "criterion": "fairness_gap"})
+    parts = parts[parts["value"] > parts["margin"]] if len(parts) else parts
+    sentences = []
+    for _, grown in parts.groupby(["attribute", "rate"], sort=False):
+        row = grown.loc[grown["value"].idxmax()]
+        change = ACCURACY.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
+        sentences.append(
+            f"The {escape(name_of(row))} grows by more than the margin of {ACCURACY.text(row['margin'])} points: "
+            f"{change}, {row['verdict']}."
+        )
+    return sentences
 
 
 def _points(row: pd.Series) -> str:
@@ -82,7 +99,10 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
                 f"({ACCURACY.text(row['by_chance'])} expected by chance; {p_equals(p)})"
             )
         if len(down) and down.iloc[0]["value"]:
-            levelled.append(f"The gap by {escape(attribute)} is smaller, but every group loses: levelling down.")
+            levelled.append(
+                f"On average over seeds, the accuracy gap by {escape(attribute)} is smaller and every group loses: "
+                "levelling down (not tested)."
+            )
     if unequal:
         claim = "Groups change unequally: the largest and the smallest change differ by more than chance"
         return [f"{claim} (p not corrected for multiple tests): {'; '.join(unequal)}.", *levelled]

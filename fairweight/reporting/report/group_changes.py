@@ -61,7 +61,7 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     look = looks(results)
     handles: list[Any] = [Line2D([], [], color=look[v][0], marker=look[v][1], label=v) for v in shown]
     if rows["floor_value"].notna().any():
-        handles.append(Patch(color=FLOOR, label="noise floor (95 % interval)"))
+        handles.append(Patch(color=FLOOR, label="one retraining (95 % prediction interval)"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
     title = results.title(dataset)
     return picture(
@@ -75,8 +75,8 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
 def _who_pays_notes(rows: pd.DataFrame, left_out: str) -> str:
     first = rows.iloc[0]
     band = (
-        "The grey band is the same interval for a model that was only retrained: a change beyond it exceeds the "
-        "effect of retraining. "
+        "The grey band is where the change of one more model lies that is only retrained (95 % prediction interval "
+        "from the replicate's seeds); markers are means over seeds, which vary less than single models. "
         if rows["floor_value"].notna().any()
         else ""
     )

@@ -7,6 +7,7 @@ from IPython.display import HTML
 
 from fairweight.core.formatting import as_stated, count, p_value
 from fairweight.core.shown_measures import measure
+from fairweight.evaluation.criteria import GROUP_MARGINS
 from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import listing, plain, table
@@ -54,6 +55,10 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
 def limits(results: Results) -> HTML:
     """A list of what cannot be concluded from this study."""
     items = [*_small_groups(results), *_left_out(results), *_too_few_seeds(results), *_undecided(results)]
+    items.append(
+        "Proven is said of the recipe: of the mean over the seeds that it would give on other rows. The file that "
+        "ships is one of them, with a verdict of its own beside it, which is about its test rows alone."
+    )
     items += _disturbances(results)
     if not results.noise_floors:
         items.append(
@@ -62,9 +67,9 @@ def limits(results: Results) -> HTML:
         )
     rate = as_stated(results.study["criteria"]["error_rate"], 100)
     items += [
-        f"The chance of wrongly calling a variant proven is at most {rate} % for each dataset and model, not for all "
-        "of them together. Changes of single groups are exploratory: a false discovery rate is not the error rate of "
-        "a single claim.",
+        f"The chance of wrongly calling a variant proven is at most {rate} % for each dataset, model and augmentation, "
+        "not for all of them together. Changes of single groups are exploratory: a false discovery rate is not the "
+        "error rate of a single claim.",
         "The tests are valid for people like those in the test rows. They cannot show whether the labels themselves "
         "are fair, or whether these are the people that the model will meet.",
         "A gap that is not shown may still exist; the power statement below shows how large it may be.",
@@ -147,8 +152,8 @@ def power(results: Results) -> HTML:
     """Table of the differences that the study could detect, computed before the run."""
     rows = []
     for _, row in results.power.iterrows():
-        margin = pd.notna(row["provable"])
-        group = "smallest ranked group" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
+        margin = row["rate"] in (*GROUP_MARGINS, "fairness_gap")
+        group = "smallest tested group" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
         least = RATE.text(row["provable" if margin else "detectable"])
         rows.append(
             [
@@ -164,8 +169,8 @@ def power(results: Results) -> HTML:
     notes = (
         "The detectable loss is the smallest that a one-sided test detects with probability "
         f"{assumed['probability']:g}, with the seeds and test rows of this study, at the first step of Holm's "
-        "correction. For the worst group and the fairness gap, the table shows the smallest margin that can be "
-        "proven even if not one prediction changes; it depends on the rows of the smallest ranked group. Both are "
+        "correction. For the accuracy of groups and the fairness gap, the table shows the smallest margin that can "
+        "be proven even if not one prediction changes; it depends on the rows of the smallest tested group. Both are "
         f"estimates made before the run. They assume that {as_stated(assumed['churn'], 100)} % of the predictions "
         f"differ from the baseline's, and that changes vary between seeds by {as_stated(assumed['seed_sd'], 100)} "
         "points (standard deviation)."

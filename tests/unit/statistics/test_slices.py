@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from fairweight.statistics.comparison import change
-from fairweight.statistics.decision import noninferiority
+from fairweight.statistics.decision import Change, Growth
+from fairweight.statistics.paired_shares import Pairs
 from fairweight.statistics.power import detectable, provable
 from fairweight.statistics.shared_source import gamma, share_a_source
 from fairweight.statistics.slices import Features, discover
@@ -138,7 +139,7 @@ def test_what_can_be_detected_shrinks_with_rows_and_seeds():
     assert few > detectable(rows=5000, seeds=4, tests=4, **common) > detectable(rows=5000, seeds=12, tests=4, **common)
     assert (
         detectable(rows=200, seeds=4, tests=1, **common) < few
-        and detectable(rows=200, seeds=1, tests=1, **common) is None
+        and detectable(rows=0, seeds=1, tests=1, **common) is None
     )
 
 
@@ -157,13 +158,15 @@ def test_the_power_statement_holds():
     assert detected / trials >= 0.8 - 2 * math.sqrt(0.8 * 0.2 / trials)
 
 
-@pytest.mark.parametrize(("groups", "tests"), [(1, 1), (1, 4), (2, 4)])
-def test_the_margin_that_can_be_proven_is_the_one_that_the_decision_proves(groups, tests):
+@pytest.mark.parametrize("seeds", [10, 1])
+@pytest.mark.parametrize(("rows", "tests"), [([120], 1), ([120], 4), ([120, 300], 4)])
+def test_the_margin_that_can_be_proven_is_the_one_that_the_decision_proves(rows, tests, seeds):
     """A variant with the predictions of its baseline is proven just above that margin, and not just below it."""
-    least = provable(rows=120, groups=groups, error_rate=0.05, tests=tests)
-    row = change(np.zeros(10), np.full(10, 0.8), 0.0, 120, metric="worst_group_accuracy", unseen=groups)
-    errors = row["seed_error"], row["row_error"]
+    least = provable(rows=rows, seeds=seeds, error_rate=0.05, tests=tests)
+    alike = [Change(np.zeros(seeds), 1 / (n + 2), Pairs(n, 0, 0), 0.8) for n in rows]
+    row = change(np.zeros(seeds), np.full(seeds, 0.8), 0.0, rows[0], metric="accuracy")
+    assert row["row_error"] == pytest.approx(alike[0].row_error)
     for margin, proven in ((least * 1.001, True), (least * 0.999, False)):
-        evidence = noninferiority(np.zeros(10), errors, 120, margin)
+        evidence = alike[0].above(margin) if len(rows) == 1 else Growth(*alike).below(margin)
         assert (evidence.proven <= 0.05 / tests) == proven
-    assert provable(rows=1200, groups=groups, error_rate=0.05, tests=tests) < least / 9
+    assert provable(rows=[10 * n for n in rows], seeds=seeds, error_rate=0.05, tests=tests) < least / 7
