@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+import fairweight  # noqa: F401 - before a test imports a package that reports its use
+
 # the long ones first, so that no process is left alone with one at the end
 FOLDERS = ("executor", "workflow", "contract", "unit", "lint")
 FILES = ("test_paper", "test_tutorial")
