@@ -208,7 +208,7 @@ def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
         pid: the process that wrote it.
         jobs_s: CPU-seconds that jobs on this machine have reported; None if one of them reported nothing.
     """
-    if os.getpid() != pid:  # a fork
+    if os.getpid() != pid or not path.exists():  # a fork, or the results were removed
         return
     overhead: Overhead = json.loads(path.read_text(encoding="utf-8"))
     own, *others = overhead["processes"]
