@@ -21,10 +21,11 @@ class InputError(Exception):
 
     def __init__(self, sentence: str) -> None:
         # a sentence that quotes another one may end in the marks of both
-        super().__init__(re.sub(r"(?<!\.)([.?])\.$", r"\1", _shortened(escaped(_shortened(sentence)))))
+        super().__init__(re.sub(r"(?<!\.)([.?])\.$", r"\1", shortened(escaped(shortened(sentence)))))
 
 
-def _shortened(text: str, length: int = LONGEST_SENTENCE) -> str:
+def shortened(text: str, length: int = LONGEST_SENTENCE) -> str:
+    """A text of at most that number of characters, without its middle where it is longer."""
     if len(text) <= length:
         return text
     half = length // 2 - 3
@@ -68,7 +69,7 @@ def shown(value: object) -> str:
 
 def quoted(value: object) -> str:
     """A value of the study file as a message shows it, without the middle of a long one."""
-    return escaped(_shortened(repr(value), LONGEST_VALUE))
+    return escaped(shortened(repr(value), LONGEST_VALUE))
 
 
 def listed(names: Iterable[object]) -> str:

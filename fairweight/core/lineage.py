@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fairweight.core.local_files import expanded
+from fairweight.core.local_files import expanded, workflow_input
 
 CELL = [
     "dataset",
@@ -43,5 +43,9 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
 
 
 def local_path(reference: str) -> Path:
-    """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive."""
-    return expanded(reference.partition("#")[0])
+    """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive.
+
+    Raises:
+        InputError: there is no such home folder, or the path cannot be an input of a rule.
+    """
+    return workflow_input(expanded(reference.partition("#")[0]))

@@ -1,5 +1,6 @@
 """Files of the user's own, whose paths a study file names (standard library only)."""
 
+import re
 from pathlib import Path
 
 from fairweight.core.errors import InputError, quoted
@@ -23,3 +24,14 @@ def expanded(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise InputError(f"{quoted(path)}: there is no such home folder; write the whole path.") from None
+
+
+def workflow_input(path: Path) -> Path:
+    """A path that may be an input of a rule.
+
+    Raises:
+        InputError: Snakemake would take a part of it for a wildcard.
+    """
+    if re.search(r"\{[^{}]*\}", str(path)):
+        raise InputError(f"{quoted(str(path))}: Snakemake reads braces in a path as a wildcard; rename the file.")
+    return path

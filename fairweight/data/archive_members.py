@@ -1,43 +1,139 @@
 """Archives: download one once and extract a single named member; an archive is never unpacked as a whole."""
 
-import shutil
+import contextlib
+import errno
+import gzip
+import lzma
+import os
+import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, first_line, shown
+
+LARGEST_MB = 256  # size to which a member of a small archive may unpack
+RATIO = 100  # how many times as large as its archive a member may be; tables of text rarely exceed 20
+CHUNK = 1 << 20  # bytes
+READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+ENCRYPTED = 1  # bit of a zip member's flags
+# what the libraries raise for damaged archives; of OSError, those that the system has not reported
+DAMAGED = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, ValueError, OverflowError, RuntimeError, MemoryError, OSError),
+)
 
 
 def take_member(archive: Path, member: str, folder: Path) -> Path:
     """Extract one regular file of a zip, wheel or tar archive into `folder` and return its path.
 
     Raises:
-        InputError: the archive is broken or of another kind, or does not contain the member.
+        InputError: the archive is damaged, encrypted or of another kind, does not contain the member as one regular
+            file, or the member would unpack to too large a file (see `unpack`).
     """
     target = folder / "member"
-    try:
+    with _explained(archive):
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened, opened.open(member) as source, target.open("wb") as file:
-                shutil.copyfileobj(source, file)
+            with zipfile.ZipFile(archive) as opened, opened.open(_zip_member(opened, archive, member)) as source:
+                unpack(source, target, archive)
         elif tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as opened_tar:
-                extracted = opened_tar.extractfile(member)
-                if extracted is None:
-                    raise KeyError(member)
-                with extracted, target.open("wb") as file:
-                    shutil.copyfileobj(extracted, file)
+            with tarfile.open(archive) as opened_tar, _tar_member(opened_tar, archive, member) as source:
+                unpack(source, target, archive)
         else:
             raise InputError(f"{archive.name} is neither a zip nor a tar archive, or it is truncated")
-    except KeyError:
-        raise InputError(f"{archive.name} has no member {member!r}") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"the archive {archive.name} is broken ({error})") from None
     return target
+
+
+def gunzip(packed: Path, target: Path) -> None:
+    """Decompress a `.gz` file.
+
+    Raises:
+        InputError: it is damaged, or would unpack to too large a file (see `unpack`).
+    """
+    with _explained(packed), gzip.open(packed) as source:
+        unpack(source, target, packed)
+
+
+def unpack(source: IO[bytes] | gzip.GzipFile, target: Path, archive: Path) -> None:
+    """Copy an opened member into a file.
+
+    A member may have `LARGEST_MB`, or `RATIO` times the size of its archive. The environment variable
+    FAIRWEIGHT_UNPACKED_MB replaces both.
+
+    Raises:
+        InputError: it is larger.
+    """
+    left = limit = _largest(archive)
+    with target.open("wb") as file:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise InputError(
+                    f"{archive.name} unpacks to more than {limit / 1e6:,.0f} MB, much more than its own size; if that "
+                    "is right, set the environment variable FAIRWEIGHT_UNPACKED_MB to the size in MB"
+                )
+            file.write(chunk)
+
+
+def _largest(archive: Path) -> int:
+    """Bytes to which a member of an archive may unpack."""
+    stated = os.environ.get("FAIRWEIGHT_UNPACKED_MB")
+    if not stated:
+        return max(LARGEST_MB * 10**6, RATIO * archive.stat().st_size)
+    if not (stated.isascii() and stated.isdigit()):
+        raise InputError(f"the environment variable FAIRWEIGHT_UNPACKED_MB is {shown(stated)}; set a whole number")
+    return int(stated) * 10**6
+
+
+@contextlib.contextmanager
+def _explained(archive: Path) -> Iterator[None]:
+    """Errors of the libraries become one sentence; those of the system, such as a full disk, stay what they are."""
+    try:
+        yield
+    except DAMAGED as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a seek to before the start
+            raise
+        raise InputError(f"the archive {archive.name} is broken ({first_line(error)})") from None
+
+
+def _zip_member(opened: zipfile.ZipFile, archive: Path, member: str) -> zipfile.ZipInfo:
+    members = [info for info in opened.infolist() if info.filename == member]
+    _check_one(len(members), archive, member)
+    if members[0].is_dir():
+        raise InputError(f"{member!r} in {archive.name} is a folder; name a file")
+    if members[0].flag_bits & ENCRYPTED:
+        raise InputError(f"{member!r} in {archive.name} is encrypted; unpack it yourself")
+    if members[0].compress_type not in READABLE:
+        number = members[0].compress_type
+        raise InputError(
+            f"{member!r} in {archive.name} is packed by a method that cannot be read (number {number}); pack it with "
+            "deflate"
+        )
+    return members[0]
+
+
+def _tar_member(opened: tarfile.TarFile, archive: Path, member: str) -> IO[bytes]:
+    members = [info for info in opened if info.name == member]
+    _check_one(len(members), archive, member)
+    try:
+        extracted = opened.extractfile(members[0])
+    except (KeyError, RecursionError):
+        raise InputError(f"{member!r} in {archive.name} is a link to nothing in the archive; name a file") from None
+    if extracted is None:
+        raise InputError(f"{member!r} in {archive.name} is no regular file; name a file")
+    return extracted
+
+
+def _check_one(number: int, archive: Path, member: str) -> None:
+    if number != 1:
+        remedy = "check its name" if number == 0 else "pack it with one"
+        raise InputError(f"{archive.name} has {number or 'no'} member{'s' * (number > 1)} {member!r}; {remedy}")
 
 
 def take_kept_member(archives: Path, name: str, download: Callable[[Path], Path], member: str, folder: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError, quoted
-from fairweight.core.local_files import expanded, is_file
+from fairweight.core.local_files import expanded, is_file, workflow_input
 from fairweight.core.yaml_file import read_yaml
 
 FOLDER = PACKAGE.parent / "config" / "terms"
@@ -17,11 +17,11 @@ def terms_file(name: str) -> Path:
     """File of a list of terms: the name of a list in `config/terms`, or a path.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it cannot be an input of a rule.
     """
     for path in (FOLDER / f"{name}.yaml", expanded(name)):
         if is_file(path):
-            return path
+            return workflow_input(path)
     shipped = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
     raise InputError(f"terms: there is no file {quoted(name)}; give one of {shipped}, or the path of a YAML file")
 

@@ -59,6 +59,8 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
         label_blocks.append(rows.labels(target) if target else pd.Series("", range(len(rows)), dtype="str"))
         for column, codes in categories.items():
             codes.add(rows.categories(column, "inputs: categorical"))
+    if not label_blocks:
+        return Removal()  # the survey says that there are no rows
     label = pd.concat(label_blocks, ignore_index=True)
     label = label.replace(spellings(label.dropna().unique(), formats))
     columns = [np.concatenate(hash_blocks), *(codes.merged(formats) for codes in categories.values())]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, quoted
 
 LONGEST_LINE = 10_000_000  # characters of a line, and of a value
 COINCIDENCE = 12  # separators in the lines of one value, from which on they are rows and not a text
 STAND_IN = "\x1f"  # stands for a separator of several characters, because `csv` takes one
+NO_CHARACTER_SETS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")  # Python's own codecs
 CHUNK = 1 << 20  # bytes
 NO_TEXT = {  # first bytes of files that are no text
     b"\x1f\x8b": "is packed (gzip); unpack it",
@@ -98,13 +99,7 @@ def records(path: Path, name: str, form: Form, *, skip: int = 0, most: int | Non
     """
     check_first_bytes(path, name, form.encoding)
     csv.field_size_limit(LONGEST_LINE)
-    try:
-        file = path.open(encoding=form.encoding, newline="")
-    except (LookupError, ValueError):
-        raise InputError(
-            f"reader: encoding: {form.encoding!r} is not known; utf-8, latin-1 and cp1252 are the common ones"
-        ) from None
-    with file:
+    with _opened(path, form.encoding) as file:
         try:
             yield from _records(file, name, form, skip, most)
         except UnicodeDecodeError as error:
@@ -112,6 +107,17 @@ def records(path: Path, name: str, form: Form, *, skip: int = 0, most: int | Non
             raise InputError(f"{undecodable(path, name, form.encoding, error)}; {remedy}") from None
         except UnicodeError as error:
             raise InputError(f"file {name!r} is not {form.encoding} ({error}); set reader: encoding") from None
+
+
+def _opened(path: Path, encoding: str) -> TextIO:
+    try:
+        if codecs.lookup(encoding).name in NO_CHARACTER_SETS:
+            raise LookupError(encoding)
+        return path.open(encoding=encoding, newline="")
+    except (LookupError, ValueError):
+        raise InputError(
+            f"reader: encoding: {quoted(encoding)} is not known; utf-8, latin-1 and cp1252 are the common ones"
+        ) from None
 
 
 def _records(file: TextIO, name: str, form: Form, skip: int, most: int | None) -> Iterator[Record]:

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from fairweight.core import components
 from fairweight.core.artifacts import atomic, checksum
-from fairweight.core.errors import InputError
+from fairweight.core.errors import LONGEST_VALUE, InputError, shortened
 from fairweight.core.local_files import expanded
 
 ATTEMPTS = 3
@@ -82,7 +82,10 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
             log.info("%s: %s: %s", name, source, reasons[source])
         if not worth_trying:
             break
-    listed = "; ".join(f"{source}: {reason}" for source, reason in reasons.items())
+    listed = "; ".join(
+        f"{shortened(source, LONGEST_VALUE)}: {shortened(reason, 2 * LONGEST_VALUE)}"
+        for source, reason in reasons.items()
+    )
     raise InputError(f"{name} could not be fetched from any of its sources: {listed}.")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fairweight.core import components
 from fairweight.core.errors import InputError, quoted
+from fairweight.core.lineage import local_path
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.data import counterfactual_terms
 
@@ -52,9 +53,12 @@ def check_dataset(name: str, dataset: DatasetRecipe) -> None:
 def _check_files(place: str, dataset: DatasetRecipe) -> None:
     for name, file in dataset["files"].items():
         schemes = {source.split(":")[0] for source in file["sources"]}
-        for scheme in schemes:
+        for source in file["sources"]:
+            scheme, _, reference = source.partition(":")
             try:
                 components.locate("sources", scheme)
+                if scheme == "file":
+                    local_path(reference)
             except InputError as error:
                 raise InputError(f"{place}: files: {name}: {error}.") from None
         if schemes != {"file"} and not file["sha256"]:

@@ -16,6 +16,7 @@ OPTIONS = {
         "description": "Read only this number of rows from the start of each part, for a quick trial.",
     },
 }
+MOST_DIMENSIONS = 4
 UNSIGNED_BYTE = 8  # the type code in the header
 
 
@@ -41,6 +42,8 @@ def read(files: dict[str, Path], *, rows: int | None) -> pd.DataFrame:
         images, labels = read_array(files[f"{part}-images"]), read_array(files[f"{part}-labels"])
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise InputError(f"part {part!r} has images of shape {images.shape} and labels of shape {labels.shape}")
+        if not images.size:
+            raise InputError(f"part {part!r} has no rows, or images without pixels")
         images, labels = images[:rows], labels[:rows]
         frames.append(pd.DataFrame({"image": list(images[:, None]), "label": labels.astype(int), "__file__": part}))
     return pd.concat(frames, ignore_index=True)
@@ -54,12 +57,14 @@ def read_array(path: Path) -> np.ndarray:
     """
     data = path.read_bytes()
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE:
-        raise InputError(f"{path.name} is not an IDX file of unsigned bytes")
+        raise InputError(f"{path.name} is not an IDX file of unsigned bytes; if it is packed, unpack it")
     dimensions = data[3]
+    if dimensions > MOST_DIMENSIONS:
+        raise InputError(f"{path.name} has arrays of {dimensions} dimensions; images have three, and labels one")
     start = 4 + 4 * dimensions
     if len(data) < start:
         raise InputError(f"{path.name} ends inside its header")
-    shape = tuple(np.frombuffer(data[4:start], dtype=">u4").astype(int))
+    shape = tuple(np.frombuffer(data[4:start], dtype=">u4").tolist())
     if len(data) - start != math.prod(shape):
         raise InputError(f"{path.name} holds {len(data) - start:,} values where its header says {math.prod(shape):,}")
     return np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)

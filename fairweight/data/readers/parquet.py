@@ -104,6 +104,8 @@ def _blocks(path: Path, name: str) -> Iterator[pd.DataFrame]:
                 # without the metadata of pandas, by which names could be numbers and types lose their missing values
                 yield pa.table(columns, names=names).to_pandas(types_mapper=NULLABLE.get)
                 start += len(batch)
+            if start < file.metadata.num_rows:
+                raise OSError(f"there are {start:,} rows, and its footer says {file.metadata.num_rows:,}")
     except UNREADABLE as error:
         raise InputError(
             f"file {name!r} is damaged after row {start:,} ({first_line(error)}); write it again"

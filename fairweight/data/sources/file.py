@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import LONGEST_VALUE, InputError, shortened
 from fairweight.core.lineage import local_path
+from fairweight.core.local_files import is_file
 from fairweight.data.archive_members import take_member
 
 
@@ -18,6 +19,6 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
         InputError: there is no such file, or the archive does not contain the member.
     """
     path, member = local_path(reference), reference.partition("#")[2]
-    if not path.is_file():
-        raise InputError(f"there is no file {path.absolute()}")
+    if not is_file(path):
+        raise InputError(f"there is no file {shortened(str(path.absolute()), LONGEST_VALUE)}")
     return take_member(path, member, folder) if member else path

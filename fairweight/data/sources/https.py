@@ -1,14 +1,12 @@
 """`https://HOST/FILE`, decompressed if it ends in `.gz`; `https://HOST/ARCHIVE#MEMBER` extracts one member."""
 
-import gzip
-import shutil
-import zlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
-from fairweight.core.errors import InputError
-from fairweight.data.archive_members import take_member
+from fairweight.core.errors import InputError, first_line
+from fairweight.data.archive_members import gunzip, take_member
 
 CONNECT_S, READ_S = 10, 60  # time-outs in seconds
 TEMPORARY = (408, 429)  # temporary client errors: request time-out, rate limit
@@ -22,7 +20,24 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
         requests.RequestException: a temporary error.
     """
     address, _, member = f"https:{reference}".partition("#")
-    path = folder / address.rsplit("/", 1)[-1]
+    try:
+        name = urlsplit(address).path.rpartition("/")[2]
+        path = folder / ("download" if name in ("", ".", "..") else name[:100])
+        _download(address, path)
+    except requests.RequestException:
+        raise
+    except ValueError as error:  # what the libraries below `requests` say of an address that is none
+        raise InputError(f"the address is not valid ({first_line(error)})") from None
+    if member:
+        return take_member(path, member, folder)
+    if path.suffix != ".gz":
+        return path
+    unpacked = folder / "unpacked"
+    gunzip(path, unpacked)
+    return unpacked
+
+
+def _download(address: str, path: Path) -> None:
     with requests.get(address, stream=True, timeout=(CONNECT_S, READ_S)) as response:
         if 400 <= response.status_code < 500 and response.status_code not in TEMPORARY:
             raise InputError(f"HTTP {response.status_code} {response.reason}")
@@ -30,16 +45,3 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
         with path.open("wb") as file:
             for chunk in response.iter_content(1 << 20):
                 file.write(chunk)
-    if member:
-        return take_member(path, member, folder)
-    return _gunzipped(path) if path.suffix == ".gz" else path
-
-
-def _gunzipped(path: Path) -> Path:
-    target = path.with_suffix("")
-    try:
-        with gzip.open(path) as packed, target.open("wb") as file:
-            shutil.copyfileobj(packed, file)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"the archive {path.name} is broken ({error})") from None
-    return target

