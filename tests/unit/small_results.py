@@ -72,7 +72,15 @@ STUDY = {
     "fairness": {"smallest_group": 50},
     "models": {},
     "variants": {},
-    "criteria": {"error_rate": 0.05, "margins": {"accuracy": 0.01}},
+    "criteria": {
+        "error_rate": 0.05,
+        "margins": {"accuracy": 0.01},
+        "gap": None,
+        "ceilings": {},
+        "untested": "report",
+        "against": "same",
+    },
+    "decision": {"goal": "life_cycle_energy", "predictions": 1_000_000, "batch": 1, "downloads": 1},
     "datasets": {"d": {"groups": {}, "inputs": {}}},
     "energy": {},
 }

@@ -7,7 +7,8 @@ from typing import cast
 from fairweight.core.artifacts import link_or_copy, write_text
 from fairweight.inference.onnx_file import TOKENIZER
 from fairweight.reporting.hub.datacards import Card, data_card
-from fairweight.reporting.hub.modelcards import KEYS, model_card, shipped
+from fairweight.reporting.hub.files import KEYS, cells_with_files, path_of, shipped_file
+from fairweight.reporting.hub.modelcards import model_card
 from fairweight.reporting.hub.tasks import task_of
 from fairweight.reporting.report.results import Results
 
@@ -21,14 +22,13 @@ def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) ->
         lineages: variant -> itself and its ancestors.
     """
     study, place = Results.read(results), Path(folder)
-    for cell in shipped(study.assessments):
-        path = [cell[key] for key in KEYS]
-        target = place.joinpath("models", *path)
+    for cell in cells_with_files(study.assessments):
+        made = Path(results) / path_of(cell, shipped_file(study, cell).seed)
+        target = place.joinpath("models", *(cell[key] for key in KEYS))
         write_text(target / "README.md", model_card(study, cell, lineages[cell["variant"]]))
         for name in ("model.onnx", TOKENIZER):
-            file = Path(results).joinpath("seed-0", *path, name)
-            if file.exists():  # only models of texts have a tokenizer
-                link_or_copy(file, target / name)
+            if (made / name).exists():  # only models of texts have a tokenizer
+                link_or_copy(made / name, target / name)
     for card in study.cards:
         dataset = card["dataset"]
         text = data_card(cast(Card, card), task_of(study.study["datasets"][dataset]))

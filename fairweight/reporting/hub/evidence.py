@@ -29,6 +29,8 @@ class Measured:
         sd: standard deviation over seeds.
         seeds: number of seeds.
         rows: number of test rows.
+        own: value of the file that ships.
+        own_low, own_high: 95 % interval of it over test rows.
         by_chance: for a gap, its expected value if all groups were equal.
         change: for a gap, its change from the baseline: value, and low and high of the 95 % interval.
     """
@@ -42,39 +44,50 @@ class Measured:
     sd: float | None
     seeds: int
     rows: int
+    own: float | None = None
+    own_low: float | None = None
+    own_high: float | None = None
     by_chance: float | None = None
     change: tuple[float, float, float] | None = None
 
 
-def measured(results: Results, cell: dict[str, str]) -> Iterator[Measured]:
+def measured(results: Results, cell: dict[str, str], seed: int) -> Iterator[Measured]:
     """Accuracy of all rows and of each declared group, with intervals; then gaps. For language models, likelihoods.
 
     The interval of a gap itself would mislead: it leaves out 0 even where all groups are equal. A gap has instead its
     expected value for equal groups, and the change from the baseline with its interval.
+
+    Args:
+        results: the study.
+        cell: values of CELL.
+        seed: seed of the file that ships.
     """
     table = where(results.assessments, cell)
     table = table[(table["part"] == "test") & table["class"].isna() & table["value"].notna()]
     declared = list(results.study["datasets"][cell["dataset"]]["groups"])
     yield from _likelihoods(table[table["metric"].isin(LANGUAGE)])
     accuracy = table[table["metric"] == "accuracy"]
-    yield from _shares(accuracy[accuracy["attribute"].isna()])
+    yield from _shares(accuracy[accuracy["attribute"].isna()], seed)
     for attribute in declared:
-        yield from _shares(accuracy[(accuracy["attribute"] == attribute) & accuracy["group"].notna()])
+        yield from _shares(accuracy[(accuracy["attribute"] == attribute) & accuracy["group"].notna()], seed)
         for metric in GAPS:
             rows = table[(table["metric"] == metric) & (table["attribute"] == attribute)]
             if len(rows):
-                yield _gap(rows, _change(results, cell, metric, attribute))
+                yield _gap(rows, seed, _change(results, cell, metric, attribute))
 
 
 def _likelihoods(rows: pd.DataFrame) -> Iterator[Measured]:
     """Measures of published weights, which no seed changes: their intervals are over texts or pairs."""
     for _, row in rows.drop_duplicates(["metric", "attribute", "group"]).iterrows():
         attribute, group = _place(row)
-        low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
-        yield Measured(row["metric"], float(row["value"]), attribute, group, low, high, None, 1, int(row["n"]))
+        value, (low, high) = float(row["value"]), (_known(row[end]) for end in ("low", "high"))
+        yield Measured(
+            row["metric"], value, attribute, group, low, high, None, 1, int(row["n"]), value, own_low=low, own_high=high
+        )
 
 
-def _shares(rows: pd.DataFrame) -> Iterator[Measured]:
+def _shares(rows: pd.DataFrame, seed: int) -> Iterator[Measured]:
+    """A share of each group: of the file, and as a mean over seeds."""
     for _, seeds in rows.groupby("group", dropna=False, sort=False):
         values = seeds["value"].to_numpy(float)
         count = int(seeds["denominator"].min())
@@ -86,7 +99,19 @@ def _shares(rows: pd.DataFrame) -> Iterator[Measured]:
         if not 0 < share.value < 1:
             low = high = None  # the binomial variance of 0 and 1 is 0
         attribute, group = _place(seeds.iloc[0])
-        yield Measured("accuracy", share.value, attribute, group, low, high, _sd(values), len(values), count)
+        spread = (low, high, _sd(values))
+        yield Measured("accuracy", share.value, attribute, group, *spread, len(values), count, *_own(seeds, seed))
+
+
+def _own(rows: pd.DataFrame, seed: int) -> tuple[float | None, float | None, float | None]:
+    """Value and bounds of the file of one seed; None where that seed has none."""
+    own = where(rows, {"seed": seed})
+    value, low, high = (_known(own.iloc[0][column]) if len(own) else None for column in ("value", "low", "high"))
+    return value, low, high
+
+
+def _known(value: float | None) -> float | None:
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]
 
 
 def _place(row: pd.Series) -> tuple[str | None, str | None]:
@@ -95,7 +120,7 @@ def _place(row: pd.Series) -> tuple[str | None, str | None]:
     return attribute, group
 
 
-def _gap(rows: pd.DataFrame, change: tuple[float, float, float] | None) -> Measured:
+def _gap(rows: pd.DataFrame, seed: int, change: tuple[float, float, float] | None) -> Measured:
     first, values, by_chance = rows.iloc[0], rows["value"].to_numpy(float), rows["by_chance"].dropna()
     return Measured(
         first["metric"],
@@ -107,6 +132,7 @@ def _gap(rows: pd.DataFrame, change: tuple[float, float, float] | None) -> Measu
         sd=_sd(values),
         seeds=len(values),
         rows=int(rows["n"].max()),
+        own=_own(rows, seed)[0],
         by_chance=float(by_chance.mean()) if len(by_chance) else None,
         change=change,
     )

@@ -5,23 +5,23 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.formatting import DASH, missing, number
+from fairweight.core.formatting import DASH, count, missing, number
 from fairweight.core.frames import where
-from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
+from fairweight.core.operations import OPERATIONS, of_recipe
 from fairweight.core.shown_measures import MEASURES, measure
 from fairweight.energy.footprint import of_model, of_variant
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.evidence import LANGUAGE, Measured, measured
+from fairweight.reporting.hub.files import KEYS, Cell, ShippedFile, path_of, shipped_file
 from fairweight.reporting.hub.markdown import MARKDOWN, escape
 from fairweight.reporting.hub.names import repository
 from fairweight.reporting.hub.tasks import is_published, published_name, task_of
+from fairweight.reporting.hub.verdicts import verdict
 from fairweight.reporting.report.results import Results
 from fairweight.training.signature import autoregressive
 
-Cell = Mapping[str, str]  # dataset, augmentation, model and variant; in places with an engine
 Metadata = dict[str, Any]  # as the hub reads it
 
-KEYS = ("dataset", "augmentation", "model", "variant")
 FILE_MEASURES = ("size_bytes", "transfer_bytes", "latency_p50_ms", "energy_j_per_1000")  # of size, speed and energy
 RUN = """import json, onnxruntime
 
@@ -54,19 +54,20 @@ def model_card(results: Results, cell: Cell, lineage: list[str]) -> str:
         lineage: the variant and its ancestors.
     """
     engines = [e for e in results.study["engines"] if len(where(results.assessments, {**cell, "engine": e}))]
-    by_engine = {engine: list(measured(results, {**cell, "engine": engine})) for engine in engines}
+    file = shipped_file(results, cell)
+    by_engine = {engine: list(measured(results, {**cell, "engine": engine}, file.seed)) for engine in engines}
     several = len(by_engine) > 1
     task = results.study["datasets"][cell["dataset"]]["task"]
     title = f"{cell['variant']} of {cell['model']} on {results.title(cell['dataset'])}"
     sections = {
-        "What it is": _about(results, cell),
-        "Verdict": _verdict(results, cell),
+        "What it is": f"{_about(results, cell)} {_which_file(results, cell, file, lineage)}",
+        "Verdict": verdict(results, cell, file),
         "How to run it": markdown.fenced(SCORE if autoregressive(task) else RUN, "python"),
         "Quality by group": "\n".join(_quality(engine, rows, several) for engine, rows in by_engine.items()),
-        "Size, speed and energy": _resources(results, cell, lineage),
+        "Size, speed and energy": _resources(results, cell, lineage, file),
         "Data": _data(results, cell["dataset"]),
         "Limits": _limits(results),
-        "Provenance": _provenance(results, cell),
+        "Provenance": _provenance(results, cell, file),
     }
     return markdown.page(_metadata(results, cell, lineage, by_engine), sections, title)
 
@@ -75,12 +76,6 @@ def name_of(results: Results, cell: Cell, variant: str | None = None) -> str:
     """Name of a variant's repository."""
     augmentation = [] if cell["augmentation"] == "none" else [cell["augmentation"]]
     return repository(results.study["name"], cell["dataset"], *augmentation, cell["model"], variant or cell["variant"])
-
-
-def shipped(assessments: pd.DataFrame) -> list[dict[str, str]]:
-    """Dataset, augmentation, model and variant of everything that ships; given scores have no file."""
-    cells = assessments[assessments["engine"] != GIVEN][list(KEYS)].drop_duplicates()
-    return [{str(k): str(v) for k, v in row.items()} for row in cells.to_dict("records")]
 
 
 # ---- metadata
@@ -132,15 +127,18 @@ def _result(results: Results, cell: Cell, task: str, engine: str, rows: list[Mea
             "split": "test",
             "args": {"engine": engine},
         },
-        "metrics": [_metric(row) for row in rows],
+        "metrics": [_metric(row) for row in rows if row.own is not None],
     }
 
 
 def _metric(row: Measured) -> Metadata:
+    """A measure of the file that ships, with the mean over seeds among its arguments."""
     arguments = {
         "attribute": row.attribute,
         "group": row.group,
-        "interval_95": None if row.low is None else [row.low, row.high],
+        "interval_95": None if row.own_low is None else [row.own_low, row.own_high],
+        "mean_over_seeds": row.value,
+        "mean_interval_95": None if row.low is None else [row.low, row.high],
         "sd_over_seeds": row.sd,
         "seeds": row.seeds,
         "rows": row.rows,
@@ -152,7 +150,7 @@ def _metric(row: Measured) -> Metadata:
     attribute = f" by {row.attribute}" if row.attribute is not None else ""
     return {
         "type": row.metric,
-        "value": row.value,
+        "value": row.own,
         "name": f"{measure(row.metric).title}{group}{attribute}",
         "args": {key: value for key, value in arguments.items() if value is not None},
     }
@@ -174,9 +172,38 @@ def _about(results: Results, cell: Cell) -> str:
     kind = "A language model, tested on" if autoregressive(dataset["task"]) else "A classifier of"
     return (
         f"{kind} {escape(results.title(cell['dataset']))}, architecture {escape(model['architecture'])}, "
-        f"{_made(results, cell)}.{augmented}{checked} The file `model.onnx` is that of seed 0; the figures below are "
-        f"means over all seeds of the study. It takes {takes}."
+        f"{_made(results, cell)}.{augmented}{checked} It takes {takes}."
     )
+
+
+def _which_file(results: Results, cell: Cell, file: ShippedFile, lineage: list[str]) -> str:
+    """Which seed the file is of, why, and whether the parent's card has the file that it was made from."""
+    if file.seeds == 1:
+        return "The file `model.onnx` is the only one of this variant."
+    seeds = count(file.seeds, "seed")
+    if file.validation is None:
+        text = f"The file `model.onnx` is that of seed {file.seed}, the first of {seeds}."
+    else:
+        accuracy = escape(measure("accuracy").with_unit(file.validation))
+        text = (
+            f"The file `model.onnx` is that of seed {file.seed}, which has the highest accuracy on validation rows "
+            f"among {seeds} ({accuracy})."
+        )
+    text += " Figures of this file stand beside the mean over seeds, which is about the recipe."
+    for engine, seed in file.elsewhere.items():
+        text += f" By the predictions of {escape(engine)}, the file would be that of seed {seed}."
+    if len(lineage) > 1 and (of_parent := _parent_seed(results, cell, lineage[1])) not in (None, file.seed):
+        text += (
+            f" It was made from the file of {escape(lineage[1])} with the same seed; the card of {escape(lineage[1])} "
+            f"has the file of seed {of_parent}."
+        )
+    return text
+
+
+def _parent_seed(results: Results, cell: Cell, parent: str) -> int | None:
+    """Seed of the file that ships of a parent; None where it has no card."""
+    of_parent = {**cell, "variant": parent}
+    return shipped_file(results, of_parent).seed if len(where(results.assessments, of_parent)) else None
 
 
 def _made(results: Results, cell: Cell) -> str:
@@ -194,28 +221,6 @@ def _made(results: Results, cell: Cell) -> str:
         return f"with {weights} as they are"
     method = f", method {escape(recipe['method'])}" if "method" in recipe else ""
     return f"made from {escape(variant['from'])} (operation {escape(operation)}{method})"
-
-
-def _verdict(results: Results, cell: Cell) -> str:
-    rows = where(results.decisions, cell)
-    rows = rows[rows["verdict"].notna()]
-    if rows.empty:
-        return (
-            "Not tested against the study's criteria: it is a baseline, a replicate, a language model, or made with an "
-            "augmentation."
-        )
-    lines = []
-    for _, row in rows.iterrows():
-        reason = f": {escape(row['reason'])}" if isinstance(row["reason"], str) else ""
-        chosen = " It is the variant that the study recommends." if row["recommended"] else ""
-        verdict = f"non-inferiority to its baseline is **{escape(row['verdict'])}**"
-        lines.append(f"With {escape(row['engine'])} {verdict}{reason}.{chosen}")
-    margins = [
-        f"{escape(name.replace('_', ' '))} {number(margin, 1, 100)} points"
-        for name, margin in results.study["criteria"]["margins"].items()
-        if margin is not None
-    ]
-    return "\n\n".join(lines) + f"\n\nMargins: {', '.join(margins) or 'none'}."
 
 
 def _quality(engine: str, rows: list[Measured], several: bool) -> str:
@@ -250,26 +255,35 @@ def _likelihoods(rows: list[Measured]) -> str:
 
 
 def _accuracies(rows: list[Measured]) -> str:
+    several = any(row.seeds > 1 for row in rows)
     lines = []
     for row in rows:
         record = measure(row.metric)
         group = row.group or ("all rows" if row.attribute is None else DASH)
-        value = record.with_interval(row.value, row.low, row.high, writer=MARKDOWN)
-        lines.append([*_names(row), escape(group), value, _spread(row), f"{row.rows:,}"])
-    header = ["Measure", "By", "Group", "Value (95 % interval)", "SD over seeds", "Rows"]
-    return "Test rows, in percent; intervals over seeds and test rows.\n\n" + markdown.table(header, lines, 3)
+        own = record.with_interval(row.own, row.own_low, row.own_high, writer=MARKDOWN)
+        mean = record.with_interval(row.value, row.low, row.high, writer=MARKDOWN)
+        of_recipe = [mean, _spread(row)] if several else []
+        lines.append([*_names(row), escape(group), own, *of_recipe, f"{row.rows:,}"])
+    header = ["Measure", "By", "Group", "This file (95 % interval)"]
+    header += ["Mean over seeds (95 % interval)", "SD over seeds"] if several else []
+    of_means = ", those of means over seeds and test rows" if several else ""
+    note = f"Test rows, in percent; intervals of this file are over test rows{of_means}."
+    return f"{note}\n\n{markdown.table([*header, 'Rows'], lines, 3)}"
 
 
 def _gaps(rows: list[Measured]) -> str:
+    several = any(row.seeds > 1 for row in rows)
     lines = []
     for row in rows:
         record = measure(row.metric)
+        own, mean = (record.text(value, writer=MARKDOWN) for value in (row.own, row.value))
         by_chance = DASH if row.by_chance is None else record.text(row.by_chance, writer=MARKDOWN)
         change = record.with_interval(*row.change, writer=MARKDOWN) if row.change else DASH
-        value = record.text(row.value, writer=MARKDOWN)
-        lines.append([*_names(row), value, _spread(row), by_chance, change, f"{row.rows:,}"])
-    header = ["Measure", "By", "Value", "SD over seeds", "Expected for equal groups"]
-    return markdown.table([*header, "Change from the baseline (95 % interval)", "Rows"], lines, 2)
+        of_recipe = [mean, _spread(row)] if several else []
+        lines.append([*_names(row), own, *of_recipe, by_chance, change, f"{row.rows:,}"])
+    header = ["Measure", "By", "This file", *(["Mean over seeds", "SD over seeds"] if several else [])]
+    changed = f"Change {'of the mean ' if several else ''}from the baseline (95 % interval)"
+    return markdown.table([*header, "Expected for equal groups", changed, "Rows"], lines, 2)
 
 
 def _names(row: Measured) -> list[str]:
@@ -280,17 +294,9 @@ def _spread(row: Measured) -> str:
     return DASH if row.sd is None else measure(row.metric).text(row.sd, writer=MARKDOWN)
 
 
-def _resources(results: Results, cell: Cell, lineage: list[str]) -> str:
+def _resources(results: Results, cell: Cell, lineage: list[str], file: ShippedFile) -> str:
     """Size, latency and energy of the file, and the resource usage of making it."""
-    measures = where(results.variants, cell)
-    rows = []
-    for _, row in measures[measures["measure"].isin(FILE_MEASURES)].iterrows():
-        record = MEASURES[row["measure"]]
-        modelled = " (modelled)" if record.modelled else ""
-        batch = "" if missing(row["batch_size"]) else f", batch {int(row['batch_size'])}"
-        title = f"{record.title}{modelled}{batch} in {record.unit}"
-        rows.append([title, escape(row["engine"]), record.text(row["mean"], writer=MARKDOWN)])
-    text = markdown.table(["Measure", "Engine", "Mean over seeds"], rows, 2) if rows else ""
+    text = _profiled(results, cell, file)
     of_one = emissions(results, cell, lineage)
     if of_one is None:
         return text
@@ -300,6 +306,37 @@ def _resources(results: Results, cell: Cell, lineage: list[str]) -> str:
         f"{number(of_all.emissions_g, 3)} gCO2e and {number(of_all.cpu_s, 1)} CPU-seconds. CPU-seconds are measured, "
         "emissions are modelled."
     )
+
+
+def _profiled(results: Results, cell: Cell, file: ShippedFile) -> str:
+    """Table of size, latency and energy; of the file that ships only where it was profiled."""
+    measures = where(results.variants, cell)
+    measures = measures[measures["measure"].isin(FILE_MEASURES)]
+    if measures.empty:
+        return ""
+    profiled = where(results.profiles, {key: cell[key] for key in KEYS})
+    seeds = sorted(int(seed) for seed in profiled["seed"].unique())
+    with_own = file.seed in seeds
+    rows = []
+    for _, row in measures.iterrows():
+        record = MEASURES[row["measure"]]
+        modelled = " (modelled)" if record.modelled else ""
+        batch = "" if missing(row["batch_size"]) else f", batch {int(row['batch_size'])}"
+        own = [_of_file(where(profiled, {"seed": file.seed, "engine": row["engine"]}), row)] if with_own else []
+        title = f"{record.title}{modelled}{batch} in {record.unit}"
+        rows.append([title, escape(row["engine"]), *own, record.text(row["mean"], writer=MARKDOWN)])
+    header = ["Measure", "Engine", *(["This file"] if with_own else []), "Mean over the profiled seeds"]
+    note = f"Profiled: {count(len(seeds), 'seed')}{'' if with_own else ', this file not among them'}."
+    return f"{markdown.table(header, rows, 2)}\n{note}\n"
+
+
+def _of_file(profiled: pd.DataFrame, row: Any) -> str:
+    """A measure of the file as it was profiled; what is modelled is known as a mean only."""
+    if not missing(row["batch_size"]):
+        profiled = where(profiled, {"batch_size": row["batch_size"]})
+    if profiled.empty or row["measure"] not in profiled:
+        return DASH
+    return MEASURES[row["measure"]].text(profiled.iloc[0][row["measure"]], writer=MARKDOWN)
 
 
 def _data(results: Results, dataset: str) -> str:
@@ -314,14 +351,14 @@ def _limits(results: Results) -> str:
     few = results.study["fairness"]["smallest_group"]
     return (
         "It was tested on people like those of the test rows; its quality for others is unknown. No test in this study "
-        f"can show whether the labels are fair. Rates of groups with fewer than {few} rows are uncertain "
-        "and are not ranked."
+        f"can show whether the labels are fair. Rates of groups with fewer than {few} rows are uncertain: they are "
+        "neither tested nor ranked."
     )
 
 
-def _provenance(results: Results, cell: Cell) -> str:
+def _provenance(results: Results, cell: Cell, file: ShippedFile) -> str:
     about = results.provenance
-    path = "/".join(["seed-0", *(cell[key] for key in KEYS), "model.onnx"])
+    path = path_of(cell, file.seed) / "model.onnx"
     versions = ", ".join(f"{escape(n)} {escape(v)}" for n, v in about["packages"].items())
     return (
         f"Study {escape(results.study['name'])}, file {escape(path)}; fairweight {escape(about['fairweight'])}, commit "
