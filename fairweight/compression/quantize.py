@@ -1,9 +1,11 @@
-"""Quantization of an ONNX file, with a check that the result is quantized."""
+"""Quantization of an ONNX file, with checks that the result is quantized and computes the function of its parent."""
 
 import functools
 import inspect
 import logging
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -12,6 +14,7 @@ import onnx
 
 from fairweight.compression.finetuning import Trained
 from fairweight.compression.method_api import Batch
+from fairweight.compression.rounding_check import ROWS, FunctionChecks, check_function
 from fairweight.core import components
 from fairweight.core.artifacts import atomic, read_split, read_table, write_json
 from fairweight.core.errors import InputError
@@ -20,13 +23,14 @@ from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.core.table import Table
 from fairweight.inference import load_engine
 from fairweight.inference.export import exported
+from fairweight.inference.load_engine import Run
 from fairweight.inference.model_checks import rounding_products, stored
 from fairweight.inference.onnx_file import UNKNOWN, operators, put_signature, read_signature, write_tokenizer
 from fairweight.inference.operator_kinds import FLOAT_OPERATORS, INTEGER_OPERATORS, PACKED_OPERATORS
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model import Model
 from fairweight.training.model_inputs import ModelInputs
-from fairweight.training.signature import Signature
+from fairweight.training.signature import Signature, autoregressive
 from fairweight.training.training_data import TrainingData
 
 SMALLER = 3.0  # below this size ratio the verdict is 'partly quantized'
@@ -73,14 +77,15 @@ def quantize(
         parent: ONNX file of the parent.
         table, split: Parquet files of the data; methods are calibrated on training rows only.
         destination: ONNX file to write.
-        report: JSON file to write: what the method reports, and the keys of QuantizationChecks.
+        report: JSON file to write: what the method reports, and the keys of QuantizationChecks and FunctionChecks.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
         weights: for a method that trains: `model` and `about` of the parent, and `augmented` rows.
         finetune: for a method that trains: training recipe of the root.
 
     Raises:
-        InputError: there are too few rows to calibrate on, or the method left every operator in float.
+        InputError: there are too few rows to calibrate on, the method left every operator in float, the engine crashes
+            on the file, or its predictions change more than rounding explains.
     """
     logging.getLogger("root").setLevel(logging.ERROR)  # onnxruntime advises pre-processing at every call
     signature = read_signature(parent)
@@ -90,35 +95,93 @@ def quantize(
         drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
         return [feeds for _, feeds in ModelInputs.from_rows(signature, read_table(table).take(drawn)).batches(BATCH)]
 
+    place, validation = f"variants: {variant}: quantize", _validation(table, split)
     method = components.load("quantization", recipe["method"])
-    supplied: dict[str, Any] = {}
-    if weights and finetune and components.trains("quantization", recipe["method"]):
-        trained = Model.load(weights["model"], weights["about"])
-        data = TrainingData.read(table, split, weights["augmented"])
-        supplied["network"] = Trained(trained, data, finetune, variant=variant, seed=seed)
-        supplied["export"] = lambda path: path.write_bytes(exported(trained, data.validation).SerializeToString())
     named = inspect.signature(method).parameters  # a method receives the further arguments that its signature names
+    supplied: dict[str, Any] = {}
     if "accuracy" in named:
-        validation = read_table(table).take(read_split(split)["validation"])
         supplied["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
+    training: _Training | None = None
+    if weights and finetune and components.trains("quantization", recipe["method"]):
+        training = _Training.start(table, split, weights, finetune, variant=variant, seed=seed)
+        supplied |= {"network": training.network, "export": training.export}
     options = components.chosen(recipe) | {name: value for name, value in supplied.items() if name in named}
-    with atomic(destination) as temporary:
+    with atomic(destination) as temporary, tempfile.TemporaryDirectory() as folder:
         try:
             result = method(Path(parent), temporary, calibration, **options)
+            reported = result if isinstance(result, dict) else {"method": result}
+            run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
+            content = _cleaned(temporary, signature)
+            temporary.write_bytes(content)
+            floating = training.floating(Path(folder) / "float.onnx") if training else Path(parent)
+            function = _function(floating, temporary, run, validation, signature)
         except InputError as error:
-            raise InputError(f"variants: {variant}: quantize: {str(error).rstrip('.')}.") from None
-        reported = result if isinstance(result, dict) else {"method": result}
-        place = f"variants: {variant}: quantize"
-        load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
-        content = _cleaned(temporary, signature)
-        temporary.write_bytes(content)
+            message = str(error).rstrip(".")
+            raise InputError(f"{message if message.startswith(place) else f'{place}: {message}'}.") from None
         checks = check(parent, content)
         if not checks["integer_operators"] and not checks["narrow_weights_share"]:
-            raise InputError(
-                f"variants: {variant}: quantize: method {reported['method']!r} left everything in float32."
-            )
+            raise InputError(f"{place}: method {reported['method']!r} left everything in float32.")
     write_tokenizer(destination, signature)
-    write_json(report, {**reported, **checks})
+    write_json(report, {**reported, **checks, **function})
+
+
+def _validation(table: str, split: str) -> Table:
+    """Validation rows; training rows where there are none."""
+    parts = read_split(split)
+    return read_table(table).take(parts["validation"] if len(parts["validation"]) else parts["train"])
+
+
+@dataclass
+class _Training:
+    """What a method that trains receives, and what it has exported.
+
+    Attributes:
+        network: the parent's network, which the method trains in place.
+        trained: the same as a model.
+        rows: rows that give the shapes of a file's inputs.
+        exported: content of the last file that the method exported.
+    """
+
+    network: Trained
+    trained: Model
+    rows: Table
+    exported: bytes | None = None
+
+    @classmethod
+    def start(
+        cls,
+        table: str,
+        split: str,
+        weights: Mapping[str, str],
+        finetune: TrainingRecipe,
+        *,
+        variant: str,
+        seed: int,
+    ) -> "_Training":
+        """Load the parent's network and the data that it is trained on."""
+        trained = Model.load(weights["model"], weights["about"])
+        data = TrainingData.read(table, split, weights["augmented"])
+        return cls(Trained(trained, data, finetune, variant=variant, seed=seed), trained, data.validation)
+
+    def export(self, path: Path) -> None:
+        """Write the network in its current state to an ONNX file."""
+        self.exported = exported(self.trained, self.rows).SerializeToString()
+        path.write_bytes(self.exported)
+
+    def floating(self, path: Path) -> Path:
+        """Write the float file whose weights the method has quantized: the last one that it exported."""
+        if self.exported is None:
+            self.export(path)
+        else:
+            path.write_bytes(self.exported)
+        return path
+
+
+def _function(floating: Path, path: Path, run: Run, rows: Table, signature: Signature) -> FunctionChecks:
+    """Compare the quantized file with the float file that it was made from."""
+    most = getattr(components.module("tasks", signature.task), "CHECKED_ROWS", ROWS)
+    inputs = ModelInputs.from_rows(signature, rows.take(np.arange(min(len(rows), most))))
+    return check_function(floating, path, run, inputs, likelihoods=autoregressive(signature.task))
 
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
