@@ -12,7 +12,7 @@ import pandas as pd
 from fairweight.core.artifacts import checksum, read_frame, read_json
 from fairweight.core.formatting import missing
 from fairweight.core.lineage import CELL, MEASURE
-from fairweight.reporting.archive.layout import CHECKSUMS, DECISIONS, MEASURES, PROVENANCE, STEPS, summary_file
+from fairweight.reporting.archive.layout import CHECKSUMS, DECISIONS, GOALS, MEASURES, PROVENANCE, STEPS, summary_file
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.markdown import escape
 
@@ -28,14 +28,18 @@ DETERMINED = (
     "*/predictions.parquet",
     "*/assessment.parquet",
     "*/comparisons.parquet",
+    "*/pairs.parquet",
     "*/replicates.parquet",
     "*/slices.parquet",
     "summary/assessments.parquet",
-    "summary/comparisons.parquet",
-    "summary/slices.parquet",
+    "summary/parts.parquet",
+    "summary/untested.parquet",
 )
+# the same, unless a ceiling limits a measure of time or energy; what is recommended, and its cost, differ by machine
+WITHOUT_TIME = ("summary/criteria.parquet", "summary/shipped.parquet")
 # measures of time and energy, and everything derived from CPU-seconds, differ with the machine and its load
 TIMED = ("latency_", "cpu_s", "energy_", "making_", "emissions_", "prefill_", "decode_")
+FAMILY = ["dataset", "augmentation", "model"]  # variants that are decided on together
 TOLERANCE = 0.01  # of a mean over seeds: a share or a nat; of bytes, relative
 STATES = ("same", "different", "missing")  # of a file
 
@@ -59,6 +63,21 @@ class Part:
     def as_json(self) -> Record:
         """Its record in reproduction.json."""
         return {"name": self.name, "archived": self.archived, "here": self.rerun}
+
+
+@dataclass(frozen=True)
+class Choice(Part):
+    """A conclusion of a study: a verdict, or the winner by a goal.
+
+    Attributes:
+        timed: whether it depends on measures of time or energy.
+    """
+
+    timed: bool = False
+
+    def as_json(self) -> Record:
+        """Its record in reproduction.json."""
+        return super().as_json() | {"timed": self.timed}
 
 
 @dataclass(frozen=True)
@@ -87,8 +106,7 @@ class Comparison:
         different: determined files that differ or are missing.
         values: means over seeds that differ.
         compared: number of means over seeds that were compared.
-        choices: recommended variants.
-        timed_choices: whether recommendations depend on measures of time or energy.
+        choices: verdicts, recommended variants, and the winners by each goal.
     """
 
     parts: list[Part]
@@ -96,8 +114,7 @@ class Comparison:
     different: list[str]
     values: list[Value]
     compared: int
-    choices: list[Part]
-    timed_choices: bool = False
+    choices: list[Choice]
 
     @property
     def same_tuple(self) -> bool:
@@ -120,13 +137,18 @@ class Comparison:
         return sum(not value.within for value in self.values)
 
     @property
+    def untimed(self) -> int:
+        """Number of conclusions that do not depend on time or energy."""
+        return sum(not choice.timed for choice in self.choices)
+
+    @property
     def changed(self) -> int:
-        """Number of recommendations that differ and do not depend on time or energy."""
-        return 0 if self.timed_choices else sum(not choice.same for choice in self.choices)
+        """Number of conclusions that differ and do not depend on time or energy."""
+        return sum(not choice.same for choice in self.choices if not choice.timed)
 
     @property
     def reproduced(self) -> bool:
-        """The same bytes within the tuple; outside of it, every file, mean and recommendation, within the tolerance."""
+        """The same bytes within the tuple; outside of it, every file, mean and conclusion, within the tolerance."""
         return self.identical or not (self.same_tuple or self.missing or self.beyond or self.changed)
 
 
@@ -141,19 +163,21 @@ def compare(archive: Path, results: Path, tolerance: float = TOLERANCE) -> Compa
     Raises:
         InputError: a summary lacks a table that is compared.
     """
-    files, different = _files(read_json(archive / CHECKSUMS), results)
     old = archive / "run" / "results" / results.name
+    timed = _timed_ceilings(old)
+    determined = DETERMINED if timed else DETERMINED + WITHOUT_TIME
+    files, different = _files(read_json(archive / CHECKSUMS), results, determined)
     values, compared = _values(old, results, tolerance)
-    choices = _choices(old, results)
-    return Comparison(_tuple(old, results), files, different, values, compared, choices, _chosen_by_time(old))
+    choices = _choices(old, results, timed)
+    return Comparison(_tuple(old, results), files, different, values, compared, choices)
 
 
-def _files(checksums: Mapping[str, str], results: Path) -> tuple[FileCounts, list[str]]:
+def _files(checksums: Mapping[str, str], results: Path, determined: tuple[str, ...]) -> tuple[FileCounts, list[str]]:
     """States of the determined files, and names of those that are not the same."""
     kinds: dict[str, Counter[str]] = {}
     different = []
     for name, digest in checksums.items():
-        if not any(fnmatch(name, pattern) for pattern in DETERMINED):
+        if not any(fnmatch(name, pattern) for pattern in determined):
             continue
         path = results / name
         state = "missing" if not path.exists() else "same" if checksum(path) == digest else "different"
@@ -216,21 +240,52 @@ def _size(value: Value) -> float:
     return abs(value.archived - value.rerun) / max(abs(value.archived), 1.0)
 
 
-def _choices(old: Path, new: Path) -> list[Part]:
-    archived, rerun = _recommended(old), _recommended(new)
-    return [Part(f"recommended for {key}", variant, rerun.get(key, "absent")) for key, variant in archived.items()]
+def _choices(old: Path, new: Path, timed_ceilings: bool) -> list[Choice]:
+    """The conclusions of the archive beside those of the rerun."""
+    archived, rerun = _conclusions(old, timed_ceilings), _conclusions(new, timed_ceilings)
+    return [
+        Choice(name, text, rerun[name][0] if name in rerun else "absent", timed)
+        for name, (text, timed) in archived.items()
+    ]
 
 
-def _recommended(folder: Path) -> dict[str, str]:
-    """Recommended variant of each dataset and model."""
-    families = read_frame(summary_file(folder, DECISIONS)).groupby(["dataset", "model"])
-    return {f"{d}/{m}": next(iter(rows[rows["recommended"]]["variant"]), "none") for (d, m), rows in families}
+def _conclusions(folder: Path, timed_ceilings: bool) -> dict[str, tuple[str, bool]]:
+    """Name of each conclusion -> what it is, and whether it depends on time or energy."""
+    decisions = read_frame(summary_file(folder, DECISIONS))
+    conclusions: dict[str, tuple[str, bool]] = {}
+    by_time = timed_ceilings or _is_timed(_goal(folder))
+    for key, family in decisions.groupby(FAMILY):
+        chosen = next(iter(family[family["recommended"]]["variant"]), "none")
+        conclusions[f"recommended for {'/'.join(key)}"] = chosen, by_time
+    decided = decisions[decisions["verdict"].notna()] if "verdict" in decisions else decisions[:0]
+    for row in decided.to_dict("records"):
+        conclusions[f"verdict on {'/'.join(row[key] for key in CELL)}"] = row["verdict"], timed_ceilings
+    goals = folder / "summary" / GOALS
+    for row in read_frame(goals).to_dict("records") if goals.is_file() else ():
+        place = "/".join(row[key] for key in (*FAMILY, "engine"))
+        winner = f"{row['winner']} with augmentation {row['winner_augmentation']}"
+        goal = row["goal"]
+        conclusions[f"winner by {goal.replace('_', ' ')} for {place}"] = winner, timed_ceilings or _is_timed(goal)
+    return conclusions
 
 
-def _chosen_by_time(old: Path) -> bool:
-    """Whether a study recommends by measures that differ with the machine."""
-    criteria = read_json(summary_file(old, PROVENANCE))["study"].get("criteria", {})
-    return any(name.startswith(TIMED) for name in [criteria.get("cheapest_by", ""), *criteria.get("ceilings", {})])
+def _goal(folder: Path) -> str:
+    """What the recommendation of a study minimises; older studies name a measure."""
+    study = read_json(summary_file(folder, PROVENANCE))["study"]
+    return str(
+        study["decision"]["goal"] if "decision" in study else study["criteria"].get("cheapest_by", "transfer_bytes")
+    )
+
+
+def _timed_ceilings(folder: Path) -> bool:
+    """Whether verdicts depend on measures that differ with the machine."""
+    criteria = read_json(summary_file(folder, PROVENANCE))["study"].get("criteria", {})
+    return any(_is_timed(name) for name in criteria.get("ceilings", {}))
+
+
+def _is_timed(name: str) -> bool:
+    """Whether a measure or a goal differs with the machine: all of them but those of bytes."""
+    return not name.endswith("_bytes")
 
 
 # ---- the comparison as text
@@ -256,7 +311,7 @@ def verdict(comparison: Comparison, tolerance: float = TOLERANCE) -> str:
     failures = [
         (comparison.missing, f"{comparison.missing} of {files} files are missing in the rerun"),
         (comparison.beyond, f"{comparison.beyond} of {means} are off by more than {tolerance:g}"),
-        (comparison.changed, f"{comparison.changed} of {len(comparison.choices)} recommendations differ"),
+        (comparison.changed, f"{comparison.changed} of {comparison.untimed} verdicts and recommendations differ"),
     ]
     return f"NOT reproduced: {reason}; {'; '.join(text for count, text in failures if count)}."
 
@@ -269,10 +324,12 @@ def as_markdown(comparison: Comparison, tolerance: float = TOLERANCE, most: int 
         tolerance: largest difference of a mean over seeds, outside of the tuple.
         most: number of means over seeds that are shown.
     """
-    parts = [
-        [escape(p.name), escape(p.archived), escape(p.rerun), "same" if p.same else "**differs**"]
-        for p in [*comparison.parts, *comparison.choices]
+    parts = [[escape(p.name), escape(p.archived), escape(p.rerun), _state(p)] for p in comparison.parts]
+    choices = [
+        [escape(c.name), escape(c.archived), escape(c.rerun), _state(c), "yes" if c.timed else "no"]
+        for c in comparison.choices
     ]
+    choice_header = ["", "Archive", "Rerun", "", "Depends on time or energy"]
     files = [[escape(kind), *(f"{states[s]:,}" for s in STATES)] for kind, states in comparison.files.items()]
     values = [
         [escape(v.lineage), escape(v.measure), _text(v.archived), _text(v.rerun), "yes" if v.within else "**no**"]
@@ -280,7 +337,8 @@ def as_markdown(comparison: Comparison, tolerance: float = TOLERANCE, most: int 
     ]
     value_header = ["Lineage", "Measure", "Archive", "Rerun", f"Within {tolerance:g}"]
     sections = {
-        "Tuple and recommendations": markdown.table(["", "Archive", "Rerun", ""], parts, 4),
+        "Tuple": markdown.table(["", "Archive", "Rerun", ""], parts, 4),
+        "Verdicts and recommendations": markdown.table(choice_header, choices, 5) if choices else "None.\n",
         "Files that follow from data and recipe": markdown.table(["File", "Same bytes", "Different", "Missing"], files),
         "Means over seeds that differ": markdown.table(value_header, values, 2) if values else "None.\n",
     }
@@ -288,6 +346,10 @@ def as_markdown(comparison: Comparison, tolerance: float = TOLERANCE, most: int 
     text += "".join(f"\n## {title}\n\n{section}" for title, section in sections.items())
     more = len(comparison.values) - len(values)
     return text + (f"\n{more} smaller differences are in reproduction.json.\n" if more > 0 else "")
+
+
+def _state(part: Part) -> str:
+    return "same" if part.same else "**differs**"
 
 
 def _text(value: float | None) -> str:
@@ -306,7 +368,6 @@ def as_json(comparison: Comparison, tolerance: float) -> Record:
         "values": [value.as_json() for value in comparison.values],
         "compared": comparison.compared,
         "choices": [choice.as_json() for choice in comparison.choices],
-        "timed_choices": comparison.timed_choices,
     }
 
 
@@ -314,7 +375,8 @@ def lines(comparison: Comparison) -> Iterator[str]:
     """A short form of the tables, for a terminal."""
     for part in [*comparison.parts, *comparison.choices]:
         if not part.same:
-            yield f"  {part.name}: {part.archived} in the archive, {part.rerun} in the rerun"
+            timed = " (depends on time or energy)" if isinstance(part, Choice) and part.timed else ""
+            yield f"  {part.name}: {part.archived} in the archive, {part.rerun} in the rerun{timed}"
     for kind, states in comparison.files.items():
         yield f"  {kind}: {states['same']} the same, {states['different']} different, {states['missing']} missing"
     for value in comparison.values[:10]:

@@ -29,6 +29,7 @@ STEPS = ("steps.parquet", "costs.parquet")
 MEASURES = ("measures.parquet",)
 DECISIONS = ("decisions.parquet",)
 COMPARED = (PROVENANCE, STEPS, MEASURES, DECISIONS)
+GOALS = "goals.parquet"  # older archives have none
 # rules that render notebooks, newest first; the script of each has its name
 NOTEBOOK_RULES = ("render_notebook", "notebook")
 

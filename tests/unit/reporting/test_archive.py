@@ -17,7 +17,7 @@ from fairweight.core.artifacts import checksum, read_json, write_frame, write_js
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive import packing, reproducing, rerunning
-from fairweight.reporting.archive.differences import as_json, as_markdown, compare, verdict
+from fairweight.reporting.archive.differences import as_json, as_markdown, compare, lines, verdict
 from fairweight.reporting.archive.layout import (
     MANIFEST,
     kept,
@@ -327,7 +327,10 @@ def run(
     isa="x86_64 avx2",
     size=1000.0,
     recommended="v",
+    verdict="proven",
+    winners=("v", "v"),
     criteria=None,
+    goal="life_cycle_energy",
 ):
     """A study's folder with what a comparison reads."""
     results = folder / "results" / "s"
@@ -336,7 +339,7 @@ def run(
         "fairweight": "0.1.0",
         "packages": {"torch": torch},
         "host": {"isa": isa},
-        "study": {"criteria": criteria or {}},
+        "study": {"criteria": criteria or {}} | ({"decision": {"goal": goal}} if goal else {}),
     }
     write_json(results / "summary" / "provenance.json", about)
     write_frame(results / "summary" / "steps.parquet", pd.DataFrame([{"rule": "train", "threads": 1}]))
@@ -346,7 +349,13 @@ def run(
     other = {"attribute": None, "group": None, "batch_size": None, "unit": "", "status": "measured"}
     measures = [CELL | other | {"seed": seed, "measure": name, "value": value} for name, value, seed in rows]
     write_frame(results / "summary" / "measures.parquet", pd.DataFrame(measures))
-    write_frame(results / "summary" / "decisions.parquet", pd.DataFrame([CELL | {"recommended": recommended == "v"}]))
+    decided = [CELL | {"recommended": recommended == "v", "verdict": verdict}]
+    write_frame(results / "summary" / "decisions.parquet", pd.DataFrame(decided))
+    goals = ("transfer_bytes", "latency")
+    rows = [CELL | {"goal": g, "winner": w, "winner_augmentation": "none"} for g, w in zip(goals, winners, strict=True)]
+    write_frame(results / "summary" / "goals.parquet", pd.DataFrame(rows))
+    for name in ("parts", "criteria"):  # which follow from data, verdicts and ceilings
+        write_frame(results / "summary" / f"{name}.parquet", pd.DataFrame([{"verdict": verdict}]))
     model = results / "seed-0" / "d" / "none" / "m" / "v" / "model.onnx"
     model.parent.mkdir(parents=True)
     model.write_bytes(data)
@@ -354,7 +363,8 @@ def run(
 
 
 def compared(tmp_path, **changes):
-    old = run(tmp_path / "archive" / "run", criteria=changes.get("criteria"))
+    recipe = {key: changes[key] for key in ("criteria", "goal") if key in changes}
+    old = run(tmp_path / "archive" / "run", **recipe)
     checksums = {name: checksum(path) for name, path in result_files(old)}
     write_json(tmp_path / "archive" / "run" / "checksums.json", checksums)
     return compare(tmp_path / "archive", run(tmp_path / "new", **changes))
@@ -363,7 +373,7 @@ def compared(tmp_path, **changes):
 def test_the_same_bytes_are_reproduced(tmp_path):
     comparison = compared(tmp_path)
     assert comparison.reproduced and comparison.identical and not comparison.values
-    assert verdict(comparison) == "Reproduced: all 1 files that follow from data and recipe have the same bytes."
+    assert verdict(comparison) == "Reproduced: all 3 files that follow from data and recipe have the same bytes."
 
 
 def test_other_bytes_within_the_tuple_are_not_reproduced_even_if_figures_agree(tmp_path):
@@ -391,24 +401,80 @@ def test_the_json_file_has_the_whole_comparison(tmp_path):
     record = as_json(compared(tmp_path, data=b"other", torch="2.14.0", accuracy=0.811), 0.01)
     assert list(record) == [
         *("verdict", "reproduced", "tolerance", "parts", "files", "different", "values", "compared"),
-        *("choices", "timed_choices"),
+        "choices",
     ]
     assert {"name": "torch", "archived": "2.13.0", "here": "2.14.0"} in record["parts"]
     assert list(record["values"][0]) == ["lineage", "measure", "archived", "here", "within"]
 
 
-def test_another_recommendation_is_not_reproduced(tmp_path):
-    comparison = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other")
-    assert [(c.archived, c.rerun) for c in comparison.choices] == [("v", "none")]
-    assert not comparison.reproduced and "1 of 1 recommendations differ" in verdict(comparison)
+RECOMMENDED, VERDICT = "recommended for d/none/m", "verdict on d/none/m/v/onnxruntime"
+BY_BYTES, BY_LATENCY = (f"winner by {goal} for d/none/m/onnxruntime" for goal in ("transfer bytes", "latency"))
+BY_TIME = {"ceilings": {"energy_j_per_1000": {"at_most": 1}}}
+BY_SIZE = {"ceilings": {"size_bytes": {"at_most": 1}}}
 
 
 @pytest.mark.parametrize(
-    "criteria", [{"cheapest_by": "latency_p50_ms"}, {"ceilings": {"energy_j_per_1000": {"at_most": 1}}}]
+    ("recipe", "counted"),
+    [
+        # verdicts and the smallest file follow from predictions and bytes; energy and latency from the machine
+        ({"goal": "life_cycle_energy"}, {VERDICT, BY_BYTES}),
+        ({"goal": "transfer_bytes"}, {RECOMMENDED, VERDICT, BY_BYTES}),
+        ({"goal": "transfer_bytes", "criteria": BY_TIME}, set()),
+        ({"goal": "transfer_bytes", "criteria": BY_SIZE}, {RECOMMENDED, VERDICT, BY_BYTES}),
+        # studies before there were goals
+        ({"goal": None, "criteria": {"cheapest_by": "latency_p50_ms"}}, {VERDICT, BY_BYTES}),
+        ({"goal": None, "criteria": {"cheapest_by": "transfer_bytes"}}, {RECOMMENDED, VERDICT, BY_BYTES}),
+    ],
 )
-def test_a_recommendation_that_depends_on_time_may_differ(tmp_path, criteria):
-    comparison = compared(tmp_path, torch="2.14.0", recommended="none", data=b"other", criteria=criteria)
-    assert comparison.reproduced and [(c.archived, c.rerun) for c in comparison.choices] == [("v", "none")]
+def test_conclusions_count_unless_they_depend_on_time(tmp_path, recipe, counted):
+    comparison = compared(tmp_path, torch="2.14.0", data=b"other", **recipe)
+    assert {c.name for c in comparison.choices} == {RECOMMENDED, VERDICT, BY_BYTES, BY_LATENCY}
+    assert {c.name for c in comparison.choices if not c.timed} == counted and comparison.reproduced
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"recommended": "none"}, RECOMMENDED),
+        ({"verdict": "undecided"}, VERDICT),
+        ({"winners": ("dense", "v")}, BY_BYTES),
+        ({"winners": ("v", "dense")}, BY_LATENCY),
+    ],
+)
+@pytest.mark.parametrize("criteria", [{}, BY_TIME])
+def test_another_conclusion_is_not_reproduced_unless_it_depends_on_time(tmp_path, change, name, criteria):
+    comparison = compared(tmp_path, torch="2.14.0", data=b"other", goal="transfer_bytes", criteria=criteria, **change)
+    assert [c.name for c in comparison.choices if not c.same] == [name]
+    timed = bool(criteria) or name == BY_LATENCY
+    assert comparison.reproduced == timed
+    if timed:
+        assert "Reproduced within the tolerance" in verdict(comparison)
+        assert any("depends on time or energy" in line for line in lines(comparison))
+    else:
+        assert "1 of 3 verdicts and recommendations differ" in verdict(comparison)
+    assert f"| {name} |" in as_markdown(comparison)
+
+
+@pytest.mark.parametrize(("criteria", "same"), [({}, False), (BY_SIZE, False), (BY_TIME, True)])
+def test_the_table_of_criteria_has_the_same_bytes_unless_a_ceiling_limits_time(tmp_path, criteria, same):
+    """Within the tuple: the tables of another verdict differ, whose cause can only be another measurement of time."""
+    old = run(tmp_path / "archive" / "run", criteria=criteria)
+    checksums = {name: checksum(path) for name, path in result_files(old) if "parts" not in name}
+    write_json(tmp_path / "archive" / "run" / "checksums.json", checksums)
+    comparison = compare(tmp_path / "archive", run(tmp_path / "new", criteria=criteria, verdict="undecided"))
+    assert comparison.identical == same and comparison.reproduced == same
+
+
+def test_older_archives_have_no_table_of_goals(tmp_path):
+    recipe = {"goal": None, "criteria": {"cheapest_by": "transfer_bytes"}}
+    old = run(tmp_path / "archive" / "run", **recipe)
+    (old / "summary" / "goals.parquet").unlink()
+    checksums = {name: checksum(path) for name, path in result_files(old)}
+    write_json(tmp_path / "archive" / "run" / "checksums.json", checksums)
+    new = run(tmp_path / "new", **recipe)
+    (new / "summary" / "goals.parquet").unlink()
+    comparison = compare(tmp_path / "archive", new)
+    assert comparison.reproduced and {c.name for c in comparison.choices} == {RECOMMENDED, VERDICT}
 
 
 def test_missing_files_are_not_reproduced_in_or_outside_the_tuple(tmp_path):
@@ -419,7 +485,7 @@ def test_missing_files_are_not_reproduced_in_or_outside_the_tuple(tmp_path):
         again = compare(folder / "archive", folder / "new" / "results" / "s")
         assert again.files["model.onnx"]["missing"] == 1 and not again.identical and not again.reproduced
         assert "NOT reproduced" in verdict(again) and again.same_tuple == (torch == "2.13.0")
-    assert "1 of 1 files are missing in the rerun" in verdict(again)
+    assert "1 of 3 files are missing in the rerun" in verdict(again)
 
 
 def test_measures_of_time_are_not_compared(tmp_path):
