@@ -32,7 +32,7 @@ COLUMNS = {
     "checks": [*CELL, "verdict"],
     "steps": ["rule", "seed", *CELL, *AMOUNTS, "peak_memory_bytes", "wall_s"],
     "rules": ["kind", "rule", "attempts", *AMOUNTS, "wall_s", "memory_gb_s", "peak_memory_bytes"],
-    "profiles": [*CELL],
+    "profiles": ["seed", *CELL, "batch_size", "rounds", "disturbed_rounds"],
 }
 PROVENANCE = {
     "fairweight": "1",

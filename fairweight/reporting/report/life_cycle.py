@@ -48,7 +48,7 @@ def inference(results: Results, dataset: str) -> HTML | None:
     header = ["Variant", *map(str.capitalize, keys), "Batch", heading]
     header += ["Ratio to the baseline (modelled)", "Disturbed rounds"]
     caption = f"{results.title(dataset)}: modelled energy of 1,000 predictions."
-    notes = _with_disturbances(_inference_notes(results), results, dataset)
+    notes = with_disturbances(_inference_notes(results), results, dataset)
     return table(header, rows, caption, notes=notes, text_columns=1 + len(keys))
 
 
@@ -70,7 +70,8 @@ def disturbed_rounds(results: Results, dataset: str) -> str | None:
     )
 
 
-def _with_disturbances(notes: str, results: Results, dataset: str) -> str:
+def with_disturbances(notes: str, results: Results, dataset: str) -> str:
+    """Notes on figures of the profile of a dataset, with the sentence on its disturbed rounds."""
     return " ".join(filter(None, (notes, disturbed_rounds(results, dataset))))
 
 
@@ -115,7 +116,7 @@ def inference_ratios(results: Results, dataset: str) -> HTML | None:
         figure,
         f"{title}: modelled energy of a prediction relative to the baseline.",
         f"Dots with intervals: modelled energy of a prediction relative to the baseline for {title}.",
-        notes=_with_disturbances(
+        notes=with_disturbances(
             "Lines are 95 % intervals of the ratio of CPU-seconds, from which energy is modelled. Left of the vertical "
             f"line, a variant uses less than the baseline. Shown: {place(rows.iloc[0])}.",
             results,

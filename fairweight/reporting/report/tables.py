@@ -11,6 +11,7 @@ from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.energy.energy_model import watts_per_core
 from fairweight.reporting.report.columns import Column
+from fairweight.reporting.report.life_cycle import with_disturbances
 from fairweight.reporting.report.page import table
 from fairweight.reporting.report.results import STANDARDISATION, Results, varying
 
@@ -64,6 +65,7 @@ def resources(results: Results, dataset: str) -> HTML | None:
         f"9 above 16 MB). Latency is measured with {count(profile['threads'], 'thread')}, variants taking turns. "
         "Energy is modelled from CPU-seconds."
     )
+    notes = with_disturbances(notes, results, dataset)
     return _variant_table(
         results, dataset, columns, f"{results.title(dataset)}: size, latency and energy of each variant.", notes
     )
