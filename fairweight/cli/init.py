@@ -93,7 +93,7 @@ def write_study_file(data: Path, *, target: str, groups: list[str], positive: st
             )
     if target in groups:
         raise InputError(f"init: --groups: {target!r} is the target; name other columns.")
-    classes = _classes(raw.frame, target, positive)
+    classes = _classes(raw, target, positive)
     columns = [_column(raw, name) for name in raw.frame.columns if name != target]
     _drop_identifiers(raw, columns)
     text = _study_text(raw, columns, target, classes, groups)
@@ -152,15 +152,16 @@ def _decoded(data: Path) -> tuple[str, str]:
     return text, "utf-8-sig" if data.read_bytes().startswith(b"\xef\xbb\xbf") else "utf-8"
 
 
-def _classes(frame: pd.DataFrame, target: str, positive: str | None) -> pd.Series:
+def _classes(raw: Raw, target: str, positive: str | None) -> pd.Series:
     """Number of rows of each class; the positive one is first where there are two."""
+    frame = raw.frame
     if frame[target].isna().any():
         number = int(frame[target].isna().sum())
         raise InputError(f"init: --target: {target!r} is missing in {number:,} rows; remove those rows from the file.")
     counts = frame[target].value_counts()
     if len(counts) < 2:
         raise InputError(f"init: --target: {target!r} has one value only; a label needs at least two classes.")
-    numeric = pd.to_numeric(frame[target], errors="coerce").notna().all()
+    numeric = raw.numbers(target).notna().all()
     if len(counts) > MOST_CLASSES and (numeric or len(counts) > len(frame) / 10):
         raise InputError(
             f"init: --target: {target!r} has {len(counts):,} distinct values, which is a quantity and not a class; "
@@ -373,7 +374,7 @@ def _rest(name: str) -> list[str]:
         "# what a variant must keep to be recommended: accepted losses against its baseline, as shares",
         "# CHECK: decide on the margins before you look at results",
         "criteria:",
-        "  margins: {accuracy: 0.01, worst_group_accuracy: 0.02, fairness_gap: 0.05}",
+        "  margins: {accuracy: 0.01, group_accuracy: 0.02, worst_group_accuracy: 0.02, fairness_gap: 0.05}",
         "",
         "grid:",
         f"  - {{dataset: {name}, models: [mlp], variants: [dense, dense_again, pruned50, int8, pruned50_int8]}}",

@@ -93,6 +93,10 @@ def recalls(rng, sizes, loss, *, seeds=8, seed_sd=0.003, churn=0.01, recall=0.85
 
 def compared_variant(study, criteria, replicates=100):
     """Evidence on the criteria of the variant `v` of `recalls`."""
-    rows = study.compare("v", "dense", study.bootstrap({"v": "dense"}, replicates))
+    return assessed(study, criteria, study.compare("v", "dense", study.bootstrap({"v": "dense"}, replicates)))
+
+
+def assessed(study, criteria, rows):
+    """The same, from rows of its comparison."""
     pairs = study.pairs("v", "dense", list(range(study.seeds)))
     return assess(changes(rows, pairs), {}, criteria, ["g"])

@@ -8,17 +8,20 @@ from runs import LOCAL
 
 pytestmark = pytest.mark.workflow
 
-LENIENT = {"margins": {"accuracy": 0.2, "worst_group_accuracy": 0.3, "fairness_gap": 0.9}, "error_rate": 0.5}
+MARGINS = {"accuracy": 0.2, "group_accuracy": 0.3, "worst_group_accuracy": 0.3, "fairness_gap": 0.9}
+LENIENT = {"margins": MARGINS, "error_rate": 0.5}
 
 
 def test_two_seeds_prove_nothing_and_it_says_how_many_would_do(finished):
     decisions = pd.read_parquet(finished.folder / "results/tiny/summary/decisions.parquet")
     decided = decisions[decisions["verdict"].notna()].set_index("variant")
     assert set(decided.index) == {"pruned50", "int8"} and set(decided["verdict"]) == {"undecided"}
-    assert decided["reason"].str.contains("cannot reach significance with 2 seeds: 2 tests at 0.05 need 6").all()
-    assert not decisions["recommended"].any()
+    assert (
+        decided["reason"].str.contains("cannot reach significance with 2 seeds: 2 one-sided tests at 0.05 need 6").all()
+    )
+    assert decisions.loc[decisions["recommended"], "variant"].tolist() == ["dense"]  # nothing else is proven
     page = (finished.folder / "results/tiny/report/report.html").read_text()
-    assert "ship <b>none</b>" in page and "What cannot be concluded" in page and "Who pays" in page
+    assert "ship <b>dense</b>, the baseline" in page and "What cannot be concluded" in page and "Who pays" in page
     power = (finished.folder / "results/tiny/logs/power.log").read_text()
     assert "cannot reach significance with 2 seeds" in power
 
@@ -49,7 +52,7 @@ def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch)
     """The same models, held against criteria that they keep and against one that they break."""
     scratch.snakemake(scratch.study(criteria=LENIENT), *LOCAL, "gate")
     verdict = json.loads((scratch.folder / "results/tiny/summary/gate.json").read_text())
-    assert {p["variant"] for p in verdict["passed"]} == {"int8"}  # the cheapest of those proven
+    assert "int8" in {p["variant"] for p in verdict["passed"]}
     broken = LENIENT | {"variant": "int8", "ceilings": {"size_bytes": {"at_most": 100}}}
     output = scratch.snakemake(scratch.study(criteria=broken), *LOCAL, "gate", ok=False)
     assert "int8 is refuted (size bytes is refuted)" in output

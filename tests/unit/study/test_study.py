@@ -243,7 +243,36 @@ def test_the_default_study_has_the_size_that_the_readme_states():
     study = Study(resolve(yaml.safe_load((ROOT / "config/config.yaml").read_text())))
     assert study.datasets == ["adult", "mnist"]
     assert len(study.seeds) == 8
-    assert len(study.cells) == 2 * 2 * 6
+    assert len(study.cells) == 2 * 2 * 7
+    assert study.largest_family("adult") == 4  # without the baseline, the replicate and the control
+
+
+def test_a_variant_with_an_augmentation_is_compared_with_the_baseline_that_the_study_names():
+    config = tiny(
+        criteria={"against": "none"},
+        grid=[{"dataset": "adult", "augmentations": ["none", "balanced"], "models": ["mlp"], "variants": ["int8"]}],
+    )
+    study = Study(resolve(config))
+    place = {"dataset": "adult", "augmentation": "balanced", "model": "mlp", "engine": "onnxruntime"}
+    cells = {(cell.augmentation, cell.variant): study.cell_baseline(cell) for _, cell in study.compared(**place)}
+    assert {(b.augmentation, b.variant) for b in cells.values()} == {("none", "dense")}
+    assert ("balanced", "dense") in cells and study.largest_family("adult") == 2
+    extra = {(c.augmentation, c.variant) for _, c in study.with_baselines(**place)} - set(cells)
+    assert extra == {("none", "dense")}
+    same = Study(resolve(config | {"criteria": {"against": "same"}}))
+    assert same.with_baselines(**place) == same.compared(**place) and same.largest_family("adult") == 1
+    config["grid"][0]["augmentations"] = ["balanced"]
+    with pytest.raises(InputError, match="criteria: against: 'none' compares with variant 'dense'"):
+        Study(resolve(config))
+
+
+def test_a_decision_is_about_a_profiled_batch_and_a_candidate():
+    with pytest.raises(InputError, match="decision: batch: 7 is not profiled"):
+        Study(resolve(tiny(decision={"batch": 7})))
+    controlled = tiny(criteria={"variant": "pruned50"})
+    controlled["variants"]["pruned50"]["control"] = True
+    with pytest.raises(InputError, match="'pruned50' is a control"):
+        Study(resolve(controlled))
 
 
 def test_defaults_are_filled_in_and_the_file_is_left_alone():
