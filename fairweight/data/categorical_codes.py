@@ -68,7 +68,7 @@ def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given
         groups={name: _group(rows, name, recipe, categories) for name in categories.group_levels},
         group_levels=categories.group_levels,
         given={column: rows.numbers(column, "given") for column in given},
-        texts=rows.column(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
+        texts=rows.names(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
         pairs=rows.numbers(inputs["pair"], "inputs: pair").astype(np.int64) if inputs["pair"] else None,
     )
 

@@ -120,7 +120,7 @@ def _input_hashes(rows: RawRows, inputs: Inputs) -> np.ndarray:
         images = rows.column(inputs["image"], "inputs: image")
         columns.append(np.array([np.asarray(image).tobytes() for image in images], dtype=object))
     if inputs["text"]:
-        texts = rows.column(inputs["text"], "inputs: text").astype(str)
+        texts = rows.names(inputs["text"], "inputs: text").fillna("")
         columns.append(texts.str.lower().str.split().str.join(" ").to_numpy(object))
     compared = pd.DataFrame(dict(enumerate(columns)), index=range(len(rows)))
     hashes: np.ndarray = pd.util.hash_pandas_object(compared, index=False).to_numpy()

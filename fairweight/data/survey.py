@@ -82,8 +82,8 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
         block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows)
         block.labels = _counts(labels)
     if inputs["text"]:
-        texts = rows.column(inputs["text"], "inputs: text")
-        empty = texts.isna() | (texts.astype(str).str.strip() == "")
+        texts = rows.names(inputs["text"], "inputs: text")
+        empty = texts.isna() | (texts.str.strip() == "")
         block.textless = Bad.among(texts, empty.to_numpy(), rows)
     pair = [inputs["pair"]] if inputs["pair"] else []
     for place, columns in (("inputs: numeric", inputs["numeric"]), ("inputs: pair", pair), ("given", given)):
@@ -239,7 +239,7 @@ def _levels(
         order = in_order(_merged(survey.groups[name], spelling), formats)
         occurring = set(order)
     if "values" in options:
-        wanted = [resolved(value, order, formats) for value in options["values"]]
+        wanted = list(dict.fromkeys(resolved(value, order, formats) for value in options["values"]))
         if absent := [value for value in wanted if value not in order]:
             names = dict.fromkeys(level if len(level) <= LONGEST_NAME else shown(level) for level in order)
             raise InputError(

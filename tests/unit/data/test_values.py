@@ -409,6 +409,23 @@ def test_names_that_are_not_all_numbers_are_sorted_as_text():
     assert spellings(["1", "1.0", "b"], PLAIN) == {} and resolved(1, ["1.0", "b"], PLAIN) == "1"
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.binary(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_texts_of_every_type_are_texts(tmp_path, kind):
+    words = [["yes please", "no \u00e4"][i % 2] for i in range(40)]
+    values = [word.encode() for word in words] if kind == pa.binary() else words
+    file = arrow(t=pa.array(values, kind))
+    table, _ = read_files(tmp_path, {"all": file}, inputs={"text": "t"}, groups={"t": {"column": "t"}})
+    assert table.texts.tolist() == words and table.group_levels == {"t": ("no \u00e4", "yes please")}
+
+
+def test_one_group_named_twice_is_one_group(tmp_path):
+    groups = {"job": {"column": "job", "values": [1, "1.0"]}}
+    with pytest.raises(InputError, match=r"groups: job: has only the group 1\.0; a comparison needs two"):
+        read_files(tmp_path, {"all": csv(x=range(40), job=["1.0", "2.0"] * 20)}, groups=groups)
+
+
 # ---- a copy of the label
 
 
