@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -64,7 +65,7 @@ class Form:
         """A remedy: an option of the reader, or what to do to the file where there is no such option."""
         return otherwise if self.fixed else f"set reader: {setting}"
 
-    @property
+    @cached_property
     def mark(self) -> str:
         """The one character that separates values for `csv`."""
         return self.separator if len(self.separator) == 1 else STAND_IN
@@ -121,7 +122,7 @@ def _opened(path: Path, encoding: str) -> TextIO:
 
 
 def _records(file: TextIO, name: str, form: Form, skip: int, most: int | None) -> Iterator[Record]:
-    joined, lines, line, left = _JoinedRows(name, form), list[str](), skip + 1, most
+    joined, lines, line, left, long = _JoinedRows(name, form), list[str](), skip + 1, most, len(form.separator) > 1
     parser = csv.reader(
         _lines(file, name, form, skip, lines),
         delimiter=form.mark,
@@ -136,10 +137,11 @@ def _records(file: TextIO, name: str, form: Form, skip: int, most: int | None) -
                 if left == 0:
                     break
                 left = None if left is None else left - 1
-                if form.mark != form.separator:
+                if long:
                     values = [value.replace(form.mark, form.separator) for value in values]  # noqa: PLW2901
                 record = Record(line, values, tuple(lines))
-                joined.check(record)
+                if len(lines) > 1:
+                    joined.check(record)
                 yield record
             line += len(lines)
             lines.clear()
@@ -150,7 +152,7 @@ def _records(file: TextIO, name: str, form: Form, skip: int, most: int | None) -
 
 def _lines(file: TextIO, name: str, form: Form, skip: int, lines: list[str]) -> Iterator[str]:
     """Lines of a file as `csv` parses them; `lines` collects them as the file has them."""
-    simplified = _simplified(form)
+    simplified, long = _simplified(form), len(form.separator) > 1
     for number in itertools.count(1):
         line = file.readline(LONGEST_LINE + 1)
         if not line:
@@ -161,7 +163,7 @@ def _lines(file: TextIO, name: str, form: Form, skip: int, lines: list[str]) -> 
             line = line.removeprefix("\ufeff")  # the byte order mark
         if number <= skip:
             continue
-        if form.mark != form.separator and form.mark in line:
+        if long and form.mark in line:
             raise InputError(f"file {name!r}, line {number:,}: there is the control character {form.mark!r}; remove it")
         lines.append(line)
         yield simplified(line)
@@ -177,18 +179,22 @@ def _no_line(line: str) -> str:
 
 def _simplified(form: Form) -> Callable[[str], str]:
     """Function of a line: the same line as `csv` can parse it strictly."""
-    quote, mark = re.escape(form.quote or '"'), re.escape(form.mark)
-    blank = "[ \t]".replace(form.mark, "")
+    separator, mark, quote = form.separator, form.mark, form.quote or ""
+    blanks = " \t".replace(mark, "")
+    ends = tuple(quote + blank for blank in blanks) if quote else ()
     # white space after a closing quote; the number of quotes is odd, because quotes within a value are doubled
-    closing = re.compile(rf"(?<!{quote})({quote}(?:{quote}{quote})*){blank}+(?={mark}|[\r\n]|$)")
+    text = re.escape(quote)
+    closing = re.compile(rf"(?<!{text})({text}(?:{text}{text})*)[{blanks}]+(?={re.escape(mark)}|[\r\n]|$)")
 
     def simplify(line: str) -> str:
-        if form.mark != form.separator:
-            line = line.replace(form.separator, form.mark)
-        if form.mark == " ":  # columns may be aligned by spaces
+        if len(separator) > 1:
+            line = line.replace(separator, mark)
+        elif separator == " ":  # columns may be aligned by spaces
             body = line.rstrip("\r\n")
-            return body.strip(" ") + line[len(body) :]
-        return closing.sub(r"\1", line) if form.quote and form.quote in line else line
+            line = body.strip(" ") + line[len(body) :]
+        if any(end in line for end in ends):
+            line = closing.sub(r"\1", line)
+        return line
 
     return simplify
 
@@ -206,9 +212,7 @@ class _JoinedRows:
         self.texts = False  # whether there are values of several lines that are certainly text
 
     def check(self, record: Record) -> None:
-        """Examine one record."""
-        if len(record.lines) == 1:
-            return
+        """Examine a record of several lines."""
         separators = len(record.values) - 1
         if not separators or any(line.count(self.form.separator) != separators for line in record.lines):
             self.texts = True
