@@ -10,7 +10,7 @@ import pandas as pd
 from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import DatasetRecipe, Inputs, Target
 from fairweight.data.raw_rows import RawRows, label_names, raw_blocks
-from fairweight.data.value_formats import Formats, resolved, spellings
+from fairweight.data.value_formats import PLAIN, Formats, spellings
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
     if not label_blocks:
         return Removal()  # the survey says that there are no rows
     label = pd.concat(label_blocks, ignore_index=True)
-    label = label.replace(spellings(label.dropna().unique(), formats))
     columns = [np.concatenate(hash_blocks), *(codes.merged(formats) for codes in categories.values())]
     hashes = pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(columns))), index=False).to_numpy()
     reasons = np.full(len(hashes), "", dtype=object)
     if only and target:
-        reasons[~label.isin(_occurring(only, label, target, formats)).to_numpy()] = "with another label"
+        reasons[~label.isin(_wanted(only, label, target, formats)).to_numpy()] = "with another label"
     if remove:
+        label = label.replace(spellings(label[reasons == ""].dropna().unique(), formats))
         left = np.flatnonzero(reasons == "")
         _, first, same = np.unique(hashes[left], return_index=True, return_inverse=True)
         distinct = label.iloc[left].reset_index(drop=True).groupby(same).transform("nunique").to_numpy()
@@ -103,13 +103,16 @@ class _Codes:
         return translation[np.concatenate(self.blocks)]
 
 
-def _occurring(only: list[str], label: pd.Series, target: Target, formats: Formats) -> pd.Series:
-    """The labels to keep, in the form in which labels are compared."""
-    names = label.dropna().unique().tolist()
-    wanted = label_names(pd.Series([str(value) for value in only]), target).map(lambda v: resolved(v, names, formats))
-    for value, name in zip(only, wanted, strict=True):
-        if not (label == name).any():
+def _wanted(only: list[str], label: pd.Series, target: Target, formats: Formats) -> list[str]:
+    """The labels of the data that are to be kept; a number also means its other spellings."""
+    names, wanted = label.dropna().unique().tolist(), list[str]()
+    numbers = {name: formats.number(name) for name in names}
+    for value, text in zip(only, label_names(pd.Series([str(value) for value in only]), target), strict=True):
+        number = PLAIN.number(text)
+        same = [name for name in names if name == text or (number is not None and numbers[name] == number)]
+        if not same:
             raise InputError(f"target: only: {str(value)!r} does not occur; the labels are: {listed(sorted(names))}")
+        wanted += same
     return wanted
 
 

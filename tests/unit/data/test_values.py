@@ -229,6 +229,14 @@ def test_labels_that_are_numbers_are_compared_as_numbers(tmp_path):
     assert contents["removed"] == {"repeated": 40} and len(table) == 40
 
 
+def test_labels_to_keep_are_numbers_beside_other_labels(tmp_path):
+    labels = ["1.0", "0", "unknown", "1", "0.0"] * 8
+    file = pd.DataFrame({"x": range(40), "y": labels}).to_csv(index=False)
+    table, contents = read_files(tmp_path, {"all": file}, target={"column": "y", "only": [0, 1]})
+    assert contents["removed"] == {"with another label": 8} and table.classes == ("0", "1")
+    assert table.label.tolist() == [1, 0, 1, 0] * 8
+
+
 def test_repeated_rows_may_write_a_category_in_another_way(tmp_path):
     files = {name: csv(x=range(40), job=jobs * 20) for name, jobs in (("train", ["1.0", "2.0"]), ("test", ["1", "2"]))}
     inputs = {"numeric": ["x"], "categorical": ["job"]}

@@ -45,7 +45,9 @@ def test_rows_of_two_labels_all_go_and_of_repeated_ones_the_first_stays():
         {"said": ["One", "two", " one ", "three", "Two", "four", "five"], "label": ["1", "0", "1", "1", "1", "?", None]}
     ).assign(__file__="train")
     inputs = {"numeric": [], "categorical": [], "image": None, "text": "said"}
-    recipe = {"inputs": inputs, "target": {"column": "label", "only": ["0", "1"], "strip": ""}, "repeated": "remove"}
+    target = {"column": "label", "only": ["0", "1"], "strip": ""}
+    written = {"decimal": ".", "thousands": None, "dates": {}}
+    recipe = {"inputs": inputs, "target": target, "repeated": "remove", **written}
     rows_removed = removal(lambda: [frame.iloc[:3], frame.iloc[3:].reset_index(drop=True)], recipe)
     assert rows_removed.rows == {1, 2, 4, 5, 6}
     assert dict(rows_removed.counts) == {"repeated": 1, "with two labels": 2, "with another label": 2}
