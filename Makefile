@@ -5,9 +5,12 @@ PYTHON ?= python3
 STUDY ?= config/config.yaml
 SEEDS ?=
 CARBON_BUDGET ?=
+UPGRADE ?=
 ARCHIVE ?= results/default/archive/default.crate.zip
 INTO ?=
 BIN := .venv/bin
+# nothing but the files whose hashes the lock files hold
+INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
 SNAKEFILES := Snakefile rules tests/executor/workflows
 
 .PHONY: help
@@ -19,11 +22,17 @@ help: ## List the targets.
 	@echo "  CARBON_BUDGET=5   with make study: start no step that is expected to exceed 5 gCO2e, all runs together"
 
 # the environment: pinned versions, and this checkout installed editable
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fairweight needs Python 3.11 or newer; set PYTHON=python3.11, say")'
 	@echo "Setting up .venv (a few minutes the first time) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@# first what builds packages that have no wheel, and a build of torch for processors if one lies on this machine
+	@for name in setuptools torch; do sed -n "/^$$name==/,/[^\\\\]$$/p" requirements.lock > .venv/$$name.txt; done
+	@$(BIN)/$(INSTALL) -r .venv/setuptools.txt
+	@$(BIN)/$(INSTALL) --no-index -r .venv/torch.txt 2> /dev/null || true
+	@$(BIN)/$(INSTALL) -r requirements.lock
+	@$(BIN)/python -P -c 'import importlib.metadata as m, sys; sys.exit("nvidia" in str(m.requires("torch")))' || \
+	  $(BIN)/$(INSTALL) -r requirements-cuda.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -31,14 +40,14 @@ help: ## List the targets.
 setup: .venv/installed ## Create .venv with the pinned versions.
 
 .venv/installed-text: requirements-text.lock .venv/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-text.lock
+	@$(BIN)/$(INSTALL) -r requirements-text.lock
 	@touch $@
 
 .PHONY: setup-text
 setup-text: .venv/installed-text ## Add what studies of texts need: the extra `text` (transformers, tokenizers, nlpaug).
 
 .venv/installed-llm: requirements-llm.lock .venv/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-llm.lock
+	@$(BIN)/$(INSTALL) -r requirements-llm.lock
 	@touch $@
 
 .PHONY: setup-llm
@@ -46,7 +55,7 @@ setup-llm: .venv/installed-llm ## Add what studies of language models need: the 
 
 # OpenVINO and NNCF, for `engines: [openvino]` and `quantize: openvino`; the versions of requirements.lock stay as they are
 .venv/installed-openvino: .venv/installed requirements-openvino.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock -r requirements-openvino.lock
+	@$(BIN)/$(INSTALL) -r requirements-openvino.lock
 	@touch $@
 
 .PHONY: setup-openvino
@@ -87,7 +96,7 @@ reproduce: .venv/installed ## Run an archived study again (ARCHIVE=path.zip) in 
 crate-validator: .venv-crate/installed ## Install the public validator of archives, for the tests.
 .venv-crate/installed: tests/oracles/crate.lock
 	@$(PYTHON) -m venv .venv-crate
-	@.venv-crate/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles/crate.lock
+	@.venv-crate/bin/$(INSTALL) -r tests/oracles/crate.lock
 	@touch $@
 
 .PHONY: energy
@@ -127,15 +136,10 @@ docs: .venv/installed ## Generate config/README.md (schema, components) and docs
 	$(BIN)/python docs/architecture.py > docs/architecture.md
 
 .PHONY: lock
-lock: ## Pin the newest versions in requirements.lock (torch as pinned here).
+lock: ## Pin what pyproject.toml needs, with hashes; UPGRADE=--upgrade takes the newest versions (torch as in .ci/lock).
 	@rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet torch==2.13.0 '.[dev,slurm]' setuptools
-	@{ echo "# Every package of the environment, pinned. Made by 'make lock'."; \
-	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//'; } > requirements.lock
-	@.venv-lock/bin/python -m pip install --quiet -c requirements.lock '.[openvino]'
-	@{ echo "# What the optional extra \`openvino\` adds to requirements.lock, pinned. Made by 'make lock'; installed by 'make setup-openvino'."; \
-	  .venv-lock/bin/python -m pip freeze --all | grep -v -e '^fairweight' -e '^pip==' | sed 's/+cpu//' | grep -vxFf requirements.lock; } \
-	  > requirements-openvino.lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@UPGRADE=$(UPGRADE) .ci/lock .venv-lock/bin/python
 	@rm -rf .venv-lock
 
 .PHONY: paper-deep-compression

@@ -1,5 +1,6 @@
 """The workflow as Snakemake's linter and a reader of the repository see it."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -33,13 +34,49 @@ def test_notebooks_are_committed_without_outputs():
         assert "parameters" in path.read_text()
 
 
-def test_every_locked_version_is_exact_and_every_dependency_locked():
-    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
-    locked = {re.split(r"==", line)[0].lower().replace("_", "-") for line in lines}
-    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", line) for line in lines)
+def pins(file):
+    """Name -> versions of the requirements in a lock file; every one is exact, with hashes, and without an address."""
+    text = (ROOT / file).read_text()
+    lines = [line for line in text.replace(" \\\n", " ").splitlines() if not line.startswith("#")]
+    pin = re.compile(r"([\w.-]+)==([\w.+!-]+)( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+")
+    matches = [pin.fullmatch(line) for line in lines]
+    assert all(matches), [line[:80] for line, match in zip(lines, matches, strict=True) if not match]
+    assert "://" not in text
+    versions = {}
+    for match in matches:
+        versions.setdefault(match[1].lower().replace("_", "-"), set()).add(match[2])
+    return versions
+
+
+def test_every_dependency_is_locked_with_its_hashes():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
-    assert {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in declared} <= locked
+    extras, locked = project["optional-dependencies"], pins("requirements.lock")
+
+    def named(requirements):
+        return {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in requirements}
+
+    assert named([*project["dependencies"], *extras["dev"], *extras["slurm"]]) <= set(locked)
+    for extra in ("text", "llm", "openvino"):
+        more = pins(f"requirements-{extra}.lock")
+        assert named(extras[extra]) <= set(locked) | set(more) and not set(more) & set(locked)
+    assert pins("requirements-cuda.lock") and pins("tests/oracles/crate.lock")
+
+
+def test_what_is_installed_is_what_is_locked():
+    """The environment that runs these tests holds the versions of the lock file, and no package lacks another."""
+    wrong = [
+        (name, versions)
+        for name, versions in pins("requirements.lock").items()
+        if (have := installed(name)) is not None and have not in versions
+    ]
+    assert wrong == []
+
+
+def installed(name):
+    try:
+        return importlib.metadata.version(name).split("+")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def test_links_and_paths_of_the_documentation_exist():
