@@ -60,8 +60,17 @@ def print_findings():
             print(log.read_text(encoding="utf-8"), end="")
 
 
+def print_interrupt(kind, error, traceback):
+    """One line, instead of a traceback, where Ctrl-C comes before the first step."""
+    if kind is not KeyboardInterrupt:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        print("fairweight: cancelled.", file=sys.stderr)
+
+
 if workflow.is_main_process:
     atexit.register(print_findings)  # a hook of Snakemake is not called if there is nothing to be done
+    sys.excepthook = print_interrupt
 
 
 def recipe(*path):

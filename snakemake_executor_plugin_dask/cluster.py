@@ -9,9 +9,10 @@ import logging
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ class LocalNanny(Nanny):  # type: ignore[misc]
                     os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for the moment, and for good in the processes that start here; the run ends them when it ends."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
 class Cluster:
     """A client and, if the run has started it, the cluster behind it.
 
@@ -90,7 +105,7 @@ class Cluster:
             self.client = _client(settings.scheduler)
         else:
             self.folder = tempfile.mkdtemp(prefix="snakemake-dask-")
-            with dask.config.set(SAFE_PATH | {FOLDER: self.folder}):
+            with dask.config.set(SAFE_PATH | {FOLDER: self.folder}), _uninterrupted():
                 self.owned = _start_local(settings, cores) if self.local else _start(settings)
             self.client = _client(self.owned)
         # Dask sets PYTHONHASHSEED for its workers

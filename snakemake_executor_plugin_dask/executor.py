@@ -1,11 +1,13 @@
 """The executor: submits Snakemake's jobs as tasks of a Dask cluster, and reports their results to Snakemake."""
 
 import collections
+import contextlib
 import importlib
 import itertools
 import os
 import queue
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -22,7 +24,7 @@ from snakemake_interface_executor_plugins.settings import ExecMode
 
 from snakemake_executor_plugin_dask import benchmark, resources, warm
 from snakemake_executor_plugin_dask.ledger import Ledger, LedgerEntry, Status
-from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Script, Usage, WorkerLost
+from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Script, Usage
 
 if TYPE_CHECKING:
     from distributed import Future
@@ -297,12 +299,14 @@ class Executor(RealExecutor):
         from distributed.scheduler import KilledWorker
 
         if future.status == "finished":
-            self._report(attempt, future.result(timeout=60))
+            outcome: Outcome = future.result(timeout=60)
+            if outcome.lost is None:
+                self._report(attempt, outcome)
+            else:
+                self._restart(attempt, outcome.lost)
         elif future.status == "error":
             error = future.exception(timeout=60)
-            if isinstance(error, WorkerLost):
-                self._restart(attempt, error.claim)
-            elif isinstance(error, KilledWorker):  # Dask gives up a task after several of its workers have died
+            if isinstance(error, KilledWorker):  # Dask gives up a task after several of its workers have died
                 self._restart(attempt, {"worker": error.last_worker.address, "host": error.last_worker.host})
             else:
                 self._fail(attempt, f"Dask could not run the job ({type(error).__name__}: {error}).")
@@ -448,7 +452,9 @@ class Executor(RealExecutor):
         self.workflow.scheduler.executor_error_callback(WorkflowError(f"dask: {why}."))
 
     def cancel(self) -> None:
-        """End all running jobs at once."""
+        """End all running jobs at once; it takes some seconds, in which further interrupts are ignored."""
+        with contextlib.suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self.closing.is_set():
             return
         self.closing.set()

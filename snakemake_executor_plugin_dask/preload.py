@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import weakref
+from typing import Any
 
 VARIABLE = "SNAKEMAKE_DASK_PRELOAD"
 SAFE_PATH = "PYTHONSAFEPATH"  # as the option -P: modules are not looked for in the working folder
@@ -43,6 +44,7 @@ def preload(modules: list[str]) -> None:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             print(f"dask: cannot preload {module} ({reason}); scripts that need it import it", file=sys.stderr)
+    sys.excepthook = _except_abandoned
     # functions registered for the end of this process must not run at the end of each fork
     atexit._clear()
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]
@@ -50,6 +52,12 @@ def preload(modules: list[str]) -> None:
     gc.collect()
     gc.freeze()
     _use_huge_pages()
+
+
+def _except_abandoned(kind: Any, error: BaseException, traceback: Any) -> None:
+    """Print a traceback, unless the worker has ended before it said what this fork should do."""
+    if kind is not EOFError:
+        sys.__excepthook__(kind, error, traceback)
 
 
 def _use_huge_pages() -> None:

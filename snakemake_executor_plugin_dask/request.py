@@ -103,6 +103,7 @@ class Outcome:
         host: name of its machine.
         tail: end of the output of a failed attempt.
         problem: any other failure, in one sentence.
+        lost: what an earlier worker recorded, which had started the attempt and is gone; nothing was run.
     """
 
     usages: list[Usage]
@@ -110,20 +111,9 @@ class Outcome:
     host: str
     tail: str = ""
     problem: str = ""
+    lost: Claim | None = None
 
     @property
     def exit_code(self) -> int:
         """Exit code of the attempt."""
         return self.usages[-1].exit_code if self.usages else 1
-
-
-class WorkerLost(Exception):  # noqa: N818 - an event, not a mistake
-    """Dask runs a task for the second time, because its first worker is gone.
-
-    Args:
-        claim: what the first worker recorded when it started the task.
-    """
-
-    def __init__(self, claim: Claim) -> None:
-        super().__init__(claim)
-        self.claim = claim

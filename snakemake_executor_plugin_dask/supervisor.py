@@ -53,6 +53,7 @@ class Supervisor:
         self.iteration = iteration
 
     def _bootstrap(self, parent_sentinel: int) -> int:
+        sys.excepthook = sys.__excepthook__  # that of the fork server is for forks that get no attempt
         (report,) = forkserver.get_inherited_fds()  # type: ignore[misc]
         # the server ends when no process holds this pipe; an attempt depends on the worker, not on the server
         os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]

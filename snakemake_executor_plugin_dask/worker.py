@@ -20,7 +20,7 @@ from distributed.utils import sync
 
 from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.forkserver import ForkServer
-from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage, WorkerLost
+from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage
 
 logger = logging.getLogger("distributed.worker")
 
@@ -138,16 +138,17 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
         gpus: number of GPUs to reserve.
 
     Returns:
-        Resource usage and result of the attempt.
+        Resource usage and result of the attempt; only `lost` if Dask runs it again, because its first worker is gone.
 
     Raises:
-        WorkerLost: the worker that had started this task is gone, and Dask runs it again.
         Reschedule: the worker is leaving.
     """
     worker = get_worker()
     plugin: WorkerPlugin = worker.plugins[f"snakemake-{session}"]
     key = worker.get_current_task()
-    _claim(worker, session, key)
+    outcome = Outcome([], worker.address, socket.gethostname(), lost=_claim(worker, session, key))
+    if outcome.lost is not None:  # an exception would be logged with its traceback
+        return outcome
 
     abandoned = threading.Event()
 
@@ -158,7 +159,6 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
         alive = task is not None and task.state == "executing"  # not cancelled, not moved elsewhere
         return alive and not abandoned.is_set()
 
-    outcome = Outcome([], worker.address, socket.gethostname())
     devices = plugin.take_devices(gpus)
     if plugin.devices:
         request.environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
@@ -180,11 +180,11 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
     return outcome
 
 
-def _claim(worker: Worker, session: str, key: Any) -> None:
-    """Record that this worker starts a task.
+def _claim(worker: Worker, session: str, key: Any) -> Claim | None:
+    """Record that this worker starts a task, unless another one has, which may have left incomplete files.
 
-    Raises:
-        WorkerLost: another worker has started it, and may have left incomplete files.
+    Returns:
+        What the other worker recorded; None if there is none.
     """
 
     async def claim() -> Claim | None:
@@ -196,8 +196,7 @@ def _claim(worker: Worker, session: str, key: Any) -> None:
         return earlier
 
     earlier: Claim | None = sync(worker.loop, claim)
-    if earlier is not None:
-        raise WorkerLost(earlier)
+    return earlier
 
 
 def _run_repeats(server: ForkServer, request: Request, wanted: Callable[[], bool], outcome: Outcome) -> None:

@@ -28,6 +28,12 @@ from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
 DRY = {"-n", "--dry-run", "--dryrun"}
+# as `python -m snakemake`, which would print a traceback when it is interrupted while it imports
+SNAKEMAKE = """import runpy, sys
+def hook(kind, *error):
+    print("fairweight: cancelled.", file=sys.stderr) if kind is KeyboardInterrupt else sys.__excepthook__(kind, *error)
+sys.excepthook = hook
+runpy.run_module("snakemake", run_name="__main__", alter_sys=True)"""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def _launch(study: Path, options: Options, config: Config) -> None:
 def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn:
     # options that take several values go first, because they would consume the targets that follow
     # -P: no file in the folder of the run replaces a module of Python or of a package
-    command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study)]
+    command = [sys.executable, "-P", "-c", SNAKEMAKE, "--configfile", str(study)]
     if options.seeds is not None:
         command += ["--config", f"seeds={options.seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), *own]

@@ -91,6 +91,7 @@ def test_a_killed_worker_is_replaced_and_its_jobs_start_again(workflow):
     code, output = run.finish(process)
     assert code == 0, output[-4000:]
     assert "its worker" not in output and "was lost; the job starts again" in output
+    assert "Traceback" not in output and "Compute Failed" not in output
     statuses = [e["status"] for e in run.ledger()]
     assert statuses.count("ok") == 3 and statuses.count("lost") == 2
     assert all(e["cpu_s"] is None for e in run.ledger() if e["status"] == "lost")  # unknown, which is not 0
@@ -125,6 +126,8 @@ def test_all_processes_end_with_snakemake(workflow, number):
     tree = process.tree()
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # as a terminal sends it, to all foreground processes
+        time.sleep(0.2)
+        os.killpg(process.pid, number)  # somebody who does not want to wait
     else:
         process.kill()
     start = time.monotonic()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,10 +35,11 @@ def run(tmp_path):
     return run
 
 
-def fairweight(run, *arguments):
+def fairweight(run, *arguments, **options):
     start = "from fairweight.cli.main import main; main()"
     command = [sys.executable, "-c", start, "run", "study.yaml", "--", "--cores", "2", *LOCAL, *arguments]
-    return subprocess.Popen(command, cwd=run.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=run.folder, **output, **options)
 
 
 def test_snakemake_and_fairweight_see_each_other(run):
@@ -81,3 +83,12 @@ def test_the_power_statement_is_printed_again_where_nothing_has_to_run(run):
     for output in (first, second):
         assert output.count("people, all test rows, accuracy, 18 rows, 1 seeds: ") == 1
     assert "all test rows" not in run.snakemake("study.yaml", "--dry-run", "power")
+
+
+@pytest.mark.parametrize("moment", ["energy", "Building DAG"])
+def test_ctrl_c_before_the_first_step_leaves_no_traceback(run, moment):
+    started = fairweight(run, TABLE, start_new_session=True)
+    next(line for line in started.stdout if moment in line)
+    os.killpg(started.pid, signal.SIGINT)
+    output, _ = started.communicate(timeout=300)
+    assert "Traceback" not in output and not (run.folder / TABLE).exists()
