@@ -3,6 +3,7 @@
 import bisect
 import difflib
 import string
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import Target
 from fairweight.core.table import MISSING, block_rows
 from fairweight.data import value_formats
@@ -97,8 +98,10 @@ def present(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
     legal = [str(c) for c in frame.columns if c != FILE]
     near = difflib.get_close_matches(name, legal, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    listed = ", ".join(legal[:40]) + (", ..." if len(legal) > 40 else "")
-    raise InputError(f"{place}: column {name!r} is not in the data{hint}; the columns are: {listed}")
+    for other in legal:
+        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
+            hint = f" (the data have {other!a}, which looks like {name!a}; copy the name from the file)"
+    raise InputError(f"{place}: column {name!r} is not in the data{hint}; the columns are: {listed(legal)}")
 
 
 def label_names(values: pd.Series, target: Target) -> pd.Series:
@@ -147,6 +150,7 @@ def raw_blocks(
     """
     start, before = 0, dict[str, int]()
     for frame in _cut(read) if isinstance(read, pd.DataFrame) else read:
+        _check_columns(frame)
         for column in drop:
             present(frame, column, "drop")
         numbers = frame[ROW].to_numpy() if ROW in frame else None
@@ -155,6 +159,15 @@ def raw_blocks(
         start += len(frame)
         for file, rows in rows_by_file(frame).items():
             before[file] = before.get(file, 0) + rows
+
+
+def _check_columns(frame: pd.DataFrame) -> None:
+    """Check what a reader, which may be a user's own, has promised of its columns."""
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise InputError(f"reader: it gives two columns {listed(repeated[:1])}; rename one")
+    if FILE not in frame.columns:
+        raise InputError(f"reader: it gives no column {FILE!r}, which names the raw file of each row; add it")
 
 
 def _cut(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:

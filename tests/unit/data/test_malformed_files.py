@@ -13,6 +13,7 @@ from dataset_recipes import READER, dataset
 from fairweight.core.errors import InputError
 from fairweight.data import delimited_text
 from fairweight.data.column_names import MOST_COLUMNS
+from fairweight.data.raw_rows import FILE, present, raw_blocks
 from fairweight.data.read import read
 from fairweight.data.readers import delimited, parquet, passages
 
@@ -347,6 +348,19 @@ def test_short_rows_are_no_missing_labels(tmp_path):
         "datasets: d: file 'train', line 3: the row has fewer values than columns: it has 2 values, the header has 4; "
         "complete or remove it, or check reader: separator and quote."
     )
+
+
+def test_a_reader_of_a_users_own_gives_one_column_of_a_name():
+    frame = pd.DataFrame([["a", "b", "train"]], columns=["c", "c", FILE])
+    for columns, message in ((["c", "c", FILE], "two columns c"), (["c", "d", "e"], "no column '__file__'")):
+        with pytest.raises(InputError, match=message):
+            list(raw_blocks([frame.set_axis(columns, axis=1)], []))
+
+
+def test_a_name_in_another_unicode_form_is_named():
+    frame = pd.DataFrame([["a", "train"]], columns=["cafe\u0301", FILE])
+    with pytest.raises(InputError, match=r"the data have 'cafe\\u0301', which looks like 'caf\\xe9'; copy the name"):
+        present(frame, "caf\u00e9", "target")
 
 
 def test_the_limit_of_a_line_is_that_of_the_documentation():
