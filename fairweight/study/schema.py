@@ -7,6 +7,7 @@ Snakemake itself depends.
 import copy
 import difflib
 import functools
+import json
 import math
 import re
 from collections import Counter
@@ -190,8 +191,16 @@ def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
     errors = list(_with_defaults()(schema).iter_errors(instance))
     if errors:
         # a misspelt key is reported before the required key that is missing because of it
-        errors.sort(key=lambda e: (len(e.absolute_path), e.validator != "additionalProperties"))
-        raise InputError(sentence(errors[0], place))
+        raise InputError(sentence(min(errors, key=_order), place))
+
+
+def _order(error: jsonschema.ValidationError) -> tuple[int, bool]:
+    return len(error.absolute_path), error.validator != "additionalProperties"
+
+
+def _written(value: Any) -> str:
+    """A value as a study file has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else quoted(value)
 
 
 def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> str:  # noqa: PLR0911 - one per kind
@@ -201,7 +210,8 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
         error: the error.
         place: keys that lead to the part of the study file that was validated.
     """
-    where = ": ".join(str(part) for part in (*place, *error.absolute_path)) or "top level"
+    parts = [f"entry {part + 1}" if isinstance(part, int) else part for part in (*place, *error.absolute_path)]
+    where = ": ".join(parts) or "top level"
     rule: Any = error.validator_value
     schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
     instance: Any = error.instance
@@ -217,9 +227,9 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
             return f"{where}: the key {missing!r} is missing."
         case "type":
             kinds = [rule] if isinstance(rule, str) else rule
-            return f"{where}: {quoted(instance)} is not of type {' or '.join(kinds)}{_type_hint(instance, kinds)}."
+            return f"{where}: {_written(instance)} is not of type {' or '.join(kinds)}{_type_hint(instance, kinds)}."
         case "enum":
-            return f"{where}: {quoted(instance)} is not one of {', '.join(map(repr, rule))}."
+            return f"{where}: {_written(instance)} is not one of {', '.join(map(_written, rule))}."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             sizes = " and ".join(f"{words} {schema[bound]:,}" for bound, words in BOUNDS.items() if bound in schema)
             return f"{where}: {quoted(instance)} is out of range; it is {sizes}."
@@ -230,6 +240,10 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
             return f"{where}: {error.message} occurs twice; remove one of them."
         case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
             return sentence(bounded[0], place)  # the type is legal, and only the size is not
+        case "oneOf" if isinstance(instance, dict) and (
+            within := [e for e in error.context or () if e.validator != "type" or e.path]
+        ):
+            return sentence(min(within, key=_order), place)  # the mistake is within the legal form
         case "oneOf":
             return f"{where}: {quoted(instance)} is not legal; {schema.get('description', '')}"
         case _ if remedy := schema.get("x-remedy"):

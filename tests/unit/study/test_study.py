@@ -153,7 +153,7 @@ MISTAKES = {
     "a word that YAML reads as true": (
         dict(datasets__adult__target__positive=True),
         [
-            "datasets: adult: target: positive: True is not of type string",
+            "datasets: adult: target: positive: true is not of type string",
             "YAML reads yes, no",
             "put the word in quotes",
         ],
