@@ -70,8 +70,8 @@ SCENARIOS = (
 def criteria_of(criterion: str) -> dict[str, object]:
     """Criteria of a study that states one margin."""
     margins = dict.fromkeys(("accuracy", "group_accuracy", "worst_group_accuracy", "fairness_gap"))
-    stated = margins | {criterion: MARGINS[criterion]}
-    return {"error_rate": ERROR_RATE, "margins": stated, "gap": None, "untested": "report", "ceilings": {}}
+    margins = margins | {criterion: MARGINS[criterion]}
+    return {"error_rate": ERROR_RATE, "margins": margins, "gap": None, "untested": "report", "ceilings": {}}
 
 
 def old_rule(study: Compared, criterion: str, rows: list[ComparisonRow]) -> bool:

@@ -79,3 +79,10 @@ def hourly_file():
     """The file of hourly carbon intensities, if the study uses them."""
     hourly = any(config["energy"][key] is not None for key in HOURLY)
     return "<results>/summary/intensity.csv" if hourly else []
+
+
+def outputs_of(*steps):
+    """What these rules write, without the resource usage of the step itself."""
+    return [file for step in steps for name, file in step.output.items() if name != "usage"]
+
+# every table that report, article and cards are made from

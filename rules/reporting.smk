@@ -12,12 +12,6 @@ CONCERNS = [
 ]
 
 
-def outputs_of(*steps):
-    """What these rules write, without the resource usage of the step itself."""
-    return [file for step in steps for name, file in step.output.items() if name != "usage"]
-
-
-# every table that report, article and cards are made from
 SUMMARY = outputs_of(rules.summarize, rules.decide, rules.life_cycle, rules.what_if)
 
 

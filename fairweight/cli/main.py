@@ -201,9 +201,9 @@ def print_window(path: Path, hours: float, now: datetime | None = None) -> None:
     now = now or datetime.now(UTC)
     ahead = upcoming(path, now)
     first, best = windows(ahead, hours)[0], greenest(ahead, hours)
-    begun = "now" if first.start <= now else f"at {first.start:%Y-%m-%d %H:%M} UTC"
-    start = begun if best.start == first.start else f"at {best.start:%Y-%m-%d %H:%M} UTC"
+    immediately = "now" if first.start <= now else f"at {first.start:%Y-%m-%d %H:%M} UTC"
+    start = immediately if best.start == first.start else f"at {best.start:%Y-%m-%d %H:%M} UTC"
     print(f"Start {start}: {best.g_per_kwh:.0f} gCO2e/kWh over {hours:g} h.")
     if best.start > first.start and first.g_per_kwh > 0:
         saved = 1 - best.g_per_kwh / first.g_per_kwh
-        print(f"That is {saved:.0%} less than {begun} ({first.g_per_kwh:.0f} gCO2e/kWh).")
+        print(f"That is {saved:.0%} less than {immediately} ({first.g_per_kwh:.0f} gCO2e/kWh).")

@@ -29,7 +29,7 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        InputError: it is not YAML in UTF-8, too large or too deep, a key occurs twice, or YAML reads a value as
+        InputError: it is not YAML in UTF-8, it is too large or nested too deeply, a key occurs twice, or YAML reads a value as
             something else than what is written; one sentence with file, line and column.
     """
     size = path.stat().st_size

@@ -1,35 +1,41 @@
 """Life-cycle energy of a variant and its break-even point against the baseline."""
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from fairweight.core import resource_usage
 from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.lineage import CELL, lineage_of
 from fairweight.core.operations import STAGES
-from fairweight.core.recipes import Bounds, EnergyRecipe, LifeCycleFactors
+from fairweight.core.recipes import EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model, other_estimators
 from fairweight.energy.amounts import AMOUNTS
 from fairweight.energy.carbon_intensity import intensity_of
 from fairweight.energy.footprint import making, per_model, seeds_of
 from fairweight.energy.ledger import by_rule, read_ledger
 from fairweight.energy.metered_ledger import meter
+from fairweight.energy.savings import (
+    MAKING_CPU_S,
+    Cell,
+    after_making,
+    extra_of_file,
+    extra_of_making,
+    rows_of,
+    saving_of_prediction,
+    values_of,
+)
 from fairweight.energy.wall_meter import read_wall_meter
 from fairweight.statistics.break_even import Interval, break_even, mean_interval
 
-FAILED, SEARCH, USE, STORAGE, TRANSFER = "failed attempts", "search", "use", "storage", "transfer"
+FAILED, SEARCH, USE = "failed attempts", "search", "use"
 LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
-MAKING_CPU_S = "making_cpu_s"  # the measure
 STATUSES = ("measured", "modelled", "not attributable")
 
-Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
 StageRow = dict[str, Any]  # a row of the table of stages; its keys are columns of LIFE
 
 
@@ -134,12 +140,12 @@ def _stages(
     """Rows of the life cycle of a cell's variant, in order: making, failed attempts, search, use, storage, transfer."""
     shared = {**cell, "batch_size": None, "per": "once", "status": "modelled"}
     yield from ({**shared, **row} for row in _making_stages(cell, attempts, tables["steps"], lineage))
-    mine = _rows_of(tables["profiles"], cell)
+    mine = rows_of(tables["profiles"], cell)
     for size, group in mine.groupby("batch_size"):
         cpu_s = group["cpu_s_per_1000"].mean()
         used = {"cpu_s": cpu_s, **energy_model.modelled(cpu_s, recipe), "seeds": len(group)}
         yield {**shared, "stage": USE, "per": "1,000 predictions", "batch_size": size, **used}
-    for stage, per, size, factor in _after(mine, factors):
+    for stage, per, size, factor in after_making(mine, factors):
         joules = {
             f"energy_j_{bound}": size / 1e9 * factor[bound] * energy_model.J_PER_KWH for bound in energy_model.BOUNDS
         }
@@ -182,13 +188,6 @@ def searched(attempts: pd.DataFrame, cells: pd.DataFrame) -> dict[str, float]:
     return {dataset: _study_total(dataset, attempts)["cpu_s"] for dataset in cells["dataset"].unique()}
 
 
-def _after(profiles: pd.DataFrame, factors: LifeCycleFactors) -> Iterator[tuple[str, str, float, Bounds]]:
-    """Stages after a file is made: name, unit that it counts for, mean bytes, and kWh/GB."""
-    once = profiles.drop_duplicates(["seed", "variant"])
-    yield STORAGE, "a year", float(once["size_bytes"].mean()), factors["storage_kwh_per_gb_year"]
-    yield TRANSFER, "a download", float(once["transfer_bytes"].mean()), factors["transfer_kwh_per_gb"]
-
-
 def repayments(
     tables: Mapping[str, pd.DataFrame],
     search: Mapping[str, float],
@@ -222,107 +221,12 @@ def repayments(
         of_file = extra_of_file(tables["profiles"], cell, baseline, recipe, factors)
         costs = {
             "making": extra_of_making(tables["changes"], cell),
-            "making and search": mean_interval(search[cell["dataset"]] - _values(took, baseline)),
+            "making and search": mean_interval(search[cell["dataset"]] - values_of(took, baseline)),
         }
         for scope, cost in costs.items():
             repaid = break_even(_sum(cost, of_file), saved)
             rows.append({**cell, "scope": scope, **repaid, "predictions": repaid["uses"]})
     return pd.DataFrame(rows, columns=REPAID)
-
-
-def saving_of_prediction(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
-    """CPU-seconds that one prediction of a variant saves against its baseline: low, central, high.
-
-    It is the baseline's CPU-seconds x (1 - ratio), with the bounds of the ratio, so that both say the same. The
-    baseline's CPU-seconds, the mean over the profiled seeds, are taken as measured.
-
-    Args:
-        ratios: table of `summarize.ratio_table`.
-        profiles: one row per seed, file, engine and batch size.
-        cell: values of CELL and `batch_size`.
-        baseline: the same of the variant that it is compared with.
-
-    Returns:
-        Negative where a prediction takes more; NaN without a ratio, bounds NaN with one round.
-    """
-    ratio = _at_size(ratios, cell)
-    theirs = _at_size(profiles, baseline)["cpu_s_per_1000"].mean() / 1000
-    if ratio.empty:
-        return math.nan, math.nan, math.nan
-    central, low, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in ("ratio", "high", "low"))
-    return low, central, high
-
-
-def extra_of_making(changes: pd.DataFrame, cell: Cell) -> Interval:
-    """CPU-seconds that making one model of a variant takes more than its baseline: low, central, high.
-
-    The mean of the differences, paired by seed, with its 95 % t interval over seeds.
-
-    Args:
-        changes: changes of `summarize`, one row per seed, cell and measure.
-        cell: values of CELL.
-
-    Returns:
-        Negative where it takes less; bounds are NaN with one seed.
-    """
-    return mean_interval(_values(changes[changes["measure"] == MAKING_CPU_S], cell))
-
-
-def extra_of_file(
-    profiles: pd.DataFrame, cell: Cell, baseline: Cell, recipe: EnergyRecipe, factors: LifeCycleFactors
-) -> Interval:
-    """CPU-seconds worth of energy that a variant's file takes more than its baseline's: low, central, high.
-
-    It is the energy of storage and transfer by the factors, divided by the watts of a core and the PUE.
-    The bounds are those of the factors and of the watts of a core, not of a sample.
-
-    Args:
-        profiles: `size_bytes` and `transfer_bytes` of each profiled seed.
-        cell: values of CELL.
-        baseline: the same of the variant that it is compared with.
-        recipe: `energy` of the study file.
-        factors: years, downloads, and kWh/GB of storage and transfer.
-
-    Returns:
-        Negative where the file is smaller.
-    """
-    watts = energy_model.watts_per_core(recipe)
-    counts = {STORAGE: factors["years"], TRANSFER: factors["downloads"]}
-    joules = dict.fromkeys(energy_model.BOUNDS, 0.0)
-    mine, theirs = (_after(_rows_of(profiles, which), factors) for which in (cell, baseline))
-    for (stage, _, own, factor), (_, _, other, _) in zip(mine, theirs, strict=True):
-        more = (own - other) / 1e9 * counts[stage] * energy_model.J_PER_KWH
-        joules["central"] += more * factor["central"]
-        joules["low"] += min(more * factor["low"], more * factor["high"])
-        joules["high"] += max(more * factor["low"], more * factor["high"])
-    outer: tuple[energy_model.Bound, ...] = ("low", "high")
-    bounds = [joules[bound] / watts[w] / recipe["pue"] for bound in outer for w in outer]
-    return min(bounds), joules["central"] / watts["central"] / recipe["pue"], max(bounds)
-
-
-def file_cpu_s(profiles: pd.DataFrame, cell: Cell, recipe: EnergyRecipe, factors: LifeCycleFactors) -> float:
-    """CPU-seconds worth of energy that storing and downloading a file takes, central; arguments as in `extra_of_file`.
-
-    NaN where the file was not profiled.
-    """
-    counts = {STORAGE: factors["years"], TRANSFER: factors["downloads"]}
-    stages = _after(_rows_of(profiles, cell), factors)
-    kwh = sum(size / 1e9 * counts[stage] * factor["central"] for stage, _, size, factor in stages)
-    return kwh * energy_model.J_PER_KWH / energy_model.watts_per_core(recipe)["central"] / recipe["pue"]
-
-
-def _rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    return table[(table[CELL] == [cell[name] for name in CELL]).all(axis=1)]
-
-
-def _values(table: pd.DataFrame, cell: Cell) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = _rows_of(table, cell)["value"].to_numpy()
-    return values
-
-
-def _at_size(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    rows = _rows_of(table, cell)
-    return rows[rows["batch_size"] == cell["batch_size"]]
 
 
 def _sum(first: Interval, second: Interval) -> Interval:

@@ -11,7 +11,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model
-from fairweight.energy.life_cycle import extra_of_file, file_cpu_s, saving_of_prediction
+from fairweight.energy.savings import extra_of_file, file_cpu_s, saving_of_prediction
 from fairweight.statistics.break_even import Interval, mean_interval
 from fairweight.statistics.decision import PROVEN
 
@@ -186,7 +186,7 @@ class Candidates:
     def winner(self, goal: str, predictions: float) -> tuple[Node, Interval | None]:
         """The variant that a goal prefers, and its saving; the baseline and None if no saving is proven.
 
-        Among variants that cannot be told apart from the one that saves most, the one with the smallest file wins.
+        Among variants that cannot be distinguished from the one that saves most, the one with the smallest file wins.
         """
         savings = {variant: self.saving(goal, variant, predictions) for variant in self.baselines}
         savings = {variant: entry for variant, entry in savings.items() if entry[0] > 0}

@@ -5,7 +5,6 @@ models, not about others that the same recipe would train. Counts may be fractio
 """
 
 import functools
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,11 +53,11 @@ def tango_z(pairs: Pairs, change: float) -> float:
     # maximum likelihood estimate of the probability of a loss under the null hypothesis: root of a quadratic
     linear = -gained - lost + (2 * n - gained + lost) * change
     constant = -lost * change * (1 - change)
-    loss = (math.sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
+    loss = (np.sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
     variance = n * (2 * loss + change * (1 - change))
     if variance <= 1e-12:
-        return 0.0 if abs(numerator) <= 1e-9 else math.copysign(LARGEST_Z, numerator)
-    return numerator / math.sqrt(variance)
+        return 0.0 if abs(numerator) <= 1e-9 else float(np.copysign(LARGEST_Z, numerator))
+    return float(numerator / np.sqrt(variance))
 
 
 def tango_above(pairs: Pairs, bound: float) -> float:
@@ -106,9 +105,9 @@ def difference_interval(first: Pairs, second: Pairs, level: float = LEVEL) -> tu
 def _difference_limits(first: Pairs, second: Pairs, z: float) -> tuple[float, float]:
     estimate = first.change - second.change
     (low, high), (other_low, other_high) = _limits(first, z), _limits(second, z)
-    below = math.hypot(first.change - low, other_high - second.change)
-    above = math.hypot(high - first.change, second.change - other_low)
-    return estimate - below, estimate + above
+    below = np.hypot(first.change - low, other_high - second.change)
+    above = np.hypot(high - first.change, second.change - other_low)
+    return float(estimate - below), float(estimate + above)
 
 
 def difference_below(first: Pairs, second: Pairs, bound: float) -> float:

@@ -1,6 +1,5 @@
 """Statistical power: the smallest loss that a study can detect, and the smallest margin that it can prove."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,6 +49,6 @@ def provable(*, rows: Sequence[int], seeds: int, error_rate: float, tests: int) 
     level = error_rate / tests
     if seeds < 2:
         z = float(stats.norm.isf(level))
-        return math.hypot(*(z**2 / (n + z**2) for n in rows))
+        return float(np.linalg.norm([z**2 / (n + z**2) for n in rows]))
     change = Estimate(0.0, 0.0, sum(1 / (n + 2) ** 2 for n in rows), 1, min(rows))
     return float(stats.t.isf(level, change.freedom) * change.error)

@@ -244,7 +244,7 @@ def criteria(results: Results, dataset: str) -> HTML | None:
         decided = where(results.decisions, part.iloc[0][[*COMPARISON, "variant"]]).iloc[0]
         first = f"{variant}\n{decided['verdict']}{', recommended' if decided['recommended'] else ''}"
         for position, (_, entry) in enumerate(part.iterrows()):
-            names = [first if position == 0 else "", *(str(entry[key]) for key in shown)]
+            names = [first, *(str(entry[key]) for key in shown)] if position == 0 else [""] * (1 + len(shown))
             rows.append([*names, *_criterion(results, entry)])
     header = ["Variant", *map(str.capitalize, shown), "Criterion", "Verdict (this criterion)", "Tests"]
     header += ["Change or value", INTERVAL, "Margin or ceiling", "p"]
@@ -302,16 +302,16 @@ def goals(results: Results, dataset: str) -> HTML | None:
             if not missing(row["saving"]):
                 saving = shown.with_interval(row["saving"], row["low"], row["high"], writer=TWO_LINES)
             costs = [shown.text(row[name]) for name in ("cost", "baseline_cost")]
-            cells.append([*(str(row[key]) for key in keys), title, row["winner"], *costs, saving, row["reason"]])
-    header = [*map(str.capitalize, keys), "Goal", "Winner", "Its figure", "Baseline", "Saving", "Why"]
+            cells.append([*(str(row[key]) for key in keys), title, row["winner"], row["reason"], *costs, saving])
+    header = [*map(str.capitalize, keys), "Goal", "Winner", "Why", "Its figure", "Baseline", "Saving"]
     notes = (
         "Candidates are the proven variants and the baseline. A variant wins if the 95 % interval of its saving "
-        "excludes 0; among variants that cannot be told apart from the one that saves most, the smallest file wins. "
+        "excludes 0; among variants that cannot be distinguished from the one that saves most, the smallest file wins. "
         f"Life-cycle energy is that of making one model, without the search for it, and of its use{_use(results)}, "
         f"stored for {as_stated(results.study['life_cycle']['years'])} years."
     )
     caption = f"{results.title(dataset)}: the winner by each goal."
-    return table(header, cells, caption, notes=notes, text_columns=2 + len(keys), breaks=breaks)
+    return table(header, cells, caption, notes=notes, text_columns=3 + len(keys), breaks=breaks)
 
 
 def untested(results: Results, dataset: str) -> HTML | None:

@@ -47,7 +47,7 @@ EDITS = {
     "an engine": ("inference/engines/onnxruntime.py", {"export", "quantize", "adjust", "predict", "profile"}),
     "the energy model": (
         "energy/energy_model.py",
-        {"summarize", "life_cycle", "what_if", "later_steps", "render_notebook", "paper"},
+        {"summarize", "decide", "life_cycle", "what_if", "later_steps", "render_notebook", "paper"},
     ),
     "how numbers are written": ("core/formatting.py", READS_RESULTS),
 }

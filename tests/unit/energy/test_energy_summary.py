@@ -10,7 +10,8 @@ from studies import tiny
 
 from fairweight.energy import carbon_intensity
 from fairweight.energy.energy_summary import account
-from fairweight.energy.life_cycle import extra_of_file, extra_of_making, repayments, saving_of_prediction
+from fairweight.energy.life_cycle import repayments
+from fairweight.energy.savings import extra_of_file, extra_of_making, saving_of_prediction
 from fairweight.study import schema
 
 RECIPE = schema.resolve(tiny())["energy"] | {

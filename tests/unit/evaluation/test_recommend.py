@@ -75,7 +75,7 @@ def test_the_variant_that_saves_most_over_its_life_wins_and_each_goal_names_its_
         "life_cycle_energy": "int8",
         "transfer_bytes": "small",
         "latency": "int8",
-        "energy_per_prediction": "small",  # cannot be told apart from int8, and its file is smaller
+        "energy_per_prediction": "small",  # cannot be distinguished from int8, and its file is smaller
     }
     life = goals.loc["life_cycle_energy"]
     # making: 1.001 CPU-s more; use: 1,000 x 0.010 x (1 - 0.5) CPU-s less; 10 W
