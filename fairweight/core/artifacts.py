@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shutil
 import uuid
 from collections import Counter
@@ -25,7 +26,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, escaped
 from fairweight.core.run_lock import UNFINISHED
 from fairweight.core.table import Augmented, Table
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 KEY = b"fairweight"  # key of our description in a Parquet file's metadata
 PARTS = ("train", "validation", "test")
+FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # first characters of formulas (OWASP, CSV injection)
+SIGNED_NUMBER = re.compile(r"[+-]\d[\d.,]*(e[+-]?\d+)?( ?%)?")
 
 Array = NDArray[Any]
 Columns = dict[str, Any]  # name -> NumPy or Arrow array (n,)
@@ -98,9 +101,21 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_csv(path: str | Path, frame: "pd.DataFrame") -> None:
-    """Write a table as CSV with full precision; a missing value is an empty field."""
+    """Write a table as CSV with full precision; a missing value is an empty field.
+
+    Names from data are written so that nobody is deceived: what a spreadsheet would take for a formula gets an
+    apostrophe in front, and characters that cannot be seen, such as direction marks, become escapes.
+    """
     with atomic(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
+        frame.rename(columns=_harmless).map(_harmless).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _harmless(value: Any) -> Any:
+    """A cell of a CSV file; only texts are changed."""
+    if not isinstance(value, str):
+        return value
+    formula = FORMULA.match(value) and not SIGNED_NUMBER.fullmatch(value)
+    return f"'{escaped(value)}" if formula else escaped(value)
 
 
 def write_yaml(path: str | Path, value: Any) -> None:
