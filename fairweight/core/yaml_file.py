@@ -29,8 +29,8 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        InputError: it is not YAML in UTF-8, it is too large or nested too deeply, a key occurs twice, or YAML reads a value as
-            something else than what is written; one sentence with file, line and column.
+        InputError: it is not YAML in UTF-8, it is too large or nested too deeply, a key occurs twice, or YAML reads a
+            value as something else than what is written; one sentence with file, line and column.
     """
     size = path.stat().st_size
     if size > MOST_BYTES:

@@ -67,8 +67,10 @@ def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
 
 def _grown_gaps(results: Results, rows: pd.DataFrame) -> list[str]:
     """A sentence on each attribute and rate whose difference between two groups grows by more than the margin."""
+    if results.parts.empty:
+        return []
     parts = where(results.parts, {**rows.iloc[0][CELL], "criterion": "fairness_gap"})
-    parts = parts[parts["value"] > parts["margin"]] if len(parts) else parts
+    parts = parts[parts["value"] > parts["margin"]]
     sentences = []
     for _, grown in parts.groupby(["attribute", "rate"], sort=False):
         row = grown.loc[grown["value"].idxmax()]

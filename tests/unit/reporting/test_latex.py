@@ -17,9 +17,10 @@ from fairweight.energy.energy_model import modelled
 from fairweight.energy.ledger_entries import RUN
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.article import compile_article
+from fairweight.reporting.paper.keys import _distinct_slugs
 from fairweight.reporting.paper.latex import LATEX, LATEX_CELL, escape
 from fairweight.reporting.paper.methods import _data, _energy
-from fairweight.reporting.paper.numbers import MACRO, _distinct_slugs, numbers
+from fairweight.reporting.paper.numbers import MACRO, numbers
 from fairweight.reporting.paper.tables import tables
 
 NEEDS_LATEX = pytest.mark.skipif(not shutil.which("latexmk") or not shutil.which("pdftotext"), reason="no LaTeX here")
