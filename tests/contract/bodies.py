@@ -327,14 +327,14 @@ def attention(features, classes):
         connect,
         embed=nn.Linear(1, WIDTH),
         position=nn.Parameter(torch.randn(1, features[0], WIDTH) * 0.1),
-        mix=nn.MultiheadAttention(WIDTH, 3, batch_first=True),
+        mix=nn.MultiheadAttention(WIDTH, 2, batch_first=True),
         norm=nn.LayerNorm(WIDTH),
         head=nn.Linear(WIDTH, classes),
     )
 
 
 def transformer(features, classes):
-    layer = nn.TransformerEncoderLayer(WIDTH, 3, dim_feedforward=2 * WIDTH, dropout=0.0, batch_first=True)
+    layer = nn.TransformerEncoderLayer(WIDTH, 2, dim_feedforward=2 * WIDTH, dropout=0.0, batch_first=True)
     return Body(
         lambda body, x: body.head(body.encoder(body.embed(sequence(x))).mean(dim=1)),
         embed=nn.Linear(1, WIDTH),
@@ -344,14 +344,17 @@ def transformer(features, classes):
 
 
 class Block(nn.Module):
-    """A transformer layer of six linear maps, the feed-forward part defined first."""
+    """A transformer layer of six linear maps."""
 
     head_dim = 4
 
-    def __init__(self):
+    def __init__(self, *, attention_first=True):
         super().__init__()
-        self.widen, self.narrow = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
-        self.query, self.key, self.value, self.output = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
+        self.attention_first = attention_first
+        names = ["query", "key", "value", "output", "widen", "narrow"]
+        for name in names if attention_first else [*names[4:], *names[:4]]:
+            sizes = {"widen": (WIDTH, 2 * WIDTH), "narrow": (2 * WIDTH, WIDTH)}.get(name, (WIDTH, WIDTH))
+            setattr(self, name, nn.Linear(*sizes))
 
     def forward(self, x):
         maps = [m(x).unflatten(2, (-1, self.head_dim)).transpose(1, 2) for m in (self.query, self.key, self.value)]
@@ -359,19 +362,35 @@ class Block(nn.Module):
         return x + self.narrow(torch.relu(self.widen(x)))
 
 
+def blocks(*layers, classes):
+    def connect(body, x):
+        x = body.embed(sequence(x))
+        for layer in body.blocks:
+            x = layer(x)
+        return body.head(x.mean(dim=1))
+
+    stack, head = nn.ModuleList(layers), nn.Linear(WIDTH, classes)
+    return Body(connect, embed=nn.Linear(1, WIDTH), blocks=stack, head=head)
+
+
 def own_transformer(features, classes):
-    return Body(
-        lambda body, x: body.head(body.blocks[1](body.blocks[0](body.embed(sequence(x)))).mean(dim=1)),
-        embed=nn.Linear(1, WIDTH),
-        blocks=nn.ModuleList([Block(), Block()]),
-        head=nn.Linear(WIDTH, classes),
-    )
+    return blocks(Block(), Block(), classes=classes)
+
+
+def one_layer_in_turn(features, classes):
+    block = Block()
+    return blocks(block, block, classes=classes)
+
+
+def feed_forward_first(features, classes):
+    return blocks(Block(attention_first=False), Block(attention_first=False), classes=classes)
 
 
 def embedding(features, classes):
+    # whole numbers, so that a rounded input has the same position in the table
     return Body(
-        lambda body, x: body.head(torch.relu(body.table(x.clamp(-3, 3).add(3).long()).mean(dim=1) + body.first(x))),
-        table=nn.Embedding(7, WIDTH),
+        lambda body, x: body.head(torch.relu(body.table(x[:, 2:].round().long()).mean(dim=1) + body.first(x))),
+        table=nn.Embedding(2, WIDTH),
         first=hidden(features),
         head=nn.Linear(WIDTH, classes),
     )

@@ -13,8 +13,8 @@ PRUNING = {
         {"sparsity": 0.7},
         "the file that ships does not have the sparsity of the options",
     ),
-    "prunes_nothing": ({"sparsity": 0.7}, "the file that ships does not have the sparsity of the options"),
-    "cuts_no_channel": ({"channels": 0.5}, "the network is not smaller"),
+    "prunes_nothing": ({"sparsity": 0.7}, "removes nothing of this network"),
+    "cuts_no_channel": ({"channels": 0.5}, "removes nothing of this network"),
     "writes_zeros_instead_of_cutting": ({"channels": 0.5}, "the network is not smaller"),
 }
 

@@ -35,6 +35,7 @@ OPTIONS = {
 }
 
 Tensors = dict[str, NDArray[np.float32]]
+LARGEST = float(np.finfo(np.float16).max)
 FILLER = 255  # a gap symbol for 255 zeros that no weight follows
 
 
@@ -62,7 +63,7 @@ def encode(weights: Tensors, network: Network, *, matrix_bits: int, kernel_bits:
         matrix_bits, kernel_bits: see OPTIONS.
 
     Raises:
-        InputError: a value is not finite.
+        InputError: a value is not finite, or a shared one is beyond float16.
     """
     clusters: dict[str, torch.Tensor] = {}
     for name, parameter in network.body.named_parameters():
@@ -80,6 +81,8 @@ def encode(weights: Tensors, network: Network, *, matrix_bits: int, kernel_bits:
         if not np.isfinite(tensor).all():
             raise InputError(f"deep_compression: {name} has values that are not finite")
         cluster = clusters.get(name.removeprefix("body."))
+        if cluster is not None and np.abs(tensor).max(initial=0) > LARGEST:
+            raise InputError(f"deep_compression: {name} has values above {LARGEST:,.0f}, which float16 cannot hold")
         description, parts = _plain(name, tensor) if cluster is None else _shared(tensor, cluster.numpy())
         descriptions.append({"name": name, "shape": list(tensor.shape), **description})
         sections += parts
@@ -107,8 +110,9 @@ def _share(tensor: NDArray[np.float32], bits: int) -> tuple[NDArray[np.int64], N
 
 def _plain(name: str, tensor: NDArray[Any]) -> tuple[PlainTensor, list[bytes]]:
     """Description and section of a tensor without shared values."""
-    # biases take half precision; the few numbers of the input encoder keep their type
-    kind = "<f2" if name.startswith("body.") and tensor.dtype == np.float32 else tensor.dtype.newbyteorder("<").str
+    # biases take half precision if they fit; the few numbers of the input encoder keep their type
+    half = name.startswith("body.") and tensor.dtype == np.float32 and np.abs(tensor).max(initial=0) <= LARGEST
+    kind = "<f2" if half else tensor.dtype.newbyteorder("<").str
     return {"plain": kind}, [np.ascontiguousarray(tensor, kind).tobytes()]
 
 

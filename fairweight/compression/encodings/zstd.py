@@ -24,10 +24,15 @@ def encode(weights: Tensors, network: Network, *, level: int) -> Coded:
         level: see OPTIONS.
 
     Raises:
-        InputError: `finetune` has epochs.
+        InputError: `finetune` has epochs, or float32 cannot hold a value.
     """
     if network.epochs:
         raise InputError("zstd codes without loss, and has nothing to finetune")
+    for name, w in weights.items():
+        with np.errstate(over="ignore"):
+            narrowed = w.astype("<f4").astype(w.dtype)
+        if not np.array_equal(narrowed, w, equal_nan=w.dtype.kind == "f"):
+            raise InputError(f"zstd stores float32, which cannot hold the {w.dtype} values of {name}")
     raw = b"".join(np.ascontiguousarray(w, "<f4").tobytes() for w in weights.values())
     tensors = {name: list(w.shape) for name, w in weights.items()}
     return Coded({"tensors": tensors}, [zstandard.ZstdCompressor(level=level).compress(raw)])

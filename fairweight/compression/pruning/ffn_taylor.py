@@ -5,7 +5,7 @@ from torch import Tensor
 from fairweight.compression.masks import everything_stays
 from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
-from fairweight.training.transformer_layers import cut_columns, layers, linear, strongest
+from fairweight.training.transformer_layers import cut_maps, layers, linear, strongest
 
 TRANSFORMERS = True  # for transformers only
 OPTIONS = {
@@ -45,14 +45,19 @@ def prune(
         name -> boolean tensor of the new shape, True everywhere.
 
     Raises:
-        InputError: the network is not a transformer.
+        InputError: the network is not a transformer, or no neuron can be removed.
     """
+    body = network.body
+    if not share:
+        return everything_stays(body)
     try:
-        parts = layers(network.body)
+        parts = layers(body)
+        scores = network.taylor([layer.narrow for layer in parts], rows)
+        cuts = [
+            (linear(body, layer.narrow), strongest(scores[layer.narrow], share), [linear(body, layer.widen)])
+            for layer in parts
+        ]
+        cut_maps(body, network.example, cuts)
     except InputError as error:
         raise InputError(f"ffn_taylor {error}") from None
-    scores = network.taylor([layer.narrow for layer in parts], rows)
-    for layer in parts:
-        left = strongest(scores[layer.narrow], share)
-        cut_columns(linear(network.body, layer.narrow), left, [linear(network.body, layer.widen)])
-    return everything_stays(network.body)
+    return everything_stays(body)

@@ -1,12 +1,12 @@
 """Removes the attention heads of a transformer that change the loss least (Michel et al. 2019)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairweight.compression.masks import everything_stays
 from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
-from fairweight.training.transformer_layers import cut_columns, head_width, layers, linear, strongest
+from fairweight.training.transformer_layers import Cut, Layer, cut_maps, head_width, layers, linear, strongest
 
 TRANSFORMERS = True  # for transformers only
 OPTIONS = {
@@ -46,19 +46,33 @@ def prune(
         name -> boolean tensor of the new shape, True everywhere.
 
     Raises:
-        InputError: the network is not a transformer, or query, key and value differ in their number of heads.
+        InputError: the network is not a transformer, query, key and value differ in their number of heads, or no head
+            can be removed.
     """
+    body = network.body
+    if not share:
+        return everything_stays(body)
     try:
-        parts = layers(network.body)
-        widths = [head_width(network.body, layer) for layer in parts]
+        parts = layers(body)
+        widths = [head_width(body, layer) for layer in parts]
+        scores = network.taylor([layer.output for layer in parts], rows, groups=widths[0])
+        cuts = [
+            _cut(body, layer, strongest(scores[layer.output], share), width)
+            for layer, width in zip(parts, widths, strict=True)
+        ]
+        cut_maps(body, network.example, cuts)
     except InputError as error:
         raise InputError(f"heads_taylor {error}") from None
-    scores = network.taylor([layer.output for layer in parts], rows, groups=widths[0])
-    for layer, width in zip(parts, widths, strict=True):
-        maps = [linear(network.body, name) for name in (layer.query, layer.key, layer.value)]
-        if len({m.out_features for m in maps}) > 1:
-            raise InputError("heads_taylor takes attention with equally many heads of queries, keys and values")
-        heads = strongest(scores[layer.output], share)
-        left = (heads[:, None] * width + torch.arange(width)).flatten()
-        cut_columns(linear(network.body, layer.output), left, maps)
-    return everything_stays(network.body)
+    return everything_stays(body)
+
+
+def _cut(body: nn.Module, layer: Layer, heads: Tensor, width: int) -> Cut:
+    """What stays of a layer's maps with these heads.
+
+    Raises:
+        InputError: query, key and value differ in their number of heads.
+    """
+    maps = [linear(body, name) for name in (layer.query, layer.key, layer.value)]
+    if len({m.out_features for m in maps}) > 1:
+        raise InputError("takes attention with equally many heads of queries, keys and values")
+    return linear(body, layer.output), (heads[:, None] * width + torch.arange(width)).flatten(), maps

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from fairweight.compression.masks import everything_stays
 from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
+from fairweight.training.tracing import outputs, reason_of
 from fairweight.training.transformer_layers import stack
 
 TRANSFORMERS = True  # for transformers only
@@ -29,14 +30,21 @@ def prune(weights: dict[str, Tensor], network: Network, *, left: int) -> dict[st
         name -> boolean tensor, True everywhere.
 
     Raises:
-        InputError: the network is not a transformer, or has `left` layers or fewer.
+        InputError: the network is not a transformer, has `left` layers or fewer, or does not run without some.
     """
+    body, example = network.body, network.example
     try:
-        name, modules = stack(network.body)
+        name, modules = stack(body)
     except InputError as error:
         raise InputError(f"layers {error}") from None
     if left >= len(modules):
         raise InputError(f"layers: left: there are {len(modules)} layers, so fewer than {left + 1} must stay")
-    kept = [modules[number * len(modules) // left] for number in range(left)]
-    network.body.set_submodule(name, nn.ModuleList(kept))
-    return everything_stays(network.body)
+    kept, before = [modules[number * len(modules) // left] for number in range(left)], outputs(body, example)
+    body.set_submodule(name, nn.ModuleList(kept))
+    try:
+        after = outputs(body, example)
+    except Exception as error:  # whatever the network's own code runs into
+        raise InputError(f"layers: the network does not run without layers of {name!r} ({reason_of(error)})") from None
+    if after.shape != before.shape:
+        raise InputError(f"layers: {name!r} is no stack of layers: without some of them the outputs are fewer")
+    return everything_stays(body)

@@ -18,10 +18,12 @@ def adapt(body: nn.Module) -> Callable[[], None]:
     Raises:
         InputError: the body has no separate head.
     """
-    if not any(name.startswith("head.") for name, _ in body.named_parameters()):
+    named = list(body.named_parameters(remove_duplicate=False))
+    head = [parameter for name, parameter in named if name.startswith("head.")]
+    if not head:
         raise InputError("adapt: frozen: the architecture has no separate head; published encoders have one")
-    for name, parameter in body.named_parameters():
-        parameter.requires_grad_(name.startswith("head."))
+    for parameter in body.parameters():
+        parameter.requires_grad_(any(parameter is other for other in head))
 
     def unfreeze() -> None:
         for parameter in body.parameters():

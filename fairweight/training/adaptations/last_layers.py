@@ -35,8 +35,10 @@ def adapt(body: nn.Module, *, layers: int) -> Callable[[], None]:
     except InputError as error:
         raise InputError(f"adapt: last_layers {error}") from None
     trained = ("head.", *(f"{name}.{number}." for number in range(len(modules))[-layers:]))
-    for parameter_name, parameter in body.named_parameters():
-        parameter.requires_grad_(parameter_name.startswith(trained))
+    named = list(body.named_parameters(remove_duplicate=False))  # a parameter that is shared is trained for all
+    chosen = {id(parameter) for parameter_name, parameter in named if parameter_name.startswith(trained)}
+    for parameter in body.parameters():
+        parameter.requires_grad_(id(parameter) in chosen)
 
     def unfreeze() -> None:
         for parameter in body.parameters():

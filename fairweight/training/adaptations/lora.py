@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.core.errors import InputError
+from fairweight.training.module_surgery import replace
+from fairweight.training.tracing import owners
 
 OPTIONS = {
     "rank": {"type": "integer", "minimum": 1, "default": 8, "description": "Rank of the updates."},
@@ -61,20 +63,25 @@ def adapt(body: nn.Module, *, rank: int, alpha: float, maps: list[str]) -> Calla
         A function that merges the updates into the layers and unfreezes all parameters, to be called after training.
 
     Raises:
-        InputError: the body has no linear layer of such a name.
+        InputError: the body has no linear layer of such a name, or such a layer shares its weight.
     """
-    chosen = [n for n, m in body.named_modules() if isinstance(m, nn.Linear) and n.rpartition(".")[2] in maps]
+    # a subclass may compute something else, or be read by the module that holds it, as in nn.MultiheadAttention
+    chosen = {n: m for n, m in body.named_modules() if type(m) is nn.Linear and n.rpartition(".")[2] in maps}
     if not chosen:
         raise InputError(f"adapt: lora: the network has no linear layer named {' or '.join(maps)}")
+    users = owners(body)
+    for name, layer in chosen.items():
+        if len(users.get(id(layer.weight), ())) != 1:
+            raise InputError(f"adapt: lora: {name!r} shares its weight with another layer, or computes it; name others")
     for name, parameter in body.named_parameters():
         parameter.requires_grad_(name.startswith("head."))
-    adapted = {name: Adapted(body.get_submodule(name), rank, alpha) for name in chosen}  # type: ignore[arg-type]
+    adapted = {name: Adapted(layer, rank, alpha) for name, layer in chosen.items()}
     for name, module in adapted.items():
-        body.set_submodule(name, module)
+        replace(body, name, module)
 
     def finish() -> None:
         for name, module in adapted.items():
-            body.set_submodule(name, module.merged())
+            replace(body, name, module.merged())
         for parameter in body.parameters():
             parameter.requires_grad_(True)
 
