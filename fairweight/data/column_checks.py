@@ -54,7 +54,7 @@ class Numbers:
         values, numbers = rows.column(column, place), rows.numbers(column, place)
         nan = np.isnan(numbers)
         unread = nan & values.notna().to_numpy()
-        unread[unread] = values[unread].astype(str).str.strip().str.lower() != "nan"
+        unread[unread] = value_formats.texts(values[unread]).str.strip().str.lower().to_numpy() != "nan"
         with np.errstate(over="ignore"):
             infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
         inexact = np.zeros(len(rows), bool)

@@ -92,10 +92,22 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
     for column in inputs["categorical"]:
         block.categories[column] = _counts(rows.categories(column, "inputs: categorical"))
     if inputs["image"]:
-        block.image_shapes = Counter(np.shape(image) for image in rows.column(inputs["image"], "inputs: image"))
+        block.image_shapes = _image_shapes(rows, inputs["image"])
     _survey_inputs(block, rows, recipe)
     _survey_groups(block, rows, recipe)
     return block
+
+
+def _image_shapes(rows: RawRows, column: str) -> Counter[tuple[int, ...]]:
+    shapes = Counter[tuple[int, ...]]()
+    for position, image in enumerate(rows.column(column, "inputs: image")):
+        if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.size):
+            raise InputError(
+                f"inputs: image: column {column!r}: the value in {rows.place(position)} is no image, which is a uint8 "
+                "array (channels, height, width) as the reader idx gives it; name another column"
+            )
+        shapes[image.shape] += 1
+    return shapes
 
 
 def _survey_inputs(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:

@@ -320,3 +320,17 @@ def test_surplus_values_and_long_separators(tmp_path):
     assert frame["b"].tolist() == ["2"]
     with pytest.raises(InputError, match="'utf8x' is not known"):
         list(delimited.read({"x": path}, **(READER | {"encoding": "utf8x"})))
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b"], [None, None], [np.zeros((2, 2), np.uint8)] * 2, [np.zeros((1, 2, 2))] * 2]
+)
+def test_what_is_no_image_is_refused(values):
+    frame = pd.DataFrame({"image": pd.Series(values, dtype=object), "paid": ["no", "yes"], "__file__": "train"})
+    with pytest.raises(InputError, match=r"column 'image': the value in data row 1 of file 'train' is no image"):
+        build_table(frame, dataset(inputs={"image": "image"}, groups={}), [])
+
+
+def test_bytes_that_are_no_text_are_no_numbers():
+    with pytest.raises(InputError, match=r"in data row 1 of file 'train' is not a number"):
+        build_table(rows(age=[b"\xff"] * 4), dataset(), [])
