@@ -10,6 +10,8 @@ from nbconvert import HTMLExporter
 from fairweight.core.artifacts import atomic, read_json
 
 TEMPLATES = Path(__file__).resolve().parent
+# marks of the direction of text, and characters without a width that join no letters
+MARKS = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 def assemble(notebooks: list[str], *, results: str, page: str) -> None:
@@ -28,4 +30,9 @@ def assemble(notebooks: list[str], *, results: str, page: str) -> None:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
     html = environment.get_template("page.html.j2").render(title=f"fairweight: {study}", body=body, contents=contents)
     with atomic(page) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+        temporary.write_text(without_marks(html), encoding="utf-8")
+
+
+def without_marks(html: str) -> str:
+    """A page with a visible code for each mark that would show a name from the data in another order or not at all."""
+    return MARKS.sub(lambda mark: f"[U+{ord(mark.group()):04X}]", html)

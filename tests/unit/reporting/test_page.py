@@ -4,6 +4,7 @@ import pytest
 
 from fairweight.core.formatting import as_stated, number, p_value, points, significant, with_spread
 from fairweight.reporting.report.page import table
+from fairweight.reporting.report.render import without_marks
 
 NASTY = ['<script>alert("x")</script>', 'quote"s & ampersand', "中文 🎉", "x" * 200, "$\\alpha$ **bold** `code`"]
 
@@ -76,3 +77,11 @@ def test_small_p_values_are_shown_as_below_a_bound():
 
 def test_captions_and_notes_are_escaped_and_the_caption_stands_out():
     assert "<figcaption><b>a &lt; b</b> c &amp; d</figcaption>" in table(["x"], [["1"]], "a < b", notes="c & d").data
+
+
+def test_a_mark_that_would_reorder_or_hide_a_name_is_shown():
+    assert without_marks("<td>m\u202eelam</td>") == "<td>m[U+202E]elam</td>"
+    assert without_marks("a\u200bb \u2066c\u2069") == "a[U+200B]b [U+2066]c[U+2069]"
+    assert without_marks("5\u00a0% größer, 体重, \U0001f468\u200d\U0001f469 می\u200cخواهم") == (
+        "5\u00a0% größer, 体重, \U0001f468\u200d\U0001f469 می\u200cخواهم"
+    )
