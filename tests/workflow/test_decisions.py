@@ -61,7 +61,7 @@ def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch)
 
 def test_criteria_decide_anew_and_train_nothing(scratch):
     jobs = scratch.jobs(scratch.study(criteria=LENIENT))
-    assert set(jobs) == {"decide", "life_cycle", "power", "provenance", "render_notebook", "report"}
+    assert set(jobs) == {"decide", "life_cycle", "later_steps", "power", "provenance", "render_notebook", "report"}
 
 
 def test_a_mitigation_is_compared_with_the_plain_model(scratch):
