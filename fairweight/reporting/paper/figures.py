@@ -28,6 +28,8 @@ WIDTH = 3.35  # inches: a column of the common two-column layouts
 FALLBACKS = ("Droid Sans Fallback", "Noto Sans CJK SC", "Noto Sans CJK JP", "Symbola", "Noto Emoji")
 LONGEST = 30  # characters of a name before it is cut
 LONGEST_GROUP = 22
+POWERS = {1.0: "1", 1e3: "1k", 1e6: "1M", 1e9: "1G", 1e12: "1T"}  # labels of an axis of predictions
+MOST_PREDICTIONS = max(POWERS)
 ACCURACY, SIZE = MEASURES["accuracy"], MEASURES["transfer_bytes"]
 
 
@@ -74,7 +76,7 @@ def save(figure: Figure, path: Path) -> None:
 def figures(results: Results, dataset: str) -> Iterator[tuple[str, Figure, str]]:
     """(name, figure, caption) of every figure of a dataset."""
     with mpl.rc_context(style()):
-        for name, draw in (("trade-off", trade_off), ("who-pays", who_pays)):
+        for name, draw in (("trade-off", trade_off), ("who-pays", who_pays), ("winners", winners)):
             if drawn := draw(results, dataset):
                 yield name, *drawn
 
@@ -87,6 +89,49 @@ def first_cell(results: Results, dataset: str) -> pd.Series:
 
 def _over_seeds(seeds: int) -> str:
     return f"over {count(seeds, 'seed')}"
+
+
+# ---- the winner by the number of predictions
+
+
+def winners(results: Results, dataset: str) -> tuple[Figure, str] | None:
+    """Variant with the least life-cycle energy by the number of predictions; None where no file ships."""
+    rows = results.crossings[results.crossings["dataset"] == dataset]
+    if rows.empty:
+        return None
+    places = {place: part.sort_values("predictions") for place, part in rows.groupby(list(COMPARISON), sort=False)}
+    figure = Figure(figsize=(WIDTH, 0.95 + 0.3 * len(places)), layout="constrained")
+    axis = figure.subplots()
+    shown: dict[str, str] = {}  # winner -> colour
+    ordered = sorted(places.items(), key=lambda item: (*item[0][2:], item[0][1] != "none", item[0][1]))
+    for y, (_, part) in enumerate(ordered):
+        ends = [*part["predictions"].iloc[1:], MOST_PREDICTIONS]
+        for winner, start, end in zip(part["winner"], part["predictions"], ends, strict=True):
+            colour = shown.setdefault(winner, _colour(results, winner))
+            axis.barh(y, end - start, left=start, height=0.6, color=colour, linewidth=0)
+    assumed = results.study["decision"]["predictions"]
+    axis.axvline(max(assumed, 1), color="#222", linewidth=0.8, linestyle="--")
+    axis.set_xscale("log")
+    axis.set_xlim(1, MOST_PREDICTIONS)
+    axis.set_xticks(list(POWERS), list(POWERS.values()))
+    axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+    keys = [i for i, name in enumerate(COMPARISON) if name != "dataset" and rows[name].nunique() > 1]
+    axis.set_yticks(range(len(ordered)), [short(", ".join(place[i] for i in keys), LONGEST) for place, _ in ordered])
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("Predictions (log scale)")
+    handles = [Patch(color=colour, label=short(winner, LONGEST)) for winner, colour in shown.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3), frameon=False)
+    return figure, (
+        f"{results.title(dataset)}: the winner by modelled life-cycle energy, by the number of predictions, among the "
+        "proven variants and the baseline. The dashed line is the number that the study assumes."
+    )
+
+
+def _colour(results: Results, winner: str) -> str:
+    """Colour of a winner; one with another augmentation has its augmentation in parentheses."""
+    looks = palette.looks(results)
+    return looks[winner if winner in looks else winner.rpartition(" (")[0]][0]
 
 
 # ---- the trade-off of accuracy and size
@@ -114,7 +159,8 @@ def trade_off(results: Results, dataset: str) -> tuple[Figure, str] | None:
     seeds = int(next(iter(shown.values()))["n"].max())
     return figure, (
         f"{results.title(dataset)}: accuracy on test rows against bytes to transfer (zstd, level 19); up and to the "
-        f"left is better. Points are means {_over_seeds(seeds)}, bars one standard deviation."
+        f"left is better. Points are means {_over_seeds(seeds)}, bars one standard deviation; a ring marks the variant "
+        "that is recommended."
     )
 
 
@@ -130,12 +176,16 @@ def _accuracies(results: Results, dataset: str) -> dict[str, pd.DataFrame]:
 
 
 def _points(axis: Axes, results: Results, table: pd.DataFrame) -> None:
-    looks = palette.looks(results)
+    """A point for each variant, with a ring around the one that is recommended."""
+    looks, decided = palette.looks(results), results.decisions
+    recommended = set(where(decided[decided["recommended"].astype(bool)], table.iloc[0][COMPARISON])["variant"])
     for _, point in table.iterrows():
         colour, marker = looks[point["variant"]]
         size, accuracy = SIZE.scaled(point["mean_x"]), ACCURACY.scaled(point["mean"])
         spread = ACCURACY.scaled(np.nan_to_num(point["sd"]))
         axis.errorbar(size, accuracy, yerr=spread, fmt=marker, color=colour, elinewidth=0.7)
+        if point["variant"] in recommended:
+            axis.plot(size, accuracy, "o", markersize=9, markerfacecolor="none", color="#222", markeredgewidth=0.8)
 
 
 def _size_axis(axis: Axes, sizes: pd.Series) -> None:
@@ -171,10 +221,15 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
         labels.append(f"{short(group, LONGEST_GROUP)} (n = {int(group_rows.iloc[0]['n']):,})")
     axis.set_yticks(range(len(groups)), labels)
     _style_groups(axis, [attribute for attribute, _ in groups])
-    has_floor = bool(rows["floor_value"].notna().any())
+    has_floor = bool(rows["floor_low"].notna().any())
     handles = _legend_of_variants(results, variants, has_floor)
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
-    band = " The grey band is the interval of a model that is only trained again." if has_floor else ""
+    band = (
+        " The grey band is the 95 % prediction interval of one model that is only trained again; it is about single "
+        "models, the points are means."
+        if has_floor
+        else ""
+    )
     return figure, (
         f"{results.title(dataset)}: change of each group's accuracy against the baseline of the same seed, mean "
         f"{_over_seeds(int(rows['seeds'].max()))} with 95 % intervals over seeds and test rows, by "
@@ -185,7 +240,7 @@ def who_pays(results: Results, dataset: str) -> tuple[Figure, str] | None:
 def _intervals(axis: Axes, results: Results, y: int, rows: pd.DataFrame, variants: list[str]) -> None:
     """Change of one group's accuracy by each variant, over the noise floor."""
     looks, first = palette.looks(results), rows.iloc[0]
-    if not missing(first["floor_value"]):
+    if not missing(first["floor_low"]):
         low, high = (ACCURACY.scaled(first[f"floor_{end}"]) for end in ("low", "high"))
         axis.fill_betweenx([y - 0.44, y + 0.44], low, high, color=palette.FLOOR, linewidth=0)
     for _, row in rows.iterrows():
@@ -215,4 +270,4 @@ def _legend_of_variants(results: Results, variants: list[str], has_floor: bool) 
     handles: list[Any] = [
         Line2D([], [], marker=looks[v][1], color=looks[v][0], label=short(v, LONGEST)) for v in variants
     ]
-    return handles + ([Patch(color=palette.FLOOR, label="retraining alone")] if has_floor else [])
+    return handles + ([Patch(color=palette.FLOOR, label="one retraining")] if has_floor else [])

@@ -1,21 +1,17 @@
-"""Drafts of an article's methods and findings, filled in from the study."""
+"""Draft of an article's methods, filled in from the study."""
 
 from typing import Any
 
-import pandas as pd
-
-from fairweight.core.formatting import as_stated, count, missing, p_value, points, significant
-from fairweight.core.frames import where
-from fairweight.core.lineage import COMPARISON
+from fairweight.core.formatting import as_stated, count, points, significant
 from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
 from fairweight.core.recipes import TrainingRecipe
-from fairweight.core.shown_measures import measure
 from fairweight.energy.amounts import of_study
 from fairweight.energy.energy_model import watts_per_core
-from fairweight.evaluation.decide import FAMILY, name_of
-from fairweight.reporting.paper import latex
-from fairweight.reporting.paper.latex import LATEX, amount, escape, number_text
+from fairweight.evaluation.criteria import FLOOR_ROWS, GROUP_MARGINS, gap_rates
+from fairweight.reporting import goals
+from fairweight.reporting.paper.latex import amount, escape, number_text
 from fairweight.reporting.report.results import Results
+from fairweight.statistics.decision import CLEARLY
 
 
 def methods(results: Results) -> str:
@@ -84,6 +80,8 @@ def _variant(name: str, variant: dict[str, Any]) -> str:
     """How a variant is made, from its entry in the study file."""
     operation = of_recipe(variant)
     record, recipe = OPERATIONS[operation], variant[operation]
+    if variant.get("control"):
+        return f"{escape(name)}, {escape(variant['from'])} trained further and not compressed (the control)"
     if record.trains and not record.parents:
         again = " with another initialisation (the noise floor)" if variant.get("replicate") else ""
         return f"{escape(name)}, {record.participle}{again}"
@@ -99,20 +97,158 @@ def _variant(name: str, variant: dict[str, Any]) -> str:
 
 
 def _statistics(results: Results) -> str:
-    criteria, seeds = results.study["criteria"], int(results.assessments["seed"].nunique())
-    stated_margins = {name: margin for name, margin in criteria["margins"].items() if margin is not None}
-    margins = [rf"{escape(name.replace('_', ' '))} {escape(points(v))}" for name, v in stated_margins.items()]
-    return (
-        "Every variant was assessed on the test rows from the file that ships, with "
-        f"{count(seeds, 'seed')}; a seed varies the split into training and validation rows, augmentation and "
-        "initialisation, and all seeds predict the same test rows. Changes against the baseline are paired by seed; "
-        "their 95\\,\\% intervals are over seeds and test rows, which are crossed (Student's distribution, degrees of "
-        "freedom after Satterthwaite). A variant is called non-inferior if every criterion is shown with p at most "
-        f"{criteria['error_rate']:g} after Holm's correction over the variants of a dataset and model (margins: "
-        f"{listed(margins) or 'none'}); p is the larger of an exact sign-flip test over seeds and a t-test over seeds "
-        "and rows. Changes of single groups are exploratory, with false discovery rates after Benjamini and Hochberg. "
-        f"Rates of fewer than {results.study['fairness']['smallest_group']} rows are not ranked."
+    """How variants are compared, tested, recommended and shipped; the tests only where something was tested."""
+    study, seeds = results.study, int(results.assessments["seed"].nunique())
+    sentences = [
+        f"Every variant was assessed on the test rows from its exported file, with {count(seeds, 'seed')}"
+        + (
+            "; a seed varies the split into training and validation rows, augmentation and initialisation, and all "
+            "seeds predict the same test rows."
+            if seeds > 1
+            else "."
+        )
+    ]
+    if results.decisions["verdict"].notna().any():
+        sentences += [*_comparison(study, seeds), *_criteria(results), *_tests(study, seeds), *_goal(study)]
+        sentences += _file(seeds)
+    if results.noise_floors and seeds > 1:
+        sentences.append(
+            "The noise floor is what one retraining of the baseline with another initialisation changes, with its "
+            r"95\,\% prediction interval."
+        )
+    if results.controls:
+        sentences.append(
+            f"{listed([escape(name) for name in results.controls])} shows what additional training alone changes "
+            "(control); it is no candidate to ship."
+        )
+    return " ".join(sentences)
+
+
+def _comparison(study: dict[str, Any], seeds: int) -> list[str]:
+    other = "none" if study["criteria"]["against"] == "none" else "the same augmentation"
+    spread = (
+        r"their 95\,\% intervals are over seeds and test rows, which are crossed (Student's distribution, degrees of "
+        "freedom after Satterthwaite)."
+        if seeds > 1
+        else r"their 95\,\% intervals are over test rows (for shares, of Tango's score test), so that they are about "
+        "these models and not about others that the same recipes would make."
     )
+    paired = "paired by seed" if seeds > 1 else "paired by row"
+    augmentation = f"augmentation {other}" if other == "none" else other
+    return [f"Each variant is compared with its baseline, which has {augmentation}; changes are {paired}, and {spread}"]
+
+
+def _criteria(results: Results) -> list[str]:
+    """What a variant must keep to be proven."""
+    criteria = results.study["criteria"]
+    margins = criteria["margins"]
+    groups = [margins[name] for name in GROUP_MARGINS if margins[name] is not None]
+    parts = [
+        f"the accuracy of all rows falls by at most {_points(margins['accuracy'])}" if margins["accuracy"] else "",
+        f"the accuracy of every group falls by at most {_points(min(groups))}" if groups else "",
+        (
+            f"the signed difference of {_gap_rates(results)} between any two groups grows by at most "
+            f"{_points(margins['fairness_gap'])}"
+            if margins["fairness_gap"]
+            else ""
+        ),
+        *(f"{escape(name.replace('_', ' '))} keeps its ceiling" for name in criteria["ceilings"]),
+    ]
+    stated = [part for part in parts if part]
+    about = "all attributes" if criteria["attributes"] is None else listed([escape(a) for a in criteria["attributes"]])
+    smallest = results.study["fairness"]["smallest_group"]
+    sentences = [f"A variant is proven if it is shown that {'; that '.join(stated) or 'nothing is limited'}."]
+    if groups or margins["fairness_gap"]:
+        sentences.append(
+            f"Groups are those by {about} with at least {smallest} rows for the rate; each group, and each ordered "
+            "pair of groups, has a test of its own, and all of them must reject (intersection-union test, Berger "
+            "1982), so that no correction for their number is due."
+        )
+        leaves = "; they leave a variant undecided." if criteria["untested"] == "undecided" else "."
+        sentences.append(
+            f"Rates of fewer than {smallest} rows are not tested, and are listed with Bayesian intervals (Jeffreys' "
+            f"prior){leaves}"
+        )
+    if margins["fairness_gap"]:
+        sentences.append(
+            f"A group that was clearly behind another one in the baseline ({CLEARLY:g} standard errors) may catch up "
+            "if their difference stays below the margin and nobody loses more than the margin."
+        )
+    sentences.append(
+        "A criterion that cannot be tested leaves a variant undecided, and so does a rate that falls to 0 or rises to "
+        f"1 in every model in a group with at least {FLOOR_ROWS} rows."
+    )
+    return sentences
+
+
+def _gap_rates(results: Results) -> str:
+    """Rates whose differences between groups are limited; they depend on the number of classes of a dataset."""
+    gap = results.study["criteria"]["gap"]
+    tested = set(results.decisions.loc[results.decisions["verdict"].notna(), "dataset"])
+    kinds = {len(card["classes"]) == 2 for card in results.cards if card["dataset"] in tested}
+    by_kind = {
+        binary: listed([f"the {rate.replace('_', ' ')}" for rate in gap_rates(gap, binary)]) for binary in sorted(kinds)
+    }
+    if len(set(by_kind.values())) == 1:
+        return escape(next(iter(by_kind.values())))
+    return escape(f"{by_kind[True]} (binary labels) and of {by_kind[False]} (other labels)")
+
+
+def _tests(study: dict[str, Any], seeds: int) -> list[str]:
+    """How p-values and verdicts are computed."""
+    rate = escape(as_stated(study["criteria"]["error_rate"]))
+    if seeds > 1:
+        p = "p of a test is the larger of an exact sign-flip test over seeds and a t-test over seeds and rows."
+        any_part = (
+            "sign flips of the largest violation for all tests together (Westfall and Young 1993), and by the t-tests "
+            "after Bonferroni's correction"
+        )
+    else:
+        p = (
+            "p of a test is that of the score test of paired shares (Tango 1998), and for a difference between groups "
+            "the error rate at which the interval of both score limits (MOVER, Zou and Donner 2008) excludes the "
+            "margin; verdicts are about these models."
+        )
+        any_part = "a test in the other direction, after Bonferroni's correction"
+    return [
+        p,
+        f"A variant is refuted if any limit is shown to be exceeded, by {any_part}.",
+        "Verdicts are corrected after Holm over the variants of a dataset, model and augmentation, at an error rate of "
+        f"{rate}. Changes of single groups are exploratory, with false discovery rates after Benjamini and Hochberg.",
+    ]
+
+
+def _goal(study: dict[str, Any]) -> list[str]:
+    """What the recommendation minimises."""
+    decision = study["decision"]
+    goal = escape(f"{goals.title(decision['goal'])}{goals.assumed_use(decision['goal'], decision)}")
+    life_cycle = (
+        " Life-cycle energy is that of making one model without the search for it, of storing its file (years: "
+        f"{escape(as_stated(study['life_cycle']['years']))}), of its downloads and of its predictions."
+        if decision["goal"] == "life_cycle_energy"
+        else ""
+    )
+    return [
+        f"The goal of the recommendation is the least {goal}. Candidates are the proven variants and the baseline; a "
+        r"variant wins only if the 95\,\% interval of its saving excludes 0 (of bytes, the range over seeds), and "
+        "among variants that cannot be distinguished from the one that saves most, the smallest file wins."
+        f"{life_cycle}"
+    ]
+
+
+def _file(seeds: int) -> list[str]:
+    """Which file ships, where a variant has several."""
+    if seeds == 1:
+        return []
+    return [
+        "The file that ships of a variant is that of the seed with the highest accuracy on validation rows. A file of "
+        "a proven variant is also tested alone against its baseline's file of the same seed, by the score test of its "
+        "test rows (Tango 1998) and without a correction for other files."
+    ]
+
+
+def _points(margin: float) -> str:
+    return escape(points(margin))
 
 
 def _energy(results: Results) -> str:
@@ -144,49 +280,3 @@ def _reproducibility(results: Results) -> str:
         "SHA-256. The archive holds the study file, the code, the lock file, results and checksums; with the same "
         "threads, instruction set and versions a run gives the same bytes."
     )
-
-
-def findings(results: Results) -> str:
-    """Content of `findings.tex`: for each dataset and model what to ship, or that nothing is proven."""
-    decided = results.decisions[results.decisions["verdict"].notna()]
-    if decided.empty:
-        return "No variant is compared with a baseline under augmentation none, so nothing was decided.\n"
-    return "\n\n".join(_finding(results, family) for _, family in decided.groupby(FAMILY)) + "\n"
-
-
-def _finding(results: Results, family: pd.DataFrame) -> str:
-    first = family.iloc[0]
-    place = f"{escape(results.title(first['dataset']))}, {escape(first['model'])}: "
-    chosen = family[family["recommended"]]
-    if chosen.empty:
-        ordered = results.ordered(family)
-        reasons = "; ".join(f"{escape(r['variant'])}: {escape(r['reason'])}" for _, r in ordered.iterrows())
-        return f"{place}no compressed variant is proven to keep the criteria ({reasons})."
-    row = chosen.iloc[0]
-    criteria = where(results.criteria, {**row[COMPARISON], "variant": row["variant"]})
-    margins = results.study["criteria"]["margins"]
-    changes = [_change(entry) for _, entry in criteria.iterrows() if entry["criterion"] in margins]
-    p = p_value(row["p_value"])
-    p = p if p.startswith("below") else f"= {p}"
-    return (
-        f"{place}\\textbf{{{escape(row['variant'])}}} is the cheapest variant that is proven non-inferior "
-        f"(p {escape(p)} after Holm's correction over {int(row['tests'])} variants){_smaller(results, row)}. Changes "
-        f"against the baseline with 95\\,\\% intervals: {'; '.join(changes)}."
-    )
-
-
-def _change(entry: Any) -> str:
-    """A criterion with the change from the baseline, its interval and the margin."""
-    value, low, high = (entry[key] for key in ("value", "low", "high"))
-    change = measure(entry["criterion"]).with_interval(value, low, high, signed=True, writer=LATEX)
-    return rf"{escape(name_of(entry))} {change} points (margin {escape(as_stated(entry['margin'], 100))})"
-
-
-def _smaller(results: Results, row: pd.Series) -> str:
-    sizes = where(results.measured("transfer_bytes"), row[COMPARISON])
-    own = where(sizes, {"variant": row["variant"]})
-    base = where(sizes, {"variant": own.iloc[0]["baseline"]}) if len(own) else own
-    if base.empty or missing(own.iloc[0]["mean"]):
-        return ""
-    times = latex.number_text(base.iloc[0]["mean"] / own.iloc[0]["mean"], 1)
-    return f"; its file is {times} times smaller to transfer than that of {escape(own.iloc[0]['baseline'])}"

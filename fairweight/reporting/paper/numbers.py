@@ -2,19 +2,20 @@ r"""Every number that an article may cite, by key: `\fw{adult/mlp/int8/accuracy}
 
 A key is a lineage, as paths are: dataset, model, variant, measure, then attribute and group where there are any; an
 augmentation comes before the model where it is not `none`, an engine after the variant where a study has several.
+Numbers of the decision are in `decision_numbers.py`.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
-from fairweight.core.formatting import as_stated, count, missing, p_value, significant
+from fairweight.core.formatting import as_stated, count, missing, significant
 from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import RECORDS, measure
 from fairweight.energy.amounts import of_study
 from fairweight.reporting.paper import latex
+from fairweight.reporting.paper.decision_numbers import decision_numbers
+from fairweight.reporting.paper.keys import Keys, Number
 from fairweight.reporting.paper.latex import LATEX, slug
 from fairweight.reporting.report.results import Results
 
@@ -25,17 +26,6 @@ MACRO = r"""\providecommand{\fw}[1]{\ifcsname fw@\detokenize{#1}\endcsname\csnam
 """
 
 
-@dataclass(frozen=True)
-class Number:
-    """A number with its key, its text, and the file that it comes from."""
-
-    key: str
-    text: str  # LaTeX
-    value: Any
-    unit: str
-    source: str  # file below the study's folder
-
-
 def numbers(results: Results) -> list[Number]:
     """Every number of a study, each under its own key.
 
@@ -44,7 +34,7 @@ def numbers(results: Results) -> list[Number]:
     """
     by_key: dict[str, Number] = {}
     keys = Keys(results)
-    parts = (_of_data, _of_variants, _of_language, _of_changes, _of_decisions)
+    parts = (_of_data, _of_variants, _of_language, _of_changes, decision_numbers)
     for number in [*_of_study(results), *(number for part in parts for number in part(results, keys))]:
         if number.key in by_key:
             raise ValueError(f"two numbers have the key {number.key!r}")
@@ -117,7 +107,7 @@ def _usage(results: Results) -> Iterator[Number]:
     yield Number("steps", latex.number_text(usage.attempts, 0), usage.attempts, "", source)
 
 
-def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:
+def _of_data(results: Results, keys: Keys) -> Iterator[Number]:
     for card in results.cards:
         source = f"data/{card['dataset']}/card.json"
         yield Number(f"{card['dataset']}/rows", f"{card['rows']:,}", card["rows"], "", source)
@@ -127,56 +117,6 @@ def _of_data(results: Results, keys: "Keys") -> Iterator[Number]:
                 name = keys.groups[card["dataset"], attribute][str(group["group"])]
                 key = f"{card['dataset']}/share/{slug(attribute)}/{name}"
                 yield Number(key, latex.number_text(group["share"], 1, 100), group["share"], "%", source)
-
-
-def _distinct_slugs(names: Iterable[str]) -> dict[str, str]:
-    """Name of each group -> its part of a key; a number follows where two would be equal.
-
-    The result does not depend on the order of the names.
-    """
-    slugs: dict[str, str] = {}
-    for name in sorted(set(names), key=lambda n: (slug(n) != n, n)):  # a name that is a key already keeps it
-        part, copies = slug(name), 1
-        while part in slugs.values():
-            copies += 1
-            part = f"{slug(name)}-{copies}"
-        slugs[name] = part
-    return slugs
-
-
-class Keys:
-    """Keys of rows, the same in all tables of a study."""
-
-    def __init__(self, results: Results) -> None:
-        self.engines = results.variants["engine"].nunique() > 1
-        self.smallest = results.study["profile"]["batch_sizes"][0]
-        names: dict[tuple[str, str], set[str]] = {}
-        for card in results.cards:
-            for attribute, groups in card["groups"].items():
-                names.setdefault((card["dataset"], attribute), set()).update(str(g["group"]) for g in groups)
-        columns = ["dataset", "attribute", "group"]
-        for table in (results.variants, results.comparisons):
-            for dataset, attribute, group in table.reindex(columns=columns).dropna().drop_duplicates().to_numpy():
-                names.setdefault((dataset, attribute), set()).add(group)
-        self.groups = {place: _distinct_slugs(group_names) for place, group_names in names.items()}
-
-    def cell_key(self, row: Any) -> str:
-        """Key of a cell: dataset, augmentation, model, variant, engine."""
-        augmentation = [] if row["augmentation"] == "none" else [row["augmentation"]]
-        engine = [row["engine"]] if self.engines else []
-        return "/".join([row["dataset"], *augmentation, row["model"], row["variant"], *engine])
-
-    def measure_key(self, row: Any, name: str) -> str:
-        """Key of a measure of a cell: the cell's key, then measure, attribute, group and batch size."""
-        parts = [self.cell_key(row), name]
-        if isinstance(row.get("attribute"), str):
-            parts.append(slug(row["attribute"]))
-            if isinstance(row.get("group"), str):
-                parts.append(self.groups[row["dataset"], row["attribute"]][row["group"]])
-        batch = row.get("batch_size")
-        if batch is not None and not missing(batch) and int(batch) != self.smallest:
-            parts.append(f"batch-{int(batch)}")
-        return "/".join(parts)
 
 
 def _of_variants(results: Results, keys: Keys) -> Iterator[Number]:
@@ -218,15 +158,3 @@ def _of_changes(results: Results, keys: Keys) -> Iterator[Number]:
         for suffix, column in (("", "value"), ("/low", "low"), ("/high", "high")):
             text = measure(row["metric"]).text(row[column], signed=changes, writer=LATEX)
             yield Number(key + suffix, text, row[column], "points", source)
-
-
-def _of_decisions(results: Results, keys: Keys) -> Iterator[Number]:
-    source = "summary/decisions.parquet"
-    for _, row in results.decisions[results.decisions["verdict"].notna()].iterrows():
-        key = keys.cell_key(row)
-        yield Number(f"{key}/verdict", latex.escape(row["verdict"]), row["verdict"], "", source)
-        yield Number(f"{key}/p-value", latex.escape(p_value(row["p_value"])), row["p_value"], "", source)
-    for (dataset, model), family in results.decisions.groupby(["dataset", "model"]):
-        chosen = family[family["recommended"]]["variant"]
-        name = chosen.iloc[0] if len(chosen) else "none"
-        yield Number(f"{dataset}/{model}/recommended", latex.escape(name), name, "", source)

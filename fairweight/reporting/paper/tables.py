@@ -133,7 +133,7 @@ def _caption_of_variants(results: Results, dataset: str, attribute: str | None) 
     latency = f" Latency is the median at batch size {size}." if results.ships(dataset) else ""
     return (
         f"{results.title(dataset)}: variants on test rows, mean ± standard deviation over seeds. Worst group{by}; "
-        f"flips are rows whose prediction differs from the baseline's.{latency} Verdicts are for augmentation none."
+        f"flips are rows whose prediction differs from the baseline's.{latency}"
     )
 
 

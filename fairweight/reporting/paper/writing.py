@@ -4,9 +4,11 @@ from pathlib import Path
 
 from fairweight.core.artifacts import write_csv, write_text
 from fairweight.reporting.paper import carbon
+from fairweight.reporting.paper.decisions import decision_tables
 from fairweight.reporting.paper.figures import figures, save
+from fairweight.reporting.paper.findings import findings
 from fairweight.reporting.paper.latex import escape
-from fairweight.reporting.paper.methods import findings, methods
+from fairweight.reporting.paper.methods import methods
 from fairweight.reporting.paper.numbers import frame, macros, numbers
 from fairweight.reporting.paper.tables import Exhibit, tables
 from fairweight.reporting.report.results import Results
@@ -32,9 +34,10 @@ def write_paper(results: str, folder: str) -> None:
 
 def _write_tables(study: Results, folder: Path) -> list[str]:
     """Write the tables, and return them as LaTeX with their captions."""
+    decided = [exhibit for dataset in study.datasets for exhibit in decision_tables(study, dataset)]
     energies = [carbon.variants(study, dataset) for dataset in study.datasets if study.ships(dataset)]
     shown = []
-    for exhibit in [*tables(study), *energies, carbon.estimators(study)]:
+    for exhibit in [*decided, *tables(study), *energies, carbon.estimators(study)]:
         write_text(folder / f"{exhibit.name}.tex", exhibit.text)
         write_csv(folder / f"{exhibit.name}.csv", exhibit.frame)
         shown.append(_table(exhibit))
