@@ -17,6 +17,7 @@ from fairweight.core.operations import GIVEN, OPERATIONS
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
+from fairweight.study.check_paths import check_paths
 from fairweight.study.grid import Cell, Variant
 
 LONGEST_LINEAGE = 50  # operations that make a variant, one after the other
@@ -42,6 +43,7 @@ class Study:
         self._check_variants()
         for name, dataset in config["datasets"].items():
             check_datasets.check_dataset(name, dataset)
+        check_paths(config)
         carbon_intensity.check(config["energy"])  # refuses unknown countries and regions, and faulty hourly intensities
         sci.check(config["energy"]["embodied"])
         energy_model.watts_per_core(config["energy"])  # refuses an unknown processor

@@ -4,6 +4,7 @@ import pytest
 from studies import tiny
 
 from fairweight.core.errors import InputError
+from fairweight.data.counterfactual_terms import terms_file
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
@@ -49,3 +50,32 @@ def test_a_contradiction_is_refused_in_one_sentence(mistake):
 @pytest.mark.parametrize("form", ["iso", "%d.%m.%Y", "%Y%m%d", "%d %B %Y", "%m/%d/%y", "%Y-%m-%d %H:%M"])
 def test_formats_of_whole_dates_are_legal(form):
     study(dates={"age": form}, decimal=",", thousands=".")
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"energy__hourly": "hours{x}.csv"}, "energy: hourly: 'hours{x}.csv': Snakemake reads braces"),
+        ({"models__mlp__folder": "{x}"}, "models: mlp: folder: '{x}': Snakemake reads braces"),
+        (
+            {"models__mlp__sources": ["file:~no-such-user/x#y"]},
+            "models: mlp: sources: '~no-such-user/x': there is no such",
+        ),
+    ],
+)
+def test_paths_that_become_inputs_of_rules_are_checked(changes, place):
+    config = resolve(tiny())
+    for path, value in changes.items():
+        node = config
+        for key in path.split("__")[:-1]:
+            node = node[key]
+        node[path.split("__")[-1]] = value
+    with pytest.raises(InputError) as caught:
+        Study(config)
+    assert place in str(caught.value)
+
+
+def test_the_path_of_a_list_of_terms_has_no_braces(tmp_path):
+    (tmp_path / "{x}.yaml").write_text("words: {a: {x: [b], y: [c]}}")
+    with pytest.raises(InputError, match="Snakemake reads braces in a path as a wildcard"):
+        terms_file(str(tmp_path / "{x}.yaml"))
