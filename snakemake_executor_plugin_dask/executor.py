@@ -106,7 +106,8 @@ class Executor(RealExecutor):
         self.gate = _load_gate(self.executor_settings.gate)
         self.scripts = warm.ScriptFactory(self.workflow)
         cores = self.workflow.resource_settings.cores
-        self.cluster = Cluster(self.executor_settings, self.session, cores, self.envvars())
+        log = LOGS.absolute() / f"dask-{self.session}.log"
+        self.cluster = Cluster(self.executor_settings, self.session, cores, self.envvars(), log)
         self.counts: collections.Counter[str] = collections.Counter()
         self.reported_cold: set[str] = set()
         self.losses: collections.Counter[int] = collections.Counter()
@@ -399,7 +400,13 @@ class Executor(RealExecutor):
             "host": outcome.host if outcome else claimed.get("host"),
             "worker": outcome.worker if outcome else claimed.get("worker"),
         }
-        self.ledger.append(entry)
+        try:
+            self.ledger.append(entry)
+        except OSError as error:
+            raise WorkflowError(
+                f"dask: the ledger {error.filename or ''} cannot be written ({error.strerror}); if its folder was "
+                "moved or removed, put it back; run again to resume."
+            ) from None
         if self.gate is not None:
             self.gate.after(entry)
 
@@ -479,7 +486,8 @@ class Executor(RealExecutor):
             left = list(self.attempts.values())
             self.attempts.clear()
         for attempt in left:
-            self._record(attempt, status)
+            with contextlib.suppress(WorkflowError):  # the cluster must be closed all the same
+                self._record(attempt, status)
         return left
 
     def _close(self) -> None:

@@ -124,12 +124,19 @@ def main(arguments: list[str] | None = None) -> None:
     if not meters and not parsed.external:
         print("none:", "; ".join(reasons), flush=True)
         return
-    parsed.folder.mkdir(parents=True, exist_ok=True)
-    path = parsed.folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.{socket.gethostname()}.meter.jsonl"
+    try:
+        _sample(meters, parsed.folder, parsed.idle_s, parent)
+    except OSError as error:
+        sys.exit(f"fairweight: samples of the energy meter cannot be written to {parsed.folder} ({error.strerror}).")
+
+
+def _sample(meters: list[Meter], folder: Path, idle_s: float, parent: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.{socket.gethostname()}.meter.jsonl"
     with path.open("a", encoding="utf-8") as file:
         sampler = Sampler(meters, file)
         sampler.sample("idle")
-        time.sleep(parsed.idle_s)
+        time.sleep(idle_s)
         sampler.sample("idle")
         print("ready", flush=True)
         sys.stdout.close()

@@ -97,6 +97,16 @@ def test_a_killed_worker_is_replaced_and_its_jobs_start_again(workflow):
     assert all(e["cpu_s"] is None for e in run.ledger() if e["status"] == "lost")  # unknown, which is not 0
 
 
+def test_a_ledger_that_is_taken_away_ends_the_run_in_one_sentence(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=1", "seconds=3")
+    eventually(lambda: len(run.pids()) == 1)
+    (run.folder / "ledger").rename(run.folder / "elsewhere")
+    code, output = run.finish(process)
+    assert code != 0 and "Traceback" not in output, output[-4000:]
+    assert "cannot be written (No such file or directory); if its folder was moved or removed, put it back" in output
+
+
 def test_running_jobs_survive_a_killed_fork_server(workflow):
     run = workflow("faults")
     process = run.start("--config", "count=4", "seconds=2")
