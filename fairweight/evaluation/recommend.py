@@ -259,7 +259,9 @@ def recommend(
         goals += [{**place, **row} for row in rows]
         for row in rows:
             if row["chosen"]:
-                same = (together["engine"] == row["engine"]) & (together["variant"] == row["winner"])
+                # a baseline with another augmentation is recommended, and not its namesake in this family
+                winner = {"augmentation": row["winner_augmentation"], "variant": row["winner"]}
+                same = (together[["engine", *winner]] == [row["engine"], *winner.values()]).all(axis=1)
                 decisions.loc[together.index[same], "recommended"] = True
     return (
         decisions,

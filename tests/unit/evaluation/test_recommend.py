@@ -132,3 +132,14 @@ def test_what_is_not_measured_cannot_win():
 def test_one_model_has_a_life_cycle():
     """With one seed, what making took is known without a spread; the ratio has its own interval over rounds."""
     assert chosen({"int8"}, seeds=1)[0] == "int8"
+
+
+def test_a_baseline_with_another_augmentation_is_not_its_namesake():
+    """Given the baseline of augmentation `none`, the undecided variant of the same name is not recommended."""
+    plain = tables(FIGURES)
+    both = {name: pd.concat([rows, rows.assign(augmentation="jitter")]) for name, rows in plain.items()}
+    rows = [{**PLACE, "augmentation": "jitter", "variant": v, "verdict": "undecided"} for v in ("dense", "int8")]
+    nodes = {("jitter", v): ("none", "dense") for v in ("dense", "int8")} | {("none", "dense"): ("none", "dense")}
+    table, goals, _ = recommend(pd.DataFrame(rows), both, nodes, RECIPE, ENERGY, NOTHING_MOVED)
+    assert not table["recommended"].any()
+    assert set(goals["winner"] + goals["winner_augmentation"]) == {"densenone"}
