@@ -24,6 +24,7 @@ from distributed.comm.registry import get_backend
 from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_dask import resources, security
+from snakemake_executor_plugin_dask.dask_log import divert
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
@@ -86,14 +87,18 @@ class Cluster:
         session: name of the run.
         cores: number of threads of a cluster on this machine; None uses all.
         environment: environment variables that the workflow declares (`envvars:`), for the workers.
+        log: file for messages of Dask.
 
     Raises:
         WorkflowError: the cluster cannot be reached or started; one sentence.
     """
 
-    def __init__(self, settings: Any, session: str, cores: int | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Any, session: str, cores: int | None, environment: Mapping[str, str], log: Path
+    ) -> None:
         if settings.scheduler and settings.cluster:
             raise WorkflowError("dask: --dask-scheduler and --dask-cluster exclude each other; give one of them.")
+        divert(str(log))
         self.session = session
         self.local = not settings.scheduler and not settings.cluster
         self.owned: Any = None
@@ -106,11 +111,11 @@ class Cluster:
         else:
             self.folder = tempfile.mkdtemp(prefix="snakemake-dask-")
             with dask.config.set(SAFE_PATH | {FOLDER: self.folder}), _uninterrupted():
-                self.owned = _start_local(settings, cores) if self.local else _start(settings)
+                self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
             self.client = _client(self.owned)
         # Dask sets PYTHONHASHSEED for its workers
         variables = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED"), **environment}
-        self.plugin = WorkerPlugin(session, _modules(settings.preload), variables, local=self.local)
+        self.plugin = WorkerPlugin(session, _modules(settings.preload), variables, log=str(log) if self.local else None)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:
@@ -134,7 +139,9 @@ class Cluster:
         return f"{len(info['workers'])} workers with {self.threads} threads at {info['address']}"
 
     def dashboard(self) -> str:
-        """Address of the dashboard; empty if there is none."""
+        """Address of the dashboard of a cluster that the run has started; empty if there is none."""
+        if self.owned is None:
+            return ""
         with contextlib.suppress(Exception):  # a scheduler without bokeh fails in several ways
             services = self.client.scheduler_info(n_workers=0)["services"]
             if services.get("dashboard") and importlib.util.find_spec("bokeh"):
@@ -198,8 +205,12 @@ def _reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).split("\n")[0]
 
 
-def _start_local(settings: Any, cores: int | None) -> SpecCluster:
-    """Start a scheduler in this process and one worker; every user of the machine can reach their ports."""
+def _start_local(settings: Any, cores: int | None, log: Path) -> SpecCluster:
+    """Start a scheduler in this process and one worker; every user of the machine can reach their ports.
+
+    Raises:
+        WorkflowError: they do not start; one sentence.
+    """
     private = security.certificates()
     both = {**LOOPBACK, "security": private}
     dashboard = None if settings.dashboard in NO_DASHBOARD else settings.dashboard
@@ -210,16 +221,22 @@ def _start_local(settings: Any, cores: int | None) -> SpecCluster:
         "memory_limit": 0.95,  # share of the machine's memory for jobs; Dask's default would divide it
         "silence_logs": logging.ERROR,
     }
-    with dask.config.set(AT_REST):
-        return SpecCluster(
-            scheduler={
-                "cls": security.ClosedScheduler,
-                "options": {**both, "dashboard": dashboard is not None, "dashboard_address": dashboard},
-            },
-            workers={0: {"cls": LocalNanny, "options": worker}},  # one fork server
-            security=private,
-            silence_logs=logging.ERROR,
-        )
+    scheduler = {**both, "dashboard": dashboard is not None, "dashboard_address": dashboard}
+    try:
+        with dask.config.set(AT_REST):
+            return SpecCluster(
+                scheduler={"cls": security.ClosedScheduler, "options": scheduler},
+                workers={0: {"cls": LocalNanny, "options": worker}},  # one fork server
+                security=private,
+                silence_logs=logging.ERROR,
+            )
+    except Exception as error:  # of many kinds, with the cause inside
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise WorkflowError(
+            f"dask: the worker on this machine did not start ({_reason(cause)}); details may be in {log}."
+        ) from None
 
 
 def _start(settings: Any) -> Any:

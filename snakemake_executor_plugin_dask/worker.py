@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,9 @@ from distributed.diagnostics.plugin import WorkerPlugin as DaskWorkerPlugin
 from distributed.utils import sync
 
 from snakemake_executor_plugin_dask import resources
+from snakemake_executor_plugin_dask.dask_log import divert
 from snakemake_executor_plugin_dask.forkserver import ForkServer
 from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage
-
-logger = logging.getLogger("distributed.worker")
 
 METADATA = "snakemake-executor-dask"
 IDLE_S = 600  # a fork server that is idle for this time is stopped; it starts again when it is needed
@@ -36,23 +34,28 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         session: name of the run.
         preload: modules for the fork server.
         environment: environment variables for the fork server, and so for every job; None removes one.
-        local: whether the run has started the worker on its own machine. Such a worker leaves the process group, so
-            that Ctrl-C in Snakemake's terminal does not reach it, and does not log that the scheduler has just ended.
+        log: file for messages of Dask in a worker that the run has started on its own machine. Such a worker leaves the
+            process group, so that Ctrl-C in Snakemake's terminal does not reach it. None for other workers.
     """
 
     def __init__(
-        self, session: str, preload: list[str], environment: dict[str, str | None] | None = None, *, local: bool
+        self,
+        session: str,
+        preload: list[str],
+        environment: Mapping[str, str | None],
+        *,
+        log: str | None = None,
     ) -> None:
         self.session = session
         self.name = f"snakemake-{session}"
         self.preload = preload
-        self.environment = environment or {}
-        self.local = local
+        self.environment = dict(environment)
+        self.log = log
 
     async def setup(self, worker: Worker) -> None:
         """Declare the worker's resources, start its fork server and the watch."""
-        if self.local:
-            logger.addFilter(_is_not_last_heartbeat)
+        if self.log:
+            divert(self.log)
             with contextlib.suppress(PermissionError):
                 os.setpgid(0, 0)
         self.closing = False
@@ -102,14 +105,6 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         """Release GPUs."""
         with self.lock:
             self.free_devices = [device for device in self.devices if device in {*self.free_devices, *taken}]
-
-
-def _is_not_last_heartbeat(record: logging.LogRecord) -> bool:
-    """Filter out the log record of a heartbeat that failed because the scheduler has closed.
-
-    Dask logs a traceback for it at the end of a successful run.
-    """
-    return not (record.exc_info and "scheduler during heartbeat" in record.msg)
 
 
 def _dask_variables() -> list[str]:

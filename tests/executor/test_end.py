@@ -1,10 +1,13 @@
-"""What a run prints when it ends."""
+"""What a run prints when it ends, and when it cannot begin."""
 
+import contextlib
 import time
 
+import psutil
 import pytest
 from distributed import Client, LocalCluster, Nanny
 from distributed.comm.core import CommClosedError
+from harness import eventually, worker_of
 
 from snakemake_executor_plugin_dask.worker import WorkerPlugin
 
@@ -20,13 +23,42 @@ async def lose_a_heartbeat(dask_worker):
     dask_worker.scheduler.heartbeat_worker = kept
 
 
-@pytest.mark.parametrize(("local", "logged"), [(True, False), (False, True)])
-def test_a_last_heartbeat_that_fails_is_logged_only_if_the_scheduler_is_elsewhere(capfd, local, logged):
+@pytest.mark.parametrize("own", [True, False])
+def test_messages_of_a_worker_on_this_machine_go_to_a_file(tmp_path, capfd, own):
+    file = tmp_path / "logs" / "dask.log"
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, worker_class=Nanny) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
-        client.register_plugin(WorkerPlugin("end", [], local=local))
+        client.register_plugin(WorkerPlugin("end", [], {}, log=str(file) if own else None))
         client.run(lose_a_heartbeat)
         time.sleep(0.2)  # its log line passes through the worker's standard error
-    assert ("Failed to communicate with scheduler" in capfd.readouterr().err) == logged
+    assert ("Failed to communicate with scheduler" in capfd.readouterr().err) != own
+    assert own == (file.exists() and "Failed to communicate with scheduler" in file.read_text())
+
+
+@pytest.mark.workflow
+def test_a_worker_that_cannot_start_ends_the_run_in_a_sentence(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=2", "seconds=1")
+    while process.poll() is None:  # the first worker, before it has connected
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for worker in process.tree():
+                if "spawn_main" in " ".join(worker.cmdline()):
+                    worker.kill()
+    code, output = run.finish(process)
+    assert code != 0 and "dask: the worker on this machine did not start (" in output
+    assert "Traceback" not in output and "RuntimeError" not in output
+
+
+@pytest.mark.workflow
+def test_workers_that_are_killed_again_and_again_print_no_traceback(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=30", "seconds=0.1")
+    for count in (1, 4, 7):
+        eventually(lambda count=count: len(run.ledger()) >= count)
+        worker_of(process).kill()
+    code, output = run.finish(process)
+    assert code == 0, output[-4000:]
+    assert "Traceback" not in output and "distributed" not in output
+    assert "was lost; the job starts again" in output
