@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import LONGEST_NAME, InputError, listed, shown
+from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
 from fairweight.data.column_checks import Agreement, Bad, Numbers
@@ -253,28 +253,25 @@ def _levels(
     if "values" in options:
         wanted = list(dict.fromkeys(resolved(value, order, formats) for value in options["values"]))
         if absent := [value for value in wanted if value not in order]:
-            names = dict.fromkeys(level if len(level) <= LONGEST_NAME else shown(level) for level in order)
-            raise InputError(
-                f"{place}: values: {absent[0]!r} does not occur; the groups are {', '.join([*names][:40])}"
-            )
+            raise InputError(f"{place}: values: {absent[0]!r} does not occur; the groups are {listed(order)}")
         order = wanted
     levels = [level for level in order if level in occurring]
     if len(levels) < 2:
-        raise InputError(f"{place}: has only the group {', '.join(levels) or 'none'}; a comparison needs two or more")
+        raise InputError(f"{place}: has only the group {listed(levels)}; a comparison needs two or more")
     if len(levels) > MOST_GROUPS:
         raise InputError(
             f"{place}: column {options.get('column')!r} has {len(levels):,} distinct values; at most {MOST_GROUPS} are "
             "allowed: give 'bins' for a number, 'values' for a selection, or remove the attribute"
         )
     if unknown := [g for g in options.get("reference", {}) if resolved(g, levels, formats) not in levels]:
-        raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {', '.join(levels)}")
+        raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {listed(levels)}")
     return tuple(levels)
 
 
 def _check_ranges(survey: Survey, file: str, ranges: dict[str, tuple[int, int]], place: str) -> None:
     size = survey.files[file]
     if not size:
-        files = ", ".join(survey.files)
+        files = listed(survey.files)
         raise InputError(f"{place}: file: there are no rows of a file {file!r}; the files are {files}")
     taken: list[tuple[int, int]] = []
     for level, (first, last) in ranges.items():
