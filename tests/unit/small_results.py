@@ -20,7 +20,10 @@ COLUMNS = {
         *("value", "low", "high", "n", "status", "by_chance", "denominator"),
     ],
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"],
-    "comparisons": [*CELL, "metric", "attribute", "group", "value", "low", "high"],
+    "comparisons": [
+        *(*CELL, "baseline", "baseline_augmentation", "metric", "attribute", "group"),
+        *("value", "low", "high"),
+    ],
     "criteria": [*DECIDED, *CriterionRow.__annotations__],
     "parts": [*DECIDED, *CriterionRow.__annotations__],
     "untested": [*DECIDED, *UntestedRow.__annotations__],

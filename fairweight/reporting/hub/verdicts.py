@@ -1,6 +1,7 @@
 """Verdict of a model card: on the recipe, on the file that ships, the recommendation, and what is not tested."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -34,8 +35,8 @@ def verdict(results: Results, cell: Cell, file: ShippedFile) -> str:
     else:
         parts = [_of_recipe(row) for _, row in tested.iterrows()]
         parts.append(_of_file(results, cell, file, tested))
-    if len(decided):
-        parts.append(_recommendation(results, cell))
+    if cell["variant"] not in (*results.noise_floors, *results.controls):
+        parts += _recommendations(results, cell)
     if len(tested):
         parts += [_limits_in_words(results), _untested(results, cell)]
     return "\n\n".join(part for part in parts if part)
@@ -48,9 +49,15 @@ def _why_not_tested(results: Results, cell: Cell, decided: pd.DataFrame) -> str:
         return "Not a candidate to ship: it is a replicate, which shows what training again changes."
     if cell["variant"] in results.controls:
         return "Not a candidate to ship: it is a control, which shows what additional training alone changes."
-    if len(decided):
+    if len(decided) or _is_baseline(results, cell):
         return "Not tested: it is a baseline, with which other variants are compared."
     return "Not tested: the study compares nothing with it."
+
+
+def _is_baseline(results: Results, cell: Cell) -> bool:
+    """Whether a variant with the same or another augmentation is compared with this one."""
+    base = {"baseline_augmentation": cell["augmentation"], "baseline": cell["variant"]}
+    return len(where(results.comparisons, {key: cell[key] for key in ("dataset", "model")} | base)) > 0
 
 
 def _of_recipe(row: pd.Series) -> str:
@@ -91,19 +98,25 @@ def _of_file(results: Results, cell: Cell, file: ShippedFile, tested: pd.DataFra
     )
 
 
-def _recommendation(results: Results, cell: Cell) -> str:
-    """What the study recommends for the dataset, model and augmentation of the card."""
-    row = goals.chosen(results.goals, cell)
-    if row is None:
-        return ""
-    decision = results.study["decision"]
-    goal = escape(f"{goals.title(row['goal'])}{goals.assumed_use(row['goal'], decision)}")
-    itself = (row["winner"], row["winner_augmentation"]) == (cell["variant"], cell["augmentation"])
-    what = "this variant" if itself else f"{escape(goals.winner_of(row))} instead"
+def _recommendations(results: Results, cell: Cell) -> Iterator[str]:
+    """What the study recommends instead, and for which augmentations it recommends this variant."""
+    rows = where(results.goals, {key: cell[key] for key in ("dataset", "model")})
+    for row in rows[rows["chosen"].astype(bool)].to_dict("records"):
+        itself = (row["winner"], row["winner_augmentation"]) == (cell["variant"], cell["augmentation"])
+        if itself or row["augmentation"] == cell["augmentation"]:
+            yield _recommendation(results, row, "this variant" if itself else f"{goals.winner_of(row)} instead")
+
+
+def _recommendation(results: Results, row: Mapping[str, Any], what: str) -> str:
+    """One recommendation; one for another augmentation is named."""
+    goal = escape(f"{goals.title(row['goal'])}{goals.assumed_use(row['goal'], results.study['decision'])}")
+    several = results.goals[list(goals.FAMILY)].drop_duplicates().groupby(["dataset", "model"]).size().max() > 1
+    place = f" for augmentation {escape(row['augmentation'])}" if several else ""
+    recommended = f"**The study recommends {escape(what)}**{place}"
     if goals.is_baseline(row):
-        return f"**The study recommends {what}**, by {goal}: {escape(row['reason'])}."
+        return f"{recommended}, by {goal}: {escape(row['reason'])}."
     saved = f"{goals.saving(row, MARKDOWN)} of {escape(goals.GOALS[row['goal']].with_unit(row['baseline_cost']))}"
-    return f"**The study recommends {what}**, which saves {saved} against {escape(goals.baseline_of(row))} in {goal}."
+    return f"{recommended}, which saves {saved} against {escape(goals.baseline_of(row))} in {goal}."
 
 
 def _limits_in_words(results: Results) -> str:

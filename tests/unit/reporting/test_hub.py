@@ -403,6 +403,21 @@ def test_what_is_no_candidate_says_so():
     assert "the study compares nothing with it" in verdict_of(card_of("dense", decisions=[], goals=[]))
 
 
+def test_a_baseline_with_another_augmentation_says_for_whom_it_is_recommended():
+    """Given `criteria: against: none` and nothing to compare with augmentation `none` itself."""
+    jitter = {"augmentation": "jitter", "baseline": "dense", "baseline_augmentation": "none"}
+    compared = [HERE | jitter | {"variant": "int8", "metric": "accuracy"}]
+    goal = GOAL | jitter | {"winner": "dense", "saving": None, "low": None, "high": None, "reason": "nothing is proven"}
+    other = GOAL | jitter | {"model": "other"}
+    text = verdict_of(card_of("dense", decisions=[], goals=[goal, other], comparisons=compared))
+    assert "it is a baseline" in text and text.count("recommends") == 1
+    assert "recommends this variant**, by" in text
+    both = [goal, GOAL | {"winner": "int8"}]
+    text = verdict_of(card_of("dense", decisions=[], goals=both, comparisons=compared))
+    assert "recommends this variant** for augmentation jitter, by" in text
+    assert "recommends int8 instead** for augmentation none, which" in text
+
+
 def test_margins_and_ceilings_are_never_rounded():
     criteria = {"margins": {"accuracy": 0.0125, "fairness_gap": None}, "ceilings": {"size_bytes": {"at_most": 150_500}}}
     criteria["ceilings"]["latency_p50_ms"] = {"at_most_of_baseline": 0.875}
