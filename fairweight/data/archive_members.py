@@ -83,12 +83,12 @@ def unpack(source: IO[bytes] | gzip.GzipFile, target: Path, archive: Path) -> No
 
 def _largest(archive: Path) -> int:
     """Bytes to which a member of an archive may unpack."""
-    stated = os.environ.get("FAIRWEIGHT_UNPACKED_MB")
-    if not stated:
+    megabytes = os.environ.get("FAIRWEIGHT_UNPACKED_MB")
+    if not megabytes:
         return max(LARGEST_MB * 10**6, RATIO * archive.stat().st_size)
-    if not (stated.isascii() and stated.isdigit()):
-        raise InputError(f"the environment variable FAIRWEIGHT_UNPACKED_MB is {shown(stated)}; set a whole number")
-    return int(stated) * 10**6
+    if not (megabytes.isascii() and megabytes.isdigit()):
+        raise InputError(f"the environment variable FAIRWEIGHT_UNPACKED_MB is {shown(megabytes)}; set a whole number")
+    return int(megabytes) * 10**6
 
 
 @contextlib.contextmanager

@@ -33,22 +33,22 @@ def rows(
     """
     if columns:
         names, source = checked_names(columns, "reader: columns"), f"'columns' has {len(columns):,}"
-        found = records(path, name, form, skip=skip, most=most)
+        content = records(path, name, form, skip=skip, most=most)
     else:
-        found = records(path, name, form, skip=skip, most=None if most is None else most + 1)
-        header = next(found, None)
+        content = records(path, name, form, skip=skip, most=None if most is None else most + 1)
+        header = next(content, None)
         if header is None:
             raise InputError(f"file {name!r} is empty" + (f" after the {skip:,} lines to skip" if skip else ""))
         if hint := _other_separator(header, form, None):
             raise InputError(f"{header.place(name)}: the header has one column, {shown(header.values[0])}{hint}")
         names = checked_names(header.values, header.place(name))
         source = f"the header has {len(names):,}"
-    return names, _checked(found, name, form, names, source)
+    return names, _checked(content, name, form, names, source)
 
 
-def _checked(found: Iterator[Record], name: str, form: Form, names: list[str], source: str) -> Iterator[list[str]]:
+def _checked(content: Iterator[Record], name: str, form: Form, names: list[str], source: str) -> Iterator[list[str]]:
     width = len(names)
-    for number, record in enumerate(found):
+    for number, record in enumerate(content):
         if len(record.values) != width:
             raise InputError(_wrong_width(record, name, form, width, source))
         if number == 0 and width > 1 and [value.strip() for value in record.values] == names:
