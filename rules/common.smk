@@ -33,7 +33,7 @@ try:
     config.update(resolve(config))
     STUDY = Study(config)
 except InputError as error:
-    raise WorkflowError(f"study file: {error}") from None
+    sys.exit(f"fairweight: study file: {error}")  # one sentence, without the frame of a WorkflowError
 
 # why no step may run now; other uses of the workflow, such as a dry run, are free
 BUSY = run_lock.begin_or_join() if workflow.is_main_process else None
@@ -44,11 +44,11 @@ LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
 def check_start():
     """Refuse to run steps beside another run, or from files of the future, before old outputs are deleted."""
     if BUSY and workflow.execution_settings.lock:
-        raise WorkflowError(BUSY)
+        sys.exit(f"fairweight: {BUSY}")
     try:
         check_times({str(file) for job in workflow.dag.needrun_jobs() for file in job.input})
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"fairweight: {error}")
 
 
 def print_findings():

@@ -8,6 +8,7 @@ import logging
 import math
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +20,8 @@ __all__ = ["LogHandler"]
 
 SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
 NOISE = ("Select jobs to execute...",)
+SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
+TRACEBACK = "Traceback (most recent call last):"
 
 
 class LogHandler(LogHandlerBase):  # type: ignore[misc]
@@ -58,7 +61,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             event = getattr(record, "event", None)
             self._count(event, record)
             if self._worth_reading(event, record):
-                text = self.figures() if event == LogEvent.PROGRESS else self.format(record)
+                text = self.figures() if event == LogEvent.PROGRESS else _mistake(event, record) or self.format(record)
                 if text.strip():
                     self.console.print(text.strip("\n"), style=_style(record.levelno))
         except Exception:
@@ -112,6 +115,21 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             self.console.print(self.figures())
             self.live = False
         super().close()
+
+
+def _mistake(event: Any, record: Any) -> str | None:
+    """The sentence with which a step has ended because of a user's mistake; None for all other failures.
+
+    The figures that Snakemake prints of the step are in its own log file.
+    """
+    for log in getattr(record, "log", ()) if event == LogEvent.JOB_ERROR else ():
+        try:
+            lines = Path(log).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+        except OSError:
+            continue
+        if lines and lines[-1].startswith(SENTENCE) and TRACEBACK not in lines:
+            return f"{lines[-1]}\n(rule {record.rule_name}; log: {log})"
+    return None
 
 
 def _style(level: int) -> str:

@@ -79,3 +79,32 @@ def test_a_terminal_gets_one_line_and_what_went_wrong(handler):
 def test_an_error_in_the_display_never_ends_a_run(handler, capsys):
     send(handler, LogEvent.JOB_FINISHED, "no job_id here")
     assert handler.under_way == set()
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        (
+            "reading\nfairweight: datasets: people: no rows.\n",
+            "fairweight: datasets: people: no rows.\n(rule read; log: {log})\n",
+        ),
+        ("Traceback (most recent call last):\nfairweight: odd", "Error in rule read\n"),
+        ("something else\n", "Error in rule read\n"),
+        (None, "Error in rule read\n"),
+    ],
+)
+def test_a_mistake_of_the_user_is_shown_as_its_sentence_alone(handler, tmp_path, log, shown):
+    path = tmp_path / "read.log"
+    if log is not None:
+        path.write_text(log)
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"read": 1, "total": 1})
+    send(
+        handler,
+        LogEvent.JOB_ERROR,
+        "Error in rule read",
+        level=logging.ERROR,
+        jobid=1,
+        rule_name="read",
+        log=[str(path)],
+    )
+    assert handler.stream.getvalue() == "Job stats:\n" + shown.format(log=path)
