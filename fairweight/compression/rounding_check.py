@@ -39,7 +39,9 @@ ROWS, BATCH = 256, 64
 # mean distance of outputs: of probabilities, half the sum of their absolute differences; of likelihoods, nats per token
 UNNOTICED = 0.01
 SLACK = 6.0  # calibrated ranges cut more or less than those of these rows, and files also round outputs: 3.4 was seen
+WEIGHTS_SLACK = 1.5  # likewise for weights of which the file shows two rounded forms, or none
 MATCH = 0.5  # largest distance of a weight tensor from its rounded form, relative to its own norm
+LENGTH = 0.1  # largest difference from 1 of the factor by which a rounded form is longer
 SAMPLED = 4096  # values of a tensor by which its rounded form is looked for
 UNREAD_BITS = 4  # bits that the weights are taken to be rounded to of which the file shows no rounded form
 ROUNDS_ACTIVATIONS = ("DynamicQuantizeLSTM", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "QuantizeLinear")
@@ -84,12 +86,12 @@ def check_function(parent: Path, path: Path, run: Run, inputs: ModelInputs, *, l
         )
     unexplained, limit = _explanation(parent, path, outputs, actual)
     if not unexplained <= limit:
-        what = "nats per token" if likelihoods else "probabilities"
+        unit = "nats per token" if likelihoods else "of probability"
         raise InputError(
-            f"predictions are lost, they change more on validation rows than rounding explains ({what} differ by "
-            f"{change:.2g} on average from the parent's, and by {unexplained:.2g} from those of the parent's graph with "
-            f"the same rounded weights, where rounding explains {limit:.2g}); the method changes what the graph computes, "
-            "choose another one"
+            "predictions are lost: they change more on validation rows than rounding explains "
+            f"({change:.2g} {unit} from the parent, {unexplained:.2g} from the parent's graph with the same rounded "
+            f"weights, of which rounding explains {limit:.2g}); the method changes what the graph computes, choose "
+            "another one"
         )
     return {"output_change": change, "unexplained_change": unexplained, "explained_limit": limit}
 
@@ -132,9 +134,9 @@ def _explanation(parent: Path, path: Path, outputs: _Outputs, actual: Array) -> 
     limit = UNNOTICED
     if several := {name: form.other for name, form in forms.items() if form.other is not None}:
         # two forms of one tensor, such as a float one for a lookup: each may be the one that matters
-        limit += SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, several)), rounded)
+        limit += WEIGHTS_SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, several)), rounded)
     if unread := {name: _coarse(form.values) for name, form in forms.items() if form.best is None}:
-        limit += SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, unread)), rounded)
+        limit += WEIGHTS_SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, unread)), rounded)
     if _rounds_activations(quantized):
         _round_activations(reference)
         limit += SLACK * outputs.distance(outputs.of_graph(reference), rounded)
@@ -194,7 +196,8 @@ def _consider(form: _Form, candidate: Array) -> None:
     others = candidate.reshape(-1)[::step].astype(np.float32)
     size = float(np.linalg.norm(values))
     error = float(np.linalg.norm(others - values)) / size if size else float(np.abs(others).max() > 0)
-    if not error <= MATCH:
+    length = float(others @ values) / size**2 if size else 1.0
+    if not (error <= MATCH and abs(length - 1) <= LENGTH + error**2):  # the nearest coarse form is shorter by error^2
         return
     if form.best is None or error < form.error:
         if form.best is not None and not np.array_equal(others, form.sampled):
