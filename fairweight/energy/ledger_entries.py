@@ -10,6 +10,8 @@ from fairweight.core.errors import InputError
 RUN = "(the run itself)"  # rule of the entry of a run's own usage
 SLACK_S = 2.0  # between the clocks by which a step and the executor place the same attempt
 
+Step = tuple[str, ...]  # parts of the path of its usage file, below the folder of the results
+
 
 class LedgerEntry(TypedDict, total=False):
     """One attempt at a step, or what a run itself used; times in s, sizes in bytes, a lost attempt without usage.
@@ -56,9 +58,9 @@ def read_entries(results: str | Path) -> list[LedgerEntry]:
     """
     results = Path(results)
     entries = list(_recorded(results))
-    known = {_lineage(file) for entry in entries if entry["status"] == "ok" for file in entry["outputs"]}
-    usage = sorted(results.rglob("*.usage.json"))
-    entries += [_from_usage(path) for path in usage if _lineage(path.relative_to(results.parent)) not in known]
+    usage = {path: path.relative_to(results).parts for path in sorted(results.rglob("*.usage.json"))}
+    known = _by_step(entries, usage.values())
+    entries += [_from_usage(path) for path, step in usage.items() if step not in known]
     entries += [_overhead(path, entries) for path in sorted((results / "ledger").glob("*.overhead.json"))]
     if not entries:
         raise InputError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
@@ -79,13 +81,11 @@ def usage_of_steps(paths: Iterable[str | Path], results: str | Path) -> Iterator
         The content of each file with cpu_s, wall_s, peak_memory_bytes and started of its ledger entry, if there is one.
     """
     results = Path(results)
-    recorded: dict[tuple[str, ...], LedgerEntry] = {}  # later attempts take the place of earlier ones
-    for entry in _recorded(results):
-        if entry["status"] == "ok":
-            recorded |= {_lineage(file): entry for file in entry["outputs"] if file.endswith(".usage.json")}
-    for path in map(Path, paths):
+    steps = {path: path.relative_to(results).parts for path in map(Path, paths)}
+    recorded = _by_step(_recorded(results), steps.values())
+    for path, step in steps.items():
         usage: dict[str, Any] = _read(path)
-        known = recorded.get(_lineage(path.relative_to(results.parent)))
+        known = recorded.get(step)
         yield usage | (_figures(known) if known and _same_attempt(known, usage) else {})
 
 
@@ -102,10 +102,21 @@ def _figures(entry: LedgerEntry) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name in names and value is not None}
 
 
-def _lineage(path: str | Path) -> tuple[str, ...]:
-    # the results of a study may have been moved: the path below the folder of results identifies a step
-    parts = Path(path).parts
-    return parts[parts.index("results") + 1 :] if "results" in parts else parts
+def _by_step(entries: Iterable[LedgerEntry], steps: Iterable[Step]) -> dict[Step, LedgerEntry]:
+    """The last successful attempt at each of some steps.
+
+    Args:
+        entries: attempts, in order of time. Their files are named as they were called then: the folder of the results
+            may have any name, and may have been moved since.
+        steps: the parts of the path of each step's usage file, below the folder of the results.
+    """
+    lengths = {len(step) for step in steps}
+    attempts: dict[Step, LedgerEntry] = {}
+    for entry in entries:
+        if entry["status"] == "ok":
+            files = (Path(file).parts for file in entry["outputs"] if file.endswith(".usage.json"))
+            attempts |= {parts[-length:]: entry for parts in files for length in lengths if length <= len(parts)}
+    return attempts
 
 
 def _recorded(results: Path) -> Iterator[LedgerEntry]:

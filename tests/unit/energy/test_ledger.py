@@ -138,3 +138,15 @@ def test_a_truncated_last_line_is_skipped_and_another_one_reported(results):
 def test_a_folder_without_files_is_reported(tmp_path):
     with pytest.raises(InputError, match="neither a ledger nor a usage file"):
         read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["../out", "out", "/data/results/of/all", "results/results", "."])
+def test_a_step_counts_once_wherever_the_results_are_and_were(results, tmp_path, prefix):
+    """`pathvars: results` may name any folder, and results may have been moved since they were made."""
+    path = results / "ledger" / "one.jsonl"
+    path.write_text(path.read_text().replace("results/mine", prefix))
+    for folder in (results, results.rename(tmp_path / "moved")):
+        if folder.exists():
+            table = read_ledger(folder)
+            assert table["recorded_by"].tolist() == ["executor"] * 3 + ["step", "executor"]
+            assert table["cpu_s"].sum() == 7
