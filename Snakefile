@@ -43,9 +43,10 @@ onstart:
 rule all:
     default_target: True
     input:
-        "<results>/report/report.html",
+        lambda w: written_files(),
+        report="<results>/report/report.html",
     message:
-        "The report is {input[0]}"
+        "The report is {input.report}"
 
 
 include: "rules/data.smk"

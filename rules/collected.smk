@@ -49,29 +49,46 @@ def predictions_with_baselines(wildcards):
     return [f"{MADE}/{{c.engine}}/predictions.parquet".format(seed=seed, c=cell) for seed, cell in cells]
 
 
+def summarized_steps():
+    """(rule, wildcards) of every step that leads to the summaries, some of them several times."""
+    for dataset in STUDY.datasets:
+        yield "card", {"dataset": dataset}
+        yield from (("fetch", {"dataset": dataset, "file": file}) for file in config["datasets"][dataset]["files"])
+        yield "read", {"dataset": dataset}
+    cells = [(c, vars(c) | {"seed": seed}) for c in STUDY.cells for seed in STUDY.seeds_of(c)]
+    for c, place in cells:
+        yield "split", place
+        if c.engine != GIVEN:
+            yield "augment", place
+    for operations, rule in [*(((name,), name) for name in SHIPPED), (EXPORTED, "export")]:
+        made = STUDY.made_by(*operations)
+        yield from ((rule, place) for c, place in cells if c.variant in made)
+    yield from (("predict", place) for c, place in cells if c.engine != GIVEN)
+    yield from (("predict_given", place) for c, place in cells if c.engine == GIVEN)
+    yield from (("assess", place) for _, place in cells)
+    yield from ((rule, place) for rule in ("compare", "discover") for place in STUDY.comparisons)
+    yield from (("profile", place) for place in STUDY.profiles)
+
+
+def steps():
+    """(rule, wildcards) of every step of the study, some of them several times; `gate`, `paper` and so on are extra."""
+    yield from summarized_steps()
+    if hourly_file():
+        yield "gather_intensity", {}
+    yield from ((rule, {}) for rule in ("power", "summarize", "decide", "life_cycle", "what_if", "provenance"))
+    yield from (("render_notebook", {"concern": concern}) for concern in CONCERNS)
+    yield from ((rule, {}) for rule in ("later_steps", "report"))
+
+
 def usage_files():
     """Resource usage of all steps that lead to the summaries."""
-    files = []
-    for dataset in STUDY.datasets:
-        files.append(f"<results>/data/{dataset}/card.usage.json")
-        files += [
-            f"<results>/data/{dataset}/raw-usage/{file}.fetch.usage.json"
-            for file in config["datasets"][dataset]["files"]
-        ]
-        files.append(f"<results>/data/{dataset}/read.usage.json")
-    for c in STUDY.cells:
-        for seed in STUDY.seeds_of(c):
-            files.append(f"<results>/seed-{seed}/{c.dataset}/split.usage.json")
-            if c.engine != GIVEN:
-                files.append(f"<results>/seed-{seed}/{c.dataset}/{c.augmentation}/augment.usage.json")
-    for operation in SHIPPED:
-        files += variant_files(f"{operation}.usage.json", operation)
-    files += variant_files("export.usage.json", *EXPORTED)
-    files += predicted_files("predict.usage.json")
-    files += [f for f in cell_files("predict_given.usage.json") if Path(f).parts[-2] == GIVEN]
-    files += cell_files("assess.usage.json")
-    files += comparison_files("compare.usage.json") + comparison_files("discover.usage.json")
-    files += ["<results>/profile/{dataset}/{model}/{engine}.profile.usage.json".format(**p) for p in STUDY.profiles]
+    files = [getattr(rules, rule).output.usage.format(**place) for rule, place in summarized_steps()]
+    return list(dict.fromkeys(files))
+
+
+def written_files():
+    """Every file that the steps of the study write, so that a study in which one is missing is not done."""
+    files = [file.format(**place) for rule, place in steps() for file in getattr(rules, rule).output]
     return list(dict.fromkeys(files))
 
 
