@@ -5,6 +5,7 @@ In this order: the wait for green hours, the lock, the carbon budget, hourly int
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
-DRY = {"-n", "--dry-run", "--dryrun"}
+DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
 # as `python -m snakemake`, which would print a traceback when it is interrupted while it imports
 SNAKEMAKE = """import runpy, sys
 def hook(kind, *error):
@@ -71,7 +72,7 @@ def run_study(study: Path, options: Options) -> None:
     """
     config = _validated(read_study(study), options)
     announce(study, config, known=(Path.cwd(), ROOT))
-    if DRY & set(options.further):
+    if any(DRY.fullmatch(word) for word in options.further):
         _become_snakemake(study, options, [])
     else:
         _launch(study, options, config)

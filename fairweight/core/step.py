@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairweight.core.errors import InputError, file_problem
+from fairweight.core.errors import InputError, file_problem, first_line
 from fairweight.core.resource_usage import write_usage
 from fairweight.core.run_lock import hold
 
@@ -42,6 +42,13 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
         gc.freeze()
     except InputError as error:
         sys.exit(f"fairweight: {error}")
+    except (MemoryError, RuntimeError) as error:  # torch reports missing memory as the latter
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        sys.exit(
+            f"fairweight: there is not enough memory for this step ({first_line(error)}); use a smaller model or "
+            "batch, run fewer steps at a time (-- --cores 1), or take a larger machine."
+        )
     except OSError as error:
         if (sentence := file_problem(error, str(Path(usage).parent))) is None:
             raise

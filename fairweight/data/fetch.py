@@ -46,7 +46,13 @@ def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: st
             _place(_first(sources, None, Path(scratch), archives, name), destination)
         return
     folder = cache_folder(cache) / "sha256"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the cache {folder.parent} cannot be written ({error.strerror}); name another folder with 'cache' in the "
+            "study file, or with the environment variable FAIRWEIGHT_CACHE."
+        ) from None
     cached = folder / sha256
     with FileLock(f"{cached}.lock"):
         if not cached.exists() or checksum(cached) != sha256:

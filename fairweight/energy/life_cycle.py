@@ -1,5 +1,6 @@
 """Life-cycle energy of a variant and its break-even point against the baseline."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ FAILED, SEARCH, USE = "failed attempts", "search", "use"
 LIFE = [*CELL, "stage", "per", "batch_size", *AMOUNTS, "seeds", "status"]
 REPAID = [*CELL, "batch_size", "scope", "status", "predictions", "low", "high"]
 STATUSES = ("measured", "modelled", "not attributable")
+SEED = re.compile(r"seed-\d+")
 
 StageRow = dict[str, Any]  # a row of the table of stages; its keys are columns of LIFE
 
@@ -121,12 +123,12 @@ def _attempts(ledger: pd.DataFrame, results: Path, recipe: EnergyRecipe) -> pd.D
 
 
 def _lineage(output: object, results: Path) -> dict[str, Any]:
+    # the folder of the results may have any name, and may have been moved since
     parts = Path(output).parts if isinstance(output, str) else ()
-    if results.name not in parts:
-        return {}
-    below = parts[parts.index(results.name) + 1 :]
-    known = below and (below[0] in ("data", "profile", "compared") or below[0].startswith("seed-"))
-    return lineage_of(str(results.joinpath(*below)), str(results)) if known else {}
+    tops = [i for i, part in enumerate(parts) if part in ("data", "profile", "compared") or SEED.fullmatch(part)]
+    files = [results.joinpath(*parts[top:]) for top in tops]
+    file = next((file for file in files if file.parent.is_dir()), None)
+    return {} if file is None else lineage_of(str(file), str(results))
 
 
 def _stages(

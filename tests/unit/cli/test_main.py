@@ -172,3 +172,19 @@ def test_past_hours_are_never_proposed(tmp_path, capsys):
 def test_a_forecast_that_does_not_reach_is_refused(tmp_path, capsys, at, hours, message):
     with pytest.raises(InputError, match=message):
         window(tmp_path, capsys, at, hours)
+
+
+@pytest.mark.parametrize(
+    ("words", "dry"),
+    [(["-n"], True), (["-np"], True), (["-pn"], True), (["--dry-run"], True), (["--dryrun"], True), (["--dry"], True),
+     (["-p"], False), (["-c2"], False), (["--notemp"], False), (["train-n"], False), ([], False)],
+)  # fmt: skip
+def test_a_dry_run_prepares_nothing(tmp_path, monkeypatch, words, dry):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(tiny()))
+    launched, started = [], []
+    monkeypatch.setattr(run, "_launch", lambda *_: launched.append("launched"))
+    monkeypatch.setattr(os, "execv", lambda program, arguments: started.append(arguments))
+    main(["run", "study.yaml", "--", *words])
+    assert (launched, len(started)) == (([], 1) if dry else (["launched"], 0))
+    assert files_of(tmp_path) == ["study.yaml"]

@@ -326,3 +326,13 @@ def test_https_gives_up_with_the_reason(server, tmp_path):
         with pytest.raises(InputError, match=r"not valid|no connection|Invalid|parse"):
             get(tmp_path, nowhere)
     assert left_behind(tmp_path) == []
+
+
+def test_a_cache_that_cannot_be_written_is_refused_with_what_to_do(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(InputError, match=r"file/cache cannot be written .*; name another folder with 'cache'"):
+        get(tmp_path, "file:/nowhere.csv")
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", "~nobody-here/cache")
+    with pytest.raises(InputError, match="there is no such home folder"):
+        get(tmp_path, "file:/nowhere.csv")

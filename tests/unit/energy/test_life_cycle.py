@@ -8,7 +8,7 @@ import pytest
 
 from fairweight.energy.later_steps import later_steps
 from fairweight.energy.ledger_entries import RUN
-from fairweight.energy.life_cycle import life_cycle
+from fairweight.energy.life_cycle import _lineage, life_cycle
 from fairweight.evaluation.summarize import _making, step_table
 
 RECIPE = {
@@ -197,3 +197,11 @@ def test_what_the_total_does_not_hold_is_counted(written, folder):
     assert written["rules"]["cpu_s"].sum() + later["cpu_s"] == pytest.approx(
         sum(entry["cpu_s"] for entry in [*LINES, section]) + RUN_CPU_S + 0.5
     )
+
+
+@pytest.mark.parametrize("prefix", ["results/mine", "../out", "/data/results", "elsewhere/data"])
+def test_an_attempt_is_attributed_wherever_the_results_were(folder, prefix):
+    (folder / "seed-1" / "d" / "none" / "m" / "dense").mkdir(parents=True, exist_ok=True)
+    lineage = _lineage(f"{prefix}/seed-1/d/none/m/dense/model.safetensors", folder)
+    assert lineage == {"seed": 1, "dataset": "d", "augmentation": "none", "model": "m", "variant": "dense"}
+    assert _lineage(f"{prefix}/summary/measures.parquet", folder) == {} == _lineage(None, folder)
