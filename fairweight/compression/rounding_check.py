@@ -2,7 +2,7 @@
 
 How much rounding changes predictions differs: int8 weights move a probability by a thousandth, int4 weights and int8
 activations of a transformer by a tenth. The check therefore asks not how large a change is, but whether rounding
-explains it (docs/decisions/0045-compressed-files-compute-their-parents-function.md):
+explains it (docs/decisions/0041-compressed-files-compute-their-parents-function.md):
 
 1. The outputs of both files are compared on validation rows. A change below UNNOTICED needs no explanation.
 2. The weights are read from the quantized file, dequantized, and put into the parent's own graph. What this reference

@@ -120,8 +120,9 @@ def files(results: Results) -> HTML | None:
     header += ["Integer products, %", MEMORY.heading, "Same prediction in a batch, %", f"Same as {REFERENCE_ENGINE}, %"]
     notes = (
         "Means over seeds; the last two columns show the lowest value, and do not apply to likelihoods. MACs include "
-        "products with zeros, as the engines compute them. Integer products is the share of the multiplying "
-        "operators that run on integers. Memory is the growth of the process while it loads the file and runs it. "
+        "products with zeros, as the engines compute them, and are not estimable where an operator's products are "
+        "unknown or depend on the length of a text. Integer products is the share of the operators that multiply by "
+        "weights which do so in integers. Memory is the growth of the process while it loads the file and runs it. "
         "Same prediction in a batch is the share of rows whose prediction is the same alone and in a batch."
     )
     return table(
