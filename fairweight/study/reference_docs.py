@@ -35,7 +35,12 @@ grid:
 ```
 
 You choose the names of datasets, augmentations, models, recipes and variants. They become names of folders, so they
-consist of letters, digits, `_`, `-`, `+` and single dots inside.
+consist of letters, digits, `_`, `-`, `+` and single dots inside. Names that look alike, or have letters of several
+scripts, are refused.
+
+Values are read as they are written. YAML keeps the last of two equal keys, and takes `no` for false, `010` for 8,
+`12:30` for 750 and `2024-02-28` for a date; all of these are refused where they would mean something else. Put such
+words in quotes.
 
 A list of values makes a sweep: `sparsity` and `channels` of `prune` and `energy` of `factorize` may be lists.
 `pruned: {from: dense, prune: {method: global_magnitude, sparsity: [0.5, 0.9]}}` stands for `pruned_0.5` and
@@ -115,7 +120,7 @@ def _resolved(node: Config, root: Config) -> Config:
 
 def _type(schema: Config) -> str:
     if "enum" in schema:
-        return " \\| ".join(f"`{value}`" for value in schema["enum"])
+        return " \\| ".join(f"`{'null' if value is None else value}`" for value in schema["enum"])
     if "oneOf" in schema:
         return " \\| ".join(_type(choice) for choice in schema["oneOf"])
     if "x-component" in schema:

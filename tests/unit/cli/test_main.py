@@ -174,12 +174,11 @@ def test_a_forecast_that_does_not_reach_is_refused(tmp_path, capsys, at, hours, 
         window(tmp_path, capsys, at, hours)
 
 
-@pytest.mark.parametrize(
-    ("words", "dry"),
-    [(["-n"], True), (["-np"], True), (["-pn"], True), (["--dry-run"], True), (["--dryrun"], True), (["--dry"], True),
-     (["-p"], False), (["-c2"], False), (["--notemp"], False), (["train-n"], False), ([], False)],
-)  # fmt: skip
-def test_a_dry_run_prepares_nothing(tmp_path, monkeypatch, words, dry):
+@pytest.mark.parametrize("dry", [True, False])
+@pytest.mark.parametrize("number", range(6))
+def test_a_dry_run_prepares_nothing(tmp_path, monkeypatch, dry, number):
+    dries = (["-n"], ["-np"], ["-pn"], ["--dry-run"], ["--dryrun"], ["power", "--dry"])
+    words = (dries if dry else (["-p"], ["-c2"], ["--notemp"], ["train-n"], ["-j", "2"], []))[number]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tiny()))
     launched, started = [], []
