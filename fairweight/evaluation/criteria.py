@@ -177,7 +177,7 @@ class _Criteria:
         """Test the accuracy of all rows."""
         entry = self.compared.get(("accuracy", None, None))
         if entry is None or not entry.tested:
-            self._without("accuracy", "no test row", margin)
+            self._without("accuracy", "there are too few test rows for the accuracy", margin, rate="accuracy")
             return
         row = self._change_row("accuracy", "accuracy", None, None, entry.change, margin)
         self._margin([(row, entry.change.above(margin), entry.change.shifted(margin))])

@@ -1,6 +1,6 @@
 """Recommend what to ship: the proven variant, or the baseline, that a goal prefers, and where the answer changes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -161,11 +161,11 @@ class Candidates:
     Args:
         figures: of the comparison.
         baselines: proven variant -> its baseline.
-        baseline: the baseline that ships if no variant wins.
+        roots: baselines of this comparison; the cheapest of them ships if no variant wins.
     """
 
-    def __init__(self, figures: Figures, baselines: Mapping[Node, Node], baseline: Node) -> None:
-        self.figures, self.baselines, self.baseline = figures, baselines, baseline
+    def __init__(self, figures: Figures, baselines: Mapping[Node, Node], roots: Sequence[Node]) -> None:
+        self.figures, self.baselines, self.roots = figures, baselines, roots
         self.bytes = {variant: figures.mean(variant, "transfer_bytes") for variant in baselines}
         self._life_cycles: dict[tuple[Node, Node], tuple[Interval, Interval]] = {}  # without predictions, and by one
 
@@ -191,11 +191,16 @@ class Candidates:
         savings = {variant: self.saving(goal, variant, predictions) for variant in self.baselines}
         savings = {variant: entry for variant, entry in savings.items() if entry[0] > 0}
         if not savings:
-            return self.baseline, None
+            return self._cheapest(goal, predictions), None
         best = max(savings, key=lambda variant: savings[variant][1])
         ties = [v for v in savings if v == best or not self.saving(goal, best, predictions, other=v)[0] > 0]
         chosen = min(ties, key=lambda variant: (self.bytes[variant], -savings[variant][1]))
         return chosen, savings[chosen]
+
+    def _cheapest(self, goal: str, predictions: float) -> Node:
+        """The baseline with the smallest figure by a goal; the first where none is known."""
+        costs = {node: cost(self.figures, goal, node, predictions) for node in self.roots}
+        return min(self.roots, key=lambda node: costs[node] if np.isfinite(costs[node]) else np.inf)
 
     def crossings(self) -> Iterator[tuple[float, Node]]:
         """(predictions, winner) by life-cycle energy, from 1 prediction on, wherever the winner changes."""
@@ -291,10 +296,11 @@ def _candidates(
     figures: Figures, nodes: list[Node], proven: list[bool], baselines: Mapping[Node, Node]
 ) -> Candidates | None:
     """Proven variants and the baseline of one comparison; None where no file ships."""
-    shipped = [b for b in dict.fromkeys(baselines[n] for n in nodes) if figures.mean(b, "transfer_bytes") > 0]
+    compared = dict.fromkeys(baselines[node] for node in nodes if node in baselines)
+    shipped = [node for node in compared if figures.mean(node, "transfer_bytes") > 0]
     if not shipped:
         return None
-    return Candidates(figures, {n: baselines[n] for n, ok in zip(nodes, proven, strict=True) if ok}, shipped[0])
+    return Candidates(figures, {n: baselines[n] for n, ok in zip(nodes, proven, strict=True) if ok}, shipped)
 
 
 def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[GoalRow]:
@@ -302,7 +308,7 @@ def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[
     figures = candidates.figures
     for goal, unit in GOALS.items():
         winner, saved = candidates.winner(goal, predictions)
-        baseline = candidates.baselines.get(winner, candidates.baseline)
+        baseline = candidates.baselines.get(winner, winner)
         costs = [cost(figures, goal, node, predictions) for node in (winner, baseline)]
         known = all(np.isfinite(costs))
         low, central, high = saved or (None, None, None)

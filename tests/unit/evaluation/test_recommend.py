@@ -143,3 +143,14 @@ def test_a_baseline_with_another_augmentation_is_not_its_namesake():
     table, goals, _ = recommend(pd.DataFrame(rows), both, nodes, RECIPE, ENERGY, NOTHING_MOVED)
     assert not table["recommended"].any()
     assert set(goals["winner"] + goals["winner_augmentation"]) == {"densenone"}
+
+
+def test_of_two_baselines_the_cheaper_one_ships():
+    """Two models that are trained from data, each with a variant of its own, none of which is proven."""
+    figures = FIGURES | {"lean": (5.0, 0.004, 900, 0.04, None)}
+    rows = [{**PLACE, "variant": v, "verdict": None if v in ("dense", "lean") else "refuted"} for v in figures]
+    nodes = {("none", v): ("none", "lean" if v == "small" else "dense") for v in FIGURES} | {
+        ("none", "lean"): ("none", "lean")
+    }
+    table, goals, _ = recommend(pd.DataFrame(rows), tables(figures), nodes, RECIPE, ENERGY, NOTHING_MOVED)
+    assert table.loc[table["recommended"], "variant"].tolist() == ["lean"] and set(goals["winner"]) == {"lean"}
