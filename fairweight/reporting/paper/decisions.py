@@ -128,7 +128,7 @@ def winners(results: Results, dataset: str) -> Exhibit | None:
     caption = (
         f"{results.title(dataset)}: the winner by each goal among the proven variants and the baseline. A variant wins "
         "if the 95 % interval of its saving excludes 0 (of bytes, the range over seeds); among variants that cannot be "
-        "told apart from the one that saves most, the smallest file wins. Life-cycle energy is that of "
+        "distinguished from the one that saves most, the smallest file wins. Life-cycle energy is that of "
         f"{goals.use(results.study['decision'])}."
     )
     return Exhibit(f"{dataset}-goals", latex.tabular(header, rows, widths, breaks), entries, caption)

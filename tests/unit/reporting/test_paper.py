@@ -70,7 +70,7 @@ def entry(variant, criterion, p, value, attribute=None, group=None, other=None, 
         "low": None if value is None else value - 0.01,
         "high": None if value is None else value + 0.01,
     }
-    return CELL | {"variant": variant, "margin": 0.02, "seeds": 3} | about | interval | evidence | changes  # fmt: skip
+    return CELL | {"variant": variant, "margin": 0.02, "seeds": 3} | about | interval | evidence | changes
 
 
 ROWS = [
