@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from fairweight.core.artifacts import checksum, number_of_blocks
+from fairweight.core.artifacts import number_of_blocks
+from fairweight.core.checksums import checksum
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.resource_usage import process_usage
 from fairweight.core.table import BLOCK_ROWS

@@ -60,13 +60,13 @@ def summarized_steps():
         yield "split", place
         if c.engine != GIVEN:
             yield "augment", place
-    for operations, rule in [*(((name,), name) for name in SHIPPED), (EXPORTED, "export")]:
+    for operations, name in [*(((name,), name) for name in SHIPPED), (EXPORTED, "export")]:
         made = STUDY.made_by(*operations)
-        yield from ((rule, place) for c, place in cells if c.variant in made)
+        yield from ((name, place) for c, place in cells if c.variant in made)
     yield from (("predict", place) for c, place in cells if c.engine != GIVEN)
     yield from (("predict_given", place) for c, place in cells if c.engine == GIVEN)
     yield from (("assess", place) for _, place in cells)
-    yield from ((rule, place) for rule in ("compare", "discover") for place in STUDY.comparisons)
+    yield from ((name, place) for name in ("compare", "discover") for place in STUDY.comparisons)
     yield from (("profile", place) for place in STUDY.profiles)
 
 
@@ -75,20 +75,20 @@ def steps():
     yield from summarized_steps()
     if hourly_file():
         yield "gather_intensity", {}
-    yield from ((rule, {}) for rule in ("power", "summarize", "decide", "life_cycle", "what_if", "provenance"))
+    yield from ((name, {}) for name in ("power", "summarize", "decide", "life_cycle", "what_if", "provenance"))
     yield from (("render_notebook", {"concern": concern}) for concern in CONCERNS)
-    yield from ((rule, {}) for rule in ("later_steps", "report"))
+    yield from ((name, {}) for name in ("later_steps", "report"))
 
 
 def usage_files():
     """Resource usage of all steps that lead to the summaries."""
-    files = [getattr(rules, rule).output.usage.format(**place) for rule, place in summarized_steps()]
+    files = [getattr(rules, name).output.usage.format(**place) for name, place in summarized_steps()]
     return list(dict.fromkeys(files))
 
 
 def written_files():
     """Every file that the steps of the study write, so that a study in which one is missing is not done."""
-    files = [file.format(**place) for rule, place in steps() for file in getattr(rules, rule).output]
+    files = [file.format(**place) for name, place in steps() for file in getattr(rules, name).output]
     return list(dict.fromkeys(files))
 
 

@@ -1,11 +1,11 @@
 """Read and write the files of a study; no other module knows their formats.
 
 Every write goes to a temporary name in the same folder and is then renamed, so that a killed or failed step leaves
-nothing that looks like a result.
+nothing that looks like a result. Parquet files have a checksum in each page, which every read verifies; other formats
+have none, and the usage file of a step holds those of whole files (see `checksums`).
 """
 
 import contextlib
-import hashlib
 import itertools
 import json
 import os
@@ -26,7 +26,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from fairweight.core.errors import InputError, escaped
+from fairweight.core.errors import InputError, escaped, first_line
 from fairweight.core.run_lock import UNFINISHED
 from fairweight.core.table import Augmented, Table
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = b"fairweight"  # key of our description in a Parquet file's metadata
+WRITTEN: set[Path] = set()  # files that this process has written, for the usage file of its step
 PARTS = ("train", "validation", "test")
 FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # first characters of formulas (OWASP, CSV injection)
 SIGNED_NUMBER = re.compile(r"[+-]\d[\d.,]*(e[+-]?\d+)?( ?%)?")
@@ -52,14 +53,21 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+        WRITTEN.add(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@contextlib.contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """What a library raises for a file that is not what was written becomes one sentence."""
+    try:
+        yield
+    except (pa.ArrowException, SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        # Arrow raises an OSError without a number for a page whose checksum is wrong
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(f"{path} is damaged ({first_line(error)}); delete it; the next run makes it again.") from None
 
 
 # ---- JSON
@@ -78,8 +86,13 @@ def _plain(value: Any) -> Any:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read JSON.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    with _reading(path):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -137,7 +150,7 @@ def _described(columns: Mapping[str, Any], description: Any = None) -> pa.Table:
 def _write_parquet(path: str | Path, columns: Mapping[str, Any], description: Any = None) -> None:
     table = _described(columns, description)
     with atomic(path) as temporary, temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -> None:
@@ -147,7 +160,7 @@ def _write_row_groups(path: str | Path, tables: Iterable[pa.Table], size: int) -
     with (
         atomic(path) as temporary,
         temporary.open("wb") as file,
-        pq.ParquetWriter(file, pending.schema, compression="zstd") as writer,
+        pq.ParquetWriter(file, pending.schema, compression="zstd", write_page_checksum=True) as writer,
     ):
         for table in remaining:
             pending = _write_full(writer, pending, size)
@@ -166,9 +179,10 @@ def _write_full(writer: pq.ParquetWriter, pending: pa.Table, size: int) -> pa.Ta
 
 
 def _read_parquet(path: str | Path) -> tuple[pa.Table, Any]:
-    table = pq.read_table(path)
-    metadata = (table.schema.metadata or {}).get(KEY)
-    return table, json.loads(metadata) if metadata else None
+    with _reading(path):
+        table = pq.read_table(path, page_checksum_verification=True)
+        metadata = (table.schema.metadata or {}).get(KEY)
+        return table, json.loads(metadata) if metadata else None
 
 
 def _column(table: pa.Table, name: str) -> Array:
@@ -269,7 +283,8 @@ def _stored(table: Table) -> pa.Table:
 
 def number_of_blocks(path: str | Path) -> int:
     """Number of row blocks of a dataset's table."""
-    count: int = pq.read_metadata(path).num_row_groups
+    with _reading(path):
+        count: int = pq.read_metadata(path).num_row_groups
     return count
 
 
@@ -282,16 +297,8 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
             always read.
         block: number of one row block; None reads all rows.
     """
-    about = json.loads(pq.read_schema(path).metadata[KEY])
-    if not inputs:
-        about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
-    unused = ("input:", "image", "text") if not inputs else ()
-    names = [name for name in pq.read_schema(path).names if not name.startswith(unused)] if unused else None
-    if block is None:
-        table = pq.read_table(path, columns=names)
-    else:
-        with pq.ParquetFile(path) as file:
-            table = file.read_row_group(block, columns=names, use_threads=False)
+    with _reading(path):
+        table, about = _read_columns(path, inputs, block)
     classes, levels, group_levels = _levels(about)
     codes = [_codes(table, f"input:{name}", levels[name]) for name in levels]
     return Table(
@@ -313,6 +320,19 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
     )
 
 
+def _read_columns(path: str | Path, inputs: bool, block: int | None) -> tuple[pa.Table, Description]:
+    """Columns of a dataset's table, and their description; the parameters are those of `read_table`."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about: Description = json.loads(file.schema_arrow.metadata[KEY])
+        names = None
+        if not inputs:
+            about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
+            names = [name for name in file.schema_arrow.names if not name.startswith(("input:", "image", "text"))]
+        if block is not None:
+            return file.read_row_group(block, columns=names, use_threads=False), about
+    return pq.read_table(path, columns=names, page_checksum_verification=True), about
+
+
 Levels = dict[str, tuple[str, ...]]
 
 
@@ -331,7 +351,9 @@ def write_split(path: str | Path, rows: Array, part: Array) -> None:
 
 def read_split(path: str | Path) -> dict[str, Array]:
     """Positions of the rows of each part, in the order of the table."""
-    part = _codes(pq.read_table(path, columns=["part"]), "part", PARTS)
+    with _reading(path):
+        table = pq.read_table(path, columns=["part"], page_checksum_verification=True)
+    part = _codes(table, "part", PARTS)
     return {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
 
 
@@ -394,8 +416,14 @@ def write_weights(path: str | Path, weights: Mapping[str, Array], about: Mapping
 
 
 def read_weights(path: str | Path, about_path: str | Path) -> tuple[dict[str, Array], Description]:
-    """Read tensors and description; inverse of `write_weights`."""
-    return safetensors.numpy.load(Path(path).read_bytes()), read_json(about_path)
+    """Read tensors and description; inverse of `write_weights`.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    with _reading(path):
+        tensors = safetensors.numpy.load(Path(path).read_bytes())
+    return tensors, read_json(about_path)
 
 
 def read_tensors(path: str | Path) -> dict[str, Array]:
@@ -457,17 +485,22 @@ def write_rows(path: str | Path, rows: Sequence[Mapping[str, Any]], schema: Mapp
     fields = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in schema.items()])
     table = pa.Table.from_pylist(list(rows), schema=fields)
     with atomic(path) as temporary, temporary.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def write_frame(path: str | Path, frame: "pd.DataFrame") -> None:
     """Write a tidy data frame."""
     with atomic(path) as temporary, temporary.open("wb") as file:
-        frame.to_parquet(file, index=False, compression="zstd")
+        frame.to_parquet(file, index=False, compression="zstd", write_page_checksum=True)
 
 
 def read_frame(path: str | Path) -> "pd.DataFrame":
-    """Read a tidy table."""
+    """Read a tidy table.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     import pandas as pd  # noqa: PLC0415 - half a second that steps without data frames save
 
-    return pd.read_parquet(path)
+    with _reading(path):
+        return pd.read_parquet(path, page_checksum_verification=True)

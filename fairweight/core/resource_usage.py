@@ -4,21 +4,30 @@ import os
 import platform
 import resource
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from fairweight.core import checksums
 from fairweight.core.artifacts import write_json
 
 
-def write_usage(path: str | Path, threads: int) -> None:
-    """Write the resource usage of this process since it started, its finished children included.
+def write_usage(path: str | Path, threads: int, written: Iterable[Path] = ()) -> None:
+    """Write the usage file of a step: what this process has used since it started, and the files that it wrote.
 
-    CPU-seconds are user and system time (getrusage); wall time counts from the start of the process, imports
-    included; peak memory is the larger of the process's and its largest child's resident set.
+    CPU-seconds are user and system time (getrusage), those of finished children included; wall time counts from the
+    start of the process, imports included; peak memory is the larger of the process's and its largest child's
+    resident set.
+
+    Args:
+        path: usage file.
+        threads: number of threads that the step may use.
+        written: files and folders that it wrote, of which size and checksum are recorded.
     """
-    write_json(path, process_usage(threads))
+    files = checksums.records(Path(path), written)
+    write_json(path, checksums.sealed(process_usage(threads) | {checksums.FILES: files}))
 
 
 def process_usage(threads: int) -> dict[str, Any]:

@@ -1,25 +1,41 @@
-"""Context of every step: its log, its resource usage, and a user's mistake as one sentence."""
+"""Context of every step: its log, the checksums of its files, its resource usage, a user's mistake as one sentence."""
 
 import contextlib
 import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
+from fairweight.core import artifacts, checksums
 from fairweight.core.errors import InputError, file_problem, first_line
 from fairweight.core.resource_usage import write_usage
 from fairweight.core.run_lock import hold
 
 
+class Outputs(Protocol):
+    """Output files of a rule, as Snakemake gives them to a script."""
+
+    usage: str
+
+    def __iter__(self) -> Iterator[str]:
+        """All of them, the usage file included."""
+        ...
+
+
 @contextlib.contextmanager
-def step(log: str, usage: str, threads: int) -> Iterator[None]:
-    """Run a step: its output goes to `log`, its resource usage to `usage`; an `InputError` ends it with one sentence.
+def step(log: str, inputs: Iterable[str], outputs: Outputs, threads: int) -> Iterator[None]:
+    """Run a step: an `InputError` ends it with one sentence in its log.
+
+    Before it, the inputs are compared with what the steps that wrote them recorded. After it, and only if it has
+    succeeded, the usage file is written: its resource usage, and size and checksum of every file that it wrote.
 
     Args:
         log: file for standard output and error, those of native libraries included.
-        usage: JSON file, written last and only if the step has succeeded.
+        inputs: files and folders that the step reads.
+        outputs: files and folders that it writes; `usage` is the usage file.
         threads: number of threads that the step may use; recorded.
     """
     try:
@@ -36,8 +52,10 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     _limit_threads(threads)
     try:
+        checksums.verify(inputs)
+        artifacts.WRITTEN.clear()
         yield
-        write_usage(usage, threads)
+        write_usage(outputs.usage, threads, _written(outputs))
         # the interpreter's last garbage collection would visit everything that torch imported: half a second a step
         gc.freeze()
     except InputError as error:
@@ -50,9 +68,16 @@ def step(log: str, usage: str, threads: int) -> Iterator[None]:
             "batch, run fewer steps at a time (-- --cores 1), or take a larger machine."
         )
     except OSError as error:
-        if (sentence := file_problem(error, str(Path(usage).parent))) is None:
+        if (sentence := file_problem(error, str(Path(outputs.usage).parent))) is None:
             raise
         sys.exit(f"fairweight: {sentence}")
+
+
+def _written(outputs: Outputs) -> set[Path]:
+    """What a step wrote: its outputs, and files beside them that no rule can declare, such as a tokenizer."""
+    declared = {Path(path) for path in outputs}
+    folders = {path.parent for path in declared}
+    return declared | {path for path in artifacts.WRITTEN if path.parent in folders and path.exists()}
 
 
 def _limit_threads(threads: int) -> None:

@@ -11,7 +11,8 @@ import requests
 from filelock import FileLock
 
 from fairweight.core import components
-from fairweight.core.artifacts import atomic, checksum
+from fairweight.core.artifacts import atomic
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import LONGEST_VALUE, InputError, shortened
 from fairweight.core.local_files import expanded
 

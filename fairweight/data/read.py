@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from fairweight.core import components
-from fairweight.core.artifacts import checksum, read_table, write_json, write_table
+from fairweight.core.artifacts import read_table, write_json, write_table
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.table import Table

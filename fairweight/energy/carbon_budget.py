@@ -13,11 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairweight.core.errors import InputError
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.energy import energy_model
 from fairweight.energy.carbon_intensity import intensity_of
-from fairweight.energy.ledger_entries import LedgerEntry, read_entries
+from fairweight.energy.ledger_entries import LedgerEntry, NothingRecordedError, read_entries
 from fairweight.energy.run_total import amounts_of
 
 STATED = "FAIRWEIGHT_CARBON_BUDGET"  # environment variable that holds what `state` wrote
@@ -109,7 +108,7 @@ def _earlier(results: Path) -> list[LedgerEntry]:
     """What earlier runs of the study wrote to their ledgers; empty in a first run."""
     try:
         return read_entries(results)
-    except InputError:  # a first run
+    except NothingRecordedError:  # a first run
         return []
 
 

@@ -3,14 +3,19 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
+from fairweight.core.checksums import read_usage, rule_of
 from fairweight.core.errors import InputError
 
 RUN = "(the run itself)"  # rule of the entry of a run's own usage
 SLACK_S = 2.0  # between the clocks by which a step and the executor place the same attempt
 
 Step = tuple[str, ...]  # parts of the path of its usage file, below the folder of the results
+
+
+class NothingRecordedError(InputError):
+    """A study of which no step has run."""
 
 
 class LedgerEntry(TypedDict, total=False):
@@ -54,7 +59,8 @@ def read_entries(results: str | Path) -> list[LedgerEntry]:
         results: folder of the study.
 
     Raises:
-        InputError: there is nothing to read, or a line of a ledger is not JSON. A truncated last line is skipped.
+        NothingRecordedError: there is nothing to read.
+        InputError: a file is damaged. A truncated last line of a ledger is skipped.
     """
     results = Path(results)
     entries = list(_recorded(results))
@@ -63,7 +69,7 @@ def read_entries(results: str | Path) -> list[LedgerEntry]:
     entries += [_from_usage(path) for path, step in usage.items() if step not in known]
     entries += [_overhead(path, entries) for path in sorted((results / "ledger").glob("*.overhead.json"))]
     if not entries:
-        raise InputError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
+        raise NothingRecordedError(f"{results}: there is neither a ledger nor a usage file; run the study first.")
     return entries
 
 
@@ -78,13 +84,14 @@ def usage_of_steps(paths: Iterable[str | Path], results: str | Path) -> Iterator
         results: folder of the study, above the files.
 
     Yields:
-        The content of each file with cpu_s, wall_s, peak_memory_bytes and started of its ledger entry, if there is one.
+        The figures of each file; cpu_s, wall_s, peak_memory_bytes and started are those of its ledger entry, if there
+        is one.
     """
     results = Path(results)
     steps = {path: path.relative_to(results).parts for path in map(Path, paths)}
     recorded = _by_step(_recorded(results), steps.values())
     for path, step in steps.items():
-        usage: dict[str, Any] = _read(path)
+        usage, _ = read_usage(path)
         known = recorded.get(step)
         yield usage | (_figures(known) if known and _same_attempt(known, usage) else {})
 
@@ -141,16 +148,12 @@ def _attempts(path: Path) -> list[LedgerEntry]:
     return entries
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _from_usage(path: Path) -> LedgerEntry:
-    entry: LedgerEntry = _read(path)
+    entry = cast("LedgerEntry", read_usage(path)[0])
     return {
         **entry,
         "kind": "step",
-        "rule": path.name.removesuffix(".usage.json").split(".")[-1],
+        "rule": rule_of(path),
         "output": str(path),
         "outputs": [str(path)],
         "status": "ok",
@@ -162,7 +165,10 @@ def _from_usage(path: Path) -> LedgerEntry:
 
 def _overhead(path: Path, attempts: list[LedgerEntry]) -> LedgerEntry:
     """What the run itself used, including its processes that launched and watched the attempts."""
-    overhead = _read(path)
+    try:
+        overhead = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise InputError(f"{path}: this is not JSON; remove the file.") from None
     watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == overhead["session"])
     return {
         "kind": "run",

@@ -6,6 +6,7 @@ from typing import TypedDict
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, read_json, write_frame
+from fairweight.core.checksums import rule_of
 from fairweight.core.lineage import CELL, COMPARISON, MEASURE, lineage_of
 from fairweight.core.measures import MEASURES, keys, measure
 from fairweight.core.operations import GIVEN
@@ -169,8 +170,9 @@ def step_table(paths: list[str], results: str, recipe: EnergyRecipe) -> pd.DataF
     """
     rows = []
     for path, usage in zip(paths, usage_of_steps(paths, results), strict=True):
-        rule = Path(path).name.removesuffix(".usage.json").split(".")[-1]
-        rows.append({"rule": rule, **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **usage})
+        rows.append(
+            {"rule": rule_of(Path(path)), **dict.fromkeys(["seed", *CELL]), **lineage_of(path, results), **usage}
+        )
     table = pd.DataFrame(rows)
     table["seed"] = table["seed"].astype("Int64")
     held = table["peak_memory_bytes"] / 1e9 * table["wall_s"]

@@ -1,7 +1,7 @@
 from fairweight.compression.quantize import quantize
 from fairweight.core.step import step
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     quantize(
         parent=snakemake.input.parent,
         table=snakemake.input.table,

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.data.augment import augment
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     augment(
         snakemake.input.table,
         snakemake.input.split,

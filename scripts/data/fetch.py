@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.data.fetch import fetch
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     fetch(
         snakemake.output.raw,
         # a checksum identifies a file: another mirror or cache folder is no reason to fetch it again

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.data.read import read
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     read(
         dict(zip(snakemake.params.files, snakemake.input, strict=True)),
         snakemake.output.table,

@@ -4,7 +4,7 @@ from fairweight.core.step import step
 from fairweight.energy.carbon_intensity import with_hours
 from fairweight.energy.life_cycle import life_cycle
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     life_cycle(
         results=str(Path(snakemake.output.usage).parents[1]),
         summary={name: snakemake.input[name] for name in ("steps", "profiles", "ratios", "measures", "changes")},

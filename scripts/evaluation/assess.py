@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.assess import assess
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     assess(
         predictions=snakemake.input.predictions,
         baseline=snakemake.input.baseline or None,

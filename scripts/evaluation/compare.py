@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.compare import compare
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     compare(
         predictions=list(snakemake.input.predictions),
         about=snakemake.params.about,

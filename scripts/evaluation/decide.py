@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.decide import decide
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     compared = {
         name: dict(zip(snakemake.input[name], snakemake.params.cells, strict=True))
         for name in ("comparisons", "pairs", "replicates", "slices")

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.discover import discover_slices
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     discover_slices(
         predictions=list(snakemake.input.predictions),
         about=snakemake.params.about,

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.evaluation.gate import check_criteria
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     check_criteria(
         decisions=snakemake.input.decisions,
         criteria=snakemake.input.criteria,

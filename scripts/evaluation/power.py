@@ -3,7 +3,7 @@ from pathlib import Path
 from fairweight.core.step import step
 from fairweight.evaluation.power import plan
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     plan(
         tables={Path(path).parent.name: path for path in snakemake.input.tables},
         splits={Path(path).parent.name: path for path in snakemake.input.splits},

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.inference.export import export
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     export(
         model=snakemake.input.model,
         about=snakemake.input.about,

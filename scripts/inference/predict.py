@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.inference.predict import predict
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     predict(
         model=snakemake.input.onnx,
         table=snakemake.input.table,

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.inference.profile import profile
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     profile(
         models=list(snakemake.input.models),
         about=snakemake.params.about,

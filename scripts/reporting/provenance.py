@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.reporting.provenance import write_provenance
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     write_provenance(
         snakemake.output.provenance,
         study=snakemake.params.study,

@@ -3,7 +3,7 @@ from pathlib import Path
 from fairweight.core.step import step
 from fairweight.reporting.report.render_notebook import execute
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     execute(
         snakemake.params.notebook,
         results=str(Path(snakemake.output.notebook).parents[2]),

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.training.pretrained import take
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     take(
         # not `params`: a checksum identifies the file, so another mirror or cache folder is no reason to rerun
         recipe=snakemake.config["models"][snakemake.wildcards.model],

@@ -1,7 +1,7 @@
 from fairweight.core.step import step
 from fairweight.training.train import train
 
-with step(snakemake.log[0], snakemake.output.usage, snakemake.threads):
+with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     train(
         table=snakemake.input.table,
         split=snakemake.input.split,

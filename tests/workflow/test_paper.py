@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from runs import Run
 
 from fairweight.cli.main import main
-from fairweight.core.artifacts import checksum
+from fairweight.core.checksums import checksum
 from fairweight.core.code_version import ROOT
 from fairweight.reporting.archive.packing import write_archive
 from fairweight.reporting.archive.unpacking import check, unpack

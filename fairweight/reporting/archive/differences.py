@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.artifacts import checksum, read_frame, read_json
+from fairweight.core.artifacts import read_frame, read_json
+from fairweight.core.checksums import checksum
 from fairweight.core.formatting import missing
 from fairweight.core.lineage import CELL, MEASURE
 from fairweight.reporting.archive.layout import CHECKSUMS, DECISIONS, GOALS, MEASURES, PROVENANCE, STEPS, summary_file

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from fairweight.core.artifacts import atomic, checksum, read_json
+from fairweight.core.artifacts import atomic, read_json
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive.layout import (
     CHECKSUMS,

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from fairweight.core.artifacts import checksum, read_json
+from fairweight.core.artifacts import read_json
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
 from fairweight.core.yaml_file import read_yaml

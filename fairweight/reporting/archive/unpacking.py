@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fairweight.core.artifacts import checksum
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive.layout import CHECKSUMS, MANIFEST, SNAKEFILE, STUDY
 

@@ -6,10 +6,11 @@ import sys
 import pytest
 
 STEP = """
-import sys
 from fairweight.core.errors import InputError
 from fairweight.core.step import step
-with step("log.txt", "usage.json", 1):
+class Outputs(list):
+    usage = "step.usage.json"
+with step("log.txt", ["a", "b", "data/raw/a"], Outputs(["step.usage.json", "out", "out.txt"]), 1):
     {body}
 """
 SENTENCES = {
@@ -26,7 +27,7 @@ SENTENCES = {
 
 def end_of(folder, body):
     done = subprocess.run([sys.executable, "-c", STEP.format(body=body)], cwd=folder, capture_output=True, check=False)
-    assert done.returncode == 1 and not (folder / "usage.json").exists()
+    assert done.returncode == 1 and not (folder / "step.usage.json").exists()
     return (folder / "log.txt").read_text()
 
 

@@ -17,7 +17,6 @@ from tables import pictures, tabular
 
 from fairweight.core import table as tables
 from fairweight.core.artifacts import (
-    checksum,
     read_augmented,
     read_json,
     read_split,
@@ -25,6 +24,7 @@ from fairweight.core.artifacts import (
     write_split,
     write_table,
 )
+from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import copies
 from fairweight.data.augment import augment

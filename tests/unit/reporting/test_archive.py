@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from fairweight.core import code_version
-from fairweight.core.artifacts import checksum, read_json, write_frame, write_json
+from fairweight.core.artifacts import read_json, write_frame, write_json
+from fairweight.core.checksums import checksum
 from fairweight.core.code_version import ROOT
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive import packing, reproducing, rerunning

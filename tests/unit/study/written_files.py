@@ -1,4 +1,4 @@
-"""Print, as JSON, the files of all steps behind the report, and what `all` asks for: `written_files.py STUDY FOLDER`."""
+"""Print, as JSON, the files of all steps behind the report, and what `all` asks for (arguments: STUDY, FOLDER)."""
 
 import contextlib
 import io
