@@ -75,7 +75,7 @@ def check_function(parent: Path, path: Path, run: Run, inputs: ModelInputs, *, l
         InputError: the outputs change, and rounding does not explain it.
     """
     outputs = _Outputs(inputs, likelihoods)
-    actual, expected = outputs.of(run), outputs.of_file(parent)
+    actual, expected = outputs.from_run(run), outputs.from_file(parent)
     change = outputs.distance(actual, expected)
     if change <= UNNOTICED:
         return {"output_change": change, "unexplained_change": None, "explained_limit": None}
@@ -103,21 +103,21 @@ class _Outputs:
     inputs: ModelInputs
     likelihoods: bool
 
-    def of(self, run: Run) -> Array:
+    def from_run(self, run: Run) -> Array:
         """Probabilities (n, classes), or negative log-likelihood per token (n, 1)."""
         outputs = self.inputs.outputs(run, BATCH)
         return outputs[:, :1] / np.maximum(outputs[:, 1:], 1) if self.likelihoods else outputs.astype(float)
 
-    def of_file(self, path: Path) -> Array:
+    def from_file(self, path: Path) -> Array:
         """Outputs of a file in the reference engine."""
-        return self.of(components.load("engines", REFERENCE_ENGINE)(path, threads=1))
+        return self.from_run(components.load("engines", REFERENCE_ENGINE)(path, threads=1))
 
-    def of_graph(self, proto: onnx.ModelProto) -> Array:
+    def from_graph(self, proto: onnx.ModelProto) -> Array:
         """Outputs of a graph in the reference engine."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "reference.onnx"
             onnx.save(proto, str(path))
-            return self.of_file(path)
+            return self.from_file(path)
 
     def distance(self, first: Array, second: Array) -> float:
         """Mean over rows: half the sum of absolute differences of probabilities; difference in nats per token."""
@@ -130,16 +130,16 @@ def _explanation(parent: Path, path: Path, outputs: _Outputs, actual: Array) -> 
     reference, quantized = load_graph(parent), onnx.load(str(path))
     forms = _rounded_forms(reference, quantized)
     _set_weights(reference, {name: form.best for name, form in forms.items() if form.best is not None})
-    rounded = outputs.of_graph(reference)
+    rounded = outputs.from_graph(reference)
     limit = UNNOTICED
     if several := {name: form.other for name, form in forms.items() if form.other is not None}:
         # two forms of one tensor, such as a float one for a lookup: each may be the one that matters
-        limit += WEIGHTS_SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, several)), rounded)
+        limit += WEIGHTS_SLACK * outputs.distance(outputs.from_graph(_with_weights(reference, several)), rounded)
     if unread := {name: _coarse(form.values) for name, form in forms.items() if form.best is None}:
-        limit += WEIGHTS_SLACK * outputs.distance(outputs.of_graph(_with_weights(reference, unread)), rounded)
+        limit += WEIGHTS_SLACK * outputs.distance(outputs.from_graph(_with_weights(reference, unread)), rounded)
     if _rounds_activations(quantized):
         _round_activations(reference)
-        limit += SLACK * outputs.distance(outputs.of_graph(reference), rounded)
+        limit += SLACK * outputs.distance(outputs.from_graph(reference), rounded)
     return outputs.distance(actual, rounded), limit
 
 
