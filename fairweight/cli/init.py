@@ -1,5 +1,6 @@
 """Writes a study file for a user's table (`fairweight init`); comments explain each guess and mark what to check."""
 
+import contextlib
 import csv
 import re
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fairweight.core import components
 from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.yaml_file import parse_yaml
 from fairweight.data import guess_formats, value_formats
+from fairweight.data.delimited_text import MARKS
 from fairweight.data.raw_rows import FILE
 from fairweight.data.value_formats import Formats
 from fairweight.statistics.privacy import identifying
@@ -24,6 +26,7 @@ MOST_CLASSES = 20  # a numeric target with more distinct values is a quantity
 MOST_LEVELS = 100  # a column with more categories is text
 FEW_VALUES = 10  # a column with at most this number of distinct whole numbers may hold codes of categories
 LEAST_ROWS = 20
+MOST_CHARACTERS = 100_000  # of a header line, in which the separator is looked for
 SENSITIVE = re.compile(
     r"(^|[\W_\d])(sex|gender|race|ethnic\w*|colou?r|age|birth\w*|religio\w*|faith|national\w*|native\w*|citizen\w*|"
     r"country|disab\w*|marital\w*|marriage|orientation|pregnan\w*|language|veteran|caste|skin)($|[\W_\d])",
@@ -50,6 +53,7 @@ class Raw:
     Attributes:
         path: the file.
         separator: of its columns.
+        quote: around values that contain separators, or `none`.
         encoding: of its text.
         missing: marks of missing values, such as `?`.
         frame: its rows, as strings; missing values are None.
@@ -58,6 +62,7 @@ class Raw:
 
     path: Path
     separator: str
+    quote: str
     encoding: str
     missing: list[str]
     frame: pd.DataFrame
@@ -122,34 +127,47 @@ def _read(data: Path) -> Raw:
     text, encoding = _decoded(data)
     if "\0" in text or not text.strip():
         raise InputError(f"init: {data} is empty or not text; it takes a delimited table (CSV) with a header line.")
-    header = text.lstrip().splitlines()[0]
-    separator = max(SEPARATORS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
-    names = [name.strip() for name in next(csv.reader([header], delimiter=separator))]
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise InputError(f"init: {data} has two columns {repeated[0]!r}; rename one.")
-    # the reader that the study will use
-    read = components.load("readers", "delimited")
-    options = {"separator": separator, "encoding": encoding, "missing": [""], "quote": '"'}
-    try:
-        blocks = list(read({data.name: data}, columns=None, keep=None, skip_lines={}, rows=None, **options))
-    except InputError as error:
-        raise InputError(f"init: {error} (read with separator {separator!r}).") from None
+    separator = _separator(text.lstrip().splitlines()[0])
+    quote, blocks = _rows(data, separator, encoding)
     frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
     if len(frame) < LEAST_ROWS:
         raise InputError(f"init: {data} has {len(frame)} rows; a study needs at least {LEAST_ROWS}.")
     marks = sorted({mark for mark in MISSING if (frame == mark).to_numpy().any()} | {""})
     frame = frame.mask(frame.isin(marks), None)
-    return Raw(data, separator, encoding, marks, frame, guess_formats.guess(frame))
+    return Raw(data, separator, quote, encoding, marks, frame, guess_formats.guess(frame))
+
+
+def _separator(header: str) -> str:
+    """The separator of most names in a header line, doubled if it always is there."""
+    header = header[:MOST_CHARACTERS]
+    mark = max(SEPARATORS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
+    return mark * 2 if header.count(mark) == 2 * header.count(mark * 2) > 0 else mark
+
+
+def _rows(data: Path, separator: str, encoding: str) -> tuple[str, list[pd.DataFrame]]:
+    """(quote, rows) of a file, by the reader that the study will use; `none` where quotes belong to the text."""
+    read = components.load("readers", "delimited")
+    options = {"separator": separator, "encoding": encoding, "missing": [""], "keep": None, "columns": None}
+    mistakes = []
+    for quote in ('"', "none"):
+        try:
+            blocks = list(read({data.name: data}, quote=quote, skip_lines={}, rows=None, **options))
+        except InputError as error:
+            mistakes.append(error)
+            continue
+        if not mistakes or not any(block[c].str.fullmatch('".*"').any() for block in blocks for c in block):
+            return quote, blocks
+    raise InputError(f"init: {mistakes[0]} (read with separator {separator!r}).")
 
 
 def _decoded(data: Path) -> tuple[str, str]:
     """(text, encoding) of a file."""
-    try:
-        text = data.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return data.read_text(encoding="latin-1"), "latin-1"
-    return text, "utf-8-sig" if data.read_bytes().startswith(b"\xef\xbb\xbf") else "utf-8"
+    content = data.read_bytes()
+    marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "")
+    for encoding in ("utf-8-sig" if marked == "utf-8" else marked or "utf-8", "latin-1"):
+        with contextlib.suppress(UnicodeError):
+            return content.decode(encoding), encoding
+    raise AssertionError("every byte is a character of latin-1")
 
 
 def _classes(raw: Raw, target: str, positive: str | None) -> pd.Series:
@@ -226,7 +244,8 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
     if not inputs:
         raise InputError(f"init: {raw.path} has no column to learn from beside {target!r} and what was left out.")
     reader = (
-        f"{{method: delimited, separator: {_scalar(raw.separator)}, encoding: {raw.encoding}, "
+        f"{{method: delimited, separator: {_scalar(raw.separator)}, "
+        f"{'quote: none, ' * (raw.quote == 'none')}encoding: {raw.encoding}, "
         f"missing: {_list(raw.missing)}}}"
     )
     lines = [
@@ -240,7 +259,7 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
         f"  {name}:",
         f"    title: {_scalar(raw.path.stem)}",
         "    licence: null  # CHECK: shown on the data card",
-        f"    reader: {reader}",
+        f"    reader: {reader}" + "  # CHECK: quotes are taken for text" * (raw.quote == "none"),
         f"    files: {{all: {{sources: [{_scalar(f'file:{raw.path}')}]}}}}",
         *_formats(raw, inputs, columns, groups),
         "    inputs:",

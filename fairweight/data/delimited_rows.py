@@ -1,6 +1,7 @@
 """Rows of delimited text: one value for each column, or one sentence that names the line and the remedy."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def rows(
         header = next(content, None)
         if header is None:
             raise InputError(f"file {name!r} is empty" + (f" after the {skip:,} lines to skip" if skip else ""))
+        if line := re.fullmatch(r"sep=(.)\s*", header.lines[0]):  # as spreadsheets write it
+            remedy = f"set reader: separator: {json.dumps(line[1])}, and skip the line (skip_lines)"
+            raise InputError(f"{header.place(name)}: it states the separator; {remedy}")
         if hint := _other_separator(header, form, None):
             raise InputError(f"{header.place(name)}: the header has one column, {shown(header.values[0])}{hint}")
         names = checked_names(header.values, header.place(name))

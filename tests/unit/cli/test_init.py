@@ -1,5 +1,8 @@
 """`fairweight init` writes a study file for a table and marks its guesses."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +56,21 @@ def test_types_separator_and_encoding_are_detected(separator, encoding):
     assert dataset["groups"] == {"sex": {"column": "sex"}, "age": {"column": "age", "bins": [25, 60]}}
     assert dataset["reader"]["separator"] == separator and dataset["reader"]["encoding"] == encoding
     assert dataset["target"] == {"column": "repaid", "positive": "no"}
+
+
+def test_stray_quotes_long_separators_and_utf_16_are_detected():
+    table = people(job=["office", "trade"] * 150)
+    table.loc[[4, 10], "job"] = '"Büro'
+    content = table.to_csv(index=False, sep="\t", quoting=csv.QUOTE_NONE)
+    for text, reader in (
+        (content, {"separator": "\t", "quote": "none", "encoding": "utf-16"}),
+        (content.replace('"', "").replace("\t", "||"), {"separator": "||", "encoding": "utf-16"}),
+    ):
+        Path("people.csv").write_text(text, encoding="utf-16")
+        init("people.csv", "--target", "repaid", "--output", f"{reader['separator'].encode().hex()}.yaml")
+        dataset = yaml.safe_load(Path(f"{reader['separator'].encode().hex()}.yaml").read_text())["datasets"]["people"]
+        assert dataset["reader"] == {"method": "delimited", "missing": [""]} | reader
+        assert dataset["inputs"]["categorical"] == ["job", "sex"]
 
 
 def test_identifiers_and_constant_columns_are_dropped_with_the_reason():
@@ -130,7 +148,7 @@ MISTAKES = {
     ),
     "no such class": (people(), ["--target", "repaid", "--positive", "maybe"], "has no class 'maybe'; it has yes, no"),
     "few rows": (people(9), ["--target", "repaid"], "has 9 rows; a study needs at least 20"),
-    "twice": ("a,a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "two columns 'a'"),
+    "twice": ("a,a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "two columns a (1 and 2)"),
     "ragged": ("a,b\n" + "1,2,3\n" * 30, ["--target", "b"], "line 2: the row has more values than columns"),
     "nothing to learn": ("a,b\n" + "1,2\n1,3\n" * 30, ["--target", "b"], "no column to learn from beside 'b'"),
     "one group": (people(one="x"), ["--target", "repaid", "--groups", "one"], "'one' has one value only; there are no"),

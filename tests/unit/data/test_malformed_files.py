@@ -123,6 +123,11 @@ WRONG = {
     "semicolons": ("a;b\n1,5;2\n", {}, r"line 1: the header has one column, 'a;b'; set reader: separator: \";\""),
     "tabs": (f"a{TAB}b\n", {}, r'set reader: separator: "\\t"'),
     "a backslash and a t": (f"a{TAB}b\n", {"separator": "\\t"}, r'set reader: separator: "\\t"'),
+    "a line of a spreadsheet": (
+        "sep=;\r\na;b\r\n1;2\r\n",
+        {},
+        r'line 1: it states the separator; set reader: separator: ";", and skip the line .skip_lines.',
+    ),
     "commas": ("a,b\n1,2\n", {"separator": ";"}, r'set reader: separator: ","'),
     "semicolons without a header": ("1;2\n", {"columns": ["a", "b"]}, r'it has 1 value, .*set reader: separator: ";"'),
     "an open quote": (
