@@ -80,6 +80,15 @@ rule profile:
             "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/model.onnx",
             p=STUDY.profiled(w.dataset, w.model, w.engine),
         ),
+        # the files whose sizes are those of encoded variants
+        coded=lambda w: collect(
+            "<results>/seed-{p[0]}/{p[1].dataset}/{p[1].augmentation}/{p[1].model}/{p[1].variant}/model.coded",
+            p=[
+                (seed, cell)
+                for seed, cell in STUDY.profiled(w.dataset, w.model, w.engine)
+                if cell.variant in STUDY.made_by("encode")
+            ],
+        ),
         table="<results>/data/{dataset}/table.parquet",
     output:
         profile="<results>/profile/{dataset}/{model}/{engine}.parquet",

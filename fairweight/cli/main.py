@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.cli.run import ROOT, Options, read_study, run_study
+from fairweight.cli.verify import verify_study
 from fairweight.core.errors import InputError, file_problem
 
 DEFAULT_STUDY = ROOT / "config" / "config.yaml"
@@ -18,6 +19,10 @@ INIT_HELP = (
     "overwritten."
 )
 VERIFY_HELP = (
+    "Check every file of a study in the current folder: whether it is there, with the size and the checksum that its "
+    "step recorded. The exit code is 1 if one is missing or damaged."
+)
+VERIFY_ARCHIVE_HELP = (
     "Recompute the checksums of an archive, and render its report again without training. This runs code from the "
     "archive."
 )
@@ -39,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
+    _add_verify(commands)
     _add_archives(commands)
     _add_energy(commands)
     chosen = parser.parse_args(own)
@@ -98,8 +104,15 @@ def _add_init(commands: Any) -> None:
     init.set_defaults(function=init_study)
 
 
+def _add_verify(commands: Any) -> None:
+    verify = commands.add_parser("verify", help="check every file of a study", description=VERIFY_HELP)
+    verify.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    verify.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
+    verify.set_defaults(function=lambda a: verify_study(a.study, a.seeds))
+
+
 def _add_archives(commands: Any) -> None:
-    verify = commands.add_parser("verify-archive", help="check an archive", description=VERIFY_HELP)
+    verify = commands.add_parser("verify-archive", help="check an archive", description=VERIFY_ARCHIVE_HELP)
     verify.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
     verify.add_argument("--into", type=Path, help="new folder to unpack to; by default a temporary one")
     verify.set_defaults(function=verify_archive)

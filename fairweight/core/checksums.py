@@ -6,9 +6,10 @@ A step records its files when it has made them. The steps that read a file compa
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from fairweight.core.errors import InputError
 
@@ -17,13 +18,6 @@ FILES, OWN = "files", "sha256_of_the_rest"  # keys of a usage file that are no f
 DATA_SUFFIX = "-usage"  # of the folder of usage files beside a folder that holds nothing but data
 
 Usage = dict[str, Any]
-
-
-class FileRecord(TypedDict):
-    """What a step records of a file that it wrote."""
-
-    bytes: int
-    sha256: str
 
 
 def checksum(path: Path) -> str:
@@ -37,24 +31,73 @@ def rule_of(usage: Path) -> str:
     return usage.name.removesuffix(SUFFIX).split(".")[-1]
 
 
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that a step wrote, as its usage file records it.
+
+    Attributes:
+        path: the file.
+        usage: usage file of the step.
+        size: its bytes.
+        sha256: its SHA-256, in hexadecimal.
+        declared: whether it is an output of the rule, so that Snakemake knows of it.
+    """
+
+    path: Path
+    usage: Path
+    size: int
+    sha256: str
+    declared: bool
+
+    def problem(self, *, content: bool = True) -> str | None:
+        """What is wrong with the file now; None if nothing is.
+
+        Args:
+            content: whether to read the file; without it, only its size is compared.
+        """
+        try:
+            size = self.path.stat().st_size
+            if size != self.size:
+                return f"has {size:,} bytes, not {self.size:,}"
+            if content and checksum(self.path) != self.sha256:
+                return "has another checksum than when it was made"
+        except FileNotFoundError:
+            return "is missing"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
+        return None
+
+    def sentence(self, problem: str) -> str:
+        """A problem with its place and its remedy."""
+        culprit = "it" if self.declared else str(self.usage)
+        return (
+            f"{self.path}, which {rule_of(self.usage)} wrote, {problem}; delete {culprit}; the next run makes it again."
+        )
+
+
 # ---- written by a step
 
 
-def records(usage: Path, written: Iterable[Path]) -> dict[str, FileRecord]:
-    """Record files that a step wrote.
+def records(path: Path, outputs: Iterable[Path], others: Iterable[Path]) -> Usage:
+    """The part of a usage file that lists what the step wrote.
 
     Args:
-        usage: the step's usage file, which is left out.
-        written: files, and folders with all their files.
-
-    Returns:
-        Path relative to the folder of the usage file -> record, so that results may be moved.
+        path: the usage file. Paths of files are relative to its folder, so that results may be moved.
+        outputs: files, and folders with all their files, that are outputs of the rule.
+        others: further files that the step wrote.
     """
-    files = {file for path in written for file in _files_of(path) if file != usage}
-    return {
-        Path(os.path.relpath(file, usage.parent)).as_posix(): {"bytes": file.stat().st_size, "sha256": checksum(file)}
-        for file in sorted(files)
-    }
+    files = {}
+    for written, declared in [*((output, True) for output in outputs), *((other, False) for other in others)]:
+        for file in _files_of(written):
+            name = Path(os.path.relpath(file, path.parent)).as_posix()
+            if file != path and name not in files:
+                files[name] = {"bytes": file.stat().st_size, "sha256": checksum(file), "declared": declared}
+    return {FILES: dict(sorted(files.items()))}
+
+
+def sealed(usage: Usage) -> Usage:
+    """Content of a usage file with its own checksum."""
+    return usage | {OWN: _own_checksum(usage)}
 
 
 def _files_of(path: Path) -> Iterator[Path]:
@@ -65,11 +108,6 @@ def _files_of(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in names)
 
 
-def sealed(usage: Usage) -> Usage:
-    """The content of a usage file with its own checksum."""
-    return usage | {OWN: _own_checksum(usage)}
-
-
 def _own_checksum(usage: Usage) -> str:
     text = json.dumps({key: value for key, value in usage.items() if key != OWN}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -78,47 +116,29 @@ def _own_checksum(usage: Usage) -> str:
 # ---- read
 
 
-def read_usage(path: Path) -> tuple[Usage, dict[str, FileRecord]]:
-    """Read a usage file: its figures, and the records of the files that the step wrote.
+def read_usage(path: Path) -> tuple[Usage, list[WrittenFile]]:
+    """Read a usage file: its figures, and the files that the step wrote.
 
     Raises:
-        InputError: it is not what the step wrote. A usage file of an older version has no checksum and no records.
+        InputError: it is not what the step wrote. A usage file of an older version has neither checksum nor files.
     """
     try:
         usage: Usage = json.loads(path.read_text(encoding="utf-8"))
-        own = usage.get(OWN)
-        files: dict[str, FileRecord] = usage.get(FILES, {})
-        damaged = own is not None and own != _own_checksum(usage)
-    except (ValueError, AttributeError):
-        damaged = True
-    if damaged:
-        raise InputError(f"{path} is damaged, or was edited; delete it; the next run makes it again.")
+        if OWN in usage and usage[OWN] != _own_checksum(usage):
+            raise ValueError(OWN)
+        files = [
+            WrittenFile(Path(os.path.normpath(path.parent / name)), path, f["bytes"], f["sha256"], f["declared"])
+            for name, f in usage.get(FILES, {}).items()
+        ]
+    except (ValueError, AttributeError, TypeError, KeyError):
+        raise InputError(f"{path} is damaged, or was edited; delete it; the next run makes it again.") from None
     return {key: value for key, value in usage.items() if key not in (FILES, OWN)}, files
-
-
-def problem(path: Path, record: FileRecord, *, content: bool = True) -> str | None:
-    """What is wrong with a file that a step wrote; None if nothing is.
-
-    Args:
-        path: the file.
-        record: what the step recorded of it.
-        content: whether to read the file; without it, only its size is compared.
-    """
-    try:
-        size = path.stat().st_size
-        if size != record["bytes"]:
-            return f"has {size:,} of {record['bytes']:,} bytes"
-        if content and checksum(path) != record["sha256"]:
-            return "has another checksum than when it was made"
-    except FileNotFoundError:
-        return "is missing"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return None
 
 
 def verify(paths: Iterable[str | Path]) -> None:
     """Compare files with the records of the steps that wrote them; files without a record are not looked at.
+
+    Further files that such a step has written beside them are compared as well.
 
     Args:
         paths: files, and folders with all the files that were written into them.
@@ -126,39 +146,31 @@ def verify(paths: Iterable[str | Path]) -> None:
     Raises:
         InputError: a file is missing, cannot be read, or is not the one that the step wrote.
     """
-    folders: dict[Path, dict[str, tuple[str, FileRecord]]] = {}
+    folders: dict[Path, list[WrittenFile]] = {}
     for path in map(Path, paths):
         if path.name.endswith(SUFFIX):
             read_usage(path)
             continue
-        name, beside = os.path.normpath(path), Path(f"{path.parent}{DATA_SUFFIX}")
-        for folder in (path.parent, beside):
+        known = []
+        for folder in (path.parent, Path(f"{path.parent}{DATA_SUFFIX}")):
             if folder not in folders:
                 folders[folder] = _recorded_in(folder)
-        known = folders[path.parent] | folders[beside]
-        inside = [name] if name in known else [file for file in known if file.startswith(f"{name}{os.sep}")]
-        for file in inside:
-            rule, record = known[file]
-            if (wrong := problem(Path(file), record)) is not None:
-                raise InputError(f"{file}, which {rule} wrote, {wrong}; delete it; the next run makes it again.")
+            known += folders[folder]
+        place = Path(os.path.normpath(path))
+        read = [file for file in known if place in (file.path, *file.path.parents)]
+        steps = {file.usage for file in read}
+        read += [file for file in known if not file.declared and file.usage in steps]
+        for file in read:
+            if (wrong := file.problem()) is not None:
+                raise InputError(file.sentence(wrong))
 
 
-def _recorded_in(folder: Path) -> dict[str, tuple[str, FileRecord]]:
-    """Normalized path -> (rule, record) of every file that the usage files of a folder list."""
-    known: dict[str, tuple[str, FileRecord]] = {}
-    for usage in folder.glob(f"*{SUFFIX}"):
+def _recorded_in(folder: Path) -> list[WrittenFile]:
+    """The files that the usage files of a folder list."""
+    known = []
+    for usage in sorted(folder.glob(f"*{SUFFIX}")):
         try:
-            _, files = read_usage(usage)
+            known += read_usage(usage)[1]
         except FileNotFoundError:
             continue  # its step is about to run again
-        known |= {os.path.normpath(folder / name): (rule_of(usage), record) for name, record in files.items()}
     return known
-
-
-def all_records(results: Path) -> Iterator[tuple[Path, Mapping[str, FileRecord] | None]]:
-    """(usage file, its records by path relative to its folder) of every step of a study; None if it is damaged."""
-    for usage in sorted(results.rglob(f"*{SUFFIX}")):
-        try:
-            yield usage, read_usage(usage)[1]
-        except InputError:
-            yield usage, None

@@ -14,7 +14,7 @@ from fairweight.core import checksums
 from fairweight.core.artifacts import write_json
 
 
-def write_usage(path: str | Path, threads: int, written: Iterable[Path] = ()) -> None:
+def write_usage(path: str | Path, threads: int, outputs: Iterable[Path] = (), others: Iterable[Path] = ()) -> None:
     """Write the usage file of a step: what this process has used since it started, and the files that it wrote.
 
     CPU-seconds are user and system time (getrusage), those of finished children included; wall time counts from the
@@ -24,10 +24,12 @@ def write_usage(path: str | Path, threads: int, written: Iterable[Path] = ()) ->
     Args:
         path: usage file.
         threads: number of threads that the step may use.
-        written: files and folders that it wrote, of which size and checksum are recorded.
+        outputs: files and folders that are outputs of its rule.
+        others: further files that it wrote.
     """
-    files = checksums.records(Path(path), written)
-    write_json(path, checksums.sealed(process_usage(threads) | {checksums.FILES: files}))
+    # first the checksums, so that their CPU-seconds count
+    records = checksums.records(Path(path), outputs, others)
+    write_json(path, checksums.sealed(process_usage(threads) | records))
 
 
 def process_usage(threads: int) -> dict[str, Any]:

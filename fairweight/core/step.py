@@ -55,7 +55,8 @@ def step(log: str, inputs: Iterable[str], outputs: Outputs, threads: int) -> Ite
         checksums.verify(inputs)
         artifacts.WRITTEN.clear()
         yield
-        write_usage(outputs.usage, threads, _written(outputs))
+        declared = {Path(path) for path in outputs}
+        write_usage(outputs.usage, threads, declared, _others(declared))
         # the interpreter's last garbage collection would visit everything that torch imported: half a second a step
         gc.freeze()
     except InputError as error:
@@ -73,11 +74,10 @@ def step(log: str, inputs: Iterable[str], outputs: Outputs, threads: int) -> Ite
         sys.exit(f"fairweight: {sentence}")
 
 
-def _written(outputs: Outputs) -> set[Path]:
-    """What a step wrote: its outputs, and files beside them that no rule can declare, such as a tokenizer."""
-    declared = {Path(path) for path in outputs}
+def _others(declared: set[Path]) -> list[Path]:
+    """Files that a step wrote beside its outputs and that no rule can declare, such as a tokenizer."""
     folders = {path.parent for path in declared}
-    return declared | {path for path in artifacts.WRITTEN if path.parent in folders and path.exists()}
+    return [path for path in artifacts.WRITTEN - declared if path.parent in folders and path.exists()]
 
 
 def _limit_threads(threads: int) -> None:
