@@ -11,7 +11,7 @@ from fairweight.core.intersections import crossed
 from fairweight.core.random_streams import generator
 from fairweight.statistics import comparison, rates
 from fairweight.statistics.comparison import SCHEMA, ComparisonRow, Pair
-from fairweight.statistics.crossed_uncertainty import counted, resampled
+from fairweight.statistics.crossed_uncertainty import counted, effective_seeds, resampled
 from fairweight.statistics.paired_shares import Pairs
 from fairweight.statistics.rates import Layout
 
@@ -52,6 +52,7 @@ class PairRow(TypedDict):
     gained: int  # rows that count with the variant only
     lost: int  # rows that count with the baseline only
     held: int  # rows that count with the baseline
+    seeds_worth: float  # independent models that all seeds of the variant are worth
 
 
 PAIRS = {
@@ -65,6 +66,7 @@ PAIRS = {
     "gained": "int64",
     "lost": "int64",
     "held": "int64",
+    "seeds_worth": "double",
 }
 KEPT = {"variant": "string", "replicate": "int64", "accuracy": "double", "worst_group_accuracy": "double"}
 
@@ -234,6 +236,7 @@ class Compared:
         counts = [
             counted(self.layout.strata, marks, self.layout.number) for marks in (ours & ~theirs, theirs & ~ours, theirs)
         ]
+        worth = effective_seeds(self._hits(variant).astype(float) - self._hits(baseline))
         rows: list[PairRow] = []
         for metric, differing in rates.paired_fractions(self.layout, *counts).items():
             totals = self.fractions[metric][1][:, 0, 0].astype(int).tolist()
@@ -252,6 +255,7 @@ class Compared:
                             "gained": gained,
                             "lost": lost,
                             "held": held,
+                            "seeds_worth": worth,
                         }
                     )
         return rows

@@ -6,7 +6,6 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from fairweight.core.measures import measure
 from fairweight.core.recipes import Criteria
 from fairweight.statistics import decision, paired_shares
 from fairweight.statistics.decision import NOTHING, PROVEN, REFUTED, UNDECIDED, Change, Evidence, Growth, Verdict
@@ -16,6 +15,7 @@ from fairweight.statistics.rates import EQUALIZED_ODDS_DIFFERENCE, GAPS, PAIRED
 Array = np.ndarray[Any, Any]
 Name = tuple[str, str | None, str | None]  # metric, attribute, group
 GROUP_MARGINS = ("group_accuracy", "worst_group_accuracy")  # both are tested group by group: any group may be the worst
+ERRORS = ("true_positive_rate", "false_positive_rate")  # rates of which one direction is better
 FLOOR_ROWS = 10  # rows from which a rate that falls to 0 or rises to 1 is never proven
 FALLS, RISES = ("accuracy", "true_positive_rate", "selection_rate"), ("false_positive_rate", "selection_rate")
 
@@ -31,6 +31,7 @@ class CriterionRow(TypedDict):
     group: str | None
     other_group: str | None  # of a gap: the group whose rate is subtracted
     rate: str | None  # the rate that a margin limits
+    catches_up: bool  # of a gap: the group was clearly behind and may catch up
     parts: int  # number of tests that must all reject
     rows: int | None  # rows of the smaller group
     seeds: int | None
@@ -93,21 +94,22 @@ def changes(rows: Iterable[Mapping[str, Any]], pairs: Iterable[Mapping[str, Any]
         pairs: rows of `compare.PairRow` of the variant.
         seed: the only model that the changes are about; None is all seeds.
     """
-    counts: dict[Name, list[tuple[int, int, int, int]]] = {}
+    counts: dict[Name, list[tuple[float, ...]]] = {}
     for row in sorted(pairs, key=lambda row: row["seed"]):
         if seed is None or row["seed"] == seed:
-            entry = (row["rows"], row["gained"], row["lost"], row["held"])
+            entry = (row["rows"], row["gained"], row["lost"], row["held"], row["seeds_worth"])
             counts.setdefault(_name(row), []).append(entry)
     by_name: Changes = {}
     for row in rows:
         name = _name(row)
         if row["metric"] in PAIRED and name in counts:
-            total, gained, lost, held = np.array(counts[name], float).T
+            total, gained, lost, held, worth = np.array(counts[name], float).T
             n = float(total[0])
             with np.errstate(invalid="ignore", divide="ignore"):
-                per_seed, before = (gained - lost) / n, float(held.mean() / n)
+                per_seed, before = (gained - lost) / n, held / n
             error = float("nan") if row["row_error"] is None else float(row["row_error"])
-            change = Change(per_seed, error, Pairs(n, gained.mean(), lost.mean()), before)
+            pairs_of_mean = Pairs(n, float(gained.mean()), float(lost.mean()))
+            change = Change(per_seed, error, pairs_of_mean, before, 1.0 if seed is not None else float(worth[0]))
             by_name[name] = GroupChange(change, row["status"] == "ok")
     return by_name
 
@@ -139,7 +141,11 @@ def assess(
         if margins["fairness_gap"] is not None:
             for rate in gap_rates(criteria["gap"], tested.binary):
                 tested.gap(attribute, rate, margins["fairness_gap"])
+        if margins.get("group_rates") is not None:
+            for rate in set(gap_rates(criteria["gap"], tested.binary)) & set(ERRORS):
+                tested.rates(attribute, rate, float(margins["group_rates"] or 0))
     tested.floors()
+    tested.harms()
     for name, (values, limit, exact) in ceilings.items():
         tested.ceiling(name, values, limit, exact)
     return tested.finish()
@@ -167,6 +173,8 @@ class _Criteria:
     def __init__(self, compared: Changes, criteria: Criteria, attributes: list[str]) -> None:
         self.compared, self.attributes = compared, attributes
         self.error_rate, self.demanded = criteria["error_rate"], criteria["untested"] == "undecided"
+        self.margins = dict.fromkeys(("group_accuracy", "group_rates")) | criteria["margins"]
+        self._tested: set[tuple[str | float | None, ...]] = set()
         self.binary = any(metric == "selection_rate" for metric, _, _ in compared)
         self.result = Assessed()
         self._margins: list[Evidence] = []  # of every part
@@ -190,6 +198,15 @@ class _Criteria:
             parts.append((row, entry.change.above(margin), entry.change.shifted(margin)))
         self._margin(parts)
 
+    def rates(self, attribute: str, rate: str, margin: float) -> None:
+        """Test that no group's rate changes for the worse by more than the margin."""
+        parts = []
+        for group, entry in self._groups(rate, attribute, "group_rates", margin):
+            better = entry.change.opposite() if rate == "false_positive_rate" else entry.change
+            row = self._change_row("group_rates", rate, attribute, group, entry.change, margin)
+            parts.append((row, better.above(margin), better.shifted(margin)))
+        self._margin(parts)
+
     def gap(self, attribute: str, rate: str, margin: float) -> None:
         """Test that no signed difference between two groups grows by more than the margin.
 
@@ -207,22 +224,39 @@ class _Criteria:
         self._margin(parts)
 
     def floors(self) -> None:
-        """No rate of a group with a few rows may silently fall to 0 or rise to 1."""
+        """No rate of any group with a few rows may silently fall to 0 or rise to 1."""
         for (rate, attribute, group), entry in self.compared.items():
-            if attribute not in (None, "class", *self.attributes) or entry.change.rows < FLOOR_ROWS:
-                continue
-            end = _end(rate, entry.change)
+            end = _end(rate, entry.change) if entry.change.rows >= FLOOR_ROWS else None
             if end is not None:
-                row = self._change_row("floor", rate, attribute, group, entry.change, 0.0)
-                verb = "falls to 0" if end == 0 else "rises to 1"
-                about = f"{rate.replace('_', ' ')}{_of_group(attribute, group)}"
-                self._undecided(row | {"reason": f"the {about} {verb} in every model ({entry.change.rows} rows)"})
+                self._harmed(rate, attribute, group, entry.change, "falls to 0" if end == 0 else "rises to 1")
+
+    def harms(self) -> None:
+        """No rate that is not tested may clearly change for the worse by more than its margin."""
+        for entry in self.result.untested:
+            margin = self.margins["group_accuracy" if entry["rate"] == "accuracy" else "group_rates"]
+            change = self.compared[entry["rate"], entry["attribute"], entry["group"]].change
+            if margin is None or change.rows < FLOOR_ROWS:
+                continue
+            worse = entry["low"] > margin if entry["rate"] == "false_positive_rate" else entry["high"] < -margin
+            if worse:
+                verb = "rises" if entry["rate"] == "false_positive_rate" else "falls"
+                points = 100 * float(np.mean(change.per_seed))
+                self._harmed(
+                    entry["rate"], entry["attribute"], entry["group"], change, f"{verb} by {abs(points):.1f} points"
+                )
+
+    def _harmed(self, rate: str, attribute: str | None, group: str | None, change: Change, verb: str) -> None:
+        row = self._change_row("floor", rate, attribute, group, change, 0.0)
+        about = f"{rate.replace('_', ' ')}{_of_group(attribute, group)}"
+        models = "this model" if len(change.per_seed) == 1 else "the models"
+        self._undecided(row | {"reason": f"the {about} {verb} in {models} ({change.rows} rows)"})
 
     def ceiling(self, name: str, values: Array, limit: float, exact: bool) -> None:
         """Test that a measure is at most a limit."""
         evidence = decision.ceiling(values, limit, exact)
         known = len(values) > 0 and bool(np.isfinite(values).all())
         row = self._row(name, None, None, limit, evidence)
+        row["seeds"] = len(values)
         if known:
             row |= {"value": float(np.mean(values)), "low": float(np.min(values)), "high": float(np.max(values))}
         else:
@@ -251,7 +285,9 @@ class _Criteria:
         groups = [(group, e) for (r, a, group), e in self.compared.items() if (r, a) == (rate, attribute) and group]
         tested = [(group, entry) for group, entry in groups if entry.tested]
         if len(tested) < fewest:
-            self._without(criterion, _why_untested(attribute, rate, groups, fewest), margin, attribute, rate)
+            self._without(
+                criterion, _why_untested(attribute, rate, groups, fewest, self.binary), margin, attribute, rate
+            )
             tested = []
         listed = {(row["attribute"], row["group"], row["rate"]) for row in self.result.untested}
         self.result.untested += [
@@ -267,12 +303,16 @@ class _Criteria:
             return
         rows = [self._with_evidence(row, evidence) for row, evidence, _ in parts]
         shifted = [values for *_, values in parts if values is not None]
+        key = (rows[0]["rate"], rows[0]["attribute"], rows[0]["other_group"] is None, rows[0]["margin"])
+        repeated = key in self._tested  # two criteria on the accuracy of groups may have the same margin
+        self._tested.add(key)
         together = decision.every_part([evidence for _, evidence, _ in parts], shifted)
         weakest = max(rows, key=lambda row: (row["p_proven"], abs(row["value"] or 0)))
         self.result.parts += rows
         self.result.criteria.append(self._with_evidence(weakest, together) | {"parts": len(parts)})
-        self._margins += [evidence for _, evidence, _ in parts]
-        self._shifted += shifted
+        if not repeated:
+            self._margins += [evidence for _, evidence, _ in parts]
+            self._shifted += shifted
 
     def _without(
         self, criterion: str, reason: str, margin: float, attribute: str | None = None, rate: str | None = None
@@ -293,6 +333,7 @@ class _Criteria:
             "group": None,
             "other_group": None,
             "rate": rate,
+            "catches_up": False,
             "parts": 1,
             "rows": None,
             "seeds": None,
@@ -336,7 +377,8 @@ class _Criteria:
         return self._row("fairness_gap", attribute, rate, margin, NOTHING) | {
             "group": groups[0],
             "other_group": groups[1],
-            "rows": min(growth.ahead.rows, growth.behind.rows),
+            "catches_up": growth.catching_up,
+            "rows": growth.rows,
             "seeds": len(growth.per_seed),
             "value": float(np.mean(growth.per_seed)),
             "low": low,
@@ -348,34 +390,31 @@ def _gap_evidence(growth: Growth, rate: str, margin: float) -> tuple[Evidence, A
     """Evidence on the growth of one signed difference, and the changes over seeds by which it may be refuted.
 
     The growth of a group's rate over that of another is no harm where it closes a clear gap because the group that is
-    worse off improves. A true positive rate is better when higher, a false positive rate when lower; of a selection
-    rate neither is.
+    worse off improves. A false positive rate is better when lower; the other rates count as better when higher, so that
+    a gap of selection rates may close by selecting more of one group, and not by selecting fewer of the other.
     """
     evidence = growth.below(margin)
     if not growth.catching_up:
         return evidence, growth.shifted(margin)
-    nobody_loses = NOTHING
-    if rate == "false_positive_rate":
-        nobody_loses = growth.ahead.opposite().above(margin)
-    elif measure(rate).better == "higher" or rate == "true_positive_rate":
-        nobody_loses = growth.behind.above(margin)
-    harmless = (
-        growth.still_below(margin) if rate == "selection_rate" else max(growth.still_below(margin), nobody_loses.proven)
-    )
+    keeps = growth.ahead.opposite() if rate == "false_positive_rate" else growth.behind
+    nobody_loses = keeps.above(margin)
+    harmless = max(growth.still_below(margin), nobody_loses.proven)
     refuted = max(evidence.refuted, nobody_loses.refuted)
     return Evidence(harmless, refuted, max(evidence.crossed, nobody_loses.crossed)), None
 
 
 def _end(rate: str, change: Change) -> int | None:
     """0 or 1 if a rate reaches this end in every model and the baseline was at least a row away from it."""
-    rows, held = change.rows, change.before * change.rows
+    rows, held = change.rows, float(np.mean(change.before)) * change.rows
     after = held + change.pairs.gained - change.pairs.lost
     if rate in FALLS and after < 1e-9 and held >= 1:
         return 0
     return 1 if rate in RISES and after > rows - 1e-9 and held <= rows - 1 else None
 
 
-def _why_untested(attribute: str, rate: str, groups: list[tuple[str, GroupChange]], fewest: int) -> str:
+def _why_untested(attribute: str, rate: str, groups: list[tuple[str, GroupChange]], fewest: int, binary: bool) -> str:
+    if not groups and rate in ("true_positive_rate", "false_positive_rate", "selection_rate") and not binary:
+        return f"the label has more than two classes, so that it has no {rate.replace('_', ' ')}"
     if not any(entry.change.rows for _, entry in groups):
         kind = {"true_positive_rate": " with a positive label", "false_positive_rate": " with a negative label"}
         return f"no test row{kind.get(rate, '')} belongs to a group of {attribute}"
@@ -392,7 +431,7 @@ def _untested_row(attribute: str, group: str, rate: str, change: Change) -> Unte
         "group": group,
         "rate": rate,
         "rows": change.rows,
-        "before": change.before if known else None,
+        "before": float(np.mean(change.before)) if known else None,
         "value": float(np.mean(change.per_seed)) if known else None,
         "low": low,
         "high": high,
@@ -421,6 +460,6 @@ def name_of(entry: Mapping[str, Any]) -> str:
     if criterion == "fairness_gap" and isinstance(rate, str):
         groups = f" of {entry['group']} over {entry['other_group']}" if isinstance(entry["group"], str) else ""
         return f"difference of the {rate.replace('_', ' ')}{groups} by {entry['attribute']}"
-    if criterion == "floor":
+    if criterion in ("floor", "group_rates"):
         return f"{str(rate).replace('_', ' ')}{_of_group(entry['attribute'], entry['group'])}"
     return f"{criterion.replace('_', ' ')}{_of_group(entry['attribute'], entry['group'])}"

@@ -114,6 +114,8 @@ def _verdict(changes: tests.Changes, criteria: Criteria, attributes: list[str]) 
     evidence, error_rate = tested.evidence, criteria["error_rate"]
     if evidence.proven <= error_rate:
         return {"verdict": PROVEN, "p_value": evidence.proven, "reason": None}
+    if not tested.criteria:
+        return {}  # the study states ceilings alone, which are about the recipe
     weakest = max(tested.criteria, key=lambda row: row["p_proven"])
     refuted = evidence.refuted <= error_rate
     reason = weakest["reason"] or f"{name_of(weakest)} is not shown: p = {weakest['p_proven']:.2g}"

@@ -71,6 +71,21 @@ def of_rows(values: Array) -> Estimate:
     return estimate(values.mean(axis=0), row_variance, rows)
 
 
+def effective_seeds(values: Array) -> float:
+    """Number of independent models that K seeds are worth, from values of each row and seed (n, K).
+
+    Where all seeds change the same rows, they are worth one. It is K / (1 + (K - 1) x rho), where rho is the
+    correlation of two seeds on one row (intraclass correlation; Rao & Scott 1992). K where nothing changes.
+    """
+    seeds = values.shape[1]
+    if seeds < 2 or not np.any(values):
+        return float(seeds)
+    between = seeds * float(np.var(values.mean(axis=1), ddof=1)) if len(values) > 1 else 0.0
+    within = float(np.mean(np.var(values, axis=1, ddof=1)))
+    rho = max(0.0, (between - within) / (between + (seeds - 1) * within)) if between + within > 0 else 1.0
+    return float(seeds / (1 + (seeds - 1) * min(rho, 1.0)))
+
+
 @dataclass(frozen=True)
 class Tallies:
     """Counts of B replicates: rows of each of F strata, and of its marked rows for each of M columns of marks."""

@@ -37,8 +37,8 @@ def provable(*, rows: Sequence[int], seeds: int, error_rate: float, tests: int) 
     """Smallest margin of a group's rate, or of a difference between two, that can be proven if no prediction changes.
 
     Over seeds, a variance of 1 / (rows + 2)^2 per group allows for changes that the sample happens not to show (see
-    `comparison.change`). For one model it is the limit of the score test without discordant rows, z^2 / (rows + z^2)
-    per group (Tango 1998), two of which are combined by their squares. On few rows that alone can exceed a margin.
+    `comparison.change`). The limit of the score test without discordant rows is z^2 / (rows x seeds + z^2) per group
+    (Tango 1998), two of which are combined by their squares. On few rows that alone can exceed a margin.
 
     Args:
         rows: of each group whose rate is in the criterion, of the kind that the rate is a share of; at least 2 each.
@@ -47,8 +47,10 @@ def provable(*, rows: Sequence[int], seeds: int, error_rate: float, tests: int) 
         tests: in the family; the first step of Holm's correction divides the error rate by their number.
     """
     level = error_rate / tests
+    z = float(stats.norm.isf(level))
+    # where nothing changes, the seeds are worth as many independent models
+    score = float(np.linalg.norm([z**2 / (n * seeds + z**2) for n in rows]))
     if seeds < 2:
-        z = float(stats.norm.isf(level))
-        return float(np.linalg.norm([z**2 / (n + z**2) for n in rows]))
+        return score
     change = Estimate(0.0, 0.0, sum(1 / (n + 2) ** 2 for n in rows), 1, min(rows))
-    return float(stats.t.isf(level, change.freedom) * change.error)
+    return max(score, float(stats.t.isf(level, change.freedom) * change.error))

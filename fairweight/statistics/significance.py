@@ -63,10 +63,11 @@ def range_flip(changes: Array) -> float:
 def unequal_changes(changes: Array, codes: Array, groups: int, draws: int = PERMUTATIONS) -> tuple[float, float]:
     """Test whether groups change unequally on other rows: (range that is expected by chance, p-value).
 
-    The statistic is the largest difference between the mean changes of two groups over its standard error. Its null
-    distribution permutes the rows over the groups; studentized permutation tests stay valid where groups have different
-    spreads (Janssen 1997; Chung & Romano 2013). Instead of permuting rows, the number of rows of each group and change
-    is drawn, which has the same distribution.
+    The statistic is the largest difference between the mean changes of two groups over its standard error. Two null
+    distributions must both make it improbable: permutations of the rows over the groups (Janssen 1997; Chung & Romano
+    2013), which are exact where groups have equal spreads, and normal means with the spread of each group, for those
+    that differ. Instead of permuting rows, the number of rows of each group and change is drawn, which has the same
+    distribution.
 
     Args:
         changes: of each row, few distinct values (n,).
@@ -88,9 +89,10 @@ def unequal_changes(changes: Array, codes: Array, groups: int, draws: int = PERM
     rng = np.random.default_rng(0)
     permuted = stats.random_table(*margins, seed=rng).rvs(draws)
     statistics, errors = _largest_difference(np.concatenate([observed[None], permuted]), values)
-    larger = statistics[1:] >= statistics[0] * (1 - TIE)
-    by_chance = np.ptp(rng.normal(0, errors[0], (draws, groups)), axis=1).mean()
-    return float(by_chance), float((1 + larger.sum()) / (draws + 1))
+    means = rng.normal(0, errors[0], (draws, groups))
+    normal = _studentized(means, np.broadcast_to(errors[0], means.shape))
+    larger = max((null >= statistics[0] * (1 - TIE)).sum() for null in (statistics[1:], normal))
+    return float(np.ptp(means, axis=1).mean()), float((1 + larger) / (draws + 1))
 
 
 def _largest_difference(tables: Array, values: Array) -> tuple[Array, Array]:
@@ -100,9 +102,15 @@ def _largest_difference(tables: Array, values: Array) -> tuple[Array, Array]:
     squares = np.einsum("v,bvg->bg", values**2, tables) / rows
     # a group without any change is no proof that none occurs (see comparison.change)
     variances = np.maximum(squares - means**2, 0) / np.maximum(rows - 1, 1) + 1 / (rows + 2) ** 2
+    errors = np.sqrt(variances)
+    return _studentized(means, errors), errors
+
+
+def _studentized(means: Array, errors: Array) -> Array:
+    """Largest difference between two means over its standard error (B,), from means and their errors (B, G)."""
     differences = np.abs(means[:, :, None] - means[:, None, :])
-    errors = np.sqrt(variances[:, :, None] + variances[:, None, :])
-    return (differences / errors).max(axis=(1, 2)), np.sqrt(variances)
+    together: Array = differences / np.hypot(errors[:, :, None], errors[:, None, :])
+    return together.max(axis=(1, 2))
 
 
 def wilcoxon(differences: Array) -> float:

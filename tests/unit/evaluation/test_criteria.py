@@ -12,7 +12,7 @@ from fairweight.evaluation.compare import Compared
 from fairweight.evaluation.criteria import assess, changes, gap_rates, listed, name_of
 from fairweight.statistics.rates import Layout
 
-MARGINS = {"accuracy": 0.01, "worst_group_accuracy": 0.02, "group_accuracy": 0.02, "fairness_gap": 0.05}
+MARGINS = {"accuracy": 0.01, "worst_group_accuracy": 0.02, "group_accuracy": 0.02, "group_rates": 0.05, "fairness_gap": 0.05}
 CRITERIA = {"error_rate": 0.05, "margins": MARGINS, "gap": None, "untested": "report", "ceilings": {}}
 ATTRIBUTES = ["sex", "race", "age"]
 NO_MARGIN = dict.fromkeys(MARGINS)

@@ -163,7 +163,7 @@ def test_the_power_statement_holds():
 def test_the_margin_that_can_be_proven_is_the_one_that_the_decision_proves(rows, tests, seeds):
     """A variant with the predictions of its baseline is proven just above that margin, and not just below it."""
     least = provable(rows=rows, seeds=seeds, error_rate=0.05, tests=tests)
-    alike = [Change(np.zeros(seeds), 1 / (n + 2), Pairs(n, 0, 0), 0.8) for n in rows]
+    alike = [Change(np.zeros(seeds), 1 / (n + 2), Pairs(n, 0, 0), np.full(seeds, 0.8), seeds) for n in rows]
     row = change(np.zeros(seeds), np.full(seeds, 0.8), 0.0, rows[0], metric="accuracy")
     assert row["row_error"] == pytest.approx(alike[0].row_error)
     for margin, proven in ((least * 1.001, True), (least * 0.999, False)):
