@@ -17,7 +17,7 @@ from fairweight.core.errors import InputError
 # signals by which native code ends its own process; SIGKILL, which also ends a process without memory, is none
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 # a fork has one thread: it would wait forever for a lock that another thread of this process held at that moment
-PATIENCE_S, BYTES_PER_S = 60.0, 10e6
+PATIENCE_S, BYTES_PER_S = 30.0, 10e6
 PR_SET_DUMPABLE = 4
 
 

@@ -16,15 +16,22 @@ from fairweight.training.signature import Feeds
 
 Run = Callable[[Feeds], NDArray[Any]]  # a loaded file: input tensors by name -> output (n, ...)
 
+_LOADED: set[str] = set()  # engines that have loaded a file in this process
 LONGEST = 200  # characters of an engine's own message
 
 
-def load(engine: str, path: str | Path, *, threads: int, place: str = "", file: str | Path = "") -> Run:
+def load(
+    engine: str,
+    path: str | Path,
+    *,
+    threads: int,
+    place: str = "",
+    file: str | Path = "",
+    checked: bool = False,
+) -> Run:
     """Load a file; loading it is the test that finds operators that the engine does not support.
 
-    What an engine is known not to support is declared in its `UNSUPPORTED` and refused while the study is parsed. The
-    file is loaded in a child process first, because an engine may crash. An engine that builds the model from weights
-    beside the file (`BUILDS_MODEL`) reads no graph and is spared the child.
+    What an engine is known not to support is declared in its `UNSUPPORTED` and refused while the study is parsed.
 
     Args:
         engine: name of the engine.
@@ -32,6 +39,7 @@ def load(engine: str, path: str | Path, *, threads: int, place: str = "", file: 
         threads: threads that one call uses.
         place: start of an error sentence; the path if it is empty.
         file: name of the file in an error sentence, if `path` is that of a temporary file.
+        checked: whether `check_loads` has been called for the file; if not, it is called here.
 
     Returns:
         A function from input tensors by name to probabilities (n, classes).
@@ -39,11 +47,11 @@ def load(engine: str, path: str | Path, *, threads: int, place: str = "", file: 
     Raises:
         InputError: the engine crashes, does not support an operator of the file, or has no kernel for its types.
     """
-    loading = functools.partial(components.load("engines", engine), path, threads=threads)
-    if not components.literal("engines", engine, "BUILDS_MODEL"):
-        first_load(loading, engine=_name(engine), path=path, place=place, file=file)
+    if not checked:
+        check_loads(engine, path, threads=threads, place=place, file=file)
+    _LOADED.add(engine)
     try:
-        run: Run = loading()
+        run: Run = components.load("engines", engine)(path, threads=threads)
     except InputError:
         raise
     except Exception as error:
@@ -55,6 +63,26 @@ def load(engine: str, path: str | Path, *, threads: int, place: str = "", file: 
             ) from error
         raise
     return run
+
+
+def check_loads(engine: str, path: str | Path, *, threads: int, place: str = "", file: str | Path = "") -> None:
+    """Load a file in a child process, because an engine may crash.
+
+    A step that loads several files checks all of them before it loads the first: an engine that declares
+    `LEAVES_THREADS` is not tried in a child once it has run in this process, because a child that is forked beside its
+    threads may wait forever for one of them. An engine that builds the model from weights beside the file
+    (`BUILDS_MODEL`) reads no graph and is spared the child as well.
+
+    Args:
+        engine, path, threads, place, file: as in `load`.
+
+    Raises:
+        InputError: the engine crashes.
+    """
+    has_threads = engine in _LOADED and components.literal("engines", engine, "LEAVES_THREADS")
+    if not has_threads and not components.literal("engines", engine, "BUILDS_MODEL"):
+        loading = functools.partial(components.load("engines", engine), path, threads=threads)
+        first_load(loading, engine=_name(engine), path=path, place=place, file=file)
 
 
 def _name(engine: str) -> str:

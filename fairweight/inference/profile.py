@@ -149,6 +149,8 @@ def _latencies(
 ) -> tuple[list[LatencyRow], list[RoundRow]]:
     """Measure the latency of each file at each batch size; files of one seed, augmentation and size take turns."""
     groups: dict[tuple[int, str, int], list[_Candidate]] = defaultdict(list)
+    for path in models:
+        load_engine.check_loads(engine, path, threads=threads)
     for path, keys in zip(models, about, strict=True):
         for candidate in _candidates(path, keys, rows, engine, batch_sizes, threads):
             _warm_up(candidate)
@@ -198,7 +200,7 @@ def _candidates(
     path: str, keys: FileKeys, rows: Table, engine: str, batch_sizes: list[int], threads: int
 ) -> list[_Candidate]:
     """Load a file and prepare up to 32 batches of each size."""
-    run = load_engine.load(engine, path, threads=threads)
+    run = load_engine.load(engine, path, threads=threads, checked=True)
     file_bytes, transfer_bytes = sizes(path)
     inputs = ModelInputs.from_rows(read_signature(path), rows)
     candidates = []

@@ -15,6 +15,7 @@ from fairweight.compression.static_int8 import check_rows
 from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import TOKENS
 
+_ran: set[bool] = set()  # whether OpenVINO has run in this process
 NEEDS = {"openvino": ["openvino", "nncf"]}  # extra of pyproject.toml -> packages
 OPTIONS = {
     "calibration_rows": {
@@ -51,8 +52,9 @@ def quantize(
     """
     feeds = calibration(calibration_rows)
     check_rows(feeds)
-    # NNCF runs the source in OpenVINO to calibrate it
-    first_load(functools.partial(_compile, source), engine=f"'openvino' {openvino.__version__}", path=source)
+    if not _ran:  # NNCF runs the source in OpenVINO, which leaves threads that a fork lacks
+        first_load(functools.partial(_compile, source), engine=f"'openvino' {openvino.__version__}", path=source)
+    _ran.add(True)
     logging.getLogger("nncf").setLevel(logging.ERROR)
     proto = load_graph(source)
     separate_uses(proto)

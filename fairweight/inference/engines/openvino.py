@@ -12,6 +12,7 @@ from fairweight.inference.onnx_file import read_signature
 from fairweight.training.signature import Feeds
 
 VERSION = openvino.__version__
+LEAVES_THREADS = True  # a process that has run it has threads that a fork of the process lacks
 NEEDS = {"openvino": ["openvino"]}  # extra of pyproject.toml -> packages
 UNSUPPORTED = {
     "given": "given scores are in no file",

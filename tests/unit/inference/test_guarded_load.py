@@ -169,7 +169,9 @@ def test_it_works_beside_threads_and_loaded_engines(study, engine):
     busy.start()
     try:
         started = time.monotonic()
-        for _ in range(8):
+        for _ in range(4):
+            load_engine.check_loads(engine, path, threads=2)
+        for _ in range(4):
             run = load_engine.load(engine, path, threads=2)
             done.append(run(feeds))
         assert time.monotonic() - started < guarded_load.PATIENCE_S / 2  # no child was given up
