@@ -155,17 +155,47 @@ def test_a_child_that_does_not_end_is_given_up(tmp_path, monkeypatch, capfd):
     assert "engine 'mine' was not tried in a process of its own" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "engine", [e for e in ("onnxruntime", "openvino") if not components.missing_extra("engines", e)]
-)
+def test_an_engine_that_leaves_threads_is_tried_before_it_has_run(study, monkeypatch):
+    tried = []
+    monkeypatch.setattr(load_engine, "first_load", lambda *_args, engine, **_options: tried.append(engine.split()[0]))
+    monkeypatch.setattr(load_engine, "_LOADED", set())
+    for engine in ENGINES:
+        for _ in range(2):
+            load_engine.load(engine, study.path("dense.onnx"), threads=2)
+    assert tried == ["'onnxruntime'", "'onnxruntime'", "'openvino'"][: len(ENGINES) + 1]
+
+
+def test_a_profile_checks_all_files_before_it_loads_the_first(study, monkeypatch):
+    calls = []
+
+    def counted(name, original):
+        return lambda *args, **options: (calls.append(name), original(*args, **options))[1]
+
+    for name in ("check_loads", "load"):
+        monkeypatch.setattr(load_engine, name, counted(name, getattr(load_engine, name)))
+    profile(
+        models=[study.path("dense.onnx")] * 3,
+        about=[{"seed": 0, "augmentation": "none", "variant": str(number)} for number in range(3)],
+        table=study.data["table"],
+        destination=study.path("profile"),
+        repetitions=study.path("repetitions"),
+        engine=ENGINES[-1],
+        batch_sizes=[1],
+        rounds=1,
+        seconds=0.01,
+        threads=2,
+    )
+    assert calls == ["check_loads"] * 3 + ["load"] * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_it_works_beside_threads_and_loaded_engines(study, engine):
     path, feeds = study.path("dense.onnx"), {"numeric": study.table.numeric, "categorical": study.table.categorical}
     stop, done = threading.Event(), []
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    busy = threading.Thread(
-        target=lambda: [torch.randn(200, 200) @ torch.randn(200, 200) for _ in iter(stop.is_set, 1)]
-    )
+    work = torch.randn(200, 200)
+    busy = threading.Thread(target=lambda: [work.copy_(work @ work).clamp_(-1, 1) for _ in iter(stop.is_set, True)])
     busy.start()
     try:
         started = time.monotonic()
