@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +21,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.settings import ExecMode
+from snakemake_interface_executor_plugins.utils import format_cli_arg
 
 from snakemake_executor_plugin_dask import benchmark, resources, warm
 from snakemake_executor_plugin_dask.ledger import Ledger, LedgerEntry, Status
@@ -52,7 +53,10 @@ def _priority(job: Any) -> int:
 
 
 def _misfit(job: Any, lacking: str) -> str:
-    return f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}."
+    sentence = f"dask: no worker can run {job.name} (jobid {job.jobid}): {lacking}."
+    if resources.NAMES[resources.GPUS] in lacking:
+        sentence += f" --set-resources {job.name}:gpu=0 runs it without; CUDA_VISIBLE_DEVICES names GPUs not detected."
+    return sentence
 
 
 def _load_gate(gate: str | None) -> Gate | None:
@@ -130,12 +134,23 @@ class Executor(RealExecutor):
 
     @property
     def cores(self) -> str:
-        """The Snakemake of a cold job may use all that its worker has reserved."""
-        return "all"
+        """The Snakemake of a cold job has as many cores as the run, so that it sees the same `workflow.cores`."""
+        return str(self.workflow.resource_settings.cores or "all")
 
     def get_exec_mode(self) -> ExecMode:
         """The Snakemake of a cold job runs in remote mode."""
         return ExecMode.REMOTE
+
+    def get_job_args(self, job: Any, **kwargs: Any) -> str:
+        """Arguments for a cold job; on another machine, it waits for its files to appear there."""
+        arguments: str = super().get_job_args(job, **kwargs)
+        files = [] if self.cluster.local else [str(file) for file in job.get_wait_for_files()]
+        if not files:
+            return arguments
+        names = LOGS / f"{job.name}-{job.jobid}.files"  # a command line has a limited length
+        names.parent.mkdir(parents=True, exist_ok=True)
+        names.write_text("\n".join(files) + "\n", encoding="utf-8")
+        return f"{arguments} {format_cli_arg('--wait-for-files-file', str(names))}"
 
     def get_python_executable(self) -> str:
         """Path of Python, which is the same on all workers; modules in the working folder must not come first (-P)."""
@@ -180,7 +195,8 @@ class Executor(RealExecutor):
                     return
                 self.window.release()
                 message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
-                self.report_job_error(SubmittedJobInfo(job), msg=message)
+                self.counts["failed"] += 1
+                self._report_error(SubmittedJobInfo(job), message)
 
     def _ask_gate(self, job: Any) -> None:
         """End the run if the gate refuses this job; running jobs finish first, as after SIGTERM."""
@@ -255,6 +271,7 @@ class Executor(RealExecutor):
 
     def _request(self, job: Any, cold: str) -> Request:
         start = Path.cwd()
+        awaited: tuple[str, ...] = ()
         run: Script | str
         if cold:
             cwd, environment, repeats = start, {}, 0
@@ -265,6 +282,8 @@ class Executor(RealExecutor):
             environment = dict(self.envvars())
             repeats = (job.benchmark_repeats or 1) if job.benchmark is not None else 0
             run = self.scripts.script(job)
+            if not self.cluster.local:
+                awaited = tuple(str(start / file) for file in job.get_wait_for_files())
         python_path = tuple(entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry)
         return Request(
             name=job.name,
@@ -275,6 +294,8 @@ class Executor(RealExecutor):
             log=str(start / LOGS / f"{job.name}-{job.jobid}.log"),
             python_path=python_path,
             benchmark_repeats=repeats,
+            awaited=awaited,
+            latency_s=self.workflow.execution_settings.latency_wait,
         )
 
     # ---- from Dask to Snakemake
@@ -332,13 +353,19 @@ class Executor(RealExecutor):
         message = f"{outcome.problem or describe(outcome.usages[-1])} on {outcome.host}"
         if not self.workflow.output_settings.show_failed_logs and outcome.tail.strip():
             message += f"; its output ended with:\n{outcome.tail.rstrip()}"
-        self.report_job_error(attempt.info, msg=message, aux_logs=[attempt.request.log])
+        self._report_error(attempt.info, message, [attempt.request.log])
+
+    def _report_error(self, info: SubmittedJobInfo, message: str, logs: Sequence[str] = ()) -> None:
+        """Report that a job failed; of a group, Snakemake shows the names of its jobs, and not the message."""
+        if info.job.is_group():
+            self.logger.error(f"Dask: the group job {info.job.name} (jobid {info.job.jobid}) failed: {message}")
+        self.report_job_error(info, msg=message, aux_logs=list(logs))
 
     def _fail(self, attempt: Attempt, message: str) -> None:
         """Fail an attempt whose end no worker has reported."""
         self.counts["failed"] += 1
         self._record(attempt, "lost")
-        self.report_job_error(attempt.info, msg=message)
+        self._report_error(attempt.info, message)
 
     def _restart(self, attempt: Attempt, claim: Claim) -> None:
         """Start a job again whose worker was lost, after cleaning up as after a failure."""
@@ -348,7 +375,7 @@ class Executor(RealExecutor):
         self.losses[job.jobid] += 1
         event = f"Dask: the worker of job {job.jobid} ({job.name}) on {claim['host']} was lost"
         if self.losses[job.jobid] > self.executor_settings.worker_losses:
-            self.report_job_error(attempt.info, msg=f"{event}, as it was {self.losses[job.jobid] - 1} times before.")
+            self._report_error(attempt.info, f"{event}, as it was {self.losses[job.jobid] - 1} times before.")
             return
         self.logger.warning(f"{event}; the job starts again.")
         self.workflow.async_run(job.postprocess(error=True))

@@ -13,12 +13,16 @@ class Script:
         filename: path of the script, or its address if it is not local.
         snakemake: the pickled `snakemake` object of the job.
         search_path: folders to append to `sys.path`.
+        folder: folder of the files that Snakemake makes of scripts.
+        kept: whether such a file is made and kept (`--skip-script-cleanup`).
     """
 
     source: str
     filename: str
     snakemake: bytes
     search_path: tuple[str, ...]
+    folder: str
+    kept: bool
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Request:
         log: file for standard output and error.
         python_path: folders of PYTHONPATH, which come first on the search path of a warm script.
         benchmark_repeats: number of sampled repeats; 0 runs the job once, without samples.
+        awaited: files that must be there first; a network file system may show them late on another machine.
+        latency_s: seconds to wait for them.
     """
 
     name: str
@@ -44,6 +50,8 @@ class Request:
     log: str
     python_path: tuple[str, ...] = ()
     benchmark_repeats: int = 0
+    awaited: tuple[str, ...] = ()
+    latency_s: float = 0.0
 
 
 class Claim(TypedDict, total=False):

@@ -59,3 +59,10 @@ def shortcoming(need: Mapping[str, int], workers: Sequence[Mapping[str, float]])
             return f"it needs {amount} {NAMES[name]}, and the largest worker has {most}"
     amounts = " and ".join(f"{amount} {NAMES[name]}" for name, amount in need.items() if name != SHARE)
     return f"it needs {amounts} at once, which no worker has"
+
+
+def set_tmpdir(resources: Any, folder: str) -> None:
+    """Replace the folder for temporary files in Snakemake's `resources`: an item, and an attribute."""
+    position = next(i for i, (name, _) in enumerate(resources._allitems()) if name == "tmpdir")
+    resources[position] = folder
+    resources.tmpdir = folder

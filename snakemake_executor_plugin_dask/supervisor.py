@@ -25,11 +25,14 @@ import threading
 import time
 import traceback
 import types
+from io import TextIOWrapper
 from multiprocessing import forkserver
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from snakemake_executor_plugin_dask.preload import THREAD_VARIABLES
 from snakemake_executor_plugin_dask.request import Request, Script
+from snakemake_executor_plugin_dask.resources import set_tmpdir
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -186,6 +189,8 @@ def _job(request: Request, iteration: int | None, supervisor: int) -> None:
         os.chdir(request.cwd)
         os.environ.update(request.environment)
         if isinstance(request.run, str):
+            # the preloaded process has one thread; `shell:` sets the variables again
+            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(request.threads)))
             os.execv("/bin/sh", ["/bin/sh", "-c", request.run])  # noqa: S606 - Snakemake's own command line
         code = _run_script(request.run, request, iteration)
     except BaseException:
@@ -205,9 +210,14 @@ def _redirect(log: str) -> None:
     os.close(nothing)
     os.close(output)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", closefd=False, buffering=1)  # noqa: SIM115
-    sys.stderr = open(2, "w", closefd=False, buffering=1, errors="backslashreplace")  # noqa: SIM115
+    sys.stdout = _reopened(1, sys.stdout)
+    sys.stderr = _reopened(2, sys.stderr)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+def _reopened(descriptor: int, like: TextIO) -> TextIOWrapper:
+    """Open a descriptor with the encoding that this interpreter has chosen for another stream by its locale."""
+    return open(descriptor, "w", closefd=False, buffering=1, encoding=like.encoding, errors=like.errors)
 
 
 def _prefer_for_out_of_memory() -> None:
@@ -274,7 +284,7 @@ def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
     module.__dict__.update(
         __builtins__=__builtins__,
         __file__=script.filename,
-        __real_file__=script.filename,
+        __real_file__=_real_file(script),
         __spec__=None,
         sys=sys,
         pickle=pickle,
@@ -288,14 +298,30 @@ def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
     return module
 
 
+def _real_file(script: Script) -> str:
+    """The file that Snakemake would run, which begins with a preamble; it is made only if somebody will see it."""
+    if not script.kept and "__real_file__" not in script.source:
+        return script.filename
+    preamble = (
+        f"import sys; sys.path.extend({list(script.search_path)!r}); import pickle; "
+        f"snakemake = pickle.loads({script.snakemake!r}); from snakemake.logging import logger; "
+        f"from snakemake.iocontainers import Snakemake; __real_file__ = __file__; __file__ = {script.filename!r};\n"
+    )
+    Path(script.folder).mkdir(parents=True, exist_ok=True)
+    descriptor, path = tempfile.mkstemp(f".{Path(script.filename).name}", dir=script.folder)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(preamble + script.source)
+    if not script.kept:
+        atexit.register(os.unlink, path)
+    return path
+
+
 def _set_temporary_folder(resources: Any) -> None:
     """Set the folder for temporary files, which only the machine that runs the job knows."""
     folder = str(resources.get("tmpdir", ""))
     if folder == "<TBD>":
         folder = tempfile.gettempdir()
-        position = next(i for i, (name, _) in enumerate(resources._allitems()) if name == "tmpdir")
-        resources[position] = folder
-        resources.tmpdir = folder
+        set_tmpdir(resources, folder)
     if folder:
         os.environ.update(dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder))
         tempfile.tempdir = None  # so that it is read from the environment again

@@ -8,14 +8,17 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from snakemake.common import get_snakemake_searchpaths
+from snakemake.common import get_function_params, get_snakemake_searchpaths
+from snakemake.common.tbdstring import TBDString
 from snakemake.iocontainers import Snakemake
 from snakemake.settings.types import DeploymentMethod, SharedFSUsage
 from snakemake.sourcecache import LocalSourceFile, SourceCache, SourceFile, infer_source_file
 from snakemake.utils import format as format_path
 
 from snakemake_executor_plugin_dask.request import Script
+from snakemake_executor_plugin_dask.resources import set_tmpdir
 
+SCRIPTS = Path(".snakemake") / "scripts"
 SHARED = (SharedFSUsage.INPUT_OUTPUT, SharedFSUsage.SOURCES, SharedFSUsage.SOURCE_CACHE)
 
 
@@ -54,7 +57,24 @@ def _special_files(job: Any, workflow: Any) -> str:
         return "no shared file system"
     if any(True for files in (job.storage_input, job.storage_output) for _ in files):
         return "files in a storage"
-    return ""
+    return "params made of tmpdir, which only the worker knows" if _params_need_tmpdir(job) else ""
+
+
+def _params_need_tmpdir(job: Any) -> bool:
+    """Whether `params:` change with the folder for temporary files, which Snakemake's own process does not know."""
+    functions = [value for value in job.rule.params if callable(value)]
+    if not any("resources" in get_function_params(function) for function in functions):
+        return False
+    unknown = job.resources.get("tmpdir")
+    if not isinstance(unknown, TBDString):
+        return False
+    params = list(job.params)
+    set_tmpdir(job.resources, "/another")
+    try:
+        others, _ = job.rule.expand_params(job.wildcards_dict, job.input, job.output, job)
+    finally:
+        set_tmpdir(job.resources, unknown)
+    return list(others) != params
 
 
 class ScriptFactory:
@@ -89,7 +109,7 @@ class ScriptFactory:
             job.threads,
             job.resources,
             job.log,
-            self.workflow.globals["config"],
+            job.rule.run_func.__globals__["config"],  # a module has its own
             job.rule.name,
             None,
             folder,
@@ -101,7 +121,9 @@ class ScriptFactory:
         if isinstance(path, LocalSourceFile):
             search_path.append(folder)
             filename = os.path.realpath(filename)
-        return Script(source, filename, pickle.dumps(described, protocol=4), tuple(search_path))
+        kept = not self.workflow.execution_settings.cleanup_scripts
+        pickled = pickle.dumps(described, protocol=4)
+        return Script(source, filename, pickled, tuple(search_path), str(SCRIPTS.absolute()), kept)
 
     def _path(self, job: Any) -> SourceFile:
         path = job.rule.script

@@ -25,6 +25,8 @@ from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usag
 METADATA = "snakemake-executor-dask"
 IDLE_S = 600  # a fork server that is idle for this time is stopped; it starts again when it is needed
 TAIL_BYTES = 4096
+LOOK_S = 0.5  # interval at which a file that has not appeared is looked for
+NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
@@ -118,8 +120,15 @@ def _dask_variables() -> list[str]:
 
 
 def _devices(worker: Worker) -> list[str]:
-    """GPUs of a worker: the number that it declares (`dask worker --resources GPU=2`), or the visible ones."""
-    visible = [device for device in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    """GPUs of a worker: the number that it declares (`dask worker --resources GPU=2`), or the visible ones.
+
+    Without CUDA_VISIBLE_DEVICES, these are the ones that NVIDIA's driver lists.
+    """
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        visible = [str(i) for i, _ in enumerate(NVIDIA.iterdir())] if NVIDIA.is_dir() else []
+    else:
+        visible = [device for device in named.split(",") if device]
     count = int(worker.state.total_resources.get(resources.GPUS, len(visible)))
     return (visible or [str(i) for i in range(count)])[:count]
 
@@ -159,7 +168,10 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
         request.environment["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
     try:
         _prepare_log(request.log)
-        _run_repeats(plugin.server, request, wanted, outcome)
+        if missing := _still_missing(request, wanted):
+            outcome.problem = f"{missing} is not there after {request.latency_s:g} s (see --latency-wait)"
+        else:
+            _run_repeats(plugin.server, request, wanted, outcome)
     except OSError as error:
         outcome.problem = f"worker {worker.address} could not start it ({error})"
     finally:
@@ -173,6 +185,19 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
             if not Path(request.log).stat().st_size:
                 Path(request.log).unlink()
     return outcome
+
+
+def _still_missing(request: Request, wanted: Callable[[], bool]) -> str:
+    """Wait for the files of a request to appear on this machine; returns the first that does not, else nothing."""
+    deadline = time.monotonic() + request.latency_s
+    for path in request.awaited:
+        while not os.path.lexists(path):
+            if time.monotonic() > deadline or not wanted():
+                return path
+            with contextlib.suppress(OSError):  # NFS asks its server again when a folder is listed
+                list(Path(path).parent.iterdir())
+            time.sleep(LOOK_S)
+    return ""
 
 
 def _claim(worker: Worker, session: str, key: Any) -> Claim | None:

@@ -109,7 +109,7 @@ class Workflow:
         process.wait()
 
     def output(self):
-        return (self.folder / "output.txt").read_text()
+        return (self.folder / "output.txt").read_text(errors="replace")
 
     def ledger(self):
         """All attempts, in the order of their ends."""

@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from harness import LOCAL, scheduler, silent_port
+
+from snakemake_executor_plugin_dask import worker
 
 pytestmark = pytest.mark.workflow
 
@@ -69,6 +72,24 @@ def test_a_job_that_no_worker_can_run_fails_at_once_in_a_sentence(workflow, kind
     output = run.run("--config", f"kind={kind}", ok=False, seconds=30)
     assert f"no worker can run {kind} (jobid 1): {reason}" in output
     assert "Traceback" not in output
+
+
+def test_gpus_of_the_machine_are_found_and_a_job_can_run_without(workflow, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "NVIDIA", tmp_path / "gpus")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    idle = SimpleNamespace(state=SimpleNamespace(total_resources={}))
+    assert worker._devices(idle) == []
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / "gpus" / name).mkdir(parents=True)
+    assert worker._devices(idle) == ["0", "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert worker._devices(idle) == ["1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert worker._devices(idle) == []
+    run = workflow("resources")
+    output = run.run("--config", "kind=too_many_gpus", ok=False, seconds=30, CUDA_VISIBLE_DEVICES="")
+    assert "--set-resources too_many_gpus:gpu=0 runs it without" in output
+    run.run("--config", "kind=too_many_gpus", "--set-resources", "too_many_gpus:gpu=0", CUDA_VISIBLE_DEVICES="")
 
 
 def test_more_threads_than_any_worker_has_is_reported(workflow):

@@ -1,0 +1,5 @@
+rule config:
+    output:
+        "out/m_config.json",
+    script:
+        "scripts/config.py"
