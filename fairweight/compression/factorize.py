@@ -67,7 +67,7 @@ def factorize(
         about,
         network.example,
         place,
-        ranks=ranks,
+        ranks=factorized.about.get("ranks", {}) | ranks,  # of a parent that is itself factorized
         shapes=module_surgery.shapes(factorized.body),
         factorization=recipe,
         sparsity={"all": 0.0},

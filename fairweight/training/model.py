@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack, cast
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from fairweight.core import components
 from fairweight.core.artifacts import read_weights, write_weights
@@ -72,11 +73,17 @@ class Model(nn.Module):
         module_surgery.set_attributes(self.body, about.get("attributes", {}))
 
     def new_body(self) -> nn.Module:
-        """Build a body as the architecture initialises it."""
+        """Build a body as the architecture initialises it.
+
+        Raises:
+            InputError: the architecture returns something else than an ordinary module with parameters of known size.
+        """
         recipe = self.about["architecture"]
         options = components.chosen(recipe, name="architecture")
         build = components.load("architectures", recipe["architecture"])
         body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+        if problem := _unusual(body):
+            raise InputError(f"architecture {recipe['architecture']!r}: {problem}.")
         return body
 
     def forward(self, *inputs: Tensor) -> Tensor:
@@ -133,6 +140,20 @@ class Model(nn.Module):
         except RuntimeError as error:
             raise InputError(f"{path} does not fit {about_path} ({error}); make both again") from None
         return model.eval()
+
+
+def _unusual(body: object) -> str:
+    """Why something that an architecture returns cannot be trained, compressed and exported; empty if it can."""
+    if not isinstance(body, nn.Module):
+        return f"it returns a {type(body).__name__} and not a torch.nn.Module"
+    for module in body.modules():
+        # by name: importing the class of compiled modules takes a second
+        if isinstance(module, torch.jit.ScriptModule) or type(module).__name__ == "OptimizedModule":
+            return "it returns a scripted or compiled module; return the module itself, which engines compile"
+    for name, parameter in body.named_parameters():
+        if isinstance(parameter, UninitializedParameter):
+            return f"{name!r} has no size before the network runs; give its layer the size, from `features`"
+    return ""
 
 
 def narrowed(about: ModelDescription, share: float) -> MethodRecipe:

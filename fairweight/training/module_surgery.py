@@ -59,6 +59,7 @@ def reshape(body: nn.Module, target: Shapes) -> None:
     new: dict[int, torch.Tensor] = {}  # by the identity of the tensor that is replaced
     old: list[torch.Tensor] = []  # kept, so that no identity is used again
     for prefix, module in body.named_modules():
+        changed = False
         for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
             shape = target.get(f"{prefix}.{name}" if prefix else name)
             if tensor is None or shape is None or list(tensor.shape) == shape:
@@ -68,7 +69,9 @@ def reshape(body: nn.Module, target: Shapes) -> None:
                 new[id(tensor)] = nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty
                 old.append(tensor)
             setattr(module, name, new[id(tensor)])
-        _update_sizes(module)
+            changed = True
+        if changed:
+            _update_sizes(module)
 
 
 def _shorten(body: nn.Module, target: Shapes) -> None:
@@ -88,8 +91,8 @@ def _update_sizes(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = weight.shape
     elif isinstance(module, nn.Conv2d):
-        if module.groups > 1 and module.groups == module.in_channels:
-            module.groups = weight.shape[0]  # depthwise
+        if module.groups > 1 and module.groups == module.in_channels:  # depthwise
+            module.groups = weight.shape[0] * module.groups // module.out_channels
         module.out_channels, module.in_channels = weight.shape[0], weight.shape[1] * module.groups
     elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
         module.num_features = len(weight)
@@ -121,15 +124,16 @@ def factorize(body: nn.Module, ranks: Mapping[str, int]) -> nn.Module:
 
     Args:
         body: the network.
-        ranks: name of a layer -> rank.
+        ranks: name of a layer -> rank, in order; a layer may be one of an earlier pair.
 
     Returns:
         The body, or the pair of layers that replaces it if it is itself a layer.
     """
     pairs: dict[int, nn.Sequential] = {}  # by the identity of the weight that they replace
-    layers = {name: body.get_submodule(name) for name in ranks}  # held, so that no identity is used again
-    for name, layer in layers.items():
-        pair = _factors(layer, ranks[name])
+    layers: list[nn.Module] = []  # kept, so that no identity is used again
+    for name, rank in ranks.items():
+        layers.append(layer := body.get_submodule(name))
+        pair = _factors(layer, rank)
         if shared := pairs.get(id(layer.weight)):
             for own, other in zip(pair, shared, strict=True):
                 own.weight = other.weight

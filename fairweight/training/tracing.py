@@ -134,9 +134,11 @@ def replaceable(
         if not any(p is not None and p.dim() >= 2 for p in module._parameters.values()):
             continue
         if type(module) not in kinds:  # a subclass may compute something else
-            reasons[name] = f"is a {type(module).__name__}"
+            reasons[name] = f"has type {type(module).__name__}"
         elif module._forward_hooks or module._forward_pre_hooks:
             reasons[name] = "has hooks"
+        elif module.get_parameter("weight").dtype != torch.float32:
+            reasons[name] = f"has weights of type {module.get_parameter('weight').dtype}"
         else:
             layers[name] = module
     if not _callable(body, features, layers):
@@ -175,6 +177,12 @@ class _Called(nn.Module):
         """Call the layer."""
         self.calls += 1
         return self.layer(*inputs)
+
+
+def equal_outputs(actual: Tensor, expected: Tensor) -> bool:
+    """Whether two computations of the same outputs differ by no more than float32 rounds."""
+    scale = max(1.0, float(expected.abs().max()))
+    return actual.shape == expected.shape and torch.allclose(actual, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
 def reason_of(error: Exception) -> str:

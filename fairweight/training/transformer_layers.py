@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fairweight.core.errors import InputError
-from fairweight.training.tracing import outputs, owners, reason_of
+from fairweight.training.tracing import equal_outputs, outputs, owners, reason_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def cut_maps(body: nn.Module, features: Tensor, cuts: Sequence[Cut]) -> None:
         actual = outputs(body, features)
     except Exception as error:  # whatever the network's own code runs into
         raise InputError(f"takes networks whose code does not fix the sizes of layers ({reason_of(error)})") from None
-    if not torch.allclose(actual, expected, rtol=1e-3, atol=1e-4):
+    if not equal_outputs(actual, expected):
         raise InputError("takes layers whose parts are used for nothing else, and the network computes something else")
 
 

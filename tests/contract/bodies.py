@@ -58,8 +58,10 @@ def head_first(features, classes):
 
 def two_heads(features, classes):
     return Body(
-        lambda body, x: torch.cat([body.one(torch.relu(body.first(x))), body.rest(torch.relu(body.first(x)))], dim=1),
-        one=nn.Linear(WIDTH, 1),
+        lambda body, x: torch.cat(
+            [body.single(torch.relu(body.first(x))), body.rest(torch.relu(body.first(x)))], dim=1
+        ),
+        single=nn.Linear(WIDTH, 1),
         rest=nn.Linear(WIDTH, classes - 1),
         first=hidden(features),
     )

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from fairweight.compression.masks import everything_stays
 from fairweight.compression.method_api import Network
 from fairweight.core.errors import InputError
-from fairweight.training.tracing import outputs, owners, reason_of
+from fairweight.training.tracing import equal_outputs, outputs, owners, reason_of
 
 OPTIONS = {
     "channels": {
@@ -41,6 +41,7 @@ Group = Any  # torch-pruning's list of (dependency, positions): what is cut toge
 NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 RECURRENT = (nn.GRU, nn.LSTM, nn.RNN)
 CUT = (nn.modules.conv._ConvNd, nn.Linear)  # whose outputs can be cut
+MOST_POSITIONS = 2**21  # of one flattened tensor
 UNCUT = "use a method that sets weights to zero, such as global_magnitude"
 
 
@@ -68,10 +69,10 @@ def prune(
         return everything_stays(network.body)
     logging.getLogger("torch_pruning").setLevel(logging.ERROR)
     score = torch_pruning.importance.MagnitudeImportance(p=int(importance[1]))
-    produced = {name.rpartition(".")[0]: "produces the outputs" for name in network.outputs}
+    produced = network.outputs
     kept: dict[str, str] = {}  # name of a layer whose channels all stay -> reason
     while True:
-        cut = _Cut(copy.deepcopy(network.body), network.example, produced | kept)
+        cut = _Cut(copy.deepcopy(network.body), network.example, produced, kept)
         refused = cut.run(channels, score)
         if not refused:
             break
@@ -89,11 +90,14 @@ class _Cut:
     Args:
         body: the copy.
         example: features of two rows.
+        produced: names of the weights that produce the outputs.
         kept: name of a layer whose channels all stay -> reason.
     """
 
-    def __init__(self, body: nn.Module, example: Tensor, kept: dict[str, str]) -> None:
-        self.body, self.example, self.kept = body, example, dict(kept)
+    def __init__(self, body: nn.Module, example: Tensor, produced: list[str], kept: dict[str, str]) -> None:
+        self.body, self.example = body, example
+        self.outputs = [body.get_parameter(name) for name in produced]
+        self.kept = dict.fromkeys([name.rpartition(".")[0] for name in produced], "produces the outputs") | kept
         self.groups = 0  # that were cut
         self.names = {module: name for name, module in body.named_modules()}
         self.scores: dict[nn.Module, Tensor] = {}  # of the channels of a layer
@@ -112,31 +116,38 @@ class _Cut:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                with _opaque_recurrence(self.body):
+                with _bounded_mappings(), _opaque_recurrence(self.body):
                     pruner = torch_pruning.pruner.MagnitudePruner(
                         self.body,
                         (self.example,),
                         importance=lambda group: self._scored(group, score),
                         pruning_ratio=channels,
-                        ignored_layers=[module for module, name in self.names.items() if name in self.kept],
+                        ignored_layers=[*self._ignored_layers(), *self.outputs],
                         in_channel_groups={},
                         out_channel_groups={},
                         root_module_types=list(CUT),
                         customized_pruners=dict.fromkeys(RECURRENT, _RecurrentPruner()),
                     )
-                for group in pruner.step(interactive=True):
-                    if refused := self._cut(_no_more_than(group, channels, self.scores)):
-                        return refused
+                with _bounded_mappings():
+                    for group in pruner.step(interactive=True):
+                        if refused := self._cut(_no_more_than(group, channels, self.scores)):
+                            return refused
             except Exception as error:  # torch-pruning raises whatever an unknown layer leads it to
                 raise InputError(
                     f"structured: torch-pruning cannot follow this architecture ({reason_of(error)}); {UNCUT}"
                 ) from None
         return {}
 
+    def _ignored_layers(self) -> list[nn.Module]:
+        """Layers whose channels stay; torch-pruning would also ignore everything inside of another module."""
+        return [module for module, name in self.names.items() if name in self.kept and isinstance(module, CUT)]
+
     def reasons(self) -> dict[str, str]:
         """Name of each module with weights of two or more dimensions -> reason why its channels stay."""
         return {
-            name: self.kept.get(name, "cannot be cut" if isinstance(module, CUT) else f"is a {type(module).__name__}")
+            name: self.kept.get(
+                name, "cannot be cut" if isinstance(module, CUT) else f"has type {type(module).__name__}"
+            )
             for module, name in self.names.items()
             if any(p is not None and p.dim() >= 2 for p in module._parameters.values())
         }
@@ -182,8 +193,8 @@ class _Cut:
             result = outputs(self.body, self.example)
         except Exception as error:  # whatever the body's own code runs into with fewer channels
             return {name: f"is needed in its size by other code ({reason_of(error)})"}
-        if actual.shape != expected.shape or not torch.allclose(actual, expected, rtol=1e-3, atol=1e-4):
-            return {name: "is read by an operation that combines its channels"}
+        if not equal_outputs(actual, expected):
+            return {name: "is read by an operation that combines or rearranges its channels"}
         if not result.isfinite().all():
             return {name: "has channels without which the outputs are not finite"}
         self.groups += 1
@@ -204,6 +215,24 @@ def _no_more_than(group: Group, share: float, scores: dict[nn.Module, Tensor]) -
         first -= 1
         group = group._DG.get_pruning_group(layer, handler, ranked[:first])
     return group
+
+
+@contextmanager
+def _bounded_mappings() -> Iterator[None]:
+    """Raise an error where torch-pruning's list of positions grows without end, as with `nn.LocalResponseNorm`."""
+    mapping = torch_pruning.dependency.index_mapping._FlattenIndexMapping
+    original = mapping.__call__
+
+    def bounded(self: Any, positions: list[Any]) -> Any:
+        if not self.reverse and len(positions) * self._stride > MOST_POSITIONS:
+            raise ValueError("an operation changes the positions of channels in a way that is not known")
+        return original(self, positions)
+
+    mapping.__call__ = bounded
+    try:
+        yield
+    finally:
+        mapping.__call__ = original
 
 
 class _RecurrentPruner(torch_pruning.function.BasePruningFunc):  # type: ignore[misc]
@@ -255,8 +284,9 @@ def _opaque_recurrence(body: nn.Module) -> Iterator[None]:
 def _run_opaque(forward: Callable[..., Any], layer: nn.RNNBase, x: Tensor, *states: Any) -> Any:
     with torch.no_grad():
         output, state = forward(layer, x, *states)
-    values: Any = _Opaque.apply(x, output, *(state if isinstance(state, tuple) else (state,)))  # type: ignore[no-untyped-call]
-    return values[0], values[1:] if isinstance(state, tuple) else values[1]
+    cells = isinstance(state, tuple)  # of an LSTM
+    values: Any = _Opaque.apply(x, output, *(state if cells else (state,)))  # type: ignore[no-untyped-call]
+    return values[0], values[1:] if cells else values[1]
 
 
 @contextmanager

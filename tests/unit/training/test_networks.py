@@ -38,7 +38,7 @@ EXAMPLE[:, 2:] = (EXAMPLE[:, 2:] > 0).float()  # categories
     [
         ("bare_layer", ["weight"]),
         ("head_first", ["head.weight"]),
-        ("two_heads", ["one.weight", "rest.weight"]),
+        ("two_heads", ["single.weight", "rest.weight"]),
         ("list_of_heads", ["heads.0.weight", "heads.1.weight", "heads.2.weight"]),
         ("normalised_output", ["2.weight"]),
         ("convolution_output", ["3.weight"]),
@@ -72,7 +72,7 @@ def test_only_layers_that_are_called_and_not_read_can_be_replaced():
     layers, reasons = replaceable(built("weight_read_directly"), EXAMPLE, kinds)
     assert set(layers) == {"head"} and reasons["first"].startswith("is not only called")
     assert replaceable(built("unused_layer"), EXAMPLE, kinds)[1]["spare"].startswith("is not only called")
-    assert replaceable(built("own_layer"), EXAMPLE, kinds)[1] == {"0": "is a Doubled"}
+    assert replaceable(built("own_layer"), EXAMPLE, kinds)[1] == {"0": "has type Doubled"}
     assert replaceable(built("hooked_layer"), EXAMPLE, kinds)[1] == {"0": "has hooks"}
     _, reasons = replaceable(built("transformer"), EXAMPLE, kinds)
     # in evaluation mode the encoder layer reads the weights of its linear layers itself
