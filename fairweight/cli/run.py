@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from fairweight.cli.foreign_code import announce
 from fairweight.core import run_lock
+from fairweight.core.checksums import SUFFIX, read_usage, rule_of
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
 from fairweight.core.local_files import expanded, is_file
@@ -28,6 +29,7 @@ from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
+TARGETS = ("gate", "paper", "article", "cards", "archive")  # rules that no report needs; each is asked for by its name
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
 # as `python -m snakemake`, which would print a traceback when it is interrupted while it imports
 SNAKEMAKE = """import runpy, sys
@@ -89,6 +91,7 @@ def _launch(study: Path, options: Options, config: Config) -> None:
     _wait_for_lock(descriptor)
     gate = _budget_options(energy, results, options)
     _remove_unfinished(results)
+    check_sizes(results)
     if dated := date_back(results):
         print(f"fairweight: the clock went back; {dated:,} files of the future were given earlier times.", flush=True)
     _fetch_intensities(energy, results)
@@ -140,6 +143,25 @@ def _remove_unfinished(results: Path) -> None:
     for path in results.rglob(f".*{run_lock.UNFINISHED}*"):
         if path.is_file():
             path.unlink(missing_ok=True)
+
+
+def check_sizes(results: Path) -> None:
+    """Refuse a study with files that were cut: Snakemake compares times, and would say that nothing is to be done.
+
+    A missing file is made again; one that no rule declares is made again with the usage file of its step.
+
+    Raises:
+        InputError: a file has another size than its step recorded.
+    """
+    for usage in sorted(results.rglob(f"*{SUFFIX}")):
+        if rule_of(usage) in TARGETS:
+            continue  # people may edit cards and articles
+        written = read_usage(usage)[1]
+        if not all(os.path.lexists(file.path) for file in written if file.declared):
+            continue  # the step runs again
+        for file in written:
+            if (problem := file.problem(content=False)) is not None:
+                raise InputError(file.sentence(problem))
 
 
 def _validated(config: Config, options: Options) -> Config:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairweight.cli.run import ROOT, read_study
+from fairweight.cli.run import ROOT, TARGETS, read_study
 from fairweight.core import run_lock
 from fairweight.core.checksums import SUFFIX, WrittenFile, read_usage, rule_of
 from fairweight.core.errors import InputError
@@ -15,7 +15,6 @@ from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
-TARGETS = ("gate", "paper", "article", "cards", "archive")  # rules that no report needs; each is asked for by its name
 MOST = 50  # files that are listed
 INTACT, MISSING, DAMAGED, UNKNOWN = "intact", "missing", "damaged", "without a checksum"
 MEANING = {
