@@ -160,6 +160,7 @@ rule gate:
         decisions="<results>/summary/decisions.parquet",
         criteria="<results>/summary/criteria.parquet",
         untested="<results>/summary/untested.parquet",
+        shipped="<results>/summary/shipped.parquet",
     output:
         verdict="<results>/summary/gate.json",
         usage="<results>/summary/gate.usage.json",
@@ -185,7 +186,7 @@ rule power:
         "<logs>/power.log",
     params:
         tests=lambda w: {d: STUDY.largest_family(d) for d in LABELLED},
-        seeds=len(STUDY.seeds),
+        seeds=lambda w: {d: STUDY.most_seeds(d) for d in LABELLED},
         criteria=lambda w: part(config["criteria"], "attributes", "error_rate", "gap", "margins", "power"),
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("evaluation/power"),

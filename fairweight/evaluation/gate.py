@@ -1,56 +1,63 @@
 """CI gate: a step for continuous integration that fails unless a variant is proven to keep the criteria."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.frames import where
+from fairweight.core.lineage import CELL
 from fairweight.evaluation.criteria import listed
-from fairweight.statistics.decision import PROVEN
+from fairweight.evaluation.recommend import FAMILY
+from fairweight.statistics.decision import PROVEN, REFUTED
 
-PASSED = ("dataset", "augmentation", "model", "engine", "variant", "p_value")
 
-
-def check_criteria(*, decisions: str, criteria: str, untested: str, destination: str, variant: str | None) -> None:
-    """Check one variant of every dataset and model against the criteria; write the verdict if it is proven everywhere.
+def check_criteria(
+    *, decisions: str, criteria: str, untested: str, shipped: str, destination: str, variant: str | None
+) -> None:
+    """Check every dataset, augmentation and model against the criteria; write the verdict if all of them pass.
 
     Args:
-        decisions, criteria, untested: summary tables.
+        decisions, criteria, untested, shipped: summary tables.
         destination: JSON file to write.
-        variant: the variant; None checks that any variant is proven, and names the recommended one.
+        variant: the variant that must be proven; None checks the recommended one, or, where that is the baseline, that
+            any variant is proven.
 
     Raises:
-        InputError: the variant is refuted or undecided somewhere, or no variant is proven; the message names the
-            criteria that fail, and the rates that are not tested.
+        InputError: the variant is refuted or undecided somewhere, no variant is proven, or the file that ships is
+            itself refuted; the message names the criteria that fail.
     """
-    table = read_frame(decisions)
+    table, files = read_frame(decisions), read_frame(shipped)
     decided = table[table["verdict"].notna()]
     if decided.empty:
         raise InputError("gate: nothing was decided; add a variant with a baseline to the grid.")
-    passed, failed = [], []
-    for (dataset, model), family in decided.groupby(["dataset", "model"]):
-        place = f"{dataset}, {model}"
-        chosen = _proven(family) if variant is None else family[family["variant"] == variant]
-        if chosen.empty and variant is None:
-            failed.append(f"{place}: no variant is proven to keep the criteria ({_reasons(family)})")
-        for _, row in chosen.iterrows():
-            if row["verdict"] == PROVEN:
-                passed.append({name: row[name] for name in PASSED} | {"recommended": bool(row["recommended"])})
-            else:
-                spot = f"{place}, augmentation {row['augmentation']}, {row['engine']}"
-                failed.append(f"{spot}: {row['variant']} is {row['verdict']} ({row['reason']})")
-    if not failed and not passed:
+    if variant is not None and variant not in set(decided["variant"]):
         raise InputError(
             f"gate: variant {variant!r} is not compared with a baseline; set criteria: variant to one that is."
         )
+    passed: list[dict[str, Any]] = []
+    failed: list[str] = []
+    for key, family in decided.groupby(FAMILY, sort=True):
+        place = ", ".join(map(str, key))
+        chosen = _proven(family) if variant is None else family[family["variant"] == variant]
+        if chosen.empty and variant is None:
+            failed.append(f"{place}: no variant is proven to keep the criteria ({_reasons(family)})")
+        elif chosen.empty:
+            failed.append(f"{place}: {variant!r} is not among the variants that are compared there")
+        for row in chosen.to_dict("records"):
+            problem = _problem(row, files)
+            if problem:
+                failed.append(f"{place}, {row['engine']}: {problem}")
+            else:
+                passed.append(_entry(row, files))
     if failed:
         raise InputError(f"gate: {'; '.join(failed)}.")
     missing = list(_untested(read_frame(untested), passed))
     names = sorted(set(read_frame(criteria)["criterion"]))
     write_json(destination, {"passed": passed, "criteria": names, "not_tested": missing})
-    lines = [f"{p['dataset']}, {p['augmentation']}, {p['model']}: {p['variant']} is proven" for p in passed]
+    lines = [f"{p['dataset']}, {p['augmentation']}, {p['model']}: {p['variant']} is proven{p['about']}" for p in passed]
     print("; ".join(lines + missing))
 
 
@@ -60,13 +67,36 @@ def _proven(family: pd.DataFrame) -> pd.DataFrame:
     return proven[proven["recommended"]] if proven["recommended"].any() else proven
 
 
+def _problem(row: dict[str, Any], files: pd.DataFrame) -> str | None:
+    """Why a variant does not pass, or None."""
+    if row["verdict"] != PROVEN:
+        return f"{row['variant']} is {row['verdict']} ({row['reason']})"
+    for file in where(files, {name: row[name] for name in CELL}).to_dict("records"):
+        if file["verdict"] == REFUTED:
+            return f"{row['variant']} is proven, but the file of seed {file['seed']}, which ships, is refuted"
+    return None
+
+
+def _entry(row: dict[str, Any], files: pd.DataFrame) -> dict[str, Any]:
+    """What the verdict says of a variant that passes."""
+    file = where(files, {name: row[name] for name in CELL}).to_dict("records")
+    verdict = file[0]["verdict"] if file and isinstance(file[0]["verdict"], str) else None
+    return {
+        **{name: row[name] for name in (*CELL, "p_value")},
+        "recommended": bool(row["recommended"]),
+        "about": " (about this model)" if row["seeds"] == 1 else "",
+        "file_seed": int(file[0]["seed"]) if file else None,
+        "file_verdict": verdict,
+    }
+
+
 def _reasons(family: pd.DataFrame) -> str:
     return "; ".join(f"{row['variant']}: {row['reason']}" for _, row in family.iterrows())
 
 
-def _untested(table: pd.DataFrame, passed: list[dict[str, str]]) -> Iterator[str]:
+def _untested(table: pd.DataFrame, passed: list[dict[str, Any]]) -> Iterator[str]:
     """One sentence for each proven variant that has rates of groups with too few rows."""
     for entry in passed:
-        rows = where(table, {name: entry[name] for name in PASSED[:-1]})
+        rows = where(table, {name: entry[name] for name in CELL})
         if len(rows):
             yield f"{entry['dataset']}, {entry['variant']}: not tested: {listed(rows.to_dict('records'))}"

@@ -52,7 +52,7 @@ def plan(
     tables: dict[str, str],
     splits: dict[str, str],
     tests: dict[str, int],
-    seeds: int,
+    seeds: dict[str, int],
     criteria: Criteria,
     smallest_group: int,
     destination: str,
@@ -65,7 +65,7 @@ def plan(
     Args:
         tables, splits: dataset -> Parquet file; the test rows are the same in every split.
         tests: dataset -> variants in the largest family.
-        seeds: number of seeds.
+        seeds: dataset -> number of seeds of that family.
         criteria: `criteria` of the study file: `error_rate`, `margins`, `gap`, `attributes` and `power` (assumptions).
         smallest_group: rates that are shares of fewer rows are not ranked.
         destination: Parquet file to write.
@@ -73,7 +73,7 @@ def plan(
     entries: list[PowerRow] = []
     for dataset, path in tables.items():
         test = read_table(path, inputs=False).take(read_split(splits[dataset])["test"])
-        planned = _Planned(dataset, test, criteria, tests[dataset], seeds, smallest_group)
+        planned = _Planned(dataset, test, criteria, tests[dataset], seeds[dataset], smallest_group)
         entries += [*planned.losses(), *planned.margins()]
     for entry in entries:
         print(_sentence(entry, criteria["power"]))

@@ -46,6 +46,7 @@ class CrossingRow(TypedDict):
     """The winner by life-cycle energy from a number of predictions on, up to the next row."""
 
     engine: str
+    baseline: str
     predictions: float
     winner: str
 
@@ -160,18 +161,18 @@ class Candidates:
 
     Args:
         figures: of the comparison.
-        baselines: proven variant -> its baseline.
-        roots: baselines of this comparison; the cheapest of them ships if no variant wins.
+        proven: proven variants with the same baseline.
+        baseline: that baseline; it ships if no variant wins.
     """
 
-    def __init__(self, figures: Figures, baselines: Mapping[Node, Node], roots: Sequence[Node]) -> None:
-        self.figures, self.baselines, self.roots = figures, baselines, roots
-        self.bytes = {variant: figures.mean(variant, "transfer_bytes") for variant in baselines}
+    def __init__(self, figures: Figures, proven: Sequence[Node], baseline: Node) -> None:
+        self.figures, self.proven, self.baseline = figures, proven, baseline
+        self.bytes = {variant: figures.mean(variant, "transfer_bytes") for variant in proven}
         self._life_cycles: dict[tuple[Node, Node], tuple[Interval, Interval]] = {}  # without predictions, and by one
 
     def saving(self, goal: str, variant: Node, predictions: float, other: Node | None = None) -> Interval:
         """What a variant saves against its baseline, or against another variant (see `saving`)."""
-        baseline = self.baselines[variant] if other is None else other
+        baseline = self.baseline if other is None else other
         if goal != LIFE_CYCLE:
             return saving(self.figures, goal, baseline, variant, predictions)
         if (variant, baseline) not in self._life_cycles:  # it is linear in the number of predictions
@@ -188,19 +189,14 @@ class Candidates:
 
         Among variants that cannot be distinguished from the one that saves most, the one with the smallest file wins.
         """
-        savings = {variant: self.saving(goal, variant, predictions) for variant in self.baselines}
+        savings = {variant: self.saving(goal, variant, predictions) for variant in self.proven}
         savings = {variant: entry for variant, entry in savings.items() if entry[0] > 0}
         if not savings:
-            return self._cheapest(goal, predictions), None
+            return self.baseline, None
         best = max(savings, key=lambda variant: savings[variant][1])
         ties = [v for v in savings if v == best or not self.saving(goal, best, predictions, other=v)[0] > 0]
         chosen = min(ties, key=lambda variant: (self.bytes[variant], -savings[variant][1]))
         return chosen, savings[chosen]
-
-    def _cheapest(self, goal: str, predictions: float) -> Node:
-        """The baseline with the smallest figure by a goal; the first where none is known."""
-        costs = {node: cost(self.figures, goal, node, predictions) for node in self.roots}
-        return min(self.roots, key=lambda node: costs[node] if np.isfinite(costs[node]) else np.inf)
 
     def crossings(self) -> Iterator[tuple[float, Node]]:
         """(predictions, winner) by life-cycle energy, from 1 prediction on, wherever the winner changes."""
@@ -228,7 +224,7 @@ def recommend(
     energy: EnergyRecipe,
     factors: LifeCycleFactors,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Choose what to ship of every family, by the goal of the study and by every other goal.
+    """Choose what to ship of every family and baseline, by the goal of the study and by every other goal.
 
     Args:
         decisions: one row per variant and comparison, with `verdict`; baselines have none.
@@ -253,12 +249,18 @@ def recommend(
             nodes = [(place["augmentation"], variant) for variant in part["variant"]]
             costs = [cost(figures, recipe["goal"], node, recipe["predictions"]) for node in nodes]
             decisions.loc[part.index, "cost"] = costs
-            candidates = _candidates(figures, nodes, part["verdict"].eq(PROVEN).tolist(), baselines)
-            if candidates is not None:
+            for candidates in _candidates(figures, nodes, part["verdict"].eq(PROVEN).tolist(), baselines):
                 rows += _goals(candidates, recipe["predictions"], str(engine))
+                base = candidates.baseline
                 crossings += [
-                    {**place, "engine": engine, "predictions": n, "winner": node_name(winner, place["augmentation"])}
-                    for n, winner in candidates.crossings()
+                    {
+                        **place,
+                        "engine": engine,
+                        "baseline": node_name(base, place["augmentation"]),
+                        "predictions": number,
+                        "winner": node_name(winner, place["augmentation"]),
+                    }
+                    for number, winner in candidates.crossings()
                 ]
         _choose(rows, recipe["goal"])
         goals += [{**place, **row} for row in rows]
@@ -294,13 +296,12 @@ def _figures(
 
 def _candidates(
     figures: Figures, nodes: list[Node], proven: list[bool], baselines: Mapping[Node, Node]
-) -> Candidates | None:
-    """Proven variants and the baseline of one comparison; None where no file ships."""
-    compared = dict.fromkeys(baselines[node] for node in nodes if node in baselines)
-    shipped = [node for node in compared if figures.mean(node, "transfer_bytes") > 0]
-    if not shipped:
-        return None
-    return Candidates(figures, {n: baselines[n] for n, ok in zip(nodes, proven, strict=True) if ok}, shipped)
+) -> Iterator[Candidates]:
+    """Each baseline of one comparison with its proven variants; baselines whose file is not measured are left out."""
+    for baseline in dict.fromkeys(baselines[node] for node in nodes if node in baselines):
+        if figures.mean(baseline, "transfer_bytes") > 0:
+            ours = [n for n, ok in zip(nodes, proven, strict=True) if ok and baselines.get(n) == baseline]
+            yield Candidates(figures, ours, baseline)
 
 
 def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[GoalRow]:
@@ -308,7 +309,7 @@ def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[
     figures = candidates.figures
     for goal, unit in GOALS.items():
         winner, saved = candidates.winner(goal, predictions)
-        baseline = candidates.baselines.get(winner, winner)
+        baseline = candidates.baseline
         costs = [cost(figures, goal, node, predictions) for node in (winner, baseline)]
         known = all(np.isfinite(costs))
         low, central, high = saved or (None, None, None)
@@ -331,21 +332,22 @@ def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[
 
 
 def _reason(candidates: Candidates, goal: str, predictions: float, saved: Interval | None) -> str:
-    if not candidates.baselines:
+    if not candidates.proven:
         return "no compressed variant is proven to keep the criteria"
     if saved is not None:
         return "the interval of its saving excludes 0"
     known = [
-        variant for variant in candidates.baselines if np.isfinite(candidates.saving(goal, variant, predictions)[0])
+        variant for variant in candidates.proven if np.isfinite(candidates.saving(goal, variant, predictions)[0])
     ]
     return "no saving of a proven variant excludes 0" if known else f"{goal.replace('_', ' ')} is not estimable"
 
 
 def _choose(rows: list[GoalRow], goal: str) -> None:
-    """Mark the row of the study's goal, in the engine in which its winner costs least."""
-    of_goal = [row for row in rows if row["goal"] == goal]
-    if of_goal:
-        min(of_goal, key=lambda row: np.inf if row["cost"] is None else row["cost"])["chosen"] = True
+    """Mark the rows of the study's goal, one for each baseline, in the engine in which its winner costs least."""
+    for baseline in dict.fromkeys((row["baseline_augmentation"], row["baseline"]) for row in rows):
+        same = [r for r in rows if r["goal"] == goal and (r["baseline_augmentation"], r["baseline"]) == baseline]
+        if same:
+            min(same, key=lambda row: np.inf if row["cost"] is None else row["cost"])["chosen"] = True
 
 
 def node_name(node: Node, augmentation: str) -> str:

@@ -142,6 +142,10 @@ def _check_counterfactuals(place: str, dataset: DatasetRecipe) -> None:
 
 def _check_groups(place: str, dataset: DatasetRecipe) -> None:
     for name, group in dataset["groups"].items():
+        if name == "class":  # the classes of the label are compared under this name
+            raise InputError(
+                f"{place}: groups: 'class' stands for the classes of the label; give the group another name."
+            )
         if ("column" in group) == ("ranges" in group) or ("ranges" in group) != ("file" in group):
             raise InputError(f"{place}: groups: {name}: takes either 'column', or 'file' and 'ranges'.")
     if dataset["repeated"] == "remove" and form(dataset["inputs"]) is None:

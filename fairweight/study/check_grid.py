@@ -201,5 +201,15 @@ def check_criteria(study: GridOfStudy) -> None:
     declared = sorted({a for name in study.datasets for a in study.config["datasets"][name]["groups"]})
     for attribute in criteria["attributes"] or []:
         known(attribute, declared, "criteria: attributes", "a group attribute")
+    for name in study.datasets if criteria["attributes"] else []:
+        groups = study.config["datasets"][name]["groups"]
+        if not set(criteria["attributes"]) & set(groups):
+            raise InputError(
+                f"criteria: attributes: dataset {name!r} has none of them, so that no criterion about groups could be "
+                f"tested there; add one of {', '.join(groups) or 'no group'}, or leave 'attributes' out."
+                if groups
+                else f"criteria: attributes: dataset {name!r} declares no groups, so that no criterion about groups "
+                f"could be tested there; declare {', '.join(criteria['attributes'])} in its 'groups'."
+            )
     if criteria["variant"] is not None:
         known(criteria["variant"], study.variants, "criteria: variant", "a variant")

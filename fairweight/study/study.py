@@ -230,9 +230,17 @@ class Study:
         return [name for name in self.config["datasets"][dataset]["groups"] if wanted is None or name in wanted]
 
     def largest_family(self, dataset: str) -> int:
-        """Largest number of variants that are tested together on a dataset, with one augmentation and one model."""
+        """Largest number of variants that are tested together on a dataset, with one augmentation and one model.
+
+        Only models with the most seeds of the dataset count (see `most_seeds`).
+        """
         tested = [c for c in self.cells if c.dataset == dataset and self.candidate(c)]
+        tested = [c for c in tested if len(self.seeds_of(c)) == self.most_seeds(dataset)]
         return max(Counter((c.augmentation, c.model) for c in tested).values(), default=0)
+
+    def most_seeds(self, dataset: str) -> int:
+        """Largest number of seeds of a cell of a dataset."""
+        return max(len(self.seeds_of(cell)) for cell in self.cells if cell.dataset == dataset)
 
     def candidate(self, cell: Cell) -> bool:
         """Whether a cell is decided on: it is compared with another one, and neither a replicate nor a control."""

@@ -6,6 +6,7 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         decisions=snakemake.input.decisions,
         criteria=snakemake.input.criteria,
         untested=snakemake.input.untested,
+        shipped=snakemake.input.shipped,
         destination=snakemake.output.verdict,
         variant=snakemake.params.variant,
     )

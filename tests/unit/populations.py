@@ -59,7 +59,19 @@ def pick(rows, metric, attribute=None, group=None):
     return matches[0]
 
 
-def recalls(rng, sizes, loss, *, seeds=8, seed_sd=0.003, churn=0.01, recall=0.85, baseline_loss=None, smallest=50):
+def recalls(
+    rng,
+    sizes,
+    loss,
+    *,
+    seeds=8,
+    seed_sd=0.003,
+    churn=0.01,
+    recall=0.85,
+    baseline_loss=None,
+    smallest=50,
+    by_group=False,
+):
     """Simulate a baseline and a variant `v` whose recall of each group and label is known.
 
     Args:
@@ -68,6 +80,7 @@ def recalls(rng, sizes, loss, *, seeds=8, seed_sd=0.003, churn=0.01, recall=0.85
         churn: share of rows whose prediction is drawn again, without expected gain or loss.
         seed_sd: spread of the variant's recall over seeds.
         baseline_loss: the same of the baseline; None is 0.
+        by_group: whether each group has a spread of its own.
     """
     groups = np.repeat(np.arange(len(sizes)), sizes)
     labels = rng.integers(2, size=len(groups))
@@ -78,7 +91,7 @@ def recalls(rng, sizes, loss, *, seeds=8, seed_sd=0.003, churn=0.01, recall=0.85
         return hard + noise < recall - np.asarray(below)[groups, labels][:, None] + spread
 
     base = hits(np.zeros((len(sizes), 2)) if baseline_loss is None else baseline_loss, 0.0)
-    spread = seed_sd * rng.normal(size=seeds)
+    spread = seed_sd * rng.normal(size=(len(sizes) if by_group else 1, seeds))[groups * by_group]
     right = hits(loss, spread)
     again = rng.random((len(groups), seeds)) < recall - np.asarray(loss)[groups, labels][:, None] + spread
     right = np.where(rng.random(right.shape) < churn, again, right)

@@ -72,12 +72,16 @@ def _grown_gaps(results: Results, rows: pd.DataFrame) -> list[str]:
     parts = where(results.parts, {**rows.iloc[0][CELL], "criterion": "fairness_gap"})
     parts = parts[parts["value"] > parts["margin"]]
     sentences = []
-    for _, grown in parts.groupby(["attribute", "rate"], sort=False):
+    for (_, _, closes), grown in parts.groupby(["attribute", "rate", "catches_up"], sort=False):
         row = grown.loc[grown["value"].idxmax()]
         change = ACCURACY.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
+        what = (
+            "changes by more than the margin and closes a gap of the baseline"
+            if closes
+            else "grows by more than the margin"
+        )
         sentences.append(
-            f"The {escape(name_of(row))} grows by more than the margin of {ACCURACY.text(row['margin'])} points: "
-            f"{change}, {row['verdict']}."
+            f"The {escape(name_of(row))} {what} ({ACCURACY.text(row['margin'])} points): {change}, {row['verdict']}."
         )
     return sentences
 

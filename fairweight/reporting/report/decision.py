@@ -1,5 +1,6 @@
 """The decision in the report: sentences on what to ship, and the tables behind them."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -17,29 +18,21 @@ from fairweight.core.formatting import (
     number,
     p_value,
     points,
-    significant,
 )
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, COMPARISON
 from fairweight.core.shown_measures import ShownMeasure, measure
-from fairweight.evaluation.criteria import listed, name_of
+from fairweight.evaluation.criteria import name_of
 from fairweight.evaluation.recommend import FAMILY, LIFE_CYCLE
-from fairweight.reporting.report.columns import INTERVAL, Column, in_sentence, p_equals
+from fairweight.reporting import goals as goals_in_words
+from fairweight.reporting.goals import GOALS, winner_of
+from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
 from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import listing, table, tied
 from fairweight.reporting.report.results import Results, varying
 from fairweight.statistics.decision import PROVEN
 
 RATE = measure("accuracy")  # how criteria with a margin are shown: changes of rates, in percentage points
-# goal -> how its figures are shown, and what the winner by it is called
-GOALS = {
-    LIFE_CYCLE: ShownMeasure(LIFE_CYCLE, "Life-cycle energy", "J", 1, "lower", modelled=True),
-    "transfer_bytes": measure("transfer_bytes"),
-    "latency": ShownMeasure("latency", "Median latency", "\N{MICRO SIGN}s", 1, "lower", scale=1e3),
-    "energy_per_prediction": ShownMeasure(
-        "energy_per_prediction", "Energy per prediction", "mJ", 4, "lower", scale=1e3, modelled=True
-    ),
-}
 SUPERLATIVES = {
     LIFE_CYCLE: "least energy over its life cycle",
     "transfer_bytes": "smallest",
@@ -64,68 +57,51 @@ def _answer(results: Results, family: pd.DataFrame) -> str:
     place = f"<b>{escape(results.title(first['dataset']))}</b>, {escape(first['model'])}"
     if len(set(results.decisions["augmentation"])) > 1:
         place += f", augmentation {escape(first['augmentation'])}"
-    goals = where(results.goals, first[FAMILY])
-    parts = [
-        f"{place}: {_shipped(results, family, goals)}",
-        _other_goals(goals),
-        _crossings(results, goals),
-        *(f'<small class="evidence">{part}</small>' for part in _evidence(results, family) if part),
-    ]
+    rows = where(results.goals, first[FAMILY])
+    chosen = rows[rows["chosen"].astype(bool)].to_dict("records")
+    parts = [f"{place}:"]
+    for row in chosen:  # one for each baseline
+        same = where(rows, {name: row[name] for name in ("engine", "baseline", "baseline_augmentation")})
+        parts += [_shipped(results, family, row), _other_goals(same, row), _crossings(results, row)]
+    if not chosen:  # no file is measured
+        names = escape(", ".join(family.loc[family["verdict"] == PROVEN, "variant"])) or "none"
+        parts.append(f"proven to keep the criteria: <b>{names}</b>. Nothing is profiled, so that no saving is known.")
+    parts += [f'<small class="evidence">{part}</small>' for part in _evidence(results, family) if part]
     return " ".join(part for part in parts if part)
 
 
-def _shipped(results: Results, family: pd.DataFrame, goals: pd.DataFrame) -> str:
+def _shipped(results: Results, family: pd.DataFrame, row: Mapping[str, Any]) -> str:
     """The variant to ship and what it saves, or why it is the baseline."""
-    decision = results.study["decision"]
-    chosen = goals[goals["chosen"]]
     proven = family[family["verdict"] == PROVEN]
-    if chosen.empty:  # no file is measured
-        names = escape(", ".join(proven["variant"])) or "none"
-        return f"proven to keep the criteria: <b>{names}</b>; nothing is profiled, so that no saving is known."
-    row = chosen.iloc[0]
-    shown, use = GOALS[row["goal"]], _use(results) if row["goal"] == LIFE_CYCLE else f" at batch {decision['batch']}"
-    use = "" if row["goal"] == "transfer_bytes" else use
-    if missing(row["saving"]):
-        why = row["reason"]
-        if len(proven):
-            names = escape(", ".join(dict.fromkeys(proven["variant"])))
-            why = f"{names} {'is' if len(proven) == 1 else 'are'} proven to keep the criteria, but {escape(why)}"
-        return f"ship <b>{escape(row['winner'])}</b>, the baseline: {why}{use}."
+    use, winner = goals_in_words.assumed_use(row["goal"], results.study["decision"]), escape(winner_of(row))
+    if goals_in_words.is_baseline(row):
+        why = escape(row["reason"])
+        compared = where(results.comparisons, {name: row[name] for name in (*FAMILY, "engine", "baseline")})
+        names = [v for v in dict.fromkeys(proven["variant"]) if v in set(compared["variant"])]
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            why = f"{escape(', '.join(names))} {verb} proven to keep the criteria, but {why}"
+        return f"ship <b>{winner}</b>, the baseline: {why}, by {goals_in_words.title(row['goal'])}{use}."
     verdict = where(proven, {"variant": row["winner"], "engine": row["engine"]}).iloc[0]
-    writer = Writer(interval=f"{{value}} {shown.unit} ({INTERVAL} {{low}} to {{high}})")
-    saving = shown.with_interval(row["saving"], row["low"], row["high"], writer=writer)
-    if row["goal"] == "transfer_bytes":
-        saving = shown.with_unit(row["saving"])
-    modelled = ", modelled" if shown.modelled else ""
+    shown = GOALS[row["goal"]]
+    saved = goals_in_words.saving(row, Writer(interval=f"{{value}} ({INTERVAL} {{low}} to {{high}})"))
     return (
-        f"ship <b>{escape(row['winner'])}</b>, which saves {saving} of {shown.with_unit(row['baseline_cost'])} "
-        f"{in_sentence(shown.title)}{use}{modelled}. {_verdict_in_words(results, verdict)}"
+        f"ship <b>{winner}</b>, which saves {saved} of {shown.with_unit(row['baseline_cost'])} "
+        f"{goals_in_words.title(row['goal'])}{use}. {_verdict_in_words(results, verdict)}"
     )
-
-
-def _use(results: Results) -> str:
-    """The use that the life cycle assumes."""
-    decision = results.study["decision"]
-    return (
-        f" over {_large(decision['predictions'])} predictions (batch {decision['batch']}) and "
-        f"{_large(decision['downloads'])} download{'' if decision['downloads'] == 1 else 's'}"
-    )
-
-
-def _large(value: float) -> str:
-    return f"{float(value):,.0f}" if float(value) < 1e9 else f"{float(value):.3g}"
 
 
 def _verdict_in_words(results: Results, row: pd.Series) -> str:
     """The verdict on the recipe, and that on the file which ships."""
     rate = as_stated(results.study["criteria"]["error_rate"], 100)
-    about = "about this model" if row["seeds"] == 1 else f"over {count(int(row['seeds']), 'seed')}"
+    seeds = int(row["seeds"])
+    about = "about this model" if seeds == 1 else f"over {count(seeds, 'seed')}"
     text = (
         f"It is proven to keep the criteria, {about} ({p_equals(row['p_value'])} after Holm's correction over "
         f"{count(int(row['tests']), 'variant')}; error rate {rate} %)."
     )
     files = where(results.shipped, row[CELL])
-    if files.empty or row["seeds"] == 1:
+    if files.empty or seeds == 1:
         return text
     file = files.iloc[0]
     own = (
@@ -134,63 +110,70 @@ def _verdict_in_words(results: Results, row: pd.Series) -> str:
     )
     if file["verdict"] == PROVEN:
         return f"{text} {own}; this file alone is proven on its test rows ({p_equals(file['p_value'])})."
+    if not isinstance(file["verdict"], str):
+        return f"{text} {own}."
     reason = f" ({escape(file['reason'])})" if isinstance(file["reason"], str) else ""
-    return f"{text} {own}; of this file alone it is {escape(str(file['verdict']))}{reason}."
+    return f"{text} {own}; of this file alone it is {escape(file['verdict'])}{reason}."
 
 
-def _other_goals(goals: pd.DataFrame) -> str:
-    """The winner by each goal, in the engine of the chosen one."""
-    chosen = goals[goals["chosen"]]
-    if chosen.empty:
-        return ""
-    rows = where(goals, {"engine": chosen.iloc[0]["engine"]})
+def _other_goals(rows: pd.DataFrame, chosen: Mapping[str, Any]) -> str:
+    """The winner by each other goal, in the engine of the chosen one."""
     clauses = []
     for row in rows.to_dict("records"):
         shown, known = GOALS[row["goal"]], not missing(row["cost"])
         figure = shown.with_unit(row["cost"]) if known else NOT_ESTIMABLE
         if known and not missing(row["saving"]):
             figure += f" instead of {shown.with_unit(row['baseline_cost'])}"
-        if row["goal"] != LIFE_CYCLE:
-            clauses.append(f"{SUPERLATIVES[row['goal']]}: {escape(row['winner'])} ({figure})")
+        if row["goal"] != chosen["goal"]:
+            clauses.append(f"{SUPERLATIVES[row['goal']]}: {escape(winner_of(row))} ({figure})")
     return f"Among those proven and the baseline, {'; '.join(clauses)}."
 
 
-def _crossings(results: Results, goals: pd.DataFrame) -> str:
+def _crossings(results: Results, chosen: Mapping[str, Any]) -> str:
     """Numbers of predictions at which the winner by life-cycle energy changes."""
-    chosen = goals[goals["chosen"]]
-    if chosen.empty:
+    rows = where(results.crossings, {name: chosen[name] for name in (*FAMILY, "engine")})
+    rows = where(rows, {"baseline": goals_in_words.baseline_of(chosen)})
+    if rows.empty:
         return ""
-    rows = where(results.crossings, chosen.iloc[0][[*FAMILY, "engine"]]).sort_values("predictions")
-    if len(rows) < 2:
-        return "By life-cycle energy, the answer is the same for any number of predictions up to 1e12."
-    clauses = [f"{escape(rows.iloc[0]['winner'])} up to {significant(rows.iloc[1]['predictions'])} predictions"]
-    for row, after in zip(rows.iloc[1:].to_dict("records"), [*rows.iloc[2:].to_dict("records"), None], strict=True):
-        end = f" up to {significant(after['predictions'])}" if after else " beyond"
-        clauses.append(f"{escape(row['winner'])}{end}")
-    return f"By life-cycle energy: {', '.join(clauses)}."
+    return f"By life-cycle energy, a saving is proven for {escape(goals_in_words.crossings(rows))}."
 
 
 def _evidence(results: Results, family: pd.DataFrame) -> list[str]:
     """Sentences in small print: changes, reasons, what is not tested, and disturbed measurements."""
-    proven = family[family["verdict"] == PROVEN]
-    dataset = family.iloc[0]["dataset"]
-    recommended = proven[proven["recommended"]]
+    dataset, proven = family.iloc[0]["dataset"], family[family["verdict"] == PROVEN]
     changes = [
-        f"Change against {escape(_baseline(results, row))}: {_changes(results, row)}."
-        for _, row in recommended.iterrows()
+        f"Change of {escape(row['variant'])} against {escape(_baseline(results, row))}: {_changes(results, row)}."
+        for _, row in proven[proven["recommended"]].iterrows()
     ]
-    open_rows = results.ordered(family[family["verdict"] != PROVEN])
     reasons = [
-        f"{escape(row['variant'])} is {row['verdict']}: {escape(str(row['reason']))}" for _, row in open_rows.iterrows()
+        f"{escape(row['variant'])} is {row['verdict']}: {escape(str(row['reason']))}"
+        for _, row in results.ordered(family[family["verdict"] != PROVEN]).iterrows()
     ]
     more = f"; and {count(len(reasons) - MOST_REASONS, 'more variant')}" if len(reasons) > MOST_REASONS else ""
     not_proven = f"Not proven: {'; '.join(reasons[:MOST_REASONS])}{more}." if reasons else ""
-    untested = where(results.untested, family.iloc[0][COMPARISON])
-    untested = untested.drop_duplicates(["attribute", "group", "rate"])
-    missing_rates = (
-        f"Not tested, because of too few rows: {escape(listed(untested.to_dict('records')))}." if len(untested) else ""
+    nobody = ""
+    if not results.study["datasets"][dataset]["groups"]:
+        nobody = "The study file declares no groups of this dataset: the verdict says nothing of groups."
+    return [*changes, not_proven, _untested(results, family), nobody, escape(disturbed_rounds(results, dataset) or "")]
+
+
+def _untested(results: Results, family: pd.DataFrame) -> str:
+    """Rates of groups that are not tested; of one variant with their changes and Bayesian intervals."""
+    rows = where(results.untested, family.iloc[0][COMPARISON]) if len(results.untested) else results.untested
+    if rows.empty:
+        return ""
+    best = family.assign(rank=family["verdict"].eq(PROVEN) + 2 * family["recommended"].astype(bool))
+    variant = best.sort_values("rank", kind="stable", ascending=False).iloc[0]["variant"]
+    entries = [
+        f"{row['rate'].replace('_', ' ')} of {row['group']} by {row['attribute']} (n = {int(row['rows']):,}: "
+        + RATE.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
+        + ")"
+        for row in where(rows, {"variant": variant}).to_dict("records")
+    ]
+    return (
+        f"Not tested, because of too few rows; changes of {escape(variant)} with Bayesian intervals: "
+        f"{escape('; '.join(entries))}."
     )
-    return [*changes, not_proven, missing_rates, escape(disturbed_rounds(results, dataset) or "")]
 
 
 def _baseline(results: Results, row: pd.Series) -> str:
@@ -280,9 +263,19 @@ def _criterion(results: Results, entry: Any) -> list[str]:
 
 def _test_in_words(entries: pd.DataFrame) -> str:
     """What the p-values of margins are computed by: over seeds and rows, or over rows alone."""
-    if (entries["seeds"].dropna() == 1).all():
-        return "There is one model, so that p is that of a score test of its test rows (Tango 1998)."
-    return "p is the larger of an exact sign-flip test over seeds and a t-test over seeds and rows."
+    one = "With one model, p is that of a score test of its test rows (Tango 1998)."
+    several = (
+        "With several seeds, p is the largest of an exact sign-flip test over seeds, a t-test over seeds and rows, "
+        "and a score test with as many rows as the seeds are worth."
+    )
+    single = entries["seeds"].dropna() == 1
+    text = " ".join(([several] if not single.all() else []) + ([one] if single.any() else []))
+    if entries["catches_up"].astype(bool).any():
+        text += (
+            " A group that was clearly behind in the baseline may catch up: then its own difference must stay below "
+            "the margin, and nobody may lose more than the margin."
+        )
+    return text
 
 
 def goals(results: Results, dataset: str) -> HTML | None:
@@ -302,13 +295,15 @@ def goals(results: Results, dataset: str) -> HTML | None:
             if not missing(row["saving"]):
                 saving = shown.with_interval(row["saving"], row["low"], row["high"], writer=TWO_LINES)
             costs = [shown.text(row[name]) for name in ("cost", "baseline_cost")]
-            cells.append([*(str(row[key]) for key in keys), title, row["winner"], row["reason"], *costs, saving])
+            cells.append([*(str(row[key]) for key in keys), title, winner_of(row), row["reason"], *costs, saving])
     header = [*map(str.capitalize, keys), "Goal", "Winner", "Why", "Its figure", "Baseline", "Saving"]
     notes = (
         "Candidates are the proven variants and the baseline. A variant wins if the 95 % interval of its saving "
         "excludes 0; among variants that cannot be distinguished from the one that saves most, the smallest file wins. "
-        f"Life-cycle energy is that of making one model, without the search for it, and of its use{_use(results)}, "
-        f"stored for {as_stated(results.study['life_cycle']['years'])} years."
+        "Life-cycle energy is that of making one model, without the search for it, and of its use: "
+        f"{goals_in_words.use(results.study['decision'])}, "
+        f"stored for {as_stated(results.study['life_cycle']['years'])} years. It counts CPU time and "
+        "bytes, and leaves memory out."
     )
     caption = f"{results.title(dataset)}: the winner by each goal."
     return table(header, cells, caption, notes=notes, text_columns=3 + len(keys), breaks=breaks)

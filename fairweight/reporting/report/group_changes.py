@@ -81,10 +81,16 @@ def _who_pays_notes(rows: pd.DataFrame, left_out: str) -> str:
         else ""
     )
     return (
-        f"Markers are means over {count(int(first['seeds']), 'seed')}, paired by seed; bars are 95 % intervals over "
-        f"seeds and test rows. {band}Hollow markers are groups with too few rows to be ranked; n is the number of "
-        f"test rows of a group.{left_out} Shown: {place(first)}."
+        f"{_markers(int(first['seeds']))} {band}Hollow markers are groups with too few rows to be ranked; n is the "
+        f"number of test rows of a group.{left_out} Shown: {place(first)}."
     )
+
+
+def _markers(seeds: int) -> str:
+    if seeds == 1:
+        return "Markers are changes of one model; bars are 95 % intervals over test rows."
+    means = f"Markers are means over {count(seeds, 'seed')}, paired by seed"
+    return f"{means}; bars are 95 % intervals over seeds and test rows."
 
 
 def _no_groups(results: Results, dataset: str) -> HTML:

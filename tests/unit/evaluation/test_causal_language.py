@@ -70,10 +70,10 @@ def test_a_pair_is_two_rows_with_opposite_numbers(tmp_path):
         (
             {"a": PAIRS.replace(",age", ",age,").replace(",race", ",race,")},
             {"pairs": ["a"]},
-            "'a' has rows with more values",
+            "file 'a', line 2: the row has more values than columns",
         ),
         ({"a": ""}, {"pairs": ["a"]}, "file 'a' is empty"),
-        ({"a": b"\xff\xfe,b\n"}, {"pairs": ["a"]}, "file 'a' is not UTF-8"),
+        ({"a": b"\xff\xfe,b\n"}, {"pairs": ["a"]}, "file 'a' is not utf-8"),
         ({"a": "A text."}, {"pairs": ["b"]}, "there is no file 'b'; there are a"),
     ],
 )

@@ -355,3 +355,10 @@ def test_names_in_other_scripts_are_legal():
     names = ["größe", "модель", "モデル_small", "模型", "μodel"[1:], "نموذج"]
     study = resolve(tiny(models={name: {"architecture": "mlp"} for name in names} | {"mlp": {"architecture": "mlp"}}))
     assert list(study["models"]) == [*names, "mlp"]
+
+
+def test_groups_that_no_criterion_could_be_about_are_refused():
+    named = tiny()
+    named["datasets"]["adult"]["groups"] = {"class": {"column": "sex"}}
+    with pytest.raises(InputError, match="'class' stands for the classes of the label"):
+        Study(resolve(named))

@@ -1,0 +1,61 @@
+"""The CI gate: what passes, what fails, and what it says of the file that ships."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from fairweight.core.errors import InputError
+from fairweight.evaluation.gate import check_criteria
+
+CELL = {"dataset": "a", "augmentation": "none", "model": "m", "engine": "onnxruntime"}
+
+
+def gate(folder, rows, files=(), variant=None):
+    """Verdict on decisions (changes of CELL, variant, verdict, recommended) and files (variant, verdict)."""
+    decisions = [
+        {**CELL, **cell, "variant": name, "verdict": verdict, "recommended": chosen, "p_value": 0.01, "seeds": 8.0}
+        | {"reason": None if verdict == "proven" else "why"}
+        for cell, name, verdict, chosen in rows
+    ]
+    shipped = [{**CELL, "variant": name, "seed": 3, "verdict": verdict} for name, verdict in files]
+    tables = {
+        "decisions": pd.DataFrame(decisions),
+        "criteria": pd.DataFrame({"criterion": ["accuracy"]}),
+        "untested": pd.DataFrame(columns=[*CELL, "variant", "attribute", "group", "rate"]),
+        "shipped": pd.DataFrame(shipped, columns=[*CELL, "variant", "seed", "verdict"]),
+    }
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet")
+    paths = {name: str(folder / f"{name}.parquet") for name in tables}
+    check_criteria(**paths, destination=str(folder / "gate.json"), variant=variant)
+    return json.loads((folder / "gate.json").read_text())
+
+
+def test_the_recommended_variant_passes_with_its_file(tmp_path):
+    rows = [({}, "dense", None, False), ({}, "int8", "proven", True), ({}, "small", "refuted", False)]
+    (entry,) = gate(tmp_path, rows, [("int8", "undecided")])["passed"]
+    assert (entry["variant"], entry["file_seed"], entry["file_verdict"]) == ("int8", 3, "undecided")
+
+
+def test_a_proven_variant_passes_where_the_baseline_is_recommended(tmp_path):
+    rows = [({}, "dense", None, True), ({}, "int8", "proven", False)]
+    assert [entry["variant"] for entry in gate(tmp_path, rows)["passed"]] == ["int8"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "files", "variant", "words"),
+    [
+        ([({}, "int8", "undecided", False)], [], None, "no variant is proven"),
+        ([({}, "int8", "proven", True), ({"dataset": "b"}, "small", "proven", True)], [], "int8", "not among"),
+        ([({}, "int8", "proven", True), ({"augmentation": "jitter"}, "int8", "refuted", False)], [], None, "jitter"),
+        ([({}, "int8", "proven", True), ({"engine": "other"}, "int8", "refuted", False)], [], "int8", "other: int8 is"),
+        ([({}, "int8", "proven", True)], [("int8", "refuted")], None, "the file of seed 3, which ships, is refuted"),
+        ([({}, "int8", "proven", True)], [], "int9", "'int9' is not compared with a baseline"),
+        ([({}, "dense", None, True)], [], None, "nothing was decided"),
+    ],
+)
+def test_what_fails(tmp_path, rows, files, variant, words):
+    with pytest.raises(InputError, match=words):
+        gate(tmp_path, rows, files, variant)
+    assert not (tmp_path / "gate.json").exists()
