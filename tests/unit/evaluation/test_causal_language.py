@@ -62,7 +62,7 @@ def test_a_pair_is_two_rows_with_opposite_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        ({"a": "Gr\xf6\xdfe".encode("latin-1")}, {}, r"file 'a' is not UTF-8 \(byte 2\); convert it"),
+        ({"a": "Gr\xf6\xdfe".encode("latin-1")}, {}, r"file 'a' is not utf-8 \(byte 0xf6 at position 2, in line 1\)"),
         ({"a": " \n"}, {}, "file 'a' contains no text"),
         ({"a": "[[]]"}, {}, "file 'a' contains no text"),
         ({"a": '["One.", "\\ud83d gone."]'}, {}, r"file 'a' has half a character, \\ud83d, in passage 1; write both"),
