@@ -336,9 +336,7 @@ def _reason(candidates: Candidates, goal: str, predictions: float, saved: Interv
         return "no compressed variant is proven to keep the criteria"
     if saved is not None:
         return "the interval of its saving excludes 0"
-    known = [
-        variant for variant in candidates.proven if np.isfinite(candidates.saving(goal, variant, predictions)[0])
-    ]
+    known = [variant for variant in candidates.proven if np.isfinite(candidates.saving(goal, variant, predictions)[0])]
     return "no saving of a proven variant excludes 0" if known else f"{goal.replace('_', ' ')} is not estimable"
 
 
