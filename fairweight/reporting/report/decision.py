@@ -135,7 +135,7 @@ def _crossings(results: Results, chosen: Mapping[str, Any]) -> str:
     rows = where(rows, {"baseline": goals_in_words.baseline_of(chosen)})
     if rows.empty:
         return ""
-    return f"By life-cycle energy, a saving is proven for {escape(goals_in_words.crossings(rows))}."
+    return f"By life-cycle energy, the answer is {escape(goals_in_words.crossings(rows))}."
 
 
 def _evidence(results: Results, family: pd.DataFrame) -> list[str]:
@@ -165,9 +165,8 @@ def _untested(results: Results, family: pd.DataFrame) -> str:
     best = family.assign(rank=family["verdict"].eq(PROVEN) + 2 * family["recommended"].astype(bool))
     variant = best.sort_values("rank", kind="stable", ascending=False).iloc[0]["variant"]
     entries = [
-        f"{row['rate'].replace('_', ' ')} of {row['group']} by {row['attribute']} (n = {int(row['rows']):,}: "
+        f"{row['rate'].replace('_', ' ')} of {row['group']} by {row['attribute']} ({count(int(row['rows']), 'row')}), "
         + RATE.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
-        + ")"
         for row in where(rows, {"variant": variant}).to_dict("records")
     ]
     return (
@@ -284,6 +283,7 @@ def goals(results: Results, dataset: str) -> HTML | None:
     if rows.empty:
         return None
     keys = varying(rows, ("model", "augmentation", "engine"))
+    rows = rows.assign(plain=rows["augmentation"] != "none").sort_values(["model", "plain"], kind="stable")
     cells: list[list[str]] = []
     breaks: set[int] = set()
     for _, part in rows.groupby(["model", "augmentation", "engine"], sort=False):
@@ -302,11 +302,16 @@ def goals(results: Results, dataset: str) -> HTML | None:
         "excludes 0; among variants that cannot be distinguished from the one that saves most, the smallest file wins. "
         "Life-cycle energy is that of making one model, without the search for it, and of its use: "
         f"{goals_in_words.use(results.study['decision'])}, "
-        f"stored for {as_stated(results.study['life_cycle']['years'])} years. It counts CPU time and "
+        f"with the file stored for {_years(results)}. It counts CPU time and "
         "bytes, and leaves memory out."
     )
     caption = f"{results.title(dataset)}: the winner by each goal."
     return table(header, cells, caption, notes=notes, text_columns=3 + len(keys), breaks=breaks)
+
+
+def _years(results: Results) -> str:
+    years = as_stated(results.study["life_cycle"]["years"])
+    return f"{years} year{'' if years == '1' else 's'}"
 
 
 def untested(results: Results, dataset: str) -> HTML | None:
