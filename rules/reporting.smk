@@ -161,6 +161,7 @@ rule cards:
 
 rule archive:
     input:
+        lambda w: written_files(),
         report=rules.report.output,
         cards="<results>/hub",
         paper=outputs_of(rules.paper),

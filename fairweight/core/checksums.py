@@ -15,7 +15,8 @@ from fairweight.core.errors import InputError
 
 SUFFIX = ".usage.json"  # of usage files; what stands before it ends in the name of the rule
 FILES, OWN = "files", "sha256_of_the_rest"  # keys of a usage file that are no figures
-DATA_SUFFIX = "-usage"  # of the folder of usage files beside a folder that holds nothing but data
+# folders of usage files that are not beside the files: of raw files, which may have any name, and of whole folders
+BESIDE, SUMMARY = "-usage", "summary"
 
 Usage = dict[str, Any]
 
@@ -152,7 +153,7 @@ def verify(paths: Iterable[str | Path]) -> None:
             read_usage(path)
             continue
         known = []
-        for folder in (path.parent, Path(f"{path.parent}{DATA_SUFFIX}")):
+        for folder in (path.parent, Path(f"{path.parent}{BESIDE}"), path.parent / SUMMARY):
             if folder not in folders:
                 folders[folder] = _recorded_in(folder)
             known += folders[folder]
