@@ -103,6 +103,10 @@ crate-validator: .venv-crate/installed ## Install the public validator of archiv
 energy: .venv/installed ## Print the resource usage of a study: ledger, energy, carbon, break-even.
 	@$(BIN)/fairweight energy '$(STUDY)'
 
+.PHONY: verify
+verify: .venv/installed ## Check that every file of a study is there and is the one that its step wrote.
+	@$(BIN)/fairweight verify '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
+
 .PHONY: test
 test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
