@@ -13,6 +13,7 @@ CELL = [
     "engine",
 ]  # columns that name a cell of the grid, without the seed
 COMPARISON = [name for name in CELL if name != "variant"]  # columns that name one comparison of variants
+FAMILY = ["dataset", "augmentation", "model"]  # columns of variants that are decided on and corrected for together
 MEASURE = [
     *CELL,
     "measure",

@@ -9,12 +9,12 @@ from scipy import stats
 
 from fairweight.core.artifacts import read_frame, write_frame
 from fairweight.core.frames import where
-from fairweight.core.lineage import COMPARISON
+from fairweight.core.lineage import COMPARISON, FAMILY
 from fairweight.core.measures import measure
 from fairweight.core.recipes import Criteria, DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.evaluation import criteria as tests
 from fairweight.evaluation.criteria import CriterionRow, name_of
-from fairweight.evaluation.recommend import FAMILY, Node, recommend
+from fairweight.evaluation.recommend import Node, recommend
 from fairweight.evaluation.shipped import shipped_table
 from fairweight.statistics import comparison, decision
 from fairweight.statistics.comparison import reason_for_seeds

@@ -8,9 +8,8 @@ import pandas as pd
 from fairweight.core.artifacts import read_frame, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import CELL, FAMILY
 from fairweight.evaluation.criteria import listed
-from fairweight.evaluation.recommend import FAMILY
 from fairweight.statistics.decision import PROVEN, REFUTED
 
 

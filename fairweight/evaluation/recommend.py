@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import CELL, FAMILY
 from fairweight.core.recipes import DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model
 from fairweight.energy.savings import extra_of_file, file_cpu_s, saving_of_prediction
@@ -18,7 +18,6 @@ from fairweight.statistics.decision import PROVEN
 LIFE_CYCLE = "life_cycle_energy"
 # goal -> unit of its figures, and how they are known
 GOALS = {LIFE_CYCLE: "J", "transfer_bytes": "bytes", "latency": "ms", "energy_per_prediction": "J"}
-FAMILY = ["dataset", "augmentation", "model"]  # variants that are decided on, and corrected for, together
 LARGEST = 12  # powers of ten of the predictions up to which the winner is followed
 Node = tuple[str, str]  # augmentation and variant
 

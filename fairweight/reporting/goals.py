@@ -7,10 +7,10 @@ import pandas as pd
 
 from fairweight.core.formatting import TEXT, Writer, as_stated, count, missing, significant
 from fairweight.core.frames import where
+from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.report.columns import in_sentence
 
-FAMILY = ("dataset", "augmentation", "model")  # variants that are decided on together
 # goal -> how its figures are shown
 GOALS = {
     "life_cycle_energy": ShownMeasure("life_cycle_energy", "Life-cycle energy", "J", 1, "lower", modelled=True),

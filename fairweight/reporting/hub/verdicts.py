@@ -7,6 +7,7 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, points
 from fairweight.core.frames import where
+from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals
 from fairweight.reporting.hub import markdown
@@ -110,7 +111,7 @@ def _recommendations(results: Results, cell: Cell) -> Iterator[str]:
 def _recommendation(results: Results, row: Mapping[str, Any], what: str) -> str:
     """One recommendation; one for another augmentation is named."""
     goal = escape(f"{goals.title(row['goal'])}{goals.assumed_use(row['goal'], results.study['decision'])}")
-    several = results.goals[list(goals.FAMILY)].drop_duplicates().groupby(["dataset", "model"]).size().max() > 1
+    several = results.goals[FAMILY].drop_duplicates().groupby(["dataset", "model"]).size().max() > 1
     place = f" for augmentation {escape(row['augmentation'])}" if several else ""
     recommended = f"**The study recommends {escape(what)}**{place}"
     if goals.is_baseline(row):

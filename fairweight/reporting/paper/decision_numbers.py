@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairweight.core.formatting import missing, p_value, significant
+from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting import goals
 from fairweight.reporting.paper import latex
@@ -59,7 +60,7 @@ def _verdicts(results: Results, keys: Keys) -> Iterator[Number]:
         key = keys.cell_key(row)
         yield _text(f"{key}/verdict", row["verdict"], "decisions")
         yield _p(key, row["p_value"], "decisions")
-    for _, family in results.decisions.groupby(list(goals.FAMILY)):
+    for _, family in results.decisions.groupby(FAMILY):
         chosen = goals.chosen(results.goals, family.iloc[0])
         name = "none" if chosen is None else goals.winner_of(chosen)
         yield _text(f"{keys.family_key(family.iloc[0])}/recommended", name, "goals")
@@ -122,7 +123,7 @@ def _goals(results: Results, keys: Keys) -> Iterator[Number]:
 
 def _crossings(results: Results, keys: Keys) -> Iterator[Number]:
     """The winner by life-cycle energy from a number of predictions on, numbered from 1."""
-    for _, rows in results.crossings.groupby([*goals.FAMILY, "engine"], sort=False):
+    for _, rows in results.crossings.groupby([*FAMILY, "engine"], sort=False):
         for position, row in enumerate(rows.sort_values("predictions").to_dict("records"), start=1):
             key = "/".join([keys.family_key(row), *keys.engine_key(row), "crossing", str(position)])
             yield _text(f"{key}/winner", row["winner"], "crossings")

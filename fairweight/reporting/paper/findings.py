@@ -7,7 +7,7 @@ import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL
+from fairweight.core.lineage import CELL, FAMILY
 from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import listed, name_of
 from fairweight.reporting import goals
@@ -25,7 +25,7 @@ def findings(results: Results) -> str:
     decided = results.decisions[results.decisions["verdict"].notna()]
     if decided.empty:
         return "No variant is compared with a baseline, so nothing was decided.\n"
-    families = results.ordered(decided).groupby(list(goals.FAMILY), sort=False)
+    families = results.ordered(decided).groupby(FAMILY, sort=False)
     return "\n\n".join(" ".join(_finding(results, family)) for _, family in families) + "\n"
 
 
@@ -40,7 +40,7 @@ def _finding(results: Results, family: pd.DataFrame) -> Iterator[str]:
         if len(shipped) and not goals.is_baseline(chosen):
             yield from _evidence(results, shipped.iloc[0])
     yield from _not_proven(family)
-    untested = where(results.untested, {key: first[key] for key in goals.FAMILY})
+    untested = where(results.untested, {key: first[key] for key in FAMILY})
     if len(untested):
         rows: Any = untested.drop_duplicates(["attribute", "group", "rate"]).to_dict("records")
         rates = listed(rows)
@@ -73,7 +73,7 @@ def _recommendation(results: Results, family: pd.DataFrame, chosen: Any) -> str:
 
 def _by_goal(results: Results, chosen: Any) -> Iterator[str]:
     """The winner by the other goals, and the number of predictions at which that by life-cycle energy changes."""
-    place = {key: chosen[key] for key in (*goals.FAMILY, "engine")}
+    place = {key: chosen[key] for key in (*FAMILY, "engine")}
     others = where(results.goals, place)
     clauses = [
         f"{escape(goals.winner_of(row))} by {in_sentence(goals.GOALS[row['goal']].title)} ({_figures(row)})"

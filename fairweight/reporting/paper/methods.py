@@ -154,10 +154,10 @@ def _criteria(results: Results) -> list[str]:
         ),
         *(f"{escape(name.replace('_', ' '))} keeps its ceiling" for name in criteria["ceilings"]),
     ]
-    stated = [part for part in parts if part]
+    limits = [part for part in parts if part]
     about = "all attributes" if criteria["attributes"] is None else listed([escape(a) for a in criteria["attributes"]])
     smallest = results.study["fairness"]["smallest_group"]
-    sentences = [f"A variant is proven if it is shown that {'; that '.join(stated) or 'nothing is limited'}."]
+    sentences = [f"A variant is proven if it is shown that {'; that '.join(limits) or 'nothing is limited'}."]
     if groups or margins["fairness_gap"]:
         sentences.append(
             f"Groups are those by {about} with at least {smallest} rows for the rate; each group, and each ordered "

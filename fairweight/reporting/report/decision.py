@@ -20,10 +20,10 @@ from fairweight.core.formatting import (
     points,
 )
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL, COMPARISON
+from fairweight.core.lineage import CELL, COMPARISON, FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
-from fairweight.evaluation.recommend import FAMILY, LIFE_CYCLE
+from fairweight.evaluation.recommend import LIFE_CYCLE
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting.goals import GOALS, winner_of
 from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
@@ -262,13 +262,13 @@ def _criterion(results: Results, entry: Any) -> list[str]:
 
 def _test_in_words(entries: pd.DataFrame) -> str:
     """What the p-values of margins are computed by: over seeds and rows, or over rows alone."""
-    one = "With one model, p is that of a score test of its test rows (Tango 1998)."
+    single_model = "With one model, p is that of a score test of its test rows (Tango 1998)."
     several = (
         "With several seeds, p is the largest of an exact sign-flip test over seeds, a t-test over seeds and rows, "
         "and a score test with as many rows as the seeds are worth."
     )
     single = entries["seeds"].dropna() == 1
-    text = " ".join(([several] if not single.all() else []) + ([one] if single.any() else []))
+    text = " ".join(([several] if not single.all() else []) + ([single_model] if single.any() else []))
     if entries["catches_up"].astype(bool).any():
         text += (
             " A group that was clearly behind in the baseline may catch up: then its own difference must stay below "

@@ -131,8 +131,8 @@ def test_the_findings_tell_the_file_from_the_recipe():
     text = plain(findings(study_of()))
     assert "The file that ships is that of seed 1: its accuracy is 83.00 %, the mean over seeds 84.00 %" in text
     assert "that this file alone keeps the margins is undecided (accuracy is not shown)." in text
-    one = plain(findings(study_of(decisions=[DECISIONS[0], INT8 | {"seeds": 1}])))
-    assert "The proof about this model has" in one and "The file that ships" not in one
+    text = plain(findings(study_of(decisions=[DECISIONS[0], INT8 | {"seeds": 1}])))
+    assert "The proof about this model has" in text and "The file that ships" not in text
 
 
 def test_changes_of_groups_are_not_listed_twice():
@@ -247,35 +247,36 @@ def by_key(results):
 
 
 def test_the_decision_can_be_cited():
-    found = by_key(study_of())
-    assert found["d/m/recommended"] == ("int8", "summary/goals.parquet")
-    assert found["d/m/int8/verdict"][0] == "proven" and found["d/m/pruned/p-value"][0] == "0.3"
+    numbers = by_key(study_of())
+    assert numbers["d/m/recommended"] == ("int8", "summary/goals.parquet")
+    assert numbers["d/m/int8/verdict"][0] == "proven" and numbers["d/m/pruned/p-value"][0] == "0.3"
     assert (
-        found["decision/goal"][0] == "life-cycle energy (modelled)" and found["decision/predictions"][0] == "1,000,000"
+        numbers["decision/goal"][0] == "life-cycle energy (modelled)"
+        and numbers["decision/predictions"][0] == "1,000,000"
     )
-    assert [found[f"d/m/goal/life_cycle_energy/{k}"][0] for k in ("winner", "figure", "baseline", "saving/low")] == [
+    assert [numbers[f"d/m/goal/life_cycle_energy/{k}"][0] for k in ("winner", "figure", "baseline", "saving/low")] == [
         *("int8", "40.0", "50.0", "8.0")
     ]
-    assert found["d/m/goal/transfer_bytes/figure"][0] == "2.5" and found["d/m/goal/latency/figure"][0] == "12.5"
-    assert "d/m/goal/latency/saving" not in found  # the baseline saves nothing
-    assert [found[f"d/m/crossing/2/{k}"][0] for k in ("winner", "predictions")] == ["int8", "222,000"]
-    assert found["d/m/int8/file/seed"][0] == "1" and found["d/m/int8/file/accuracy"][0] == "83.00"
-    assert found["d/m/int8/file/change-accuracy"] == ("$-$1.25", "summary/shipped.parquet")
-    assert found["d/m/int8/file/verdict"][0] == "undecided" and "d/m/dense/file/verdict" not in found
-    assert found["d/m/int8/untested/true_positive_rate/age/25"][0] == "$-$3.12"
-    assert found["d/m/int8/untested/true_positive_rate/age/25/rows"][0] == "32"
+    assert numbers["d/m/goal/transfer_bytes/figure"][0] == "2.5" and numbers["d/m/goal/latency/figure"][0] == "12.5"
+    assert "d/m/goal/latency/saving" not in numbers  # the baseline saves nothing
+    assert [numbers[f"d/m/crossing/2/{k}"][0] for k in ("winner", "predictions")] == ["int8", "222,000"]
+    assert numbers["d/m/int8/file/seed"][0] == "1" and numbers["d/m/int8/file/accuracy"][0] == "83.00"
+    assert numbers["d/m/int8/file/change-accuracy"] == ("$-$1.25", "summary/shipped.parquet")
+    assert numbers["d/m/int8/file/verdict"][0] == "undecided" and "d/m/dense/file/verdict" not in numbers
+    assert numbers["d/m/int8/untested/true_positive_rate/age/25"][0] == "$-$3.12"
+    assert numbers["d/m/int8/untested/true_positive_rate/age/25/rows"][0] == "32"
 
 
 def test_every_criterion_can_be_cited_with_the_groups_of_its_weakest_test():
-    found = by_key(study_of())
+    numbers = by_key(study_of())
     key = "d/m/int8/criterion/fairness_gap/sex/true_positive_rate"
-    assert found[key][0] == "+0.20" and found[f"{key}/weakest"][0] == "Female over Male"
-    assert found["d/m/int8/criterion/accuracy/high"][0] == "+0.90"
-    assert found["d/m/int8/criterion/group_accuracy/age/weakest"][0] == r"\textgreater{}=60"
+    assert numbers[key][0] == "+0.20" and numbers[f"{key}/weakest"][0] == "Female over Male"
+    assert numbers["d/m/int8/criterion/accuracy/high"][0] == "+0.90"
+    assert numbers["d/m/int8/criterion/group_accuracy/age/weakest"][0] == r"\textgreater{}=60"
     untestable = "d/m/pruned/criterion/group_accuracy/age"
-    assert found[f"{untestable}/verdict"][0] == "undecided" and untestable not in found
+    assert numbers[f"{untestable}/verdict"][0] == "undecided" and untestable not in numbers
     for group in ("Female", "Male"):  # a row for each group
-        assert found[f"d/m/pruned/criterion/floor/sex/true_positive_rate/{group}/verdict"][0] == "undecided"
+        assert numbers[f"d/m/pruned/criterion/floor/sex/true_positive_rate/{group}/verdict"][0] == "undecided"
 
 
 def test_an_augmentation_and_an_engine_are_in_the_keys():
@@ -286,7 +287,7 @@ def test_an_augmentation_and_an_engine_are_in_the_keys():
         for engine in ("onnxruntime", "openvino")
     ]
     tables = {"criteria": [], "untested": [], "shipped": [], "comparisons": []}
-    found = by_key(
+    numbers = by_key(
         study_of(
             variants=[row | {"attribute": None, "group": None} for row in measured],
             goals=[BASELINE_WINS | jitter],
@@ -295,9 +296,9 @@ def test_an_augmentation_and_an_engine_are_in_the_keys():
             **tables,
         )
     )
-    assert found["d/jitter/m/recommended"][0] == "dense (none)"  # the baseline has another augmentation
-    assert found["d/jitter/m/onnxruntime/goal/life_cycle_energy/winner"][0] == "dense (none)"
-    assert found["d/jitter/m/int8/onnxruntime/verdict"][0] == "proven"
+    assert numbers["d/jitter/m/recommended"][0] == "dense (none)"  # the baseline has another augmentation
+    assert numbers["d/jitter/m/onnxruntime/goal/life_cycle_energy/winner"][0] == "dense (none)"
+    assert numbers["d/jitter/m/int8/onnxruntime/verdict"][0] == "proven"
 
 
 # ---- tables and figures

@@ -70,9 +70,9 @@ def test_difference_of_two_groups():
     assert difference_above(first, second, low) == pytest.approx(0.025, abs=1e-5)
     assert difference_below(first, second, high) == pytest.approx(0.025, abs=1e-5)
     assert difference_below(first, second, 0.1) == pytest.approx(difference_above(second, first, -0.1))
-    one = tango_interval(first)
+    alone = tango_interval(first)
     unmoved = difference_interval(first, Pairs(10**9, 0, 0))  # against a group that is known exactly
-    assert unmoved == pytest.approx(one, abs=1e-6)
+    assert unmoved == pytest.approx(alone, abs=1e-6)
     assert difference_below(first, Pairs(0, 0, 0), 0.05) == 1.0
 
 
