@@ -197,6 +197,17 @@ def test_every_file_of_a_folder_is_compared(tmp_path):
         checksums.verify([tmp_path / "tables"])
 
 
+def test_a_folder_whose_usage_file_is_in_the_summary_is_compared(tmp_path):
+    for folder in ("hub/models", "summary"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "hub" / "models" / "README.md").write_text("proven")
+    write_usage(tmp_path / "summary" / "cards.usage.json", 1, [tmp_path / "hub"])
+    checksums.verify([tmp_path / "hub"])
+    (tmp_path / "hub" / "models" / "README.md").write_text("Proven")
+    with pytest.raises(InputError, match=r"README\.md, which cards wrote, has another checksum"):
+        checksums.verify([tmp_path / "hub"])
+
+
 @pytest.mark.parametrize(
     "edit", [("0.5", "0.7"), ('"bytes": 3', '"bytes": 4'), ("{", "{{"), ('"files": {', '"files": [')]
 )
