@@ -109,7 +109,7 @@ def test_a_third_seed_runs_its_own_jobs_the_profile_and_the_summaries(scratch):
     assert jobs == {
         "split": 1, "augment": 2, "train": 2, "prune": 1, "export": 3, "quantize": 1, "predict": 4, "assess": 4,
         "compare": 1, "discover": 1, "profile": 1, "summarize": 1, "what_if": 1, "decide": 1, "life_cycle": 1,
-        "power": 1, "provenance": 1, "render_notebook": 7, "report": 1,
+        "power": 1, "provenance": 1, "render_notebook": 7, "later_steps": 1, "report": 1,
     }  # fmt: skip
 
 
@@ -138,6 +138,7 @@ def test_words_about_the_data_make_a_new_card_and_no_new_data(scratch):
         "life_cycle": 1,
         "provenance": 1,
         "render_notebook": 7,
+        "later_steps": 1,
         "report": 1,
     }
 
