@@ -41,7 +41,8 @@ class WrittenFile:
         usage: usage file of the step.
         size: its bytes.
         sha256: its SHA-256, in hexadecimal.
-        declared: whether it is an output of the rule, so that Snakemake knows of it.
+        declared: whether it is itself an output of the rule, so that Snakemake makes it again where it is missing; not
+            a file within a folder that is the output.
     """
 
     path: Path
@@ -92,7 +93,8 @@ def records(path: Path, outputs: Iterable[Path], others: Iterable[Path]) -> Usag
         for file in _files_of(written):
             name = Path(os.path.relpath(file, path.parent)).as_posix()
             if file != path and name not in files:
-                files[name] = {"bytes": file.stat().st_size, "sha256": checksum(file), "declared": declared}
+                record = {"bytes": file.stat().st_size, "sha256": checksum(file)}
+                files[name] = record | {"declared": declared and file == written}
     return {FILES: dict(sorted(files.items()))}
 
 

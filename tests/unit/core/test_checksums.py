@@ -193,7 +193,9 @@ def test_every_file_of_a_folder_is_compared(tmp_path):
     (tmp_path / "tables-2.csv").write_text("another")
     checksums.verify([tmp_path / "tables"])
     (tmp_path / "tables" / "more" / "b.csv").unlink()
-    with pytest.raises(InputError, match=r"b\.csv, which paper wrote, is missing"):
+    with pytest.raises(
+        InputError, match=r"b\.csv, which paper wrote, is missing; delete .*/paper\.usage\.json; the next"
+    ):
         checksums.verify([tmp_path / "tables"])
 
 
