@@ -75,8 +75,8 @@ def verify_study(study: Path, seeds: int | None) -> None:
         again = " ".join(["fairweight run", str(study), *([] if seeds is None else [f"--seeds {seeds}"])])
         targets = "" if checked.targets == {"all"} else f" -- {' '.join(sorted(checked.targets))}"
         raise InputError(
-            f"{number:,} of {total:,} files are missing or damaged; delete those that are damaged, then run: "
-            f"{again}{targets}."
+            f"{number:,} of {total:,} files are missing or damaged; delete those that are damaged, or what their lines "
+            f"name, then run: {again}{targets}."
         )
 
 

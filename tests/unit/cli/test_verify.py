@@ -101,8 +101,8 @@ def test_the_command_ends_with_one_sentence_and_exit_code_1(results, monkeypatch
     with pytest.raises(SystemExit) as caught:
         main(["verify", "study.yaml", "--seeds", "3"])
     assert caught.value.code == (
-        "fairweight: 2 of 4 files are missing or damaged; delete those that are damaged, then run: fairweight run "
-        "study.yaml --seeds 3 -- all cards."
+        "fairweight: 2 of 4 files are missing or damaged; delete those that are damaged, or what their lines "
+        "name, then run: fairweight run study.yaml --seeds 3 -- all cards."
     )
 
 
