@@ -39,7 +39,10 @@ def checked_names(names: Iterable[object], where: str) -> list[str]:
         first = position_of.setdefault(form, position)
         if first != position:
             same = "" if stripped[first - 1] == name else ", which differ only in their Unicode form"
-            raise InputError(f"{where} has two columns {listed([name])} ({first} and {position}){same}; rename one")
+            raise InputError(
+                f"{where} has two columns {listed([name])} ({first} and {position}){same}; rename one, "
+                "or name all columns with reader: columns and skip the header with reader: skip_lines"
+            )
     return [name or _unnamed(position, stripped) for position, name in enumerate(stripped)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairweight.core.formatting import missing, p_value, significant
+from fairweight.core.frames import where
 from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting import goals
@@ -18,7 +19,7 @@ from fairweight.reporting.paper.latex import LATEX, slug
 from fairweight.reporting.report.results import Results
 
 RATE = measure("accuracy")  # rates in percent, their changes in percentage points
-SEVERAL_RATES = ("fairness_gap", "floor")  # criteria whose rows differ by rate
+SEVERAL_RATES = ("fairness_gap", "floor", "group_rates")  # criteria whose rows differ by rate
 BOUNDS = {"": "value", "/low": "low", "/high": "high"}
 
 
@@ -73,7 +74,8 @@ def _criteria(results: Results, keys: Keys) -> Iterator[Number]:
         if row["criterion"] in SEVERAL_RATES:
             place.append(slug(row["rate"]))
         if row["criterion"] == "floor" and isinstance(row["group"], str):  # the only one with a row for each group
-            place.append(keys.groups[row["dataset"], row["attribute"]][row["group"]])
+            groups = keys.groups.get((row["dataset"], row["attribute"]), {})  # classes and intersections have none
+            place.append(groups.get(row["group"], slug(row["group"])))
         key = "/".join([keys.cell_key(row), "criterion", row["criterion"], *place])
         yield _text(f"{key}/verdict", row["verdict"], "criteria")
         yield _p(key, row["p_proven"], "criteria")
@@ -111,7 +113,7 @@ def _files(results: Results, keys: Keys) -> Iterator[Number]:
 def _goals(results: Results, keys: Keys) -> Iterator[Number]:
     for row in results.goals.to_dict("records"):
         record = goals.GOALS[row["goal"]]
-        key = "/".join([keys.family_key(row), *keys.engine_key(row), "goal", row["goal"]])
+        key = "/".join([keys.family_key(row), *keys.engine_key(row), *_baseline(results, row), "goal", row["goal"]])
         yield _text(f"{key}/winner", goals.winner_of(row), "goals")
         figures = {"figure": "cost", "baseline": "baseline_cost"}
         if not goals.is_baseline(row):
@@ -121,11 +123,18 @@ def _goals(results: Results, keys: Keys) -> Iterator[Number]:
             yield Number(f"{key}/{name}", text, row[column], record.unit, "summary/goals.parquet")
 
 
+def _baseline(results: Results, row: Mapping[str, Any]) -> list[str]:
+    """The baseline as part of a key, where a family has several."""
+    family = where(results.goals, {name: row[name] for name in FAMILY})
+    return [slug(row["baseline"])] if family["baseline"].nunique() > 1 else []
+
+
 def _crossings(results: Results, keys: Keys) -> Iterator[Number]:
     """The winner by life-cycle energy from a number of predictions on, numbered from 1."""
-    for _, rows in results.crossings.groupby([*FAMILY, "engine"], sort=False):
+    for _, rows in results.crossings.groupby([*FAMILY, "engine", "baseline"], sort=False):
         for position, row in enumerate(rows.sort_values("predictions").to_dict("records"), start=1):
-            key = "/".join([keys.family_key(row), *keys.engine_key(row), "crossing", str(position)])
+            place = [keys.family_key(row), *keys.engine_key(row), *_baseline(results, row)]
+            key = "/".join([*place, "crossing", str(position)])
             yield _text(f"{key}/winner", row["winner"], "crossings")
             text = latex.escape(significant(row["predictions"]))
             yield Number(f"{key}/predictions", text, row["predictions"], "", "summary/crossings.parquet")
