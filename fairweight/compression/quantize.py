@@ -126,9 +126,13 @@ def quantize(
 
 
 def _validation(table: str, split: str) -> Table:
-    """Validation rows; training rows where there are none."""
+    """Validation rows; training rows where there are none.
+
+    Where nothing is trained, all rows are test rows: then these, as the comparison with the parent chooses nothing.
+    """
     parts = read_split(split)
-    return read_table(table).take(parts["validation"] if len(parts["validation"]) else parts["train"])
+    rows = next(parts[name] for name in ("validation", "train", "test") if len(parts[name]) or name == "test")
+    return read_table(table).take(rows)
 
 
 @dataclass

@@ -45,7 +45,7 @@ def test_summaries_and_comparisons_say_the_same(finished):
 
 def test_the_gate_fails_without_a_proof_and_names_the_reason(scratch):
     output = scratch.snakemake("study.yaml", *LOCAL, "gate", ok=False)
-    assert "gate: adult, mlp: no variant is proven" in output and "cannot reach significance" in output
+    assert "gate: adult, none, mlp: no variant is proven" in output and "cannot reach significance" in output
 
 
 def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch):
@@ -61,7 +61,8 @@ def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch)
 
 def test_criteria_decide_anew_and_train_nothing(scratch):
     jobs = scratch.jobs(scratch.study(criteria=LENIENT))
-    assert set(jobs) == {"decide", "life_cycle", "later_steps", "power", "provenance", "render_notebook", "report"}
+    reruns = {"decide", "life_cycle", "what_if", "later_steps", "power", "provenance", "render_notebook", "report"}
+    assert set(jobs) == reruns
 
 
 def test_a_mitigation_is_compared_with_the_plain_model(scratch):

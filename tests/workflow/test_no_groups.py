@@ -22,7 +22,9 @@ def test_it_has_everything_and_says_why_nobody_is_told_apart(tmp_path):
     page = (folder / "report/report.html").read_text()
     assert "There is no figure of who pays" in page and "the study file names none" in page
     assert "Who is in the data is not known" in page and "What cannot be concluded" in page and "Provenance" in page
-    assert {f.name for f in (folder / "paper/figures").glob("*.pdf")} == {"adult-trade-off.pdf", "energy-by-rule.pdf"}
+    assert {f.name for f in (folder / "paper/figures").glob("*.pdf")} == {
+        *("adult-trade-off.pdf", "adult-winners.pdf", "energy-by-rule.pdf")
+    }
     assert len(pd.read_csv(folder / "paper/tables/adult-variants.csv")) == 2
     assert "No groups are declared" in (folder / "hub/datasets/adult/README.md").read_text()
     assert len(list((folder / "hub/models").rglob("README.md"))) == 2

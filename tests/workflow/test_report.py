@@ -132,11 +132,12 @@ def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_fil
         return first.textContent.split('Data')[0];
     }""")
     summary = finished.folder / "results/tiny/summary"
-    tables = [pd.read_parquet(summary / f"{name}.parquet") for name in ("decisions", "criteria", "variants", "ratios")]
-    known = {"95", "5", "1", "2", "3"}  # of the text, and counts of variants and seeds
+    names = ("decisions", "criteria", "variants", "ratios", "goals", "crossings", "untested", "shipped", "profiles")
+    tables = [pd.read_parquet(summary / f"{name}.parquet") for name in names]
+    known = {"95", "5", "1", "2", "3", "1,000,000"}  # of the text, counts of variants and seeds, and stated predictions
     for table in tables:
         for value in table.select_dtypes("number").stack():
-            known |= {number(abs(value), digits, scale) for digits in range(4) for scale in (1, 100, 1e-3, 1e3)}
+            known |= {number(abs(value), digits, scale) for digits in range(5) for scale in (1, 100, 1e-3, 1e3)}
     sizes = tables[2][tables[2]["measure"] == "transfer_bytes"]["mean"]
     known |= {number(size / other) for size in sizes for other in sizes}
     cells = json.loads((summary / "provenance.json").read_text())["cells"]
