@@ -40,9 +40,11 @@ def test_steps_emit_by_the_hour_and_other_hours_are_imagined(scratch):
     assert (
         what_if["carbon_low_g"].lt(what_if["carbon_g"]).all() and what_if["carbon_g"].lt(what_if["carbon_high_g"]).all()
     )
-    # a budget, a start and meters change no result
-    study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 7, "meter_csv": "wall.csv"})
+    # a budget changes no result; a wall meter is read where the table by rule is made, from which places follow
+    study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 7})
     assert scratch.jobs(study, "--", f"{SUMMARY}/what_if.parquet") == {}
+    study = scratch.study(energy={"hourly": "hours.csv", "carbon_budget_g": 7, "meter_csv": "wall.csv"})
+    assert set(scratch.jobs(study, "--", f"{SUMMARY}/what_if.parquet")) == {"life_cycle", "what_if"}
 
 
 def fairweight(folder, *arguments, **environment):
