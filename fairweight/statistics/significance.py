@@ -128,8 +128,8 @@ def welch(first: Array, second: Array) -> float | None:
     """p-value of Welch's t-test that two populations of models have equal means; None with fewer than two in either."""
     if min(len(first), len(second)) < 2:
         return None
-    if np.ptp(first) == 0 and np.ptp(second) == 0:
-        return 1.0 if first[0] == second[0] else 0.0
+    if max(np.ptp(first), np.ptp(second)) < TIE:  # equal but for rounding
+        return 1.0 if abs(first[0] - second[0]) < TIE else 0.0
     return float(stats.ttest_ind(first, second, equal_var=False).pvalue)
 
 
