@@ -101,7 +101,8 @@ def _gathered(files: dict[str, dict[str, str]]) -> pd.DataFrame:
 def adjusted(table: pd.DataFrame, replicated: list[str], error_rate: float) -> pd.DataFrame:
     """Add the noise floor to comparisons, and exploratory p-values adjusted within their family.
 
-    A family is all groups of one attribute under one metric, of one variant in one cell (Benjamini & Hochberg 1995).
+    A family is all groups of one attribute under one metric, of one variant in one cell (Benjamini & Hochberg 1995); of
+    excess harm, which is one number per attribute, all variants and attributes of one comparison.
     The noise floor is what one retraining changes, from the same comparison of a replicate: `floor_value` is the mean
     over seeds, `floor_sd` the standard deviation, and `floor_low` to `floor_high` the 95 % prediction interval.
 
@@ -116,7 +117,12 @@ def adjusted(table: pd.DataFrame, replicated: list[str], error_rate: float) -> p
     table["q_value"] = np.nan
     table["seeds_note"] = None
     tested = table[table["p_value"].notna() & (table["status"] == "ok") & table["test"].ne("Welch")]
-    for _, family in tested.groupby([*DECIDED, "metric", "attribute"], dropna=False, sort=False):
+    harm = tested["metric"] == "excess_harm"
+    families = [family for _, family in tested[harm].groupby(COMPARISON, sort=False)]
+    families += [
+        family for _, family in tested[~harm].groupby([*DECIDED, "metric", "attribute"], dropna=False, sort=False)
+    ]
+    for family in families:
         q_values = benjamini_hochberg(family["p_value"].to_numpy())
         table.loc[family.index, "q_value"] = q_values
         seeds = int(family["seeds"].iloc[0])

@@ -10,7 +10,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import name_of
-from fairweight.reporting.report.columns import INTERVAL, POINTS, p_equals
+from fairweight.reporting.report.columns import INTERVAL, POINTS
 from fairweight.reporting.report.group_changes import attributes_of
 from fairweight.reporting.report.page import listing, table
 from fairweight.reporting.report.results import Results, place, varying
@@ -97,12 +97,12 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
     for attribute in attributes_of(results, dataset, rows):
         part = rows[rows["attribute"] == attribute]
         harm, down = (part[part["metric"] == name] for name in ("excess_harm", "levelling_down"))
-        p = harm.iloc[0]["p_value"] if len(harm) else float("nan")
-        if not missing(p) and p <= results.study["criteria"]["error_rate"]:
+        q = harm.iloc[0]["q_value"] if len(harm) else float("nan")
+        if not missing(q) and q <= results.study["criteria"]["error_rate"]:
             row = harm.iloc[0]
             unequal.append(
                 f"by {escape(attribute)}, {ACCURACY.text(row['value'])} points {escape(row['reason'])} "
-                f"({ACCURACY.text(row['by_chance'])} expected by chance; {p_equals(p)})"
+                f"({ACCURACY.text(row['by_chance'])} expected by chance; q = {q:.2g})"
             )
         if len(down) and down.iloc[0]["value"]:
             levelled.append(
@@ -111,7 +111,8 @@ def _unequal_changes(results: Results, dataset: str, rows: pd.DataFrame) -> list
             )
     if unequal:
         claim = "Groups change unequally: the largest and the smallest change differ by more than chance"
-        return [f"{claim} (p not corrected for multiple tests): {'; '.join(unequal)}.", *levelled]
+        corrected = "after Benjamini-Hochberg correction over all variants and attributes"
+        return [f"{claim} ({corrected}): {'; '.join(unequal)}.", *levelled]
     return levelled
 
 
