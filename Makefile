@@ -112,7 +112,7 @@ test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-o
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: test-unit
-test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run the unit tests (under a minute).
+test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run the unit tests (a few minutes).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit  # two processes of one thread each
 
 .PHONY: bench
