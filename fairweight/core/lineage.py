@@ -43,6 +43,11 @@ def lineage_of(path: str, results: str) -> dict[str, Any]:
     return {"seed": int(parts[0].removeprefix("seed-")), **dict(zip(CELL, parts[1:], strict=False))}
 
 
+def variant_name(variant: str, augmentation: str, compared: str) -> str:
+    """Name of a variant among those of one augmentation; one with another augmentation is named with it."""
+    return variant if augmentation == compared else f"{variant} ({augmentation})"
+
+
 def local_path(reference: str) -> Path:
     """Path of a `file:` source, given without its scheme; what follows `#` is a member of that archive.
 

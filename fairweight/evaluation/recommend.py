@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL, FAMILY
+from fairweight.core.lineage import CELL, FAMILY, variant_name
 from fairweight.core.recipes import DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model
 from fairweight.energy.savings import extra_of_file, file_cpu_s, saving_of_prediction
@@ -255,9 +255,9 @@ def recommend(
                     {
                         **place,
                         "engine": engine,
-                        "baseline": node_name(base, place["augmentation"]),
+                        "baseline": variant_name(base[1], base[0], place["augmentation"]),
                         "predictions": number,
-                        "winner": node_name(winner, place["augmentation"]),
+                        "winner": variant_name(winner[1], winner[0], place["augmentation"]),
                     }
                     for number, winner in candidates.crossings()
                 ]
@@ -345,8 +345,3 @@ def _choose(rows: list[GoalRow], goal: str) -> None:
         same = [r for r in rows if r["goal"] == goal and (r["baseline_augmentation"], r["baseline"]) == baseline]
         if same:
             min(same, key=lambda row: np.inf if row["cost"] is None else row["cost"])["chosen"] = True
-
-
-def node_name(node: Node, augmentation: str) -> str:
-    """Name of a variant among those of one augmentation; another augmentation is named with it."""
-    return node[1] if node[0] == augmentation else f"{node[1]} ({node[0]})"

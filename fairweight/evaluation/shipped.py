@@ -66,9 +66,9 @@ def shipped_table(
         entry = {**cell, **chosen(own)}
         of_variant = where(compared, cell)
         if len(of_variant):
-            paired = where(pairs, cell).to_dict("records")
-            of_file = tests.changes(of_variant.to_dict("records"), paired, seed=int(entry["seed"]))
-            entry |= _changes(of_file, tests.changes(of_variant.to_dict("records"), paired))
+            compared_rows, paired = of_variant.to_dict("records"), where(pairs, cell).to_dict("records")
+            of_file = tests.changes(compared_rows, paired, seed=int(entry["seed"]))
+            entry |= _changes(of_file, tests.changes(compared_rows, paired))
             if row["verdict"] == PROVEN:
                 entry |= _verdict(of_file, criteria, attributes[cell["dataset"]])
         rows.append(entry)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fairweight.core.formatting import TEXT, Writer, as_stated, count, missing, significant
 from fairweight.core.frames import where
-from fairweight.core.lineage import FAMILY
+from fairweight.core.lineage import FAMILY, variant_name
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.report.columns import in_sentence
 
@@ -44,16 +44,12 @@ def assumed_use(goal: str, decision: Mapping[str, Any]) -> str:
 
 def winner_of(row: Mapping[str, Any]) -> str:
     """The winner of a row of the table `goals`; with its augmentation where that is another one."""
-    return _named(row["winner"], row["winner_augmentation"], row["augmentation"])
+    return variant_name(row["winner"], row["winner_augmentation"], row["augmentation"])
 
 
 def baseline_of(row: Mapping[str, Any]) -> str:
     """The baseline of the winner of a row of the table `goals`, in the same way."""
-    return _named(row["baseline"], row["baseline_augmentation"], row["augmentation"])
-
-
-def _named(variant: str, augmentation: str, compared: str) -> str:
-    return variant if augmentation == compared else f"{variant} ({augmentation})"
+    return variant_name(row["baseline"], row["baseline_augmentation"], row["augmentation"])
 
 
 def saving(row: Mapping[str, Any], writer: Writer = TEXT) -> str:
