@@ -34,6 +34,12 @@ def test_notebooks_are_committed_without_outputs():
         assert "parameters" in path.read_text()
 
 
+def test_no_two_test_files_have_the_same_name():
+    """Their folders are no packages, so that pytest imports both under this name and ends with an error."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def pins(file):
     """Name -> versions of the requirements in a lock file; every one is exact, with hashes, and without an address."""
     text = (ROOT / file).read_text()

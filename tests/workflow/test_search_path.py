@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,8 @@ def trap(tmp_path_factory):
     marks = folder / "marks"
     names = {name for name in {*sys.stdlib_module_names, *packages_distributions()} if name.isidentifier()}
     for name in names - {"__main__"}:
-        if find_spec(name):  # the folder comes last: a module that is nowhere else may be taken from there
+        # not importlib.util.find_spec: packages imported by other tests leave stand-ins without a __spec__
+        if PathFinder.find_spec(name):  # the folder comes last: a module that is nowhere else may be taken from there
             (folder / f"{name}.py").write_text(f"open({str(marks)!r}, 'a').write({name!r} + ' ')\n")
     (folder / "mine.py").write_text(AUGMENTATION)
     return folder
