@@ -11,6 +11,8 @@ INTO ?=
 BIN := .venv/bin
 # nothing but the files whose hashes the lock files hold
 INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
+# what tests need: the environment with every extra but slurm's
+TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert)
 SNAKEFILES := Snakefile rules tests/executor/workflows
 
 .PHONY: help
@@ -61,6 +63,23 @@ setup-llm: .venv/installed-llm ## Add what studies of language models need: the 
 .PHONY: setup-openvino
 setup-openvino: .venv/installed-openvino ## Add OpenVINO and NNCF (the optional extra `openvino`) to .venv.
 
+.venv/installed-convert: requirements-convert.lock .venv/installed
+	@$(BIN)/$(INSTALL) -r requirements-convert.lock
+	@touch $@
+
+.PHONY: setup-convert
+setup-convert: .venv/installed-convert ## Add skl2onnx, onnxmltools, XGBoost and LightGBM: the extra `convert`.
+
+# TensorFlow and tf2onnx, for `fairweight convert`, in an environment apart: 1.7 GB
+.venv-convert/installed: requirements-convert-keras.lock
+	@echo "Setting up .venv-convert (TensorFlow: 1.7 GB) ..."
+	@$(PYTHON) -m venv .venv-convert
+	@.venv-convert/bin/$(INSTALL) -r requirements-convert-keras.lock
+	@touch $@
+
+.PHONY: setup-convert-keras
+setup-convert-keras: .venv-convert/installed ## Create .venv-convert for `fairweight convert` (TensorFlow: 1.7 GB).
+
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CARBON_BUDGET),--carbon-budget '$(CARBON_BUDGET)')
@@ -108,11 +127,11 @@ verify: .venv/installed ## Check that every file of a study is there and is the 
 	@$(BIN)/fairweight verify '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS))
 
 .PHONY: test
-test: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run all tests.
+test: $(TESTED) ## Run all tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: test-unit
-test-unit: .venv/installed .venv/installed-text .venv/installed-llm .venv/installed-openvino ## Run the unit tests (a few minutes).
+test-unit: $(TESTED) ## Run the unit tests (a few minutes).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit  # two processes of one thread each
 
 .PHONY: bench

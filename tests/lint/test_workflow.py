@@ -62,10 +62,11 @@ def test_every_dependency_is_locked_with_its_hashes():
         return {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in requirements}
 
     assert named([*project["dependencies"], *extras["dev"], *extras["slurm"]]) <= set(locked)
-    for extra in ("text", "llm", "openvino"):
+    for extra in ("text", "llm", "openvino", "convert"):
         more = pins(f"requirements-{extra}.lock")
         assert named(extras[extra]) <= set(locked) | set(more) and not set(more) & set(locked)
-    assert pins("requirements-cuda.lock") and pins("tests/oracles/crate.lock")
+    apart = ("requirements-cuda.lock", "requirements-convert-keras.lock", "tests/oracles/crate.lock")
+    assert all(pins(file) for file in apart)
 
 
 def test_what_is_installed_is_what_is_locked():
