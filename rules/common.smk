@@ -1,12 +1,17 @@
 # The study as objects, and functions of wildcards that the rules use.
 import atexit
+import contextlib
+import logging
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 # this checkout goes first, here and in the scripts, whatever is installed
 sys.path.insert(0, str(workflow.basedir))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
+
 
 from fairweight import NO_REPORTS
 from fairweight.core import components, run_lock
@@ -60,17 +65,41 @@ def print_findings():
             print(log.read_text(encoding="utf-8"), end="")
 
 
-def print_interrupt(kind, error, traceback):
-    """One line, instead of a traceback, where Ctrl-C comes before the first step."""
+def end_run(number, frame):
+    """Ctrl-C: one line, and no errors of the steps that end with the run; a second Ctrl-C interrupts no clean-up."""
+    signal.signal(signal.SIGINT, end_steps)
+    logger.setLevel(logging.CRITICAL)
+    print("fairweight: cancelled; run again to resume.", file=sys.stderr, flush=True)
+    end_steps()
+    raise KeyboardInterrupt
+
+
+def end_steps(*_):
+    """Kill the processes of the local executor, which waits for them; another executor ends its own."""
+    if workflow.executor_plugin is None or not workflow.local_exec:
+        return
+    import psutil  # this module is read by every step
+
+    with contextlib.suppress(psutil.Error, OSError):
+        for process in psutil.Process().children(recursive=True):
+            if os.getpgid(process.pid) == os.getpgrp():  # the power sampler has a group of its own, and ends later
+                process.kill()
+
+
+def print_error(kind, error, traceback):
+    """What Python does, but nothing of Ctrl-C, of which `end_run` has spoken."""
     if kind is not KeyboardInterrupt:
         sys.__excepthook__(kind, error, traceback)
-    else:
-        print("fairweight: cancelled.", file=sys.stderr)
 
+
+# steps of the local executor have the terminal of the run: they leave Ctrl-C to it, instead of a traceback each
+shell.prefix("set -euo pipefail; trap '' INT; ")
 
 if workflow.is_main_process:
     atexit.register(print_findings)  # a hook of Snakemake is not called if there is nothing to be done
-    sys.excepthook = print_interrupt
+    sys.excepthook = print_error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, end_run)
 
 
 def recipe(*path):

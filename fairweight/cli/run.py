@@ -6,6 +6,7 @@ In this order: the wait for green hours, the lock, the carbon budget, hourly int
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -31,11 +32,12 @@ from fairweight.study.sweeps import Config
 ROOT = PACKAGE.parent
 TARGETS = ("gate", "paper", "article", "cards", "archive")  # rules that no report needs; each is asked for by its name
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
-# as `python -m snakemake`, which would print a traceback when it is interrupted while it imports
-SNAKEMAKE = """import runpy, sys
+# as `python -m snakemake`, which would print a traceback when it is interrupted while it starts; see `_become_snakemake`
+SNAKEMAKE = """import runpy, signal, sys
 def hook(kind, *error):
     print("fairweight: cancelled.", file=sys.stderr) if kind is KeyboardInterrupt else sys.__excepthook__(kind, *error)
 sys.excepthook = hook
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 runpy.run_module("snakemake", run_name="__main__", alter_sys=True)"""
 
 
@@ -109,7 +111,11 @@ def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn
         command += ["--config", f"seeds={options.seeds}"]
     command += ["--snakefile", str(ROOT / "Snakefile"), *own]
     sys.stdout.flush()
-    os.execv(sys.executable, [*command, *options.further])  # noqa: S606 - no shell, arguments as a list
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C waits until its hook is there
+    try:
+        os.execv(sys.executable, [*command, *options.further])  # noqa: S606 - no shell, arguments as a list
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _check_writable(results: Path) -> None:

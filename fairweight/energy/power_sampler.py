@@ -122,12 +122,20 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     if not meters and not parsed.external:
-        print("none:", "; ".join(reasons), flush=True)
+        _answer(f"none: {'; '.join(reasons)}")
         return
     try:
         _sample(meters, parsed.folder, parsed.idle_s, parent)
     except OSError as error:
         sys.exit(f"fairweight: samples of the energy meter cannot be written to {parsed.folder} ({error.strerror}).")
+
+
+def _answer(line: str) -> None:
+    """Answer the process that starts the run; it may have been cancelled."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
 
 
 def _sample(meters: list[Meter], folder: Path, idle_s: float, parent: int) -> None:
@@ -138,7 +146,7 @@ def _sample(meters: list[Meter], folder: Path, idle_s: float, parent: int) -> No
         sampler.sample("idle")
         time.sleep(idle_s)
         sampler.sample("idle")
-        print("ready", flush=True)
+        _answer("ready")
         sys.stdout.close()
         follow(sampler, parent)
 

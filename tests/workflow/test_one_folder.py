@@ -1,7 +1,9 @@
 """Runs in one folder: they see each other, a clock that went back loses nothing, and findings are printed each time."""
 
+import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,3 +94,19 @@ def test_ctrl_c_before_the_first_step_leaves_no_traceback(run, moment):
     os.killpg(started.pid, signal.SIGINT)
     output, _ = started.communicate(timeout=300)
     assert "Traceback" not in output
+
+
+def test_a_second_ctrl_c_while_steps_run_leaves_no_traceback_and_the_run_resumes(run):
+    started = fairweight(run, TABLE, start_new_session=True)
+    next(line for line in started.stdout if "Fetch all" in line or "Read people" in line)
+    for _ in range(3):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGINT)
+        time.sleep(0.2)
+    output, _ = started.communicate(timeout=300)
+    assert started.returncode != 0 and output.startswith("fairweight: cancelled; run again to resume."), output
+    assert not {"Traceback", "KeyboardInterrupt", "RuleException", "WorkflowError"} & set(re.findall(r"\w+", output))
+    resumed = fairweight(run, TABLE)
+    output, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0 and (run.folder / TABLE).is_file(), output
+    assert not list((run.folder / "results").rglob(".*unfinished*"))

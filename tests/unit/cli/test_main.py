@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -187,3 +188,20 @@ def test_a_dry_run_prepares_nothing(tmp_path, monkeypatch, dry, number):
     main(["run", "study.yaml", "--", *words])
     assert (launched, len(started)) == (([], 1) if dry else (["launched"], 0))
     assert files_of(tmp_path) == ["study.yaml"]
+
+
+INTERRUPTED = {
+    "while the command imports": "import fairweight.cli, os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
+    "while Snakemake starts": (
+        "import os, signal; from fairweight.cli.run import SNAKEMAKE; "
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}); os.kill(os.getpid(), signal.SIGINT); "
+        "import sys; os.execv(sys.executable, [sys.executable, '-P', '-c', SNAKEMAKE, '--version'])"
+    ),
+}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTED)
+def test_ctrl_c_is_one_line(moment, tmp_path):
+    command = [sys.executable, "-c", INTERRUPTED[moment]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and (done.stdout + done.stderr).strip() == "fairweight: cancelled."

@@ -259,3 +259,14 @@ def test_two_real_jobs_and_a_real_sampler_add_up_to_the_fake_node(tree, tmp_path
     assert shares.status == ["measured"] * 2
     assert shares.jobs[0] == pytest.approx(shares.jobs[1], rel=0.05)
     assert total(shares) == pytest.approx(shares.metered_j) and shares.others_j >= 0
+
+
+@pytest.mark.parametrize("options", [["--powercap", "absent"], ["--external", "--idle-s", "0.1"]])
+def test_the_sampler_of_a_run_that_was_cancelled_ends_quietly(tmp_path, options):
+    command = [sys.executable, "-P", "-m", "fairweight.energy.power_sampler", "meter", *options]
+    sampler = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    sampler.stdout.close()
+    if "--external" in options:
+        time.sleep(1.5)
+        sampler.terminate()  # it follows this process, which goes on
+    assert sampler.stderr.read() == "" and sampler.wait(30) in (0, -15)
