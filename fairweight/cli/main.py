@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fairweight.cli import interrupt  # noqa: F401 - before all other modules, whose import takes a while
 from fairweight.cli.run import ROOT, Options, read_study, run_study
 from fairweight.cli.verify import verify_study
 from fairweight.core.errors import InputError, file_problem

@@ -32,7 +32,7 @@ from fairweight.study.sweeps import Config
 ROOT = PACKAGE.parent
 TARGETS = ("gate", "paper", "article", "cards", "archive")  # rules that no report needs; each is asked for by its name
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
-# as `python -m snakemake`, which would print a traceback when it is interrupted while it starts; see `_become_snakemake`
+# as `python -m snakemake`, which would print a traceback when it is interrupted while it starts
 SNAKEMAKE = """import runpy, signal, sys
 def hook(kind, *error):
     print("fairweight: cancelled.", file=sys.stderr) if kind is KeyboardInterrupt else sys.__excepthook__(kind, *error)
