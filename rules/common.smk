@@ -132,6 +132,12 @@ def local_sources(file):
     return [str(path) for path in paths if is_file(path)]
 
 
+def local_files(model):
+    """Files of an imported model; weights beside an ONNX file are not among them."""
+    paths = [expanded(model[key]) for key in ("file", "weights", "tokenizer") if model.get(key)]
+    return [str(path) for path in paths]
+
+
 def terms_file(name):
     """Function of wildcards: the file of a list of terms, whose change reruns a rule; none without a name."""
 

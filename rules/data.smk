@@ -37,6 +37,7 @@ rule read:
             *("inputs", "target", "groups", "drop", "quasi_identifiers", "repeated"),
         ),
         given=lambda w: STUDY.given_columns(w.dataset),
+        predicted=lambda w: STUDY.predicted_columns(w.dataset),
         code=code("data/read", readers=lambda w: [config["datasets"][w.dataset]["reader"]["method"]]),
     message:
         "Read {wildcards.dataset}"

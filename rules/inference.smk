@@ -1,4 +1,26 @@
-# The exported ONNX file, its predictions and its latency.
+# The imported or exported ONNX file, its predictions and its latency.
+
+
+rule import_onnx:
+    input:
+        lambda w: local_files(config["models"][w.model]),
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/import.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/import_onnx.usage.json",
+    log:
+        "<logs>/import_onnx/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("import_onnx")),
+    params:
+        recipe=recipe("models", "{model}"),
+        code=code("inference/import_onnx"),
+    message:
+        "Import {wildcards.model}: {wildcards.variant}, {wildcards.dataset} (seed {wildcards.seed})"
+    script:
+        "../scripts/inference/import_onnx.py"
 
 
 rule export:

@@ -9,7 +9,8 @@ from typing import Literal
 
 Output = Literal["weights", "file", "scores"]
 
-TRAINED = ("train", "prune", "factorize", "distill", "encode")  # make float weights by training or finetuning
+# make float weights that can be trained further
+TRAINED = ("train", "import_torch", "prune", "factorize", "distill", "encode")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Operation:
         folder: folder of its components, if its method is one.
         sweeps: options that may be lists, each of whose values becomes a variant.
         trains: whether it trains or finetunes, and so takes a training recipe.
-        draws: whether its result depends on the seed.
+        once: whether it, and all that is made from it, exists once and not for every seed.
         by_group: whether its recipe names a group attribute of the dataset in `attribute`.
         reports: files beside its model that the summary of checked files reads.
         relation: relation to its parent in the terms of a model hub; None where the hub has no word for it.
@@ -41,7 +42,7 @@ class Operation:
     folder: str | None = None
     sweeps: tuple[str, ...] = ()
     trains: bool = False
-    draws: bool = True
+    once: bool = False
     by_group: bool = False
     reports: tuple[str, ...] = ()
     relation: str | None = "finetune"
@@ -52,6 +53,11 @@ class Operation:
         return self.output != "scores"
 
     @property
+    def imports(self) -> bool:
+        """Whether it takes a trained model from a file of the user's own."""
+        return self.stage == "imported model"
+
+    @property
     def finetunes(self) -> bool:
         """Whether it trains weights that its parent has trained before, with `finetune` of its recipe."""
         return self.trains and bool(self.parents)
@@ -59,7 +65,23 @@ class Operation:
 
 RECORDS = (
     Operation("train", "weights", "training", "trained", trains=True),
-    Operation("pretrained", "weights", "published weights", "taken as published", draws=False, relation=None),
+    Operation("pretrained", "weights", "published weights", "taken as published", once=True, relation=None),
+    Operation(
+        "import_onnx",
+        "file",
+        "imported model",
+        "imported",
+        reports=("import.json",),
+        relation=None,
+    ),
+    Operation(
+        "import_torch",
+        "weights",
+        "imported model",
+        "imported",
+        reports=("import.json",),
+        relation=None,
+    ),
     Operation(
         "prune",
         "weights",
@@ -77,7 +99,7 @@ RECORDS = (
         "weights",
         "factorization and finetuning",
         "factorized",
-        parents=("train", "prune", "distill"),
+        parents=("train", "import_torch", "prune", "distill"),
         module="compression.factorize",
         folder="factorizations",
         sweeps=("energy",),
@@ -89,7 +111,7 @@ RECORDS = (
         "weights",
         "distillation",
         "distilled",
-        parents=TRAINED,
+        parents=(*TRAINED, "import_onnx"),
         module="compression.distill",
         folder="distillations",
         trains=True,
@@ -100,7 +122,7 @@ RECORDS = (
         "weights",
         "storage coding",
         "encoded",
-        parents=("train", "prune", "factorize", "distill"),
+        parents=("train", "import_torch", "prune", "factorize", "distill"),
         module="compression.encode",
         folder="encodings",
         trains=True,
@@ -111,7 +133,7 @@ RECORDS = (
         "file",
         "quantization",
         "quantized",
-        parents=(*TRAINED, "pretrained"),
+        parents=(*TRAINED, "pretrained", "import_onnx"),
         folder="quantization",
         reports=("quantize.json",),
         relation="quantized",
@@ -121,11 +143,11 @@ RECORDS = (
         "file",
         "thresholds",
         "with thresholds adjusted",
-        parents=(*TRAINED, "quantize"),
+        parents=(*TRAINED, "import_onnx", "quantize"),
         folder="adjustments",
         by_group=True,
     ),
-    Operation("given", "scores", "given scores", "given", draws=False),
+    Operation("given", "scores", "given scores", "given", once=True),
 )
 OPERATIONS = {record.name: record for record in RECORDS}
 GIVEN = "given"  # name of model and engine where scores come with the data

@@ -1,6 +1,6 @@
 """Conversion of raw rows to a table: the same categorical codes in every block of a dataset."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,9 @@ class Categories:
     group_spelling: dict[str, dict[str, str]]  # by attribute
 
 
-def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str]) -> Table:
+def to_table(
+    rows: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str], predicted: Sequence[str] = ()
+) -> Table:
     """Convert a block of raw rows whose values have been checked.
 
     Args:
@@ -38,6 +40,7 @@ def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given
         categories: classes, levels and groups of the whole dataset; the table holds codes into them.
         recipe: the dataset's part of the study file.
         given: columns of scores to keep.
+        predicted: columns of predicted classes to keep, as codes into the classes; -1 for none of them.
     """
     inputs, size = recipe["inputs"], len(rows)
     numeric = [
@@ -67,7 +70,8 @@ def to_table(rows: RawRows, categories: Categories, recipe: DatasetRecipe, given
         images=images,
         groups={name: _group(rows, name, recipe, categories) for name in categories.group_levels},
         group_levels=categories.group_levels,
-        given={column: rows.numbers(column, "given") for column in given},
+        given={column: rows.numbers(column, "given") for column in given}
+        | {column: _predicted(rows, column, recipe, categories) for column in predicted},
         texts=rows.names(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
         pairs=rows.numbers(inputs["pair"], "inputs: pair").astype(np.int64) if inputs["pair"] else None,
     )
@@ -80,6 +84,13 @@ def _codes(values: pd.Series, levels: tuple[str, ...], spelling: Mapping[str, st
     positions, distinct = pd.factorize(values)
     translation = np.array([*(code_of_level.get(value, -1) for value in distinct), -1], dtype=np.int64)
     return translation[positions]  # a missing value has position -1, which takes the last entry
+
+
+def _predicted(rows: RawRows, column: str, recipe: DatasetRecipe, categories: Categories) -> np.ndarray:
+    """Code of each row's predicted class (n,), as a float like other scores; it is written as the label is."""
+    assert recipe["target"] is not None  # a dataset without labels has no classes to predict
+    names = rows.labels({**recipe["target"], "column": column})
+    return _codes(names, categories.classes, categories.label_spelling).astype(np.float64)
 
 
 def _group(rows: RawRows, name: str, recipe: DatasetRecipe, categories: Categories) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Read raw files into one checked, typed table with categorical codes, and count what it holds."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ def read(
     name: str,
     recipe: DatasetRecipe,
     given: list[str],
+    predicted: Sequence[str] = (),
     threads: int = 1,
     partitions: Partitions = DEFAULT,
 ) -> None:
@@ -43,6 +44,7 @@ def read(
         name: the dataset's name, for messages.
         recipe: the dataset's part of the study file.
         given: columns of scores to keep.
+        predicted: columns of predicted classes to keep.
         threads, partitions: what works on the blocks; see `partitions.workers`.
 
     Raises:
@@ -67,7 +69,13 @@ def read(
             removed = removal(frames, recipe)
             for part in spread.in_order(partial(survey, recipe=recipe, given=given), blocks()):
                 totals += part
-            convert = partial(_converted, categories=checked_categories(totals, recipe), recipe=recipe, given=given)
+            convert = partial(
+                _converted,
+                categories=checked_categories(totals, recipe),
+                recipe=recipe,
+                given=given,
+                predicted=predicted,
+            )
             write_table(table, _counted(spread.in_order(convert, blocks()), counts))
         except InputError as error:
             raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
@@ -80,8 +88,10 @@ def read(
         print(f"{number:,} rows {reason} are left out")
 
 
-def _converted(raw: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str]) -> tuple[Table, Tally]:
-    rows = to_table(raw, categories, recipe, given)
+def _converted(
+    raw: RawRows, categories: Categories, recipe: DatasetRecipe, given: list[str], predicted: Sequence[str]
+) -> tuple[Table, Tally]:
+    rows = to_table(raw, categories, recipe, given, predicted)
     return rows, tally(raw, rows, recipe, categories)
 
 

@@ -11,9 +11,8 @@ import zstandard
 
 from fairweight.core.artifacts import write_text
 from fairweight.inference.operator_kinds import EITHER_OPERATORS, Kind, graphs, kind, nodes
-from fairweight.training.signature import Signature
+from fairweight.training.signature import SIGNATURE, Signature
 
-SIGNATURE = "fairweight.signature"  # key in the file's metadata
 # names under which `operators` counts products of activations, and operators whose products are unknown
 ACTIVATIONS, UNKNOWN = "MatMul of activations", "unknown products"
 TOKENIZER = "tokenizer.json"  # name of the tokenizer's file beside an ONNX file

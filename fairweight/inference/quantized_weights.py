@@ -84,7 +84,7 @@ def parameter(name: str) -> str:
     """Name of the parameter that a tensor holds: without the marks of copies, and the suffixes of narrower forms."""
     unmarked = re.sub(rf"{COPY}[0-9T.]+", "", name)
     unmarked = re.sub(r"^q_output_(.*)_[0-9]+$", r"\1", unmarked)  # NNCF
-    return re.sub(r"(_Q[0-9]+|_quantized|_[Tt]ransposed|\.bf16|\.stored)+$", "", unmarked)
+    return re.sub(r"(_Q[0-9]+|_quantized|_[Tt]ransposed|\.bf16|\.float16|\.float32|\.int8|\.stored)+$", "", unmarked)
 
 
 def dense(sparse: onnx.SparseTensorProto) -> Array:
@@ -101,7 +101,18 @@ def dense(sparse: onnx.SparseTensorProto) -> Array:
 def scales(proto: onnx.ModelProto) -> set[str]:
     """Names of the tensors that are scales or zero points of quantized tensors."""
     names = {node.input[i] for node in nodes(proto.graph) for i in SCALES.get(node.op_type, ()) if i < len(node.input)}
-    return (names | {name for _, factors in _factors(list(nodes(proto.graph))) for name in factors}) - {""}
+    every = list(nodes(proto.graph))
+    return (names | _widening(proto) | {name for _, factors in _factors(every) for name in factors}) - {""}
+
+
+def _widening(proto: onnx.ModelProto) -> set[str]:
+    """Tensors by which stored 8-bit codes are multiplied after their conversion to floats."""
+    narrow = (TensorProto.INT8, TensorProto.UINT8)
+    codes = {tensor.name for graph in graphs(proto.graph) for tensor in graph.initializer if tensor.data_type in narrow}
+    every = list(nodes(proto.graph))
+    wide = {node.output[0] for node in every if node.op_type == "Cast" and node.input[0] in codes}
+    products = [set(node.input) for node in every if node.op_type == "Mul" and wide & set(node.input)]
+    return {name for inputs in products for name in inputs - wide}
 
 
 def unpacked(packed: Array, points: Array | None, *, bits: int, rows: int, width: int, block: int) -> Array:

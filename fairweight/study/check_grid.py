@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, known
+from fairweight.core.errors import InputError, known, listed
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.study.check_datasets import form
 from fairweight.study.grid import Cell, Variant
@@ -37,6 +37,9 @@ class GridOfStudy(Protocol):
     def published(self, variant: str) -> bool:
         """Whether a variant comes from published weights."""
 
+    def lineage(self, variant: str) -> list[str]:
+        """Names of a variant and its ancestors, root last."""
+
     def training_recipe(self, variant: str) -> TrainingRecipe:
         """Recipe that a variant is trained with."""
 
@@ -52,6 +55,8 @@ def check_cells(study: GridOfStudy) -> None:
             _check_scores(study, cell)
         elif study.published(cell.variant):
             _check_published(study, cell)
+        elif study.root(cell.variant).record.imports:
+            _check_imported(study, cell)
         else:
             _check_trained(study, cell)
 
@@ -68,22 +73,88 @@ def _check_scores(study: GridOfStudy, cell: Cell) -> None:
 
 def _check_trained(study: GridOfStudy, cell: Cell) -> None:
     """Check what training on the dataset needs."""
-    dataset, variant = study.config["datasets"][cell.dataset], study.variants[cell.variant]
-    place, kind = f"datasets: {cell.dataset}", f"a group attribute of dataset {cell.dataset!r}"
-    attribute = study.training_recipe(cell.variant)["objective"].get("attribute")
-    if attribute is not None:
-        known(attribute, dataset["groups"], f"training: {study.root(cell.variant).step}: objective: attribute", kind)
+    _check_objective(study, cell)
     _check_width(study, cell)
+    _check_rows(study, cell)
+    _check_task(study, cell)
+
+
+def _check_rows(study: GridOfStudy, cell: Cell) -> None:
+    """Check that the dataset has groups, rows and inputs for a variant that is made from its rows."""
+    dataset, variant = study.config["datasets"][cell.dataset], study.variants[cell.variant]
+    place = f"datasets: {cell.dataset}"
     if variant.record.by_group and isinstance(variant.step, Mapping):
         attribute_place = f"variants: {cell.variant}: {variant.operation}: attribute"
-        known(variant.step["attribute"], dataset["groups"], attribute_place, kind)
+        known(variant.step["attribute"], dataset["groups"], attribute_place, _attribute_of(cell))
     if dataset["split"]["test"] == "all":
         raise InputError(
-            f"{place}: split: test is 'all', which leaves no rows to train variant {cell.variant!r}; set a share."
+            f"{place}: split: test is 'all', which leaves no rows to train or calibrate variant {cell.variant!r}; "
+            "set a share."
         )
     if form(dataset["inputs"]) is None:
-        raise InputError(f"{place}: inputs: is empty, but variant {cell.variant!r} needs columns to learn from.")
-    _check_task(study, cell)
+        raise InputError(f"{place}: inputs: is empty, but variant {cell.variant!r} needs input columns.")
+
+
+def _check_objective(study: GridOfStudy, cell: Cell) -> None:
+    """Check the group attribute and the objective of a training recipe."""
+    dataset, recipe = study.config["datasets"][cell.dataset], study.training_recipe(cell.variant)
+    root = study.root(cell.variant)
+    name = root.step["training"] if root.record.imports else root.step
+    attribute = recipe["objective"].get("attribute")
+    if attribute is not None:
+        known(attribute, dataset["groups"], f"training: {name}: objective: attribute", _attribute_of(cell))
+    objective = recipe["objective"]["method"]
+    legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
+    if ":" not in objective and objective not in legal:
+        raise InputError(
+            f"training: {name}: objective: {objective!r} is not for the task {dataset['task']!r} of dataset "
+            f"{cell.dataset!r}; there are: {', '.join(legal)}."
+        )
+
+
+def _attribute_of(cell: Cell) -> str:
+    return f"a group attribute of dataset {cell.dataset!r}"
+
+
+def _check_imported(study: GridOfStudy, cell: Cell) -> None:
+    """Check what a trained model of the user's own, and what is made from it, need."""
+    dataset, model = study.config["datasets"][cell.dataset], study.config["models"][cell.model]
+    place, root = f"variants: {cell.variant}", study.root(cell.variant)
+    takes = components.literal("architectures", model["architecture"], "IMPORTED")
+    if takes != root.operation:
+        wanted = repr(takes) if takes else "'train'"
+        raise InputError(
+            f"{place}: {root.operation!r} does not take architecture {model['architecture']!r} of model "
+            f"{cell.model!r}, whose variants start with {wanted}."
+        )
+    if components.literal("tasks", dataset["task"], "PUBLISHED"):
+        raise InputError(
+            f"{place}: {root.operation!r} is not for the task {dataset['task']!r} of dataset {cell.dataset!r}."
+        )
+    _check_rows(study, cell)
+    _check_form(study, cell)
+    trained = [name for name in study.lineage(cell.variant) if _trains(study.variants[name])]
+    if not trained and cell.augmentation != "none":
+        raise InputError(
+            f"grid: augmentation {cell.augmentation!r} makes training rows, but variant {cell.variant!r} is not "
+            "trained; leave it out."
+        )
+    if trained:
+        _check_objective(study, cell)
+    for name in trained:
+        variant = study.variants[name]
+        if variant.operation == "quantize" and study.variants[str(variant.parent)].record.output == "file":
+            raise InputError(
+                f"variants: {name}: quantize: {variant.method!r} trains, and {variant.parent!r} is an ONNX file "
+                "without weights to train; name another method."
+            )
+
+
+def _trains(variant: Variant) -> bool:
+    """Whether making a variant trains weights."""
+    return variant.record.trains or (
+        variant.operation == "quantize" and components.trains("quantization", str(variant.method))
+    )
 
 
 def _check_published(study: GridOfStudy, cell: Cell) -> None:
@@ -141,25 +212,30 @@ def _check_method_for_task(variant: Variant, task: str) -> None:
 def _check_task(study: GridOfStudy, cell: Cell) -> None:
     """Check task, architecture, form of the rows and training objective against each other."""
     dataset, model = study.config["datasets"][cell.dataset], study.config["models"][cell.model]
-    rows, architecture = form(dataset["inputs"]), model["architecture"]
+    architecture = model["architecture"]
+    if operation := components.literal("architectures", architecture, "IMPORTED"):
+        raise InputError(
+            f"variants: {cell.variant}: architecture {architecture!r} of model {cell.model!r} is a trained model; "
+            f"define the variant with '{operation}: {{}}'."
+        )
     for folder, name in (("tasks", dataset["task"]), ("architectures", architecture)):
         if components.literal(folder, name, "PUBLISHED"):
             raise InputError(
                 f"variants: {cell.variant}: {name!r} takes published weights as they are; define the variant with "
                 "'pretrained: {}'."
             )
+    _check_form(study, cell)
+
+
+def _check_form(study: GridOfStudy, cell: Cell) -> None:
+    """Check that an architecture takes the rows of a dataset."""
+    architecture = study.config["models"][cell.model]["architecture"]
+    rows = form(study.config["datasets"][cell.dataset]["inputs"])
     forms = components.literal("architectures", architecture, "FORMS") or ("tabular", "image")
     if rows not in forms:
         raise InputError(
             f"models: {cell.model}: architecture {architecture!r} takes {' or '.join(forms)} rows, but those of "
             f"dataset {cell.dataset!r} are {rows}."
-        )
-    objective = study.training_recipe(cell.variant)["objective"]["method"]
-    legal = components.literal("tasks", dataset["task"], "OBJECTIVES")
-    if ":" not in objective and objective not in legal:
-        raise InputError(
-            f"training: {study.root(cell.variant).step}: objective: {objective!r} is not for the task "
-            f"{dataset['task']!r} of dataset {cell.dataset!r}; there are: {', '.join(legal)}."
         )
 
 
@@ -192,9 +268,8 @@ def check_criteria(study: GridOfStudy) -> None:
             )
     sizes = study.config["profile"]["batch_sizes"]
     if decision["batch"] not in sizes:
-        listed = ", ".join(map(str, sizes))
         raise InputError(
-            f"decision: batch: {decision['batch']} is not profiled; name one of profile: batch_sizes ({listed})."
+            f"decision: batch: {decision['batch']} is not profiled; name one of profile: batch_sizes ({listed(sizes)})."
         )
     if criteria["variant"] in study.controls:
         raise InputError(f"criteria: variant: {criteria['variant']!r} is a control, which is not a candidate to ship.")
@@ -206,10 +281,10 @@ def check_criteria(study: GridOfStudy) -> None:
         if not set(criteria["attributes"]) & set(groups):
             raise InputError(
                 f"criteria: attributes: dataset {name!r} has none of them, so that no criterion about groups could be "
-                f"tested there; add one of {', '.join(groups) or 'no group'}, or leave 'attributes' out."
+                f"tested there; add one of {listed(groups)}, or leave 'attributes' out."
                 if groups
                 else f"criteria: attributes: dataset {name!r} declares no groups, so that no criterion about groups "
-                f"could be tested there; declare {', '.join(criteria['attributes'])} in its 'groups'."
+                f"could be tested there; declare {listed(criteria['attributes'])} in its 'groups'."
             )
     if criteria["variant"] is not None:
         known(criteria["variant"], study.variants, "criteria: variant", "a variant")

@@ -29,6 +29,9 @@ def _local_paths(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for source in model.get("sources") or []:
             if source.startswith("file:"):
                 yield f"models: {name}: sources", source.removeprefix("file:").partition("#")[0]
+        for key in ("file", "weights", "tokenizer"):
+            if model.get(key):
+                yield f"models: {name}: {key}", model[key]
         if folder := model.get("folder"):
             yield f"models: {name}: folder", folder
     if hourly := config["energy"]["hourly"]:

@@ -77,6 +77,9 @@ class Study:
             place = f"variants: {variant.name}"
             if variant.trained_from_data:
                 known(variant.step, self.config["training"], f"{place}: {variant.operation}", "a training recipe")
+            elif variant.record.imports and variant.step["training"] is not None:
+                where = f"{place}: {variant.operation}: training"
+                known(variant.step["training"], self.config["training"], where, "a training recipe")
             self._check_against(variant)
             if variant.parent is None:
                 continue
@@ -146,15 +149,21 @@ class Study:
 
     def training_recipe(self, variant: str) -> TrainingRecipe:
         """Training recipe of a variant: that of its root, updated by the variant's own `finetune`."""
-        own = self.variants[variant]
+        own, root = self.variants[variant], self.root(variant)
         changes = own.step.get("finetune", {}) if own.record.finetunes else {}
-        recipe: TrainingRecipe = self.config["training"][self.root(variant).step] | changes
+        name = root.step["training"] if root.record.imports else root.step
+        if name is None:
+            raise InputError(
+                f"variants: {root.name}: {root.operation}: name a recipe with 'training', with which variant "
+                f"{variant!r} is trained."
+            )
+        recipe: TrainingRecipe = self.config["training"][name] | changes
         return recipe
 
     def published(self, variant: str) -> bool:
         """Whether a variant comes from published weights; nothing is trained, and no seed changes it."""
         root = self.root(variant).record
-        return root.ships and not root.draws
+        return root.ships and root.once
 
     def replicate(self, variant: str) -> int:
         """Replicate of the root of a variant's lineage."""
@@ -295,9 +304,24 @@ class Study:
         return list(components.literal("tasks", self.task(dataset), "METRICS"))
 
     def given_columns(self, dataset: str) -> list[str]:
-        """Columns of a dataset that hold the scores of `given` variants."""
+        """Columns of a dataset that hold the scores of `given` variants, or what imported models should return."""
         used = {c.variant for c in self.cells if c.dataset == dataset and c.engine == GIVEN}
-        return sorted({str(self.variants[v].step["column"]) for v in used})
+        columns = {str(self.variants[v].step["column"]) for v in used}
+        for model in self._models(dataset):
+            reference = model.get("reference") or []
+            columns |= {reference} if isinstance(reference, str) else set(reference)
+        return sorted(columns)
+
+    def predicted_columns(self, dataset: str) -> list[str]:
+        """Columns of a dataset with the classes that imported models should predict."""
+        return sorted(
+            {str(model["reference_labels"]) for model in self._models(dataset) if model.get("reference_labels")}
+        )
+
+    def _models(self, dataset: str) -> list[MethodRecipe]:
+        """Recipes of the models of a dataset."""
+        names = {c.model for c in self.cells if c.dataset == dataset and c.engine != GIVEN}
+        return [self.config["models"][name] for name in sorted(names)]
 
     def seeds_of(self, cell: Cell) -> list[int]:
         """Seeds of a cell. Given scores and published weights depend on no seed and are assessed once."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.core.table import Table
-from fairweight.training.signature import PADDING, TOKENS, Feeds, Signature
+from fairweight.core.table import MISSING, Table
+from fairweight.training.signature import PADDING, TOKENS, BoundInput, Feeds, Pixels, Signature
 from fairweight.training.tokenizer import tokens
 
 
@@ -21,11 +21,13 @@ def input_tensors(signature: Signature, table: Table) -> Feeds:
     Returns:
         `tokens` int64 (n, length, ...), padded at the end; `image` uint8 (n, channels, height, width); or `numeric`
         float32 (n, k; float64 if the signature has origins) and `categorical` int64 (n, c), whichever the model has. A
-        category that no training row had is -1.
+        category that no training row had is -1. For an imported file, the tensors that its binding names.
 
     Raises:
         ValueError: the table has no texts or no images, and the model takes them.
     """
+    if signature.binding is not None:
+        return {bound["name"]: _bound(signature, bound, table) for bound in signature.binding["inputs"]}
     if signature.text is not None:
         if table.texts is None:
             raise ValueError("the model takes texts, and the table has none")
@@ -56,6 +58,48 @@ def _codes(signature: Signature, table: Table, position: int, name: str) -> NDAr
     translation = np.array([known.get(level, -1) for level in table.levels[name]], dtype=np.int64)
     translated: NDArray[np.int64] = translation[table.categorical[:, position]]
     return translated
+
+
+# ---- inputs of imported files
+
+
+def _bound(signature: Signature, bound: BoundInput, table: Table) -> NDArray[Any]:
+    """One input tensor of an imported file."""
+    assert signature.binding is not None  # the caller has looked
+    if bound["part"] == "pixels":
+        if table.images is None:
+            raise ValueError("the model takes images, and the table has none")
+        return _pixels(table.images, signature.binding["pixels"]).astype(bound["type"])
+    if bound["part"] in ("tokens", "mask", "segments"):
+        if signature.text is None or table.texts is None:
+            raise ValueError("the model takes texts, and the table has none")
+        codes = tokens(signature.text, table.texts)
+        filled = {
+            "tokens": np.where(codes == PADDING, signature.binding["padding"], codes),
+            "mask": codes != PADDING,
+            "segments": np.zeros_like(codes),
+        }
+        return filled[bound["part"]].astype(bound["type"])
+    columns = [_column(table, name, bound["type"]) for name in bound["columns"]]
+    return columns[0] if bound["part"] == "vector" else np.stack(columns, axis=1)
+
+
+def _pixels(images: NDArray[np.uint8], pixels: Pixels) -> NDArray[np.float32]:
+    """Pixels uint8 (n, channels, height, width) as the numbers of an input tensor."""
+    mean, std = (np.array(pixels[name], np.float32).reshape(-1, 1, 1) for name in ("mean", "std"))
+    scaled: NDArray[np.float32] = (images.astype(np.float32) / np.float32(pixels["scale"]) - mean) / std
+    return scaled.transpose(0, 2, 3, 1) if pixels["layout"] == "NHWC" else scaled
+
+
+def _column(table: Table, name: str, kind: str) -> NDArray[Any]:
+    """A column of a table (n,) as an imported file reads it: a number, or its text; a missing category is ''."""
+    if name in table.numeric_names:
+        numbers = table.numeric[:, table.numeric_names.index(name)]
+        origin = table.origins.get(name)
+        return (numbers.astype(np.float64) + origin if origin else numbers).astype(kind)
+    levels = np.array(["" if level == MISSING else level for level in table.levels[name]], dtype=object)
+    values: NDArray[Any] = levels[table.categorical[:, list(table.levels).index(name)]]
+    return values if kind == "string" else values.astype(np.float64).astype(kind)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ This module describes inputs; `model_inputs` computes them. Reading a signature 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fairweight.core import components
 from fairweight.core.table import Table
 
+SIGNATURE = "fairweight.signature"  # key in the metadata of an ONNX file
 DEFAULT_TASK = "classification"  # task of a signature or a training run that names none
 TOKENS = "tokens"  # name of the input tensor of texts; it is padded at the end of each row
 PADDING = -1  # value of padded tokens
@@ -31,6 +32,58 @@ class Tokenizer(TypedDict):
     start: NotRequired[int | None]  # language models only: token before every text, if there is one
 
 
+Part = Literal["matrix", "vector", "pixels", "tokens", "mask", "segments"]
+Content = Literal["probabilities", "logits", "positive", "margin", "labels"]
+
+
+class BoundInput(TypedDict):
+    """How the columns of a table fill one input tensor of an imported file.
+
+    Attributes:
+        name: name of the tensor.
+        type: NumPy's name of its type, or `string`.
+        columns: columns in order; empty for images and texts.
+        part: what it takes: a `matrix` (n, k) of the columns; one column as a `vector` (n,); `pixels`; or of a
+            text its `tokens`, `mask` (1 for a token, 0 for padding) or `segments` (0).
+    """
+
+    name: str
+    type: str
+    columns: Sequence[str]
+    part: Part
+
+
+class Pixels(TypedDict):
+    """How uint8 pixels become numbers: their `layout`, and (pixel / scale - mean) / std by channel."""
+
+    layout: Literal["NCHW", "NHWC"]
+    scale: float
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+class Binding(TypedDict):
+    """How an imported file is run on rows of a table: it keeps its own inputs and outputs.
+
+    Attributes:
+        inputs: its input tensors.
+        output: name of the output that is read.
+        content: what the output holds: `probabilities` or `logits` (n, classes); of the second of two classes its
+            probability `positive` or logit `margin`; or `labels`, the predicted classes.
+        order: for each class of the dataset, its position among the outputs (for `labels`, the value itself).
+        rows: number of rows of one call, if the file takes one number only.
+        pixels, padding: for images and texts.
+    """
+
+    inputs: Sequence[BoundInput]
+    output: str
+    content: Content
+    order: Sequence[int | str]
+    rows: int | None
+    pixels: NotRequired[Pixels]
+    padding: NotRequired[int]  # token of padding
+
+
 class SignatureDict(TypedDict):
     """A signature as JSON."""
 
@@ -41,6 +94,7 @@ class SignatureDict(TypedDict):
     text: NotRequired[Tokenizer | None]
     task: NotRequired[str]
     origins: NotRequired[dict[str, float]]  # numeric column -> see `Signature`; absent where there are none
+    binding: NotRequired[Binding]  # absent in files that fairweight exports
 
 
 def autoregressive(task: str) -> bool:
@@ -61,6 +115,7 @@ class Signature:
         task: task of the model.
         origins: numeric column -> what the model subtracts from its numbers before they become float32. With any
             origin, the input tensor `numeric` is float64, because float32 would merge numbers of such a column.
+        binding: inputs and outputs of an imported file; None for a file that fairweight exports.
     """
 
     numeric: tuple[str, ...]
@@ -70,6 +125,7 @@ class Signature:
     text: Tokenizer | None = None
     task: str = DEFAULT_TASK
     origins: dict[str, float] = field(default_factory=dict)
+    binding: Binding | None = None
 
     @property
     def form(self) -> str:
@@ -97,12 +153,14 @@ class Signature:
             description.get("text"),
             description.get("task", DEFAULT_TASK),
             description.get("origins", {}),
+            description.get("binding"),
         )
 
     def to_dict(self) -> SignatureDict:
         """Return the signature in JSON-compatible form."""
         description: Any = asdict(self)
-        if not self.origins:
-            del description["origins"]
+        for name in ("origins", "binding"):
+            if not description[name]:
+                del description[name]
         signature: SignatureDict = description
         return signature

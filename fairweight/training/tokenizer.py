@@ -47,6 +47,13 @@ def subwords(definition: str, length: int) -> Tokenizer:
     return _described(SUBWORDS, loaded.to_str(), vocabulary=loaded.get_vocab_size(), length=length)
 
 
+def padding_code(tokenizer: Tokenizer) -> int:
+    """Code of the token with which a tokenizer.json pads texts; 0 where it has none of the usual names."""
+    loaded = _loaded(tokenizer["definition"], tokenizer["length"])
+    codes = [loaded.token_to_id(token) for token in ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")]
+    return next((int(code) for code in codes if code is not None), 0)
+
+
 def _described(kind: str, definition: str, *, vocabulary: int, length: int) -> Tokenizer:
     digest = hashlib.sha256(definition.encode()).hexdigest()
     return {"kind": kind, "definition": definition, "sha256": digest, "vocabulary": vocabulary, "length": length}

@@ -9,6 +9,7 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         name=snakemake.wildcards.dataset,
         recipe=snakemake.params.recipe,
         given=snakemake.params.given,
+        predicted=snakemake.params.predicted,
         threads=snakemake.threads,
         partitions=snakemake.config["partitions"],
     )

@@ -8,6 +8,7 @@ import openvino
 from numpy.typing import NDArray
 
 from fairweight.core.errors import InputError, listed
+from fairweight.inference.bound_outputs import bound
 from fairweight.inference.onnx_file import read_signature
 from fairweight.training.signature import Feeds
 
@@ -29,8 +30,8 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
         threads: threads that one call uses.
 
     Returns:
-        A function from input tensors by name to the file's first output: probabilities (n, classes) for a
-        classification.
+        A function from input tensors by name to the file's output: probabilities (n, classes) for a classification
+        (of an imported file, computed from what it returns).
 
     Raises:
         InputError: the file takes numbers that float32 cannot hold; OpenVINO would round them.
@@ -41,19 +42,22 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.float32]]:
     # the content is passed instead of the path, because OpenVINO guesses the format from the ending of a name
     model = core.read_model(Path(path).read_bytes(), b"")
     if any(value.get_element_type() == openvino.Type.f64 for value in model.inputs):
-        columns = listed(read_signature(path).origins)
-        raise InputError(
-            f"engine 'openvino' computes in float32, which merges numbers of the inputs {columns}; subtract a constant "
-            "from them in the raw files, or take the engine out of `engines`."
+        signature = read_signature(path)
+        what = (
+            f"merges numbers of the inputs {listed(signature.origins)}; subtract a constant from them in the raw files"
         )
+        if signature.binding:
+            what = "is not the float64 that the imported file takes; let it take float32"
+        raise InputError(f"engine 'openvino' computes in float32, which {what}, or take the engine out of `engines`.")
     compiled = core.compile_model(model, "CPU", settings)
     actual = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if actual != PRECISION:
         raise RuntimeError(f"OpenVINO runs in {actual} and not in {PRECISION}")
-    output = compiled.output(0)
+    binding = read_signature(path).binding
+    output = compiled.output(binding["output"]) if binding else compiled.output(0)
 
     def run(feeds: Feeds) -> NDArray[np.float32]:
         probabilities: NDArray[np.float32] = compiled(feeds)[output].copy()
         return probabilities
 
-    return run
+    return bound(run, binding) if binding else run

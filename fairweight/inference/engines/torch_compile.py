@@ -14,6 +14,7 @@ VERSION = torch.__version__
 BUILDS_MODEL = True  # runs the weights beside the file in the module that the architecture builds
 UNSUPPORTED = {
     "given": "given scores are in no file",
+    "import_onnx": "an imported ONNX file has no PyTorch weights",
     "pretrained": "a language model's file has operators of onnxruntime, for the attention over its cache",
     "quantize": "PyTorch runs the float weights that a file was exported from, and a quantized file has none",
     "adjust": "thresholds by group are in the ONNX file",

@@ -1,0 +1,363 @@
+"""Import of a trained model from an ONNX file: it keeps its inputs and outputs, and is bound to the dataset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from fairweight.core.artifacts import atomic, read_split, read_table, write_json
+from fairweight.core.errors import InputError, first_line, listed
+from fairweight.core.recipes import MethodRecipe
+from fairweight.core.table import Table
+from fairweight.inference.binding import Columns, bind_inputs, choose_output, content_of, order_of
+from fairweight.inference.bound_outputs import bound
+from fairweight.inference.imported_graph import Described, Tensor, random_feeds, read_graph, with_free_rows
+from fairweight.inference.onnx_file import put_signature, write_tokenizer
+from fairweight.inference.onnxruntime_session import check_loads, session
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import Binding, Feeds, Signature
+from fairweight.training.tokenizer import padding_code, subwords
+
+Array = NDArray[Any]
+
+BATCH = 256
+TRIED = 1000  # rows from whose outputs the content of the output is concluded
+CHECKED = 100_000  # rows that are compared with the reference
+SHOWN = 5  # rows with the largest differences that a message names
+SAME = 1e-5  # largest difference of an output between calls of one row and of several
+CLEARLY = 0.05  # share of rows by which another order of the classes is clearly better
+FREED = "the number of rows of one call is free now"
+
+
+def import_onnx(*, recipe: MethodRecipe, table: str, split: str, destination: str, report: str, name: str) -> None:
+    """Write a user's ONNX file as a study's model, after it has been run on the dataset.
+
+    Args:
+        recipe: `models: NAME` of the study file: options of the architecture `onnx`.
+        table, split: Parquet files of the data.
+        destination: ONNX file to write: the user's, with a signature in its metadata.
+        report: JSON file to write: what the file says, how it is bound, what was changed, and its agreement with the
+            reference.
+        name: the model's name, for messages.
+
+    Raises:
+        InputError: the file cannot be read or run, does not fit the dataset, or disagrees with the reference.
+    """
+    rows, parts = read_table(table), read_split(split)
+    try:
+        described = read_graph(Path(recipe["file"]).expanduser())
+        with atomic(destination) as temporary:
+            imported = _bound_to(described, recipe, rows, temporary)
+            put_signature(imported.proto, imported.signature)
+            temporary.write_bytes(imported.proto.SerializeToString())
+        facts = _checked(imported, recipe, rows, parts)
+    except InputError as error:
+        raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
+    write_tokenizer(destination, imported.signature)
+    write_json(
+        report,
+        {
+            "file": Path(recipe["file"]).name,
+            "producer": f"{described.proto.producer_name} {described.proto.producer_version}".strip(),
+            "opset": {entry.domain or "ai.onnx": entry.version for entry in described.proto.opset_import},
+            "inputs": [str(tensor) for tensor in described.inputs],
+            "outputs": [str(tensor) for tensor in described.outputs],
+            "binding": imported.signature.binding,
+            "changes": imported.changes,
+            **facts,
+        },
+    )
+    print(*imported.summary(), sep="\n")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An imported graph, bound to a dataset.
+
+    Attributes:
+        proto: the graph.
+        signature: with its binding.
+        classes_from: where the order of the classes is from, in words.
+        changes: what was changed, in words.
+        run: input tensors by name -> probabilities (n, classes).
+    """
+
+    proto: onnx.ModelProto
+    signature: Signature
+    classes_from: str
+    changes: list[str]
+    run: Callable[[Feeds], Array]
+
+    def summary(self) -> list[str]:
+        """How rows go in and probabilities come out, line by line."""
+        binding = self.signature.binding
+        assert binding is not None  # an imported graph has one
+        inputs = [
+            f"input {entry['name']}: {entry['part']} of {entry['type']}"
+            + (f" from {listed(entry['columns'])}" if entry["columns"] else "")
+            for entry in binding["inputs"]
+        ]
+        output = f"output {binding['output']}: {binding['content']}, classes {self.classes_from}"
+        return [*inputs, output, *self.changes]
+
+
+def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Path) -> Imported:
+    """Bind a graph to the rows of a dataset; `path` is a file to try it in."""
+    columns = Columns(
+        rows.numeric_names,
+        tuple(rows.levels),
+        None if rows.images is None else tuple(rows.images.shape[1:]),
+        rows.texts is not None,
+        rows.classes,
+    )
+    inputs, pixels = bind_inputs(described, recipe, columns)
+    output = choose_output(described, recipe["output"])
+    text = subwords(_tokenizer(recipe), recipe["length"]) if columns.text else None
+    binding: Binding = {"inputs": inputs, "output": output.name, "content": "labels", "order": [], "rows": None}
+    if pixels is not None:
+        binding["pixels"] = pixels
+    if text is not None:
+        binding["padding"] = padding_code(text)
+    signature = Signature(
+        columns.numeric if pixels is None and text is None else (),
+        dict(rows.levels),
+        columns.image,
+        rows.classes,
+        text,
+        origins=rows.origins,
+        binding=binding,
+    )
+    some = ModelInputs.from_rows(signature, rows.take(np.arange(min(len(rows), TRIED))))
+    proto, changes = described.proto, list(described.changes)
+    fixed = _fixed_rows(described.inputs)
+    if fixed is not None and (freed := _freed(described, output, path)) is not None:
+        proto, fixed = freed, None
+        changes.append(FREED)
+    binding["rows"] = fixed
+    values = _values(_loaded(proto, path, output.name), some, fixed)
+    binding["content"] = content_of(values, output, recipe["content"], len(rows.classes))
+    named = [str(value) for value in recipe["classes"]] if recipe["classes"] else described.classes
+    width = 1 if values.ndim == 1 else int(np.prod(values.shape[1:]))
+    binding["order"] = order_of(binding["content"], width, named, rows.classes)
+    source = (
+        "as the study file names them"
+        if recipe["classes"]
+        else "as the file names them"
+        if named
+        else "in sorted order"
+    )
+    return Imported(proto, signature, source, changes, bound(_loaded(proto, path, output.name), binding))
+
+
+def _tokenizer(recipe: MethodRecipe) -> str:
+    if recipe["tokenizer"] is None:
+        raise InputError("tokenizer: a model for texts needs the tokenizer.json that it was trained with; name it")
+    try:
+        return Path(recipe["tokenizer"]).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"tokenizer: {recipe['tokenizer']} cannot be read ({first_line(error)})") from None
+
+
+# ---- running it
+
+
+def _loaded(proto: onnx.ModelProto, path: Path, output: str) -> Callable[[Feeds], Array]:
+    """Load a graph into onnxruntime: input tensors by name -> the output, as the file returns it.
+
+    Raises:
+        InputError: onnxruntime does not take it.
+    """
+    path.write_bytes(proto.SerializeToString())
+    check_loads(path, file="the file")
+    try:
+        loaded = session(path, threads=1)
+    except Exception as error:  # onnxruntime raises errors of its own module
+        raise InputError(_load_problem(proto, error)) from None
+
+    def run(feeds: Feeds) -> Array:
+        try:
+            values: Array = np.asarray(loaded.run([output], feeds)[0])
+        except Exception as error:
+            shapes = ", ".join(f"{name} {array.dtype} {list(array.shape)}" for name, array in feeds.items())
+            raise InputError(
+                f"the file cannot be run on rows of the dataset ({first_line(error)}); it got {shapes}"
+            ) from None
+        return values
+
+    return run
+
+
+def _load_problem(proto: onnx.ModelProto, error: Exception) -> str:
+    opset = max((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), default=0)
+    known = onnx.defs.onnx_opset_version()
+    if opset > known or ("opset" in str(error).lower() and "support" in str(error).lower()):
+        return (
+            f"the file has opset {opset}, which onnxruntime {onnxruntime.__version__} does not know; export it with a "
+            f"smaller one ({known - 3} is widely supported)"
+        )
+    return f"onnxruntime {onnxruntime.__version__} cannot load the file ({first_line(error)})"
+
+
+def _values(run: Callable[[Feeds], Array], some: ModelInputs, fixed: int | None) -> Array:
+    """The output for some rows, as the file returns it."""
+    outputs = [
+        run(_filled(some.at(slice(start, start + (fixed or BATCH))), fixed))
+        for start in range(0, len(some), fixed or BATCH)
+    ]
+    if any(values.ndim == 0 for values in outputs):
+        raise InputError("the output is one number for a whole call, and not one for each row; set 'output'")
+    values = np.concatenate(outputs)
+    if len(values) < len(some):
+        raise InputError(
+            f"the output has {len(values):,} rows for {len(some):,} rows of the dataset; set 'output', or export the "
+            "file with a free number of rows"
+        )
+    return values[: len(some)]
+
+
+def _filled(feeds: Feeds, rows: int | None) -> Feeds:
+    """Rows of one call, filled up with copies of the last one where the file takes a fixed number."""
+    if rows is None:
+        return feeds
+    short = rows - len(next(iter(feeds.values())))
+    return {name: np.concatenate([array, np.repeat(array[-1:], short, axis=0)]) for name, array in feeds.items()}
+
+
+def _fixed_rows(inputs: tuple[Tensor, ...]) -> int | None:
+    """Number of rows of one call, if the inputs state one."""
+    sizes = {tensor.shape[0] for tensor in inputs if tensor.shape}
+    fixed = sizes - {None}
+    if len(fixed) > 1:
+        raise InputError(
+            f"the inputs take different numbers of rows ({listed(inputs)}), so they are not columns of one row"
+        )
+    return next(iter(fixed), None) if None not in sizes else None
+
+
+def _freed(described: Described, output: Tensor, path: Path) -> onnx.ModelProto | None:
+    """The graph with a free number of rows, if it then computes the same for each row; None if it does not."""
+    free, fixed = with_free_rows(described.proto), _fixed_rows(described.inputs) or 1
+    feeds = random_feeds(described.inputs, 3 * fixed)
+    try:
+        whole = _loaded(free, path, output.name)(feeds)
+        run = _loaded(described.proto, path, output.name)
+        parts = [run({n: a[s : s + fixed] for n, a in feeds.items()}) for s in range(0, 3 * fixed, fixed)]
+    except InputError:
+        return None
+    expected = np.concatenate(parts) if all(part.ndim for part in parts) else np.array(parts)
+    if whole.shape != expected.shape:
+        return None
+    same = np.array_equal(whole, expected) if whole.dtype.kind in "OUS" else np.allclose(whole, expected, atol=SAME)
+    return free if same else None
+
+
+# ---- checks on the dataset
+
+
+def _checked(imported: Imported, recipe: MethodRecipe, rows: Table, parts: dict[str, Array]) -> dict[str, Any]:
+    """Compare the file with the reference, or its classes with the labels; count rows that are in two parts.
+
+    Raises:
+        InputError: it disagrees with the reference, or its classes are in another order than is assumed.
+    """
+    first = rows.take(np.arange(min(len(rows), CHECKED)))
+    probabilities = ModelInputs.from_rows(imported.signature, first).outputs(imported.run, BATCH)
+    facts: dict[str, Any] = {
+        "rows": len(first),
+        "accuracy": float((probabilities.argmax(axis=1) == first.label).mean()),
+    }
+    facts["test_rows_seen"] = _repeated(imported.signature, rows, parts)
+    if recipe["reference"] is None and recipe["reference_labels"] is None:
+        _check_order(imported, probabilities, first)
+        return facts | {"reference": None}
+    if recipe["reference"] is not None:
+        facts["reference"] = _compare_scores(imported, recipe, probabilities, first)
+    if recipe["reference_labels"] is not None:
+        facts["reference_labels"] = _compare_labels(recipe, probabilities, first)
+    return facts
+
+
+def _compare_scores(imported: Imported, recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
+    """Compare with the probabilities that the original returned."""
+    columns = [recipe["reference"]] if isinstance(recipe["reference"], str) else recipe["reference"]
+    expected = np.stack([rows.given[column] for column in columns], axis=1)
+    if len(columns) == 1:
+        if len(rows.classes) != 2:
+            raise InputError(
+                f"reference: {columns[0]!r} is one column, and there are {len(rows.classes)} classes; name one column "
+                "for each class"
+            )
+        actual = probabilities[:, 1:2].astype(float)
+    else:
+        binding = imported.signature.binding
+        assert binding is not None  # an imported graph has one
+        if len(columns) != len(binding["order"]) or binding["content"] == "labels":
+            raise InputError(
+                f"reference: has {len(columns)} columns, and the file scores {len(binding['order'])} classes"
+            )
+        expected, actual = expected[:, [int(position) for position in binding["order"]]], probabilities.astype(float)
+    differences = np.nan_to_num(np.abs(actual - expected).max(axis=1), nan=np.inf)
+    chosen = expected[:, 0] >= 0.5 if len(columns) == 1 else expected.argmax(axis=1)
+    decided = actual[:, 0] >= 0.5 if len(columns) == 1 else actual.argmax(axis=1)
+    agreement = float((chosen == decided).mean())
+    if differences.max() > recipe["tolerance"]:
+        worst = np.argsort(-differences, kind="stable")[:SHOWN]
+        shown = ", ".join(f"row {rows.row[i] + 1:,}: {_pair(actual[i], expected[i])}" for i in worst)
+        far = int((differences > recipe["tolerance"]).sum())
+        raise InputError(
+            f"reference: {far:,} of {len(rows):,} rows differ from the original by more than {recipe['tolerance']:g}, "
+            f"{agreement:.2%} of decisions agree ({shown}, file and original); the conversion changed the model, "
+            "convert it again (docs/trained-models.md)"
+        )
+    return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
+
+
+def _pair(actual: Array, expected: Array) -> str:
+    far = int(np.nan_to_num(np.abs(actual - expected), nan=np.inf).argmax())
+    return f"{actual[far]:.4g} and {expected[far]:.4g}"
+
+
+def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
+    """Compare with the classes that the original predicted."""
+    column = recipe["reference_labels"]
+    expected = rows.given[column].astype(np.int64)
+    different = np.flatnonzero(probabilities.argmax(axis=1) != expected)
+    if len(different) > recipe["tolerance"] * len(rows):
+        numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
+        raise InputError(
+            f"reference_labels: {len(different):,} of {len(rows):,} rows have another class than {column!r} says (data "
+            f"rows {numbers} are the first); the conversion changed the model, or the classes are in another order"
+        )
+    return {"column": column, "different_rows": len(different)}
+
+
+def _check_order(imported: Imported, probabilities: Array, rows: Table) -> None:
+    """Refuse an order of the classes under which the file is worse than the largest class, and another is better."""
+    classes = len(rows.classes)
+    predicted = probabilities.argmax(axis=1)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (predicted, rows.label), 1)
+    own, largest = counts.trace() / len(rows), counts.sum(axis=0).max() / len(rows)
+    positions, better = linear_sum_assignment(-counts)
+    other = counts[positions, better].sum() / len(rows)
+    if own < largest and other > max(largest, own) + CLEARLY:
+        order = listed(rows.classes[better[code]] for code in range(classes))
+        raise InputError(
+            f"classes: with the classes {imported.classes_from} ({listed(rows.classes)}) the file is right for "
+            f"{own:.1%} of the rows, and with {order} for {other:.1%}; set 'classes' in the order of the scores"
+        )
+
+
+def _repeated(signature: Signature, rows: Table, parts: dict[str, Array]) -> int:
+    """Number of test rows whose inputs are also those of a training or validation row."""
+    feeds = ModelInputs.from_rows(signature, rows).feeds.values()
+    flat = [array.reshape(len(rows), -1) for array in feeds]
+    keys = [hash(tuple(a[i].tobytes() if a.dtype != object else tuple(a[i]) for a in flat)) for i in range(len(rows))]
+    others = {keys[i] for name in ("train", "validation") for i in parts[name]}
+    return sum(keys[i] in others for i in parts["test"])
