@@ -186,7 +186,7 @@ def _classes(raw: Raw, target: str, positive: str | None) -> pd.Series:
             "make a column of classes from it, for example above and below a threshold."
         )
     if positive is not None and positive not in counts.index:
-        raise InputError(f"init: --positive: {target!r} has no class {positive!r}; it has {', '.join(counts.index)}.")
+        raise InputError(f"init: --positive: {target!r} has no class {positive!r}; it has {listed(counts.index)}.")
     first = positive if positive is not None else counts.index[-1]
     return counts.reindex([first, *(c for c in counts.index if c != first)])
 

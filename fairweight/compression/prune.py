@@ -9,7 +9,7 @@ from torch import Tensor
 from fairweight.compression.distill import teacher_loss
 from fairweight.compression.finetuning import Trained
 from fairweight.core import components
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training import module_surgery
 from fairweight.training.model import Model, ModelDescription
@@ -106,7 +106,7 @@ def _check_masks(masks: Mapping[str, Tensor], pruned: Model, recipe: MethodRecip
         if parameter is None or mask.shape != parameter.shape or mask.dtype != torch.bool:
             raise InputError(
                 f"method {method!r} returns for {name!r} something else than a boolean tensor in the shape of a "
-                f"parameter; the parameters are: {', '.join(parameters)}"
+                f"parameter; the parameters are: {listed(parameters)}"
             )
         if not mask.any():
             raise InputError(f"nothing of layer {name!r} is left; lower the sparsity")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairweight.core.errors import InputError, first_line, quoted
+from fairweight.core.errors import InputError, first_line, listed, quoted
 from fairweight.core.local_files import is_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -86,7 +86,7 @@ def locate(folder: str, name: str) -> Path:
     near = difflib.get_close_matches(name, legal, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise InputError(
-        f"{folder} has no {quoted(name)}{hint}; it has: {', '.join(legal)}, or 'module:callable' from a package of "
+        f"{folder} has no {quoted(name)}{hint}; it has: {listed(legal)}, or 'module:callable' from a package of "
         "your own"
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 60  # characters of a group or category; a longer value is a text
 LONGEST_VALUE = 120  # characters of a value of the study file
-LONGEST_LIST = 240  # characters of a list of names
-LONGEST_SENTENCE = 1_000  # characters
+LONGEST_LIST = 200  # characters of a list of names or reasons
+LONGEST_SENTENCE = 400  # characters; what quotes lists and other libraries shortens them, so that few are cut
 
 
 class InputError(Exception):
@@ -82,6 +82,26 @@ def listed(names: Iterable[object]) -> str:
         if length > LONGEST_LIST and len(fitting) < len(texts):
             return f"{', '.join(fitting)}, ... ({len(texts):,} in all)"
     return ", ".join(fitting) or "none"
+
+
+def joined(reasons: Iterable[str], rest: str) -> str:
+    """Reasons as a message gives them: the first, what else fits into `LONGEST_LIST` characters, and where the rest is.
+
+    Args:
+        reasons: texts without a mark at their end.
+        rest: where to find those that are left out, for example "in the log".
+    """
+    texts = list(reasons)
+    if not texts:
+        return "none"
+    fitting, length = [shortened(texts[0], LONGEST_LIST)], len(texts[0])
+    for text in texts[1:]:
+        length += len(text) + 2
+        if length > LONGEST_LIST:
+            break
+        fitting.append(text)
+    left = len(texts) - len(fitting)
+    return "; ".join([*fitting, f"and {left:,} more {rest}"] if left else fitting)
 
 
 def known(name: str, legal: Collection[str], place: str, kind: str) -> None:

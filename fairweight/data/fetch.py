@@ -13,10 +13,11 @@ from filelock import FileLock
 from fairweight.core import components
 from fairweight.core.artifacts import atomic
 from fairweight.core.checksums import checksum
-from fairweight.core.errors import LONGEST_VALUE, InputError, shortened
+from fairweight.core.errors import LONGEST_NAME, InputError, joined, shortened
 from fairweight.core.local_files import expanded
 
 ATTEMPTS = 3
+LONGEST_REASON = 170  # characters: two checksums fit
 BACK_OFF_S = 2.0  # before the second attempt; doubled before each further one
 
 log = logging.getLogger(__name__)
@@ -89,11 +90,10 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
             log.info("%s: %s: %s", name, source, reasons[source])
         if not worth_trying:
             break
-    listed = "; ".join(
-        f"{shortened(source, LONGEST_VALUE)}: {shortened(reason, 2 * LONGEST_VALUE)}"
-        for source, reason in reasons.items()
-    )
-    raise InputError(f"{name} could not be fetched from any of its sources: {listed}.")
+    listed = [
+        f"{shortened(source, LONGEST_NAME)}: {shortened(reason, LONGEST_REASON)}" for source, reason in reasons.items()
+    ]
+    raise InputError(f"{name} could not be fetched from any of its sources: {joined(listed, 'in the log')}.")
 
 
 def _verified(source: str, sha256: str | None, folder: Path, archives: Path) -> Path:

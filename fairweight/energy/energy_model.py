@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.recipes import Bounds, EnergyRecipe
 from fairweight.energy.carbon_intensity import intensity_of
 
@@ -51,8 +51,8 @@ def watts_per_core(recipe: EnergyRecipe) -> Bounds:
         near = difflib.get_close_matches(name, table, n=1)
         hint = f"did you mean {near[0]!r}? It" if near else "it"
         raise InputError(
-            f"energy: processor: {name!r} is not in config/processors.json; {hint} has {', '.join(sorted(table))}. "
-            "State watts_per_core instead, or add the processor to the file."
+            f"energy: processor: {quoted(name)} is not in config/processors.json; {hint} has {listed(sorted(table))}; "
+            "state watts_per_core instead, or add the processor to the file."
         )
     central = table[name]["tdp_w"] / table[name]["cores"]
     return {"low": central * (1 - MODEL_ERROR), "central": central, "high": central * (1 + MODEL_ERROR)}

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, write_json
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, joined
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY
 from fairweight.evaluation.criteria import listed
@@ -52,7 +52,8 @@ def check_criteria(
             else:
                 passed.append(_entry(row, files))
     if failed:
-        raise InputError(f"gate: {'; '.join(failed)}.")
+        print(*failed, sep="\n")
+        raise InputError(f"gate: {joined(failed, 'in the log')}.")
     missing = list(_untested(read_frame(untested), passed))
     names = sorted(set(read_frame(criteria)["criterion"]))
     write_json(destination, {"passed": passed, "criteria": names, "not_tested": missing})

@@ -18,7 +18,7 @@ from typing import Any
 import jsonschema
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, first_line, quoted
+from fairweight.core.errors import LONGEST_LIST, InputError, first_line, listed, quoted, shortened
 from fairweight.core.operations import RECORDS
 from fairweight.core.yaml_file import read_yaml
 from fairweight.study.check_values import check_names, check_values
@@ -221,7 +221,7 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
             extra = next(key for key in instance if key not in legal)
             near = difflib.get_close_matches(str(extra), legal, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            return f"{where}: the key {quoted(extra)} is not known; {hint}Legal keys: {', '.join(legal)}."
+            return f"{where}: the key {quoted(extra)} is not known; {hint}Legal keys: {listed(legal)}."
         case "required":
             missing = next(key for key in rule if key not in instance)
             return f"{where}: the key {missing!r} is missing."
@@ -229,7 +229,7 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
             kinds = [rule] if isinstance(rule, str) else rule
             return f"{where}: {_written(instance)} is not of type {' or '.join(kinds)}{_type_hint(instance, kinds)}."
         case "enum":
-            return f"{where}: {_written(instance)} is not one of {', '.join(map(_written, rule))}."
+            return f"{where}: {_written(instance)} is not one of {listed(map(_written, rule))}."
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             sizes = " and ".join(f"{words} {schema[bound]:,}" for bound, words in BOUNDS.items() if bound in schema)
             return f"{where}: {quoted(instance)} is out of range; it is {sizes}."
@@ -245,11 +245,12 @@ def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> 
         ):
             return sentence(min(within, key=_order), place)  # the mistake is within the legal form
         case "oneOf":
-            return f"{where}: {quoted(instance)} is not legal; {schema.get('description', '')}"
+            what = schema.get("description", "").partition(". ")[0].rstrip(".")
+            return f"{where}: {quoted(instance)} is not legal; {shortened(what, LONGEST_LIST)}."
         case _ if remedy := schema.get("x-remedy"):
             return f"{where}: {quoted(instance)} is not a legal {schema.get('x-kind', 'name')}; {remedy}."
         case _:
-            return f"{where}: {error.message}."
+            return f"{where}: {error.message.replace(repr(instance), quoted(instance))}."
 
 
 def _type_hint(instance: Any, kinds: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fairweight.core.errors import LONGEST_VALUE, InputError, shortened
+from fairweight.core.errors import LONGEST_NAME, InputError, shortened
 from fairweight.core.lineage import local_path
 from fairweight.core.local_files import is_file
 from fairweight.data.archive_members import take_member
@@ -20,5 +20,5 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
     """
     path, member = local_path(reference), reference.partition("#")[2]
     if not is_file(path):
-        raise InputError(f"there is no file {shortened(str(path.absolute()), LONGEST_VALUE)}")
+        raise InputError(f"there is no file {shortened(str(path.absolute()), 2 * LONGEST_NAME)}")
     return take_member(path, member, folder) if member else path

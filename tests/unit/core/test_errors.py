@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from fairweight.core.errors import LONGEST_LIST, LONGEST_SENTENCE, InputError, known, listed, shown
+from fairweight.core.errors import LONGEST_LIST, LONGEST_SENTENCE, InputError, joined, known, listed, shown
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,15 @@ def test_long_lists_end_with_their_number():
         InputError, match=r"from: 'x' is not a variant of this study; there are: v0, .* \(9,999 in all\)"
     ):
         known("x", [f"v{i}" for i in range(9_999)], "from", "a variant")
+
+
+def test_reasons_that_do_not_fit_are_counted_and_the_place_of_the_rest_is_named():
+    assert joined(["a is b", "c is d"], "in the log") == "a is b; c is d"
+    many = joined((f"reason {number}" for number in range(1_200)), "in the log")
+    assert many.startswith("reason 0; reason 1; ") and many.endswith(" more in the log") and ", " not in many[:-30]
+    shown_, left = many.count("reason"), int(many.split("; and ")[1].split()[0].replace(",", ""))
+    assert shown_ + left == 1_200 and len(many) < LONGEST_LIST + 40
+    assert len(joined(["x" * 9_999, "y"], "in the log")) < LONGEST_LIST + 40
 
 
 def test_a_sentence_that_quotes_another_one_ends_in_one_mark():

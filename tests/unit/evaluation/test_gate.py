@@ -59,3 +59,13 @@ def test_what_fails(tmp_path, rows, files, variant, words):
     with pytest.raises(InputError, match=words):
         gate(tmp_path, rows, files, variant)
     assert not (tmp_path / "gate.json").exists()
+
+
+def test_many_failures_are_one_short_sentence_and_the_log_has_all(tmp_path, capsys):
+    rows = [({"dataset": f"d{number}"}, "int8", "undecided", False) for number in range(60)]
+    with pytest.raises(InputError) as caught:
+        gate(tmp_path, rows, [])
+    sentence = str(caught.value)
+    assert sentence.startswith("gate: d0, none, m: no variant is proven") and len(sentence) < 300
+    assert sentence.endswith(" more in the log.") and " ... " not in sentence
+    assert capsys.readouterr().out.count("no variant is proven to keep the criteria (int8: why)") == 60
