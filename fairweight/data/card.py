@@ -1,10 +1,11 @@
 """Data cards: what the study file says of a dataset, what the dataset holds, and warnings about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
-from fairweight.core.artifacts import read_json, write_json
-from fairweight.core.errors import InputError, listed, shown
+from fairweight.core.artifacts import read_json, read_table, write_json
+from fairweight.core.errors import LONGEST_NAME, InputError, joined, listed, shown
+from fairweight.core.lookalikes import code_points, hidden, look, strange_letters
 from fairweight.core.recipes import DatasetRecipe, RawFile
 from fairweight.data.tally import Contents, GroupRows
 from fairweight.data.unseen import Unseen, unseen_categories
@@ -44,21 +45,34 @@ def write_card(contents: str, table: str, destination: str, *, name: str, recipe
     except InputError as error:
         raise InputError(f"datasets: {name}: split: {error}.") from None
     described: DatasetRecipe = {key: recipe[key] for key in DESCRIBED}  # type: ignore[literal-required, assignment]
-    write_json(destination, card(read_json(contents), unseen, name=name, recipe=described))
+    categories = read_table(table, block=0).levels
+    write_json(destination, card(read_json(contents), unseen, categories, name=name, recipe=described))
 
 
-def card(contents: Contents, unseen: dict[str, Unseen], *, name: str, recipe: DatasetRecipe) -> Card:
-    """The card of a dataset; see `write_card`."""
+def card(
+    contents: Contents,
+    unseen: dict[str, Unseen],
+    categories: Mapping[str, Iterable[str]],
+    *,
+    name: str,
+    recipe: DatasetRecipe,
+) -> Card:
+    """The card of a dataset; see `write_card`. `categories` are those of each categorical column."""
     counts = {key: value for key, value in contents.items() if key not in LAST}
     last = {key: value for key, value in contents.items() if key in LAST}
     declared = {"dataset": name, **recipe, "title": recipe["title"] or name}
-    sentences = warnings(contents, unseen)
+    sentences = warnings(contents, unseen, categories)
     return cast(Card, {**declared, **counts, "unseen": unseen, "warnings": sentences, **last})
 
 
-def warnings(contents: Contents, unseen: dict[str, Unseen]) -> list[str]:
-    """Sentences on unseen categories, on numbers that are written in several ways, and on groups with few rows."""
-    return [*_unseen_categories(unseen), *_spellings(contents), *_small_groups(contents)]
+def warnings(contents: Contents, unseen: dict[str, Unseen], categories: Mapping[str, Iterable[str]]) -> list[str]:
+    """Sentences on unseen categories, numbers written in several ways, names that look alike, and small groups."""
+    return [
+        *_unseen_categories(unseen),
+        *_spellings(contents),
+        *_lookalikes(contents, categories),
+        *_small_groups(contents),
+    ]
 
 
 def _unseen_categories(unseen: dict[str, Unseen]) -> Iterator[str]:
@@ -75,6 +89,28 @@ def _spellings(contents: Contents) -> Iterator[str]:
     for column, numbers in contents["spellings"].items():
         ways = listed(" and ".join(map(repr, ways)) for ways in numbers)
         yield f"{column}: one number is written in several ways, which count as one value: {ways}."
+
+
+def _lookalikes(contents: Contents, categories: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    """Sentences on names that people cannot tell apart, and that count as different."""
+    groups = {
+        attribute: [group["group"] for group in rows if group["group"] is not None]
+        for attribute, rows in contents["groups"].items()
+    }
+    columns = [*contents["columns"]["numeric"], *contents["columns"]["categorical"]]
+    every = {"input columns": columns, "classes": contents["classes"], **categories, **groups}
+    for place, names in every.items():
+        alike: dict[str, list[str]] = {}
+        for name in names:
+            alike.setdefault(look(name), []).append(name)
+        if pairs := [
+            " and ".join(ascii(n) if len(n) <= LONGEST_NAME else shown(n) for n in same)
+            for same in alike.values()
+            if len(same) > 1
+        ]:
+            yield f"{place}: names that look alike count as different: {joined(pairs, 'in the data')}."
+        if strange := [f"{shown(n)} has {code_points(odd)}" for n in names if (odd := hidden(n) + strange_letters(n))]:
+            yield f"{place}: names with characters that cannot be seen or told apart: {joined(strange, 'in the data')}."
 
 
 def _small_groups(contents: Contents) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import bisect
 import difflib
 import string
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fairweight.core.errors import InputError, listed
+from fairweight.core.lookalikes import look
 from fairweight.core.recipes import Target
 from fairweight.core.table import MISSING, block_rows
 from fairweight.data import value_formats
@@ -99,7 +99,7 @@ def present(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
     near = difflib.get_close_matches(name, legal, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     for other in legal:
-        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
+        if look(other) == look(name):
             hint = f" (the data have {other!a}, which looks like {name!a}; copy the name from the file)"
     raise InputError(f"{place}: column {name!r} is not in the data{hint}; the columns are: {listed(legal)}")
 

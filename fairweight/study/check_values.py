@@ -10,17 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from fairweight.core.errors import InputError, quoted
+from fairweight.core.lookalikes import LOOKALIKES, scripts
 
 LARGEST = 10**18  # magnitude of a number; what is larger is a slip, and overflows in other libraries
 WHITE_SPACE = "\t\n\r"  # control characters that a text or a separator may have
-
-# scripts that East Asian languages write together; their letters look different
-TOGETHER = {"LATIN", "CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "BOPOMOFO", "HANGUL"}
-# letters of other scripts that look like Latin ones (Unicode Technical Standard 39, confusables.txt)
-LOOKALIKES = str.maketrans(
-    "асеорухіјѕһԁԛԝӏАВЕКМНОРСТУХІЈЅԌԚԜοναιρυΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
-    "aceopyxijshdqwlABEKMHOPCTYXIJSGQWovaipuABEZHIKMNOPTYX",
-)
 
 
 def check_values(config: Any) -> None:
@@ -88,10 +81,9 @@ def _check_name(place: str, name: str) -> None:
         return
     if (plain := unicodedata.normalize("NFKC", name)) != name:
         raise InputError(f"{place}: {_letters(name)} has letters in a special form; write {plain!r}.")
-    scripts = {unicodedata.name(c, "OTHER").split()[0] for c in name if c.isalpha()}
-    if len(scripts) > 1 and not scripts <= TOGETHER:
+    if mixed := scripts(name):
         raise InputError(
-            f"{place}: {_letters(name)} has letters of several scripts ({', '.join(sorted(scripts)).lower()}), which "
+            f"{place}: {_letters(name)} has letters of several scripts ({', '.join(sorted(mixed)).lower()}), which "
             "may look the same; write it in one of them."
         )
 

@@ -209,7 +209,8 @@ def card(frame=None, block=None, **changes):
     for raw in raw_blocks(parts, recipe["drop"]):
         table = to_table(raw, categories, recipe, [])
         counts += tally(raw, table, recipe, categories)
-    return describe(contents(table, counts, totals, recipe, {"train": "0" * 64}, {}), {}, name="adult", recipe=recipe)
+    about = contents(table, counts, totals, recipe, {"train": "0" * 64}, {})
+    return describe(about, {}, table.levels, name="adult", recipe=recipe)
 
 
 @pytest.mark.parametrize("block", [1, 2, 3])
@@ -243,6 +244,19 @@ def test_a_card_warns_of_groups_with_few_rows_or_few_rows_of_a_class():
     ]
     alone = pd.concat([rows(sex="f"), rows(sex=["m", None, None, None])], ignore_index=True)
     assert "m (sex) has only 1 row: its rates are uncertain." in card(alone)["warnings"]
+
+
+def test_a_card_warns_of_names_that_people_cannot_tell_apart():
+    frame = pd.concat([rows(sex=sex) for sex in ("male", "m\u0430le", "male\u200b", "\u202ef", "ж")], ignore_index=True)
+    frame = pd.concat([frame, rows(job=["b\u043ess", "boss", "β-tester", "東京 Tokyo"])], ignore_index=True)
+    sentences = [s for s in card(frame)["warnings"] if "rates are uncertain" not in s and "no other row" not in s]
+    assert sentences == [
+        "job: names that look alike count as different: 'boss' and 'b\\u043ess'.",
+        "job: names with characters that cannot be seen or told apart: 'b\u043ess' has U+043E cyrillic small letter o.",
+        "sex: names that look alike count as different: 'f' and '\\u202ef'; 'male' and 'male\\u200b' and 'm\\u0430le'.",
+        "sex: names with characters that cannot be seen or told apart: 'male\\u200b' has U+200B zero width space; "
+        "'m\u0430le' has U+0430 cyrillic small letter a; '\\u202ef' has U+202E right-to-left override.",
+    ]
 
 
 def test_warnings_stand_in_the_card_above_what_it_is_made_from_and_nowhere_else(tmp_path):

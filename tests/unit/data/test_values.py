@@ -192,7 +192,7 @@ def test_numbers_are_one_category_however_a_file_writes_them(tmp_path):
     assert [entry["reference"] for entry in contents["groups"]["job"][:2]] == [0.5, None]
     assert unseen_categories(str(tmp_path / "table.parquet"), name="d", recipe={"test": "official"}) == {}
     assert contents["spellings"] == {"job": [["1", "1.0"], ["02", "2.0"], ["3.0", "3e0"]]}
-    assert any("'1' and '1.0'" in sentence for sentence in warnings(contents, {}))
+    assert any("'1' and '1.0'" in sentence for sentence in warnings(contents, {}, {}))
     assert contents["k_anonymity"] == {"columns": ["job"], "k": 21, "unique": 0.0}
 
 
@@ -281,7 +281,7 @@ def test_the_card_counts_test_rows_with_unseen_categories(tmp_path, monkeypatch)
     path = str(tmp_path / "table.parquet")
     unseen = unseen_categories(path, name="d", recipe={"test": "official"})
     assert unseen == {"job": {"rows": 30, "test_rows": 50, "categories": ["c", "d"]}}
-    assert warnings(contents, unseen)[0] == (
+    assert warnings(contents, unseen, {})[0] == (
         "job: 30 of 50 test rows (60.0%) have a category that no other row has and that a model reads as none: "
         "'c', 'd'."
     )
