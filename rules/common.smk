@@ -26,6 +26,7 @@ from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
 from fairweight.energy.run_total import print_total_at_exit
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
+from fairweight.study.file_sizes import check_sizes
 from fairweight.study.file_times import check_times
 from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
@@ -41,7 +42,13 @@ except InputError as error:
     sys.exit(f"fairweight: study file: {error}")  # one sentence, without the frame of a WorkflowError
 
 # why no step may run now; other uses of the workflow, such as a dry run, are free
+STARTED = run_lock.RUN in os.environ  # by `fairweight run`, which has checked the files already
 BUSY = run_lock.begin_or_join() if workflow.is_main_process else None
+if workflow.is_main_process and not BUSY and not STARTED:
+    try:
+        check_sizes(Path(results_folder(config)))
+    except InputError as error:
+        sys.exit(f"fairweight: {error}")
 
 LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
 

@@ -16,13 +16,13 @@ from typing import NoReturn
 
 from fairweight.cli.foreign_code import announce
 from fairweight.core import run_lock
-from fairweight.core.checksums import SUFFIX, read_usage, rule_of
 from fairweight.core.components import PACKAGE
 from fairweight.core.errors import InputError
 from fairweight.core.local_files import expanded, is_file
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
+from fairweight.study.file_sizes import check_sizes
 from fairweight.study.file_times import date_back
 from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
@@ -30,7 +30,6 @@ from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
 ROOT = PACKAGE.parent
-TARGETS = ("gate", "paper", "article", "cards", "archive")  # rules that no report needs; each is asked for by its name
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
 # as `python -m snakemake`, which would print a traceback when it is interrupted while it starts
 SNAKEMAKE = """import runpy, signal, sys
@@ -149,25 +148,6 @@ def _remove_unfinished(results: Path) -> None:
     for path in results.rglob(f".*{run_lock.UNFINISHED}*"):
         if path.is_file():
             path.unlink(missing_ok=True)
-
-
-def check_sizes(results: Path) -> None:
-    """Refuse a study with files that were cut: Snakemake compares times, and would say that nothing is to be done.
-
-    A missing file is made again; one that no rule declares is made again with the usage file of its step.
-
-    Raises:
-        InputError: a file has another size than its step recorded.
-    """
-    for usage in sorted(results.rglob(f"*{SUFFIX}")):
-        if rule_of(usage) in TARGETS:
-            continue  # people may edit cards and articles
-        written = read_usage(usage)[1]
-        if not all(os.path.lexists(file.path) for file in written if file.declared):
-            continue  # the step runs again
-        for file in written:
-            if (problem := file.problem(content=False)) is not None:
-                raise InputError(file.sentence(problem))
 
 
 def _validated(config: Config, options: Options) -> Config:

@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairweight.cli.run import ROOT, TARGETS, read_study
+from fairweight.cli.run import ROOT, read_study
 from fairweight.core import run_lock
 from fairweight.core.checksums import SUFFIX, WrittenFile, read_usage, rule_of
 from fairweight.core.errors import InputError
+from fairweight.study.file_sizes import TARGETS
 from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study

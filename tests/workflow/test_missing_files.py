@@ -96,3 +96,5 @@ def test_a_file_that_was_cut_is_not_done(scratch):
     code, output = fairweight(scratch, "run", "study.yaml")
     assert code == 1 and f"{DENSE}/model.onnx, which export wrote, has 5,000 bytes, not " in output
     assert "Nothing to be done" not in output
+    output = scratch.snakemake("study.yaml", ok=False)
+    assert "has 5,000 bytes, not " in output and "Nothing to be done" not in output and "Traceback" not in output

@@ -8,11 +8,11 @@ from studies import tiny
 
 from fairweight.cli import verify as module
 from fairweight.cli.main import main
-from fairweight.cli.run import TARGETS, check_sizes
 from fairweight.cli.verify import DAMAGED, INTACT, MISSING, UNKNOWN, findings, promised_files, verify_study
 from fairweight.core import run_lock
 from fairweight.core.errors import InputError
 from fairweight.core.resource_usage import write_usage
+from fairweight.study.file_sizes import TARGETS, check_sizes
 
 FILES = ("data/d/table.parquet", "seed-0/d/model.onnx", "hub/models/README.md", "seed-0/d/gone/model.onnx")
 USAGE = (
