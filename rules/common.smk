@@ -169,6 +169,14 @@ def training_files(wildcards):
     }
 
 
+def teacher_files(wildcards):
+    """The parent that a student learns from: its weights, or its ONNX file where it has none."""
+    model = parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model")(wildcards)
+    if teaches_by_file(wildcards):
+        return {"parent": f"{model}.onnx", "parent_about": []}
+    return {"parent": f"{model}.safetensors", "parent_about": f"{model}.json"}
+
+
 def baseline(pattern):
     """Function of wildcards: the same file of the baseline of a variant; none for a baseline itself."""
 

@@ -45,12 +45,17 @@ use rule prune as factorize with:
 
 
 use rule prune as distill with:
+    input:
+        unpack(teacher_files),
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+        augmented="<results>/seed-{seed}/{dataset}/{augmentation}/augmented.parquet",
     pathvars:
         operation="distill",
     wildcard_constraints:
         variant=alternation(STUDY.made_by("distill")),
     params:
-        code=compression("distill", distillations=method),
+        code=compression("distill", distillations=method, engines=teacher_engine),
     message:
         "Distill {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
         "(seed {wildcards.seed})"

@@ -23,6 +23,29 @@ rule import_onnx:
         "../scripts/inference/import_onnx.py"
 
 
+rule import_torch:
+    input:
+        lambda w: local_files(config["models"][w.model]),
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",
+        about="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.json",
+        report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/import.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/import_torch.usage.json",
+    log:
+        "<logs>/import_torch/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("import_torch")),
+    params:
+        recipe=recipe("models", "{model}"),
+        code=code("inference/import_torch", architectures=architecture, tasks=task),
+    message:
+        "Import {wildcards.model}: {wildcards.variant}, {wildcards.dataset} (seed {wildcards.seed})"
+    script:
+        "../scripts/inference/import_torch.py"
+
+
 rule export:
     input:
         model="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.safetensors",

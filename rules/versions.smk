@@ -21,7 +21,8 @@ def code(script, files=(), **components):
 def architecture(wildcards):
     """Names of the architectures of a model and of the students in a variant's lineage."""
     students = [config["variants"][v].get("distill", {}).get("student") for v in STUDY.lineage(wildcards.variant)]
-    return [recipe["architecture"] for recipe in [config["models"][wildcards.model], *filter(None, students)]]
+    recipes = [config["models"][wildcards.model], *filter(None, students)]
+    return [name for recipe in recipes for name in (recipe["architecture"], recipe.get("module")) if name]
 
 
 def objective(wildcards):
@@ -75,6 +76,16 @@ def engine(wildcards):
 def reference_engine(wildcards):
     """Name of the engine that others must agree with, and by which files are checked."""
     return [REFERENCE_ENGINE]
+
+
+def teaches_by_file(wildcards):
+    """Whether the parent of a variant is an ONNX file without weights."""
+    return STUDY.variants[STUDY.variants[wildcards.variant].parent].record.output == "file"
+
+
+def teacher_engine(wildcards):
+    """Name of the engine in which a parent without weights teaches a student."""
+    return [REFERENCE_ENGINE] if teaches_by_file(wildcards) else []
 
 
 def built_architecture(wildcards):

@@ -1,5 +1,8 @@
-"""Distillation: training of a smaller student on the outputs of a trained parent."""
+"""Distillation: training of a smaller student on the outputs of a parent: a trained network, or any ONNX file."""
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -7,17 +10,25 @@ from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
-from fairweight.training.model import Model
+from fairweight.inference import load_engine
+from fairweight.inference.onnx_file import read_signature
+from fairweight.inference.reference_engine import REFERENCE_ENGINE
+from fairweight.training.model import Model, ModelDescription
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import Signature
 from fairweight.training.tracing import check_outputs
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import Distillation, fit, write_curve
 from fairweight.training.written_model import write_checked
 
+BATCH = 256
+SMALLEST = 1e-7  # a probability of 0, of which the logarithm is taken
+
 
 def distill(
     *,
     parent: str,
-    parent_about: str,
+    parent_about: str | None,
     table: str,
     split: str,
     augmented: str,
@@ -32,7 +43,7 @@ def distill(
     """Train a student from its initialisation on the probabilities of the parent and the labels.
 
     Args:
-        parent, parent_about: safetensors and JSON files of the parent.
+        parent, parent_about: safetensors and JSON files of the parent; or an ONNX file, and nothing.
         table, split, augmented: Parquet files of the data.
         model, about, curve: files to write.
         recipe: `method`, its options, and `student`: name and options of its architecture.
@@ -43,17 +54,27 @@ def distill(
         InputError: the architecture of the student does not fit the data, its outputs are not logits, or it cannot be
             rebuilt from its files.
     """
-    teacher = Model.load(parent, parent_about)
-    data = TrainingData.read(table, split, augmented)
+    data, place = TrainingData.read(table, split, augmented), f"variants: {variant}: distill"
     torch.manual_seed(integer("initialise", variant, seed))
-    student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
-    student.encoder.load_state_dict(teacher.encoder.state_dict())
-    place, example = f"variants: {variant}: distill", data.example(student)
+    origin: ModelDescription
+    if parent_about:
+        teacher = Model.load(parent, parent_about)
+        student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
+        student.encoder.load_state_dict(teacher.encoder.state_dict())
+        distillation, origin = teacher_loss(teacher, recipe), teacher.about
+    else:
+        if data.training.texts is not None:
+            raise InputError(f"{place}: a student of an ONNX file takes numbers, categories or images, and not texts.")
+        signature = Signature.fitted(data.training).to_dict()
+        student = Model({"signature": signature, "architecture": recipe["student"]})
+        student.encoder.fit(data.training)
+        distillation = file_loss(parent, data, recipe)
+        origin = {"recipe": finetune, "seed": seed, "replicate": 0}
+    example = data.example(student)
     try:
         check_outputs(student.body, example, len(student.signature.classes))
     except InputError as error:
         raise InputError(f"{place}: student {recipe['student']['architecture']}: {error}.") from None
-    distillation = teacher_loss(teacher, recipe)
     history = fit(student, data, finetune, order=integer("distill", variant, seed), distillation=distillation)
     write_checked(
         student,
@@ -61,9 +82,9 @@ def distill(
         about,
         example,
         place,
-        recipe=teacher.about["recipe"],
-        seed=teacher.about["seed"],
-        replicate=teacher.about["replicate"],
+        recipe=origin.get("recipe", finetune),
+        seed=origin["seed"],
+        replicate=origin["replicate"],
         distillation=recipe,
         sparsity={"all": 0.0},
     )
@@ -71,23 +92,47 @@ def distill(
 
 
 def teacher_loss(teacher: Model, recipe: MethodRecipe) -> Distillation:
-    """Loss of a student of this teacher.
+    """Loss of a student of a network.
 
     Args:
         teacher: predicts every batch.
         recipe: `method` of distillation and its options.
-
-    Returns:
-        (features, logits of the student (b, classes), loss of the labels) -> scalar loss.
     """
-    options = components.chosen(recipe, "finetune", "student")
-    mixed_loss = components.load("distillations", recipe["method"])(**options)
+    mixed_loss = _mixed_loss(recipe)
     teacher.eval()
 
-    def loss(features: Tensor, logits: Tensor, label_loss: Tensor) -> Tensor:
+    def loss(features: Tensor, logits: Tensor, label_loss: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG001
         with torch.no_grad():
             teacher_logits = teacher.body(features)
         mixed: Tensor = mixed_loss(logits, teacher_logits, label_loss)
         return mixed
 
     return loss
+
+
+def file_loss(path: str, data: TrainingData, recipe: MethodRecipe) -> Distillation:
+    """Loss of a student of an ONNX file, which predicts all rows before the training.
+
+    Args:
+        path: ONNX file with a signature.
+        data: the rows that the student is trained on.
+        recipe: `method` of distillation and its options.
+    """
+    mixed_loss, signature = _mixed_loss(recipe), read_signature(path)
+    run = load_engine.load(REFERENCE_ENGINE, path, threads=torch.get_num_threads())
+    outputs = [ModelInputs.from_rows(signature, rows).outputs(run, BATCH) for rows, _ in data.fitted()]
+    # logits are known up to a constant for each row, which no loss of softmaxes depends on
+    teacher = torch.from_numpy(np.concatenate(outputs).astype(np.float32)).clamp_min(SMALLEST).log()
+
+    def loss(features: Tensor, logits: Tensor, label_loss: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG001
+        mixed: Tensor = mixed_loss(logits, teacher[positions], label_loss)
+        return mixed
+
+    return loss
+
+
+def _mixed_loss(recipe: MethodRecipe) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """(logits of the student (b, classes), logits of the teacher, loss of the labels) -> scalar loss."""
+    options = components.chosen(recipe, "finetune", "student")
+    mixed: Callable[[Tensor, Tensor, Tensor], Tensor] = components.load("distillations", recipe["method"])(**options)
+    return mixed

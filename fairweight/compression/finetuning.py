@@ -25,7 +25,7 @@ class Trained:
         data: the rows of its seed and augmentation.
         recipe: training recipe of finetuning.
         variant, seed: key of the random streams.
-        distillation: (features, logits, loss of the labels) of a batch -> the loss that replaces that of the labels.
+        distillation: replaces the loss of the labels of a batch; see `training_loop`.
     """
 
     def __init__(
@@ -164,6 +164,8 @@ class Trained:
     def early(self, epochs: int) -> State:
         """The root's weights after `epochs` epochs, from a repeated training; 0 is its initialisation."""
         about = self.model.about
+        if about.get("imported"):
+            raise InputError("an imported model is not rewound: the weights that its training started from are unknown")
         initialisation = integer("initialise", about["seed"], about["replicate"])
         if not epochs:
             return _plain_state(self._initialised(initialisation))

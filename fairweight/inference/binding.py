@@ -70,8 +70,8 @@ def bind_inputs(
         pixels: Pixels = {
             "layout": layout,
             "scale": float(recipe["scale"]),
-            "mean": _by_channel(recipe["mean"] or [0.0], channels, "mean"),
-            "std": _by_channel(recipe["std"] or [1.0], channels, "std"),
+            "mean": by_channel(recipe["mean"] or [0.0], channels, "mean"),
+            "std": by_channel(recipe["std"] or [1.0], channels, "std"),
         }
         return [bound], pixels
     named = _named(described, recipe["inputs"], columns)
@@ -116,7 +116,12 @@ def _image(described: Described, recipe: Mapping[str, Any], image: tuple[int, ..
     return {"name": tensor.name, "type": tensor.type, "columns": [], "part": "pixels"}, fitting[0]
 
 
-def _by_channel(values: Sequence[float], channels: int, option: str) -> list[float]:
+def by_channel(values: Sequence[float], channels: int, option: str) -> list[float]:
+    """One number for each channel of an image, from an option of the study file with one number or one for each.
+
+    Raises:
+        InputError: the option has another number of numbers.
+    """
     if len(values) not in (1, channels):
         raise InputError(f"{option}: has {len(values)} numbers for {channels} channels; give one, or one for each.")
     return [float(value) for value in values] * (channels if len(values) == 1 else 1)

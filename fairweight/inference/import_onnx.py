@@ -9,10 +9,11 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from fairweight.core.artifacts import atomic, read_split, read_table, write_json
 from fairweight.core.errors import InputError, first_line, listed
+from fairweight.core.foreign_models import ForeignModelError, refuse_foreign
+from fairweight.core.local_files import expanded
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
 from fairweight.inference.binding import Columns, bind_inputs, choose_output, content_of, order_of
@@ -20,6 +21,7 @@ from fairweight.inference.bound_outputs import bound
 from fairweight.inference.imported_graph import Described, Tensor, random_feeds, read_graph, with_free_rows
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import check_loads, session
+from fairweight.inference.reference_check import check_imported
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Binding, Feeds, Signature
 from fairweight.training.tokenizer import padding_code, subwords
@@ -28,10 +30,7 @@ Array = NDArray[Any]
 
 BATCH = 256
 TRIED = 1000  # rows from whose outputs the content of the output is concluded
-CHECKED = 100_000  # rows that are compared with the reference
-SHOWN = 5  # rows with the largest differences that a message names
 SAME = 1e-5  # largest difference of an output between calls of one row and of several
-CLEARLY = 0.05  # share of rows by which another order of the classes is clearly better
 FREED = "the number of rows of one call is free now"
 
 
@@ -51,12 +50,16 @@ def import_onnx(*, recipe: MethodRecipe, table: str, split: str, destination: st
     """
     rows, parts = read_table(table), read_split(split)
     try:
-        described = read_graph(Path(recipe["file"]).expanduser())
+        file = expanded(recipe["file"])
+        refuse_foreign(file)
+        described = read_graph(file)
         with atomic(destination) as temporary:
             imported = _bound_to(described, recipe, rows, temporary)
             put_signature(imported.proto, imported.signature)
             temporary.write_bytes(imported.proto.SerializeToString())
-        facts = _checked(imported, recipe, rows, parts)
+        facts = imported.checked(recipe, rows, parts)
+    except ForeignModelError:
+        raise
     except InputError as error:
         raise InputError(f"models: {name}: {str(error).rstrip('.')}.") from None
     write_tokenizer(destination, imported.signature)
@@ -93,6 +96,15 @@ class Imported:
     classes_from: str
     changes: list[str]
     run: Callable[[Feeds], Array]
+
+    def checked(self, recipe: MethodRecipe, rows: Table, parts: dict[str, Array]) -> dict[str, Any]:
+        """Compare it with its original; see `check_imported`."""
+        binding = self.signature.binding
+        assert binding is not None  # an imported graph has one
+        order = None if binding["content"] == "labels" else [int(position) for position in binding["order"]]
+        return check_imported(
+            self.run, self.signature, recipe, rows, parts, order=order, classes_from=self.classes_from
+        )
 
     def summary(self) -> list[str]:
         """How rows go in and probabilities come out, line by line."""
@@ -255,109 +267,3 @@ def _freed(described: Described, output: Tensor, path: Path) -> onnx.ModelProto 
         return None
     same = np.array_equal(whole, expected) if whole.dtype.kind in "OUS" else np.allclose(whole, expected, atol=SAME)
     return free if same else None
-
-
-# ---- checks on the dataset
-
-
-def _checked(imported: Imported, recipe: MethodRecipe, rows: Table, parts: dict[str, Array]) -> dict[str, Any]:
-    """Compare the file with the reference, or its classes with the labels; count rows that are in two parts.
-
-    Raises:
-        InputError: it disagrees with the reference, or its classes are in another order than is assumed.
-    """
-    first = rows.take(np.arange(min(len(rows), CHECKED)))
-    probabilities = ModelInputs.from_rows(imported.signature, first).outputs(imported.run, BATCH)
-    facts: dict[str, Any] = {
-        "rows": len(first),
-        "accuracy": float((probabilities.argmax(axis=1) == first.label).mean()),
-    }
-    facts["test_rows_seen"] = _repeated(imported.signature, rows, parts)
-    if recipe["reference"] is None and recipe["reference_labels"] is None:
-        _check_order(imported, probabilities, first)
-        return facts | {"reference": None}
-    if recipe["reference"] is not None:
-        facts["reference"] = _compare_scores(imported, recipe, probabilities, first)
-    if recipe["reference_labels"] is not None:
-        facts["reference_labels"] = _compare_labels(recipe, probabilities, first)
-    return facts
-
-
-def _compare_scores(imported: Imported, recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
-    """Compare with the probabilities that the original returned."""
-    columns = [recipe["reference"]] if isinstance(recipe["reference"], str) else recipe["reference"]
-    expected = np.stack([rows.given[column] for column in columns], axis=1)
-    if len(columns) == 1:
-        if len(rows.classes) != 2:
-            raise InputError(
-                f"reference: {columns[0]!r} is one column, and there are {len(rows.classes)} classes; name one column "
-                "for each class"
-            )
-        actual = probabilities[:, 1:2].astype(float)
-    else:
-        binding = imported.signature.binding
-        assert binding is not None  # an imported graph has one
-        if len(columns) != len(binding["order"]) or binding["content"] == "labels":
-            raise InputError(
-                f"reference: has {len(columns)} columns, and the file scores {len(binding['order'])} classes"
-            )
-        expected, actual = expected[:, [int(position) for position in binding["order"]]], probabilities.astype(float)
-    differences = np.nan_to_num(np.abs(actual - expected).max(axis=1), nan=np.inf)
-    chosen = expected[:, 0] >= 0.5 if len(columns) == 1 else expected.argmax(axis=1)
-    decided = actual[:, 0] >= 0.5 if len(columns) == 1 else actual.argmax(axis=1)
-    agreement = float((chosen == decided).mean())
-    if differences.max() > recipe["tolerance"]:
-        worst = np.argsort(-differences, kind="stable")[:SHOWN]
-        shown = ", ".join(f"row {rows.row[i] + 1:,}: {_pair(actual[i], expected[i])}" for i in worst)
-        far = int((differences > recipe["tolerance"]).sum())
-        raise InputError(
-            f"reference: {far:,} of {len(rows):,} rows differ from the original by more than {recipe['tolerance']:g}, "
-            f"{agreement:.2%} of decisions agree ({shown}, file and original); the conversion changed the model, "
-            "convert it again (docs/trained-models.md)"
-        )
-    return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
-
-
-def _pair(actual: Array, expected: Array) -> str:
-    far = int(np.nan_to_num(np.abs(actual - expected), nan=np.inf).argmax())
-    return f"{actual[far]:.4g} and {expected[far]:.4g}"
-
-
-def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
-    """Compare with the classes that the original predicted."""
-    column = recipe["reference_labels"]
-    expected = rows.given[column].astype(np.int64)
-    different = np.flatnonzero(probabilities.argmax(axis=1) != expected)
-    if len(different) > recipe["tolerance"] * len(rows):
-        numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
-        raise InputError(
-            f"reference_labels: {len(different):,} of {len(rows):,} rows have another class than {column!r} says (data "
-            f"rows {numbers} are the first); the conversion changed the model, or the classes are in another order"
-        )
-    return {"column": column, "different_rows": len(different)}
-
-
-def _check_order(imported: Imported, probabilities: Array, rows: Table) -> None:
-    """Refuse an order of the classes under which the file is worse than the largest class, and another is better."""
-    classes = len(rows.classes)
-    predicted = probabilities.argmax(axis=1)
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (predicted, rows.label), 1)
-    own, largest = counts.trace() / len(rows), counts.sum(axis=0).max() / len(rows)
-    positions, better = linear_sum_assignment(-counts)
-    other = counts[positions, better].sum() / len(rows)
-    if own < largest and other > max(largest, own) + CLEARLY:
-        order = listed(rows.classes[better[code]] for code in range(classes))
-        raise InputError(
-            f"classes: with the classes {imported.classes_from} ({listed(rows.classes)}) the file is right for "
-            f"{own:.1%} of the rows, and with {order} for {other:.1%}; set 'classes' in the order of the scores"
-        )
-
-
-def _repeated(signature: Signature, rows: Table, parts: dict[str, Array]) -> int:
-    """Number of test rows whose inputs are also those of a training or validation row."""
-    feeds = ModelInputs.from_rows(signature, rows).feeds.values()
-    flat = [array.reshape(len(rows), -1) for array in feeds]
-    keys = [hash(tuple(a[i].tobytes() if a.dtype != object else tuple(a[i]) for a in flat)) for i in range(len(rows))]
-    others = {keys[i] for name in ("train", "validation") for i in parts[name]}
-    return sum(keys[i] in others for i in parts["test"])

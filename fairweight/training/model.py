@@ -34,6 +34,7 @@ class ModelDescription(TypedDict, total=False):
     recipe: TrainingRecipe  # of the training run
     seed: int
     replicate: int
+    imported: bool  # its weights come from a file of the user's own
     precision: str
     texts: TextCounts
     ranks: dict[str, int]  # factorised layers, by name

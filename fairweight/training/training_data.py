@@ -72,6 +72,14 @@ class TrainingData:
         made = Table(**{**made.__dict__, **extra.inputs()})
         return cls(training, rows.take(positions["validation"]), made, extra.row_weights)
 
+    def fitted(self) -> list[WeightedTable]:
+        """Rows that a model is trained on, in their order: training rows with a weight, then augmented rows."""
+        used = np.flatnonzero(self.row_weights)
+        parts = [(self.training.take(used), self.row_weights[used])]
+        if len(self.made):
+            parts.append((self.made, np.ones(len(self.made), np.float32)))
+        return parts
+
     def example(self, model: Model) -> Tensor:
         """Features of two training rows."""
         return model.encode(self.training.take(np.arange(2)))
@@ -94,9 +102,6 @@ class TrainingData:
             raise InputError(f"training: objective: attribute {attribute!r} is not a group; there are: {legal}.")
         if attribute is not None and not (self.training.groups[attribute] >= 0).any():
             raise InputError(f"training: objective: no training row has a value of {attribute!r}.")
-        used = np.flatnonzero(self.row_weights)
-        parts = [(self.training.take(used), self.row_weights[used])]
-        if len(self.made):
-            parts.append((self.made, np.ones(len(self.made), np.float32)))
+        parts = self.fitted()
         validation = [(self.validation, np.ones(len(self.validation), np.float32))]
         return EncodedRows.from_tables(model, parts, attribute), EncodedRows.from_tables(model, validation, attribute)

@@ -32,7 +32,8 @@ CURVE = {
 
 Parameters = dict[str, nn.Parameter]  # parameters of a body, by name; a shared one by each of its names
 Constraint = Callable[[Parameters], None]
-Distillation = Callable[[Tensor, Tensor, Tensor], Tensor]  # features, logits, loss of the labels -> loss
+# features, logits, loss of the labels, positions of the rows -> loss; positions are those of `TrainingData.fitted`
+Distillation = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
 class EpochRow(TypedDict):
@@ -108,7 +109,7 @@ class _Loop:
             logits = self.model.body(features).float()
         loss = self.objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
         if self.distillation:
-            loss = self.distillation(features, logits, loss)
+            loss = self.distillation(features, logits, loss, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if self.constrain:

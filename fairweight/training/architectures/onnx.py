@@ -125,7 +125,7 @@ OPTIONS = {
 }
 
 
-def build(features: tuple[int, ...], classes: int, **options: Any) -> nn.Module:
+def build(features: tuple[int, ...], classes: int, /, **options: Any) -> nn.Module:
     """Refuse to build a module: the file is used as it is.
 
     Raises:

@@ -1,0 +1,144 @@
+"""Compare an imported model with its original before anything else is done: outputs, classes, and rows seen twice."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from fairweight.core.errors import InputError, listed
+from fairweight.core.recipes import MethodRecipe
+from fairweight.core.table import Table
+from fairweight.training.model_inputs import ModelInputs
+from fairweight.training.signature import Feeds, Signature
+
+Array = NDArray[Any]
+
+BATCH = 256
+CHECKED = 100_000  # rows that are compared with the reference
+SHOWN = 5  # rows with the largest differences that a message names
+CLEARLY = 0.05  # share of rows by which another order of the classes is clearly better
+
+
+def check_imported(
+    run: Callable[[Feeds], Array],
+    signature: Signature,
+    recipe: MethodRecipe,
+    rows: Table,
+    parts: dict[str, Array],
+    *,
+    order: Sequence[int] | None,
+    classes_from: str,
+) -> dict[str, Any]:
+    """Compare a model with the reference, or its classes with the labels; count the test rows that are in two parts.
+
+    Args:
+        run: input tensors by name -> probabilities (n, classes).
+        signature: of the model.
+        recipe: options of its architecture: `reference`, `reference_labels`, `tolerance`.
+        rows: the dataset.
+        parts: name of a part -> positions of its rows.
+        order: for each class, its position among the original's scores; None if it has labels only.
+        classes_from: where the order of the classes is from, in words.
+
+    Returns:
+        Number of compared rows, accuracy on them, largest difference from the reference, and test rows seen twice.
+
+    Raises:
+        InputError: it disagrees with the reference, or its classes are in another order than is assumed.
+    """
+    first = rows.take(np.arange(min(len(rows), CHECKED)))
+    probabilities = ModelInputs.from_rows(signature, first).outputs(run, BATCH).astype(float)
+    facts: dict[str, Any] = {
+        "rows": len(first),
+        "accuracy": float((probabilities.argmax(axis=1) == first.label).mean()),
+        "test_rows_seen": _seen_twice(signature, rows, parts),
+        "reference": None,
+        "reference_labels": None,
+    }
+    if recipe["reference"] is not None:
+        facts["reference"] = _compare_scores(recipe, probabilities, first, order)
+    if recipe["reference_labels"] is not None:
+        facts["reference_labels"] = _compare_labels(recipe, probabilities, first)
+    if recipe["reference"] is None and recipe["reference_labels"] is None:
+        _check_order(probabilities, first, classes_from)
+    return facts
+
+
+def _compare_scores(
+    recipe: MethodRecipe, probabilities: Array, rows: Table, order: Sequence[int] | None
+) -> dict[str, Any]:
+    """Compare with the probabilities that the original returned."""
+    columns = [recipe["reference"]] if isinstance(recipe["reference"], str) else list(recipe["reference"])
+    expected = np.stack([rows.given[column] for column in columns], axis=1)
+    if len(columns) == 1 and len(rows.classes) == 2:  # of the positive class
+        expected = np.concatenate([1 - expected, expected], axis=1)
+    elif order is not None and len(columns) == len(order) > 1:
+        expected = expected[:, list(order)]
+    else:
+        raise InputError(
+            f"reference: has {len(columns)} columns for {len(rows.classes)} classes; name one column for each class, "
+            "in the order of the scores"
+        )
+    differences = np.nan_to_num(np.abs(probabilities - expected).max(axis=1), nan=np.inf)
+    agreement = float((probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    far = int((differences > recipe["tolerance"]).sum())
+    if far:
+        worst = np.argsort(-differences, kind="stable")[: min(far, SHOWN)]
+        shown = "; ".join(f"row {rows.row[i] + 1:,}: {_pair(probabilities[i], expected[i])}" for i in worst)
+        raise InputError(
+            f"reference: {far:,} of {len(rows):,} rows differ from the original by more than "
+            f"{recipe['tolerance']:g}, and {agreement:.2%} of the decisions agree ({shown}, model and original); the "
+            "conversion changed the model: see docs/trained-models.md"
+        )
+    return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
+
+
+def _pair(actual: Array, expected: Array) -> str:
+    far = int(np.nan_to_num(np.abs(actual - expected), nan=np.inf).argmax())
+    return f"{actual[far]:.4g} and {expected[far]:.4g}"
+
+
+def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
+    """Compare with the classes that the original predicted."""
+    column = recipe["reference_labels"]
+    expected = rows.given[column].astype(np.int64)
+    different = np.flatnonzero(probabilities.argmax(axis=1) != expected)
+    if len(different) > recipe["tolerance"] * len(rows):
+        numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
+        raise InputError(
+            f"reference_labels: the class of {len(different):,} of {len(rows):,} rows is not that of {column!r} (rows "
+            f"{numbers} first); the conversion changed the model, or the classes are in another order: see "
+            "docs/trained-models.md"
+        )
+    return {"column": column, "different_rows": len(different)}
+
+
+def _check_order(probabilities: Array, rows: Table, classes_from: str) -> None:
+    """Refuse an order of the classes under which a model is worse than the largest class, and another one is better."""
+    classes = len(rows.classes)
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (probabilities.argmax(axis=1), rows.label), 1)
+    own, largest = counts.trace() / len(rows), counts.sum(axis=0).max() / len(rows)
+    positions, better = linear_sum_assignment(-counts)
+    other = counts[positions, better].sum() / len(rows)
+    if own < largest and other > max(largest, own) + CLEARLY:
+        order = listed(rows.classes[better[code]] for code in range(classes))
+        raise InputError(
+            f"classes: with the classes {classes_from} the model is right for {own:.1%} of the rows, and for "
+            f"{other:.1%} if {listed(rows.classes)} meant {order}; set 'classes', in the order of the scores"
+        )
+
+
+def _seen_twice(signature: Signature, rows: Table, parts: dict[str, Array]) -> int:
+    """Number of test rows whose inputs are also those of a training or validation row."""
+    feeds = ModelInputs.from_rows(signature, rows).feeds.values()
+    columns = [array.reshape(len(rows), -1) for array in feeds]
+    if any(array.shape[1] > 1024 for array in columns):  # images: their bytes, row by row
+        keys = np.array([hash(tuple(array[i].tobytes() for array in columns)) for i in range(len(rows))])
+    else:
+        keys = pd.util.hash_pandas_object(pd.concat([pd.DataFrame(a) for a in columns], axis=1), index=False).to_numpy()
+    others = np.concatenate([parts["train"], parts["validation"]])
+    return int(np.isin(keys[parts["test"]], keys[others]).sum())
