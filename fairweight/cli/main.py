@@ -19,6 +19,10 @@ INIT_HELP = (
     "Write a commented study file for a delimited table. Guesses are marked CHECK; an existing file is never "
     "overwritten."
 )
+CONVERT_HELP = (
+    "Convert a Keras, TensorFlow or TFLite model to ONNX, and compare both on random rows. TensorFlow runs in an "
+    "environment of its own, which make setup-convert-keras creates (1.7 GB)."
+)
 VERIFY_HELP = (
     "Check every file of a study in the current folder: whether it is there, with the size and the checksum that its "
     "step recorded. The exit code is 1 if one is missing or damaged."
@@ -45,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
+    _add_convert(commands)
     _add_verify(commands)
     _add_archives(commands)
     _add_energy(commands)
@@ -105,6 +110,17 @@ def _add_init(commands: Any) -> None:
     init.set_defaults(function=init_study)
 
 
+def _add_convert(commands: Any) -> None:
+    convert = commands.add_parser(
+        "convert", help="convert a Keras or TensorFlow model to ONNX", description=CONVERT_HELP
+    )
+    convert.add_argument("model", type=Path, help=".keras, .h5 or .tflite file, or the folder of a SavedModel")
+    convert.add_argument("onnx", type=Path, help="ONNX file to write")
+    convert.add_argument("--opset", type=int, choices=range(13, 19), default=18, help="version of the operators (18)")
+    convert.add_argument("--signature", help="signature of a SavedModel (default: serving_default, or the only one)")
+    convert.set_defaults(function=convert_model)
+
+
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser("verify", help="check every file of a study", description=VERIFY_HELP)
     verify.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
@@ -159,6 +175,13 @@ def init_study(parsed: argparse.Namespace) -> None:
         parsed.data, target=parsed.target, groups=parsed.groups, positive=parsed.positive, output=parsed.output
     )
     print(f"Wrote {written}. Check the lines marked CHECK, then run: fairweight run {written}")
+
+
+def convert_model(parsed: argparse.Namespace) -> None:
+    """Convert a model of Keras or TensorFlow to ONNX."""
+    from fairweight.cli.convert import convert  # noqa: PLC0415 - `run` needs none of it
+
+    convert(parsed.model, parsed.onnx, opset=parsed.opset, signature=parsed.signature)
 
 
 def verify_archive(parsed: argparse.Namespace) -> None:
