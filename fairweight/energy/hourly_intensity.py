@@ -1,16 +1,15 @@
 """Read and write hourly carbon intensities as a CSV file (standard library only)."""
 
-import csv
 import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from fairweight.core.errors import InputError
-from fairweight.core.local_files import is_file
+from fairweight.core.errors import InputError, quoted
 from fairweight.core.run_lock import UNFINISHED
+from fairweight.energy.csv_rows import read_rows, read_time
 
 HOUR = timedelta(hours=1)
 COLUMNS = ("hour", "g_per_kwh")
@@ -35,16 +34,10 @@ def read_hours(path: Path, *, gaps: bool = False) -> list[Hour]:
         InputError: there is no such file or it has no hours; an hour has no time zone, or a negative or missing
             intensity; hours are repeated, shorter, missing or out of order.
     """
-    if not is_file(path):
-        raise InputError(f"there is no file {path} of hourly carbon intensities.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if not set(COLUMNS) <= set(rows.fieldnames or ()):
-                raise InputError(f"{path}: the first line must name the columns {' and '.join(COLUMNS)}.")
-            hours = [_hour(row, f"{path}, line {rows.line_num}") for row in rows]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: this is not CSV in UTF-8 ({error}).") from None
+    rows = read_rows(path, "of hourly carbon intensities")
+    if not set(COLUMNS) <= set(next(rows)[0]):
+        raise InputError(f"{path}: the first line must name the columns {' and '.join(COLUMNS)}.")
+    hours = [_hour(row, place) for row, place in rows]
     if not hours:
         raise InputError(f"{path}: there are no hours in it.")
     for before, after in itertools.pairwise(hours):
@@ -83,22 +76,15 @@ def upcoming(path: Path, now: datetime) -> list[Hour]:
     return ahead
 
 
-def _hour(row: dict[str, str | None], place: str) -> Hour:
+def _hour(row: dict[str, str], place: str) -> Hour:
+    start = read_time(row["hour"], place, "2026-11-24T13:00Z")
     try:
-        start = datetime.fromisoformat(row["hour"] or "")
-    except ValueError:
-        raise InputError(f"{place}: {row['hour']!r} is not a time such as 2026-11-24T13:00Z.") from None
-    if start.tzinfo is None:
-        raise InputError(
-            f"{place}: {row['hour']!r} has no time zone; write {row['hour']}Z for UTC, or an offset such as +01:00."
-        )
-    try:
-        intensity = float(row["g_per_kwh"] or "")
+        intensity = float(row["g_per_kwh"])
     except ValueError:
         intensity = math.nan
     if not (math.isfinite(intensity) and intensity >= 0):
-        raise InputError(f"{place}: g_per_kwh is {row['g_per_kwh']!r}; give grams of CO2e per kWh, 0 or more.")
-    return Hour(start.astimezone(UTC), intensity)
+        raise InputError(f"{place}: g_per_kwh is {quoted(row['g_per_kwh'])}; give grams of CO2e per kWh, 0 or more.")
+    return Hour(start, intensity)
 
 
 def write_hours(path: Path, hours: Iterable[Hour]) -> None:

@@ -1,22 +1,22 @@
 """Read the CSV file of a wall meter and compare its clock with that of the machine (NumPy and pandas)."""
 
-import csv
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, quoted
 from fairweight.energy.attribution import LONGEST_GAP_S
+from fairweight.energy.csv_rows import read_rows, read_time
 from fairweight.energy.energy_model import J_PER_KWH
 
 # a clock that is off by more moves energy from one step to the next
 LARGEST_OFFSET_S = 2.0
 SEARCHED_S = 120
+LATEST_S = 7e9  # in the year 2191
 CLEARLY = 0.1  # how much better the correlation must be at another offset
 
 
@@ -52,55 +52,47 @@ def read_wall_meter(path: Path) -> WallMeter:
         InputError: there is no such file; a time has no zone, is repeated or out of order; a reading is not a number;
             a counter decreases.
     """
-    if not path.is_file():
-        raise InputError(f"energy: meter_csv: there is no file {path}.")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        names = set(rows.fieldnames or ())
-        column = next((name for name in ("watts", "kwh") if name in names), None)
-        if "time" not in names or column is None:
-            raise InputError(f"{path}: the first line must name the columns time, and watts or kwh.")
-        read = [
-            (_time(row["time"], place := f"{path}, line {rows.line_num}"), _reading(row[column], column, place))
-            for row in rows
-        ]
+    rows = read_rows(path, "of a wall meter (energy: meter_csv)")
+    names = set(next(rows)[0])
+    column = next((name for name in ("watts", "kwh") if name in names), None)
+    if "time" not in names or column is None:
+        raise InputError(f"{path}: the first line must name the columns time, and watts or kwh.")
+    read = [(_time(row["time"], place), _reading(row[column], column, place), place) for row, place in rows]
     if len(read) < 2:
         raise InputError(f"{path}: a meter needs two readings or more.")
-    time, value = (np.array(values, float) for values in zip(*read, strict=True))
+    time, value = (np.array(values, float) for values in list(zip(*read, strict=True))[:2])
     steps = np.diff(time)
     if (steps <= 0).any():
-        line = int(np.argmax(steps <= 0)) + 3
-        kind = "is repeated" if steps[line - 3] == 0 else "goes back: its clock has jumped"
-        raise InputError(f"{path}, line {line}: the time {kind}; fix the file, or use the part before this line.")
+        position = int(np.argmax(steps <= 0))
+        kind = "is repeated" if steps[position] == 0 else "goes back: its clock has jumped"
+        place = read[position + 1][2]
+        raise InputError(f"{place}: the time {kind}; fix the file, or use the part before this line.")
     if column == "kwh" and (np.diff(value) < 0).any():
-        line = int(np.argmax(np.diff(value) < 0)) + 3
-        raise InputError(f"{path}, line {line}: kwh decreases; it must be a counter that only grows.")
+        place = read[int(np.argmax(np.diff(value) < 0)) + 1][2]
+        raise InputError(f"{place}: kwh decreases; it must be a counter that only grows.")
     joules = value * J_PER_KWH if column == "kwh" else np.append(0.0, np.cumsum((value[1:] + value[:-1]) / 2 * steps))
     silent = np.flatnonzero(steps > max(LONGEST_GAP_S, 3 * float(np.median(steps))))
     return WallMeter(time, joules, [(float(time[i]), float(time[i + 1])) for i in silent])
 
 
-def _time(text: str | None, place: str) -> float:
+def _time(text: str, place: str) -> float:
+    """Seconds since 1970."""
     try:
-        return float(text or "")
+        seconds = float(text)
     except ValueError:
-        pass
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        raise InputError(f"{place}: {text!r} is not a time such as 2026-11-24T13:00:00Z, or Unix seconds.") from None
-    if time.tzinfo is None:
-        raise InputError(f"{place}: {text!r} has no time zone; write {text}Z for UTC, or an offset such as +01:00.")
-    return time.timestamp()
+        return read_time(text, place, "2026-11-24T13:00:00Z, or Unix seconds").timestamp()
+    if not 0 <= seconds < LATEST_S:
+        raise InputError(f"{place}: {quoted(text)} is no number of seconds since 1970.")
+    return seconds
 
 
-def _reading(text: str | None, column: str, place: str) -> float:
+def _reading(text: str, column: str, place: str) -> float:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"{place}: {column} is {text!r}; give a number, 0 or more.")
+        raise InputError(f"{place}: {column} is {quoted(text)}; give a number, 0 or more.")
     return value
 
 
