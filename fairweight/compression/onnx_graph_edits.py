@@ -13,6 +13,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from fairweight.compression.foreign_graphs import (
+    constant_tensor,
+    linear_models_to_products,
+    modernise,
+    narrow_products,
+)
 from fairweight.inference.operator_kinds import Kind, attributes, graphs, kind, nodes
 from fairweight.inference.quantized_weights import COPY, dense, parameter
 
@@ -20,13 +26,13 @@ MULTIPLY = ("Conv", "Gemm", "MatMul")
 
 
 def load_graph(source: Path) -> onnx.ModelProto:
-    """Read an ONNX file in the form that quantizers take; it computes the same function.
+    """Read an ONNX file in the form that quantizers take: the same function, with products of doubles in float32.
 
     Nodes have names. Stored tensors are initializers of the whole graph: none is also an input or an output of it,
     belongs to a branch or loop, is stored beside the file, in sparse form, behind an Identity or, if a product reads
     it, in a Constant node.
     """
-    proto = onnx.load(str(source))
+    proto = modernise(onnx.load(str(source)))
     _name_nodes(proto.graph)
     for graph in graphs(proto.graph):
         for sparse in graph.sparse_initializer:
@@ -40,6 +46,9 @@ def load_graph(source: Path) -> onnx.ModelProto:
     proto.graph.input.extend(inputs)
     _read_through_identities(proto.graph)
     _separate_outputs(proto.graph)
+    narrow_products(proto)
+    linear_models_to_products(proto)
+    remove_unused(proto.graph)
     return proto
 
 
@@ -102,8 +111,7 @@ def _lift_constants(graph: onnx.GraphProto) -> None:
     for each in graphs(graph):
         names: dict[str, str] = {}
         for node in [n for n in each.node if n.op_type == "Constant" and n.output[0] in read]:
-            value = attributes(node).get("value")
-            if isinstance(value, TensorProto) and value.data_type == TensorProto.FLOAT and len(value.dims):
+            if (value := constant_tensor(node)) is not None:
                 lifted = graph.initializer.add()
                 lifted.CopyFrom(value)
                 lifted.name = node.output[0] if each is graph else _free(f"{node.output[0]}.inside", taken)

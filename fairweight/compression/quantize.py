@@ -14,6 +14,7 @@ import onnx
 
 from fairweight.compression.finetuning import Trained
 from fairweight.compression.method_api import Batch
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.rounding_check import ROWS, FunctionChecks, check_function
 from fairweight.core import components
 from fairweight.core.artifacts import atomic, read_split, read_table, write_json
@@ -84,8 +85,9 @@ def quantize(
         finetune: for a method that trains: training recipe of the root.
 
     Raises:
-        InputError: there are too few rows to calibrate on, the method left every operator in float, the engine crashes
-            on the file, or its predictions change more than rounding explains.
+        InputError: there are too few rows to calibrate on, the engine crashes on the file, or its predictions change
+            more than rounding explains.
+        NotApplicable: the method takes no part of the model, left it as it was, or made its file no smaller.
     """
     logging.getLogger("root").setLevel(logging.ERROR)  # onnxruntime advises pre-processing at every call
     signature = read_signature(parent)
@@ -110,17 +112,17 @@ def quantize(
         try:
             result = method(Path(parent), temporary, calibration, **options)
             reported = result if isinstance(result, dict) else {"method": result}
-            run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
             content = _cleaned(temporary, signature)
             temporary.write_bytes(content)
+            run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
             floating = training.floating(Path(folder) / "float.onnx") if training else Path(parent)
             function = _function(floating, temporary, run, validation, signature)
         except InputError as error:
             message = str(error).rstrip(".")
-            raise InputError(f"{message if message.startswith(place) else f'{place}: {message}'}.") from None
+            raise type(error)(f"{message if message.startswith(place) else f'{place}: {message}'}.") from None
         checks = check(parent, content)
-        if not checks["integer_operators"] and not checks["narrow_weights_share"]:
-            raise InputError(f"{place}: method {reported['method']!r} left everything in float32.")
+        if reason := _without_gain(parent, content, checks, signature):
+            raise NotApplicable(f"{place}: method {reported['method']!r} {reason}.")
     write_tokenizer(destination, signature)
     write_json(report, {**reported, **checks, **function})
 
@@ -189,8 +191,11 @@ def _function(floating: Path, path: Path, run: Run, rows: Table, signature: Sign
 
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
-    """Accuracy of a file on some rows."""
-    run = load_engine.load(REFERENCE_ENGINE, path, threads=1)
+    """Accuracy of a file, which may lack its signature, on some rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        signed = Path(folder) / "signed.onnx"
+        signed.write_bytes(_cleaned(path, signature))  # engines read in the signature how to run an imported file
+        run = load_engine.load(REFERENCE_ENGINE, signed, threads=1)
     return float((ModelInputs.from_rows(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
 
 
@@ -201,6 +206,24 @@ def _cleaned(path: Path, signature: Signature) -> bytes:
     del proto.graph.value_info[:]
     content: bytes = proto.SerializeToString()
     return content
+
+
+def _without_gain(parent: str, content: bytes, checks: QuantizationChecks, signature: Signature) -> str | None:
+    """Say why a quantized file is no variant of its own; None where it is one.
+
+    Of a model that is trained here, the report says how much smaller it becomes. A file from elsewhere may be narrow or
+    small before, and the user asks what can replace it.
+    """
+    if not checks["integer_operators"] and not checks["narrow_weights_share"]:
+        return "left everything in float32"
+    if not signature.binding:
+        return None
+    if _narrow(stored(onnx.load_model_from_string(content))) <= _narrow(stored(onnx.load(parent))):
+        return "left all weights as they were"
+    before = Path(parent).stat().st_size
+    if len(content) >= before:
+        return f"made the file no smaller ({len(content):,} bytes from {before:,}); choose another one"
+    return None
 
 
 def check(parent: str, content: bytes) -> QuantizationChecks:
@@ -219,9 +242,10 @@ def check(parent: str, content: bytes) -> QuantizationChecks:
     weights = stored(proto)
     total = max(1, sum(w.size for w in weights.values()))
     small = sum(w.size for w in weights.values() if w.dtype in (np.int8, np.uint8))
-    narrow = sum(w.size for w in weights.values() if w.dtype.itemsize < 4)
-    if ratio >= SMALLER and not floating and not counts[UNKNOWN]:
-        verdict = "weights only" if packed else "quantized"
+    matrices = {name: w.nbytes for name, w in weights.items() if _is_float_matrix(w)}
+    widened = not integer and not matrices  # floats are multiplied by weights that are stored in fewer bits
+    if ratio >= SMALLER and not counts[UNKNOWN] and (widened or not floating):
+        verdict = "weights only" if packed or floating else "quantized"
     else:
         verdict = "partly quantized" if small else "half precision"
     return {
@@ -229,12 +253,17 @@ def check(parent: str, content: bytes) -> QuantizationChecks:
         "weight_only_operators": packed,
         "float_operators": floating,
         "integer_weights_share": small / total,
-        "narrow_weights_share": narrow / total,
-        "float_matrices": {name: w.nbytes for name, w in weights.items() if _is_float_matrix(w)},
+        "narrow_weights_share": _narrow(weights) / total,
+        "float_matrices": matrices,
         "size_ratio": ratio,
         "verdict": verdict,
     }
 
 
+def _narrow(weights: Mapping[str, np.ndarray[Any, Any]]) -> int:
+    """Number of weights that are stored in less than 32 bits."""
+    return sum(weight.size for weight in weights.values() if weight.dtype.itemsize < 4)
+
+
 def _is_float_matrix(weight: np.ndarray[Any, Any]) -> bool:
-    return sum(size > 1 for size in weight.shape) > 1 and weight.dtype == np.float32
+    return sum(size > 1 for size in weight.shape) > 1 and weight.dtype in (np.float32, np.float64)

@@ -8,8 +8,10 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from fairweight.compression.foreign_graphs import OPERATOR_SET, require_operator_set
 from fairweight.compression.method_api import Batch
-from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
+from fairweight.compression.not_applicable import NotApplicable
+from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses, weighted_nodes
 from fairweight.core.errors import InputError
 
 METHODS = {
@@ -23,14 +25,35 @@ QUANTIZED = ["Conv", "Gemm", "MatMul", "MaxPool"]
 
 
 class BatchReader(CalibrationDataReader):  # type: ignore[misc]
-    """Batches of input tensors in the interface that onnxruntime reads."""
+    """Batches of input tensors in the interface that onnxruntime reads.
 
-    def __init__(self, feeds: list[Batch]) -> None:
-        self.feeds = iter(feeds)
+    Args:
+        feeds: batches of input tensors by name.
+        rows: rows of one call, if the graph takes one number only.
+    """
+
+    def __init__(self, feeds: list[Batch], rows: int | None = None) -> None:
+        self.feeds = iter(feeds if rows is None else in_calls(feeds, rows))
 
     def get_next(self) -> Batch | None:
         """The next batch, or None after the last one."""
         return next(self.feeds, None)
+
+
+def in_calls(feeds: list[Batch], rows: int) -> list[Batch]:
+    """Batches of exactly `rows` rows; rows that fill no whole batch are left out."""
+    calls = []
+    for batch in feeds:
+        for start in range(0, len(next(iter(batch.values()))) - rows + 1, rows):
+            calls.append({name: array[start : start + rows] for name, array in batch.items()})
+    return calls
+
+
+def fixed_rows(proto: onnx.ModelProto) -> int | None:
+    """Number of rows that a graph states for every call; None where it is free."""
+    shapes = [value.type.tensor_type.shape.dim for value in proto.graph.input]
+    sizes = {dims[0].dim_value for dims in shapes if len(dims)}
+    return sizes.pop() or None if len(sizes) == 1 else None
 
 
 def check_rows(feeds: list[Batch]) -> None:
@@ -70,15 +93,19 @@ def quantize_file(
         overrides: tensor -> its `scale` and `zero_point`, which replace the calibrated ones.
 
     Raises:
-        InputError: there are too few rows to calibrate on.
+        InputError: there are too few rows to calibrate on, or the graph uses operators of an old set.
+        NotApplicable: it has no convolution or linear layer with stored weights.
     """
     check_rows(feeds)
     proto = load_graph(source)
+    require_operator_set(proto, OPERATOR_SET, "static int8")
     separate_uses(proto)
+    if not weighted_nodes(proto):
+        raise NotApplicable("static int8 takes networks with convolutions or linear layers, and this model has none")
     quantize_static(
         proto,
         destination,
-        BatchReader(feeds),
+        BatchReader(feeds, fixed_rows(proto)),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=QUANTIZED,
         per_channel=per_channel,

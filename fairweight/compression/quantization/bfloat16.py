@@ -5,11 +5,13 @@ onnxruntime has no bfloat16 kernels for convolutions and linear layers on a CPU,
 
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from fairweight.compression.foreign_graphs import OPERATOR_SET, require_operator_set
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.narrow_storage import store_in_16_bits
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph
 
 OPTIONS: dict[str, dict[str, object]] = {}
@@ -20,19 +22,15 @@ def quantize(
     destination: Path,
     calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
 ) -> str:
-    """Write the file with weights rounded to the nearest bfloat16, and return the name of the method."""
+    """Write the file with weights rounded to the nearest bfloat16, and return the name of the method.
+
+    Raises:
+        InputError: the graph uses operators from before bfloat16, and cannot be converted.
+        NotApplicable: it stores no matrix or kernel.
+    """
     proto = load_graph(source)
-    casts = []
-    for tensor in proto.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2:
-            name = tensor.name
-            bits = np.ascontiguousarray(numpy_helper.to_array(tensor)).view(np.uint32)
-            rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")  # to nearest, ties to even
-            stored = helper.make_tensor(f"{name}.bf16", TensorProto.BFLOAT16, tensor.dims, rounded.tobytes(), raw=True)
-            tensor.CopyFrom(stored)
-            casts.append(helper.make_node("Cast", [stored.name], [name], name=f"{name}.widened", to=TensorProto.FLOAT))
-    nodes = [*casts, *proto.graph.node]
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
+    require_operator_set(proto, OPERATOR_SET, "bfloat16")
+    if not store_in_16_bits(proto, TensorProto.BFLOAT16):
+        raise NotApplicable("bfloat16 takes stored matrices and kernels, and this model has none")
     onnx.save(proto, str(destination))
     return "bfloat16 weights"

@@ -1,13 +1,18 @@
 """int8 weights, with activations quantized at run time (onnxruntime, dynamic): for networks of linear layers."""
 
+from collections import Counter
 from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from fairweight.compression.foreign_graphs import require_operator_set
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
+from fairweight.inference.operator_kinds import nodes
 
+FIRST_SET = 11  # the first operator set with DynamicQuantizeLinear
 OPTIONS = {
     "per_channel": {
         "type": "boolean",
@@ -36,13 +41,24 @@ def quantize(
         source, destination: ONNX files.
         calibration: not used.
         per_channel, reduce_range: see OPTIONS.
+
+    Raises:
+        InputError: the graph uses operators from before dynamic quantization, and cannot be converted.
+        NotApplicable: it has no layer with stored weights.
     """
     proto = load_graph(source)
+    require_operator_set(proto, FIRST_SET, "dynamic int8")
     separate_uses(proto)
+    before = Counter(node.op_type for node in nodes(proto.graph))
     quantize_dynamic(
         proto, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
     )
     quantized = onnx.load(str(destination))
+    if Counter(node.op_type for node in nodes(quantized.graph)) == before:
+        raise NotApplicable(
+            "dynamic int8 takes networks with linear, convolutional or recurrent layers with stored "
+            "weights, and this model has none"
+        )
     merge_copies(quantized)
     onnx.save(quantized, str(destination))
     return "dynamic"

@@ -1,14 +1,28 @@
-"""Half precision: weights stored as float16, and operators computed in it where the engine has kernels for them."""
+"""Half precision: weights stored as float16, and operators computed in it where the engine has kernels for them.
+
+What stands before the first layer, such as the standardisation of large numbers, stays in float32.
+"""
 
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnxruntime.transformers.float16 import convert_float_to_float16
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.narrow_storage import store_in_16_bits
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph
+from fairweight.core.errors import InputError
+from fairweight.inference.onnxruntime_session import check_loads, session
+from fairweight.inference.operator_kinds import STANDARD, Kind, kind
+from fairweight.inference.quantized_weights import constants, is_float
 
 OPTIONS: dict[str, dict[str, object]] = {}
+LARGEST = float(np.finfo(np.float16).max)
+MASK = 1e8  # a constant beyond it stands for infinity, such as that of a masked position, and becomes LARGEST
 
 
 def quantize(
@@ -16,6 +30,123 @@ def quantize(
     destination: Path,
     calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
 ) -> str:
-    """Write the file with float16 inside and float32 inputs and outputs, and return the name of the method."""
-    onnx.save(convert_float_to_float16(load_graph(source), keep_io_types=True), str(destination))
-    return "float16"
+    """Write the file with float16 inside and unchanged types of inputs and outputs, and return the name of the method.
+
+    A graph of which onnxruntime does not load that form is stored with float16 weights and computes in float32.
+
+    Raises:
+        InputError: a weight is larger than float16 can hold.
+        NotApplicable: the graph stores no matrix or kernel.
+    """
+    proto = load_graph(source)
+    weights = {t.name for t in proto.graph.initializer if t.data_type == TensorProto.FLOAT and _is_matrix(t.dims)}
+    if not weights:
+        raise NotApplicable("float16 takes stored matrices and kernels, and this model has none")
+    _check_range(proto, weights)
+    onnx.save(_converted(proto, weights), str(destination))
+    if _loads(destination):
+        return "float16"
+    proto = load_graph(source)
+    store_in_16_bits(proto, TensorProto.FLOAT16)
+    onnx.save(proto, str(destination))
+    return "float16 weights"
+
+
+def _is_matrix(shape: tuple[int, ...]) -> bool:
+    return sum(size > 1 for size in shape) > 1
+
+
+def _check_range(proto: onnx.ModelProto, weights: set[str]) -> None:
+    """Refuse weights that float16 cannot hold."""
+    for tensor in proto.graph.initializer:
+        if tensor.name in weights:
+            values = numpy_helper.to_array(tensor)
+            largest = float(np.abs(values[np.isfinite(values)]).max(initial=0))
+            if LARGEST < largest < MASK:
+                raise InputError(
+                    f"float16 holds numbers up to {LARGEST:,.0f}, and a weight of {tensor.name!r} is {largest:,.0f}; "
+                    "use 'bfloat16'"
+                )
+
+
+def _converted(proto: onnx.ModelProto, weights: set[str]) -> onnx.ModelProto:
+    """The graph in float16 behind its first layer."""
+    _add_types(proto)
+    before = {node.name for node in proto.graph.node}
+    converted: onnx.ModelProto = convert_float_to_float16(
+        proto,
+        keep_io_types=True,
+        op_block_list=DEFAULT_OP_BLOCK_LIST,
+        node_block_list=sorted(_in_float(proto, weights)),
+    )
+    _remove_round_trips(converted.graph, before)
+    return converted
+
+
+def _in_float(proto: onnx.ModelProto, weights: set[str]) -> set[str]:
+    """Names of nodes before the first layer, and of those with a constant that float16 cannot hold."""
+    behind, names = set(weights), set()
+    arrays = {name: array for name, array in constants(proto).items() if is_float(array)}
+    large = {name for name, array in arrays.items() if ((np.abs(array) > LARGEST) & (np.abs(array) < MASK)).any()}
+    for node in proto.graph.node:
+        known = kind(node.op_type, node.domain)
+        multiplies = known not in (Kind.NONE, Kind.UNKNOWN) and node.domain in (*STANDARD, "com.microsoft")
+        if multiplies or behind & set(node.input):
+            behind.update(node.output)
+        elif node.op_type != "Constant":
+            names.add(node.name)
+        if large & {*node.input, *node.output}:
+            names.add(node.name)
+    read = {name for node in proto.graph.node if node.name in names for name in node.input}
+    return names | {n.name for n in proto.graph.node if n.op_type == "Constant" and n.output[0] in read}
+
+
+def _add_types(proto: onnx.ModelProto) -> None:
+    """State the types of all tensors of floats: onnx infers none behind some operators, such as tree ensembles."""
+    typed = {value.name for value in (*proto.graph.value_info, *proto.graph.output, *proto.graph.input)}
+    shown = onnx.ModelProto()
+    shown.CopyFrom(proto)
+    names = [name for node in proto.graph.node for name in node.output if name and name not in typed]
+    shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    loaded = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for value in loaded.get_outputs():
+        if value.name not in typed and value.type == "tensor(float)":
+            proto.graph.value_info.append(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None))
+
+
+def _remove_round_trips(graph: onnx.GraphProto, before: set[str]) -> None:
+    """Let nodes that stay in float32 read what others in float32 computed, and not its float16 form."""
+    casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast" and node.name not in before}
+    wide = {}
+    for name, node in casts.items():
+        inner = casts.get(node.input[0])
+        if inner is not None and node.attribute[0].i == TensorProto.FLOAT:
+            wide[name] = inner.input[0]
+    for node in graph.node:
+        if node.output and node.output[0] in casts:
+            continue
+        node.input[:] = [wide.get(name, name) for name in node.input]
+    returned = {value.name for value in graph.output}
+    for node in [n for n in graph.node if n.output and n.output[0] in returned and n.output[0] in wide]:
+        node.op_type, node.input[0] = "Identity", wide[node.output[0]]
+        del node.attribute[:]
+    while True:
+        read = {name for node in graph.node for name in node.input} | returned
+        unread = [node for node in graph.node if node.name not in before and not set(node.output) & read]
+        if not unread:
+            return
+        for node in unread:
+            graph.node.remove(node)
+
+
+def _loads(path: Path) -> bool:
+    """Whether onnxruntime loads a file."""
+    try:
+        check_loads(path)
+        session(path, threads=1)
+    except Exception:  # a crash in the child process, or a type for which it has no kernel
+        return False
+    return True

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph, weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError
@@ -61,8 +62,11 @@ def quantize(
 
     Raises:
         InputError: there are too few rows to calibrate on, or not even one layer can be quantized within the loss.
+        NotApplicable: the graph has no convolution or linear layer with stored weights.
     """
     layers = weighted_nodes(load_graph(source))
+    if not layers:
+        raise NotApplicable("mixed takes networks with convolutions or linear layers, and this model has none")
     feeds, before = calibration(calibration_rows), accuracy(source)
 
     def loss(in_float: list[str]) -> float:

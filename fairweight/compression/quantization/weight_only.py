@@ -1,4 +1,8 @@
-"""int8 or int4 weights in blocks with one scale each (onnxruntime, MatMulNBits): linear layers and tied embeddings."""
+"""int8 or int4 weights: linear layers and tied embeddings in blocks with one scale each, other layers by channel.
+
+onnxruntime's quantizer (MatMulNBits) takes matrix products only, and skips all other layers without a word. Their
+kernels and matrices are stored as int8 here, and computed in float32 as fast as before.
+"""
 
 import logging
 from pathlib import Path
@@ -8,6 +12,8 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 from fairweight.compression.method_api import Calibration
+from fairweight.compression.narrow_storage import store_in_8_bits
+from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import (
     embeddings,
     gemm_to_matmul,
@@ -16,7 +22,6 @@ from fairweight.compression.onnx_graph_edits import (
     remove_unused,
     separate_uses,
 )
-from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PRESENT
 from fairweight.inference.operator_kinds import attributes, nodes
 from fairweight.inference.quantized_weights import COPY
@@ -58,7 +63,7 @@ def quantize(
         bits, block, head_bits, activations: see OPTIONS.
 
     Raises:
-        InputError: the graph has no matrix product with stored weights.
+        NotApplicable: the graph has no product with stored weights of some size.
     """
     proto = load_graph(source)
     gemm_to_matmul(proto)
@@ -67,14 +72,19 @@ def quantize(
     proto = _quantized(proto, bits, block, activations, head)
     if head and head_bits:
         proto = _quantized(proto, head_bits, block, activations, [])
-    if not any(node.op_type == "MatMulNBits" for node in nodes(proto.graph)):
-        raise InputError("weight_only takes networks with linear layers, and this one has none")
+    packed = any(node.op_type == "MatMulNBits" for node in nodes(proto.graph))
     _tie_embeddings(proto)
     merge_copies(proto)
+    others = store_in_8_bits(proto)
+    if not packed and not others:
+        raise NotApplicable("weight_only takes networks with linear or convolutional layers, and this one has none")
+    if not packed and bits != 8:
+        raise NotApplicable("weight_only stores weights of 4 bits in linear layers only, and this network has none")
     onnx.save(proto, str(destination))
     blocks = f", blocks of {block}" if activations == "int8" else ""
     last = f", last layer int{head_bits}" if head else ""
-    return f"weight_only int{bits}{blocks}{last}"
+    rest = ", other layers int8" if others and packed and bits != 8 else ""
+    return f"weight_only int{bits}{blocks}{last}{rest}"
 
 
 def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, skipped: list[str]) -> onnx.ModelProto:

@@ -1,0 +1,1 @@
+"""From an ONNX file to one with fewer weights or trees; nothing is trained."""
