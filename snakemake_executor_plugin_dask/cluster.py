@@ -8,10 +8,8 @@ import json
 import logging
 import os
 import shlex
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from snakemake_executor_plugin_dask import resources, security
 from snakemake_executor_plugin_dask.dask_log import divert
+from snakemake_executor_plugin_dask.folders import RunFolder
 from snakemake_executor_plugin_dask.worker import METADATA, WorkerPlugin
 
 CLOSING_S = 10
@@ -102,15 +101,15 @@ class Cluster:
         self.session = session
         self.local = not settings.scheduler and not settings.cluster
         self.owned: Any = None
-        self.folder = ""
+        self.folder: RunFolder | None = None
         if settings.scheduler:
             _check_address(settings.scheduler)
             security.check_scheme(settings.scheduler, "--dask-scheduler")
             security.check_certificates(settings.scheduler, "--dask-scheduler")
             self.client = _client(settings.scheduler)
         else:
-            self.folder = tempfile.mkdtemp(prefix="snakemake-dask-")
-            with dask.config.set(SAFE_PATH | {FOLDER: self.folder}), _uninterrupted():
+            self.folder = RunFolder()
+            with dask.config.set(SAFE_PATH | {FOLDER: self.folder.path}), _uninterrupted():
                 self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
             self.client = _client(self.owned)
         # Dask sets PYTHONHASHSEED for its workers
@@ -165,7 +164,7 @@ class Cluster:
             with contextlib.suppress(Exception):
                 self.owned.close(timeout=CLOSING_S)
         if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.remove()
 
 
 def _client(target: Any) -> Client:

@@ -147,7 +147,7 @@ class Executor(RealExecutor):
         files = [] if self.cluster.local else [str(file) for file in job.get_wait_for_files()]
         if not files:
             return arguments
-        names = LOGS / f"{job.name}-{job.jobid}.files"  # a command line has a limited length
+        names = LOGS / f"{job.name}-{job.jobid}-{self.session}.files"  # a command line has a limited length
         names.parent.mkdir(parents=True, exist_ok=True)
         names.write_text("\n".join(files) + "\n", encoding="utf-8")
         return f"{arguments} {format_cli_arg('--wait-for-files-file', str(names))}"
@@ -528,3 +528,5 @@ class Executor(RealExecutor):
         except OSError as error:  # such as a full disk; the cluster must be closed all the same
             self.logger.warning(f"Dask: the resource usage of the run itself is missing in the ledger ({error}).")
         self.cluster.close()
+        for names in LOGS.glob(f"*-{self.session}.files"):
+            names.unlink(missing_ok=True)

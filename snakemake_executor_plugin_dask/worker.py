@@ -19,6 +19,7 @@ from distributed.utils import sync
 
 from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.dask_log import divert
+from snakemake_executor_plugin_dask.folders import keep_sockets
 from snakemake_executor_plugin_dask.forkserver import ForkServer
 from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage
 
@@ -65,6 +66,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.devices = _devices(worker)
         self.free_devices = list(self.devices)
         self.lock = threading.Lock()
+        keep_sockets(worker.local_directory)
         self.server = ForkServer(self.preload, dict.fromkeys(_dask_variables()) | self.environment)
         self.server.start()
         memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
