@@ -134,6 +134,10 @@ test: $(TESTED) ## Run all tests.
 test-unit: $(TESTED) ## Run the unit tests (a few minutes).
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/unit  # two processes of one thread each
 
+.PHONY: test-convert-keras
+test-convert-keras: $(TESTED) .venv-convert/installed ## Test `fairweight convert` with TensorFlow itself (1.7 GB).
+	@$(BIN)/python -m pytest tests/unit/cli/test_convert.py
+
 .PHONY: bench
 bench: .venv/installed ## Measure, as ratios in one run each (an hour on two cores, alone on the machine); PART=error_rates runs one.
 	@for file in benchmarks/$(or $(PART),[a-z]*).py; do \
