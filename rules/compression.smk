@@ -80,6 +80,27 @@ use rule prune as encode with:
         "(seed {wildcards.seed})"
 
 
+rule prune_onnx:
+    input:
+        parent=parent("<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx"),
+    output:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        report="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/prune_onnx.json",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/prune_onnx.usage.json",
+    log:
+        "<logs>/prune_onnx/{dataset}/{augmentation}/{model}/{variant}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by("prune_onnx")),
+    params:
+        recipe=recipe("variants", "{variant}", "prune_onnx"),
+        code=code("compression/prune_onnx", graph_pruning=method, engines=reference_engine),
+    message:
+        "Prune the file of {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
+    script:
+        "../scripts/compression/prune_onnx.py"
+
+
 rule quantize:
     input:
         unpack(training_files),

@@ -41,6 +41,7 @@ FOLDERS = {
     "adaptations": Folder("training", "adapt"),
     "pruning": Folder("compression", "prune"),
     "quantization": Folder("compression", "quantize"),
+    "graph_pruning": Folder("compression", "prune"),
     "factorizations": Folder("compression", "factorize"),
     "distillations": Folder("compression", "prepare"),
     "encodings": Folder("compression", "encode"),

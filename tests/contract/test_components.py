@@ -31,6 +31,7 @@ def installed(folder):
 CHOSEN = {
     ("augmentations", "balance_groups"): {"attribute": "sex"},
     ("adjustments", "threshold_optimizer"): {"attribute": "sex"},
+    ("graph_pruning", "magnitude"): {"sparsity": 0.7},
     ("objectives", "fairness_penalty"): {"attribute": "sex"},
     ("objectives", "group_balanced"): {"attribute": "sex"},
     ("objectives", "group_dro"): {"attribute": "sex"},

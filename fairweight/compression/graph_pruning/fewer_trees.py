@@ -30,6 +30,7 @@ class Report(TypedDict):
     """Name of the method, trees before and after, and whether the ensemble is a forest, whose votes are rescaled."""
 
     method: str
+    verdict: str
     trees_before: int
     trees: int
     forest: bool
@@ -66,4 +67,10 @@ def prune(source: Path, destination: Path, *, share: float, trees: int | None) -
     if after == before:
         raise NotApplicable(f"fewer_trees would keep all {before} trees")
     onnx.save(proto, str(destination))
-    return {"method": "fewer_trees", "trees_before": before, "trees": after, "forest": forest}
+    return {
+        "method": "fewer_trees",
+        "verdict": f"{after} of {before} trees",
+        "trees_before": before,
+        "trees": after,
+        "forest": forest,
+    }

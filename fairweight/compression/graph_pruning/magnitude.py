@@ -24,12 +24,15 @@ FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 LAYOUT = ("Cast", "Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
 
 
+VERDICT = "zeros: no smaller without compression"  # under zstd, or as an archive
+
+
 class Report(TypedDict):
-    """Name of the method, share of zeros among the weights of all layers, and share by tensor."""
+    """Name of the method, share of zeros of all layers (`all`) and by tensor, and what that means for the file."""
 
     method: str
-    sparsity: float
-    layer_sparsity: dict[str, float]
+    sparsity: dict[str, float]
+    verdict: str
 
 
 def prune(source: Path, destination: Path, *, sparsity: float) -> Report:
@@ -58,7 +61,7 @@ def prune(source: Path, destination: Path, *, sparsity: float) -> Report:
         zeros, shares[name] = zeros + number, number / values.size
     total = sum(int(np.prod(tensor.dims)) for tensor in weights.values())
     onnx.save(proto, str(destination))
-    return {"method": "magnitude", "sparsity": zeros / total, "layer_sparsity": shares}
+    return {"method": "magnitude", "sparsity": {"all": zeros / total, **shares}, "verdict": VERDICT}
 
 
 def _weights(proto: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:

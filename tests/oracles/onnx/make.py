@@ -6,7 +6,8 @@ python -m venv convert && convert/bin/pip install skl2onnx==1.20.0 onnxmltools==
 convert/bin/pip install --no-deps xgboost==3.2.0
 convert/bin/python tests/oracles/onnx/make.py
 
-Rows are those of `rows.npz`: `x` float32 (300, 6), `y` 0 or 1, `z` one of three classes.
+Rows are those of `rows.npz`: `x` float32 (300, 6), `y` 0 or 1, `z` one of three classes; and under the name of a model
+of trees its probabilities with the first FEWER trees of each class, as the library computes them.
 """
 
 from pathlib import Path
@@ -28,6 +29,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 FOLDER = Path(__file__).parent
 FLOATS = [("input", FloatTensorType([None, 6]))]
+FEWER = 5
 
 
 def rows() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -44,8 +46,9 @@ def save(name: str, proto) -> None:
     print(f"{name}: {(FOLDER / f'{name}.onnx').stat().st_size} bytes")
 
 
-def scikit_learn(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+def scikit_learn(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
     """Pipelines of scikit-learn: one tensor of floats or doubles, and one input for each column, texts included."""
+    expected = {}
     whole = {"zipmap": False}
     mlp = MLPClassifier((32, 16), random_state=0, max_iter=150)
     logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
@@ -65,25 +68,34 @@ def scikit_learn(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
     table = make_pipeline(columns, MLPClassifier((16,), random_state=0, max_iter=150)).fit(frame, y)
     save("skl_columns", to_onnx(table, initial_types=inputs, options={MLPClassifier: whole}))
     boosting = GradientBoostingClassifier(n_estimators=20, max_depth=3, random_state=0)
-    save("skl_boosting", to_onnx(boosting.fit(x, y), initial_types=FLOATS, options={GradientBoostingClassifier: whole}))
-    save("skl_boosting_3", to_onnx(boosting.fit(x, z), initial_types=FLOATS, options={type(boosting): whole}))
-    forest = RandomForestClassifier(10, max_depth=4, random_state=0).fit(x, z)
-    save("skl_forest_3", to_onnx(forest, initial_types=FLOATS, options={RandomForestClassifier: whole}))
+    for name, labels in (("skl_boosting", y), ("skl_boosting_3", z)):
+        boosting.fit(x, labels)
+        save(name, to_onnx(boosting, initial_types=FLOATS, options={GradientBoostingClassifier: whole}))
+        expected[name] = list(boosting.staged_predict_proba(x))[FEWER - 1]
+    for name, labels in (("skl_forest", y), ("skl_forest_3", z)):
+        forest = RandomForestClassifier(10, max_depth=4, random_state=0).fit(x, labels)
+        save(name, to_onnx(forest, initial_types=FLOATS, options={RandomForestClassifier: whole}))
+        expected[name] = np.mean([tree.predict_proba(x) for tree in forest.estimators_[:FEWER]], axis=0)
+    return expected
 
 
-def tree_libraries(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+def tree_libraries(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> dict[str, np.ndarray]:
     """Boosting of XGBoost and LightGBM."""
+    expected = {}
     floats = [("input", TreeFloats([None, 6]))]
     for name, labels in (("binary", y), ("3", z)):
         boosted = xgboost.XGBClassifier(n_estimators=15, max_depth=3, random_state=0).fit(x, labels)
         save(f"xgboost_{name}", onnxmltools.convert_xgboost(boosted, initial_types=floats, target_opset=15))
+        expected[f"xgboost_{name}"] = boosted.predict_proba(x, iteration_range=(0, FEWER))
         model = lightgbm.LGBMClassifier(n_estimators=15, num_leaves=7, random_state=0, verbose=-1).fit(x, labels)
         converted = onnxmltools.convert_lightgbm(model, initial_types=floats, target_opset=15, zipmap=name == "binary")
         save(f"lightgbm_{name}", converted)
+        expected[f"lightgbm_{name}"] = model.predict_proba(x, num_iteration=FEWER)
+    return expected
 
 
 if __name__ == "__main__":
     x, y, z = rows()
-    np.savez_compressed(FOLDER / "rows.npz", x=x, y=y, z=z)
-    scikit_learn(x, y, z)
-    tree_libraries(x, y, z)
+    expected = scikit_learn(x, y, z) | tree_libraries(x, y, z)
+    probabilities = {name: values.astype(np.float32) for name, values in expected.items()}
+    np.savez_compressed(FOLDER / "rows.npz", x=x, y=y, z=z, **probabilities)

@@ -55,7 +55,7 @@ with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workdir=checkout,
     )._workflow
     variants = {"prune": "pruned", "factorize": "factorized", "distill": "distilled", "encode": "encoded"}
-    variants |= {"quantize": "int8", "adjust": "adjusted", "predict_given": "given"}
+    variants |= {"prune_onnx": "fewer", "quantize": "int8", "adjust": "adjusted", "predict_given": "given"}
     before = versions(workflow, variants)
     changed = []
     for file in edits:

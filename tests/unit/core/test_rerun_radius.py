@@ -29,6 +29,11 @@ VARIANTS = {
     "adjusted": {"from": "dense", "adjust": {"method": "threshold_optimizer", "attribute": "sex"}},
     "given": {"given": {"column": "age", "above": 50}},
 }
+# in no cell of the grid
+IMPORTED = {
+    "imported": {"import_onnx": {}},
+    "fewer": {"from": "imported", "prune_onnx": {"method": "fewer_trees"}},
+}
 WEIGHTS = {"train", "prune", "factorize", "distill", "encode"}
 SEES_ROWS = WEIGHTS | {"quantize", "adjust", "export", "predict", "profile"}
 READS_RESULTS = {"render_notebook", "paper", "cards", "archive"}
@@ -41,10 +46,13 @@ EDITS = {
         {"summarize", "life_cycle"} | READS_RESULTS,  # none that trains or compresses
     ),
     "a word of a data card": ("data/card.py", {"card"}),
-    "the tokenizer": ("training/tokenizer.py", SEES_ROWS | {"pretrained"}),
+    "the tokenizer": ("training/tokenizer.py", SEES_ROWS | {"pretrained", "import_onnx", "import_torch"}),
     "a pruning method": ("compression/pruning/global_magnitude.py", {"prune"}),
     "a metric": ("evaluation/metrics/quality.py", {"assess"}),
-    "an engine": ("inference/engines/onnxruntime.py", {"export", "quantize", "adjust", "predict", "profile"}),
+    "an engine": (
+        "inference/engines/onnxruntime.py",
+        {"export", "prune_onnx", "quantize", "adjust", "predict", "profile"},
+    ),
     "the energy model": (
         "energy/energy_model.py",
         {"summarize", "decide", "life_cycle", "what_if", "later_steps", "render_notebook", "paper"},
@@ -59,7 +67,9 @@ def changed(tmp_path_factory):
     for name in ("fairweight", "scripts", "rules", "config", "notebooks", "paper"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", checkout)
-    study = tiny(variants=VARIANTS, grid=[{"dataset": "adult", "models": ["mlp"], "variants": list(VARIANTS)}])
+    study = tiny(
+        variants=VARIANTS | IMPORTED, grid=[{"dataset": "adult", "models": ["mlp"], "variants": list(VARIANTS)}]
+    )
     study["augmentations"]["jitter"] = {"method": "jitter"}
     (checkout / "radius.yaml").write_text(yaml.safe_dump(study))
     edits = json.dumps([f"fairweight/{file}" for file, _ in EDITS.values()])
