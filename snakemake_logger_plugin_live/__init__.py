@@ -1,12 +1,13 @@
 """Snakemake logger plugin that shows a progress line: steps done, under way, failed, time elapsed, time left.
 
 On a terminal, the line stays at the bottom, below other messages. Elsewhere (a file, a pipe, CI), the same figures are
-printed as plain lines. Details of each job are in Snakemake's own log file.
+printed as plain lines, at most one a second and for each per cent of the steps. Details of each job are in Snakemake's own log file.
 """
 
 import logging
 import math
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 __all__ = ["LogHandler"]
 
 SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
+LINE_S = 1.0  # least time between two lines of figures
 NOISE = ("Select jobs to execute...",)
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
 TRACEBACK = "Traceback (most recent call last):"
@@ -54,6 +56,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         self.task: Any = None
         self.under_way: set[int] = set()
         self.failed = 0
+        self.shown, self.shown_s = -1, -math.inf  # per cent of the last line of figures, and its time
 
     def emit(self, record: logging.LogRecord) -> None:
         """Update the counts, and print a record unless the progress line replaces it."""
@@ -90,12 +93,15 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
         if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or record.getMessage() in NOISE:
             return False  # the progress line shows it
-        return not self.live or event not in (
-            LogEvent.JOB_INFO,
-            LogEvent.PROGRESS,
-            LogEvent.RUN_INFO,
-            LogEvent.RESOURCES_INFO,
-        )
+        if self.live:
+            return event not in (LogEvent.JOB_INFO, LogEvent.PROGRESS, LogEvent.RUN_INFO, LogEvent.RESOURCES_INFO)
+        if self.task is not None and event == LogEvent.PROGRESS:
+            percentage, now = int(self.progress.tasks[0].percentage), time.monotonic()
+            if percentage < 100 and (percentage == self.shown or now < self.shown_s + LINE_S):
+                return False
+            self.shown, self.shown_s = percentage, now
+            return True
+        return self.task is None or event != LogEvent.JOB_INFO  # without a task it is a dry run
 
     def figures(self) -> str:
         """The progress line as text."""
@@ -106,7 +112,9 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             f"{self.failed} failed, {_time(task.elapsed)} elapsed"
         )
         left = task.time_remaining
-        return text if task.finished or left is None else f"{text}, about {_time(left)} left"
+        if task.finished or left is None:
+            return text
+        return f"{text}, about {_time(left)} left: {task.description}".rstrip(": ")
 
     def close(self) -> None:
         """Remove the progress line, and print its last state."""

@@ -31,6 +31,10 @@ VERIFY_ARCHIVE_HELP = (
     "Recompute the checksums of an archive, and render its report again without training. This runs code from the "
     "archive."
 )
+CHECK_HELP = (
+    "Write a study file for a trained model and a table of test rows, run it in the current folder, and print which "
+    "compressed version can ship."
+)
 REPRODUCE_HELP = "Run an archived study again in a clean folder, with the archive's own code, and report differences."
 
 
@@ -49,9 +53,13 @@ def main(arguments: list[str] | None = None) -> None:
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
     reference.set_defaults(function=lambda _: print_reference())
     _add_init(commands)
+    _add_check(commands, further)
     _add_convert(commands)
     _add_verify(commands)
     _add_archives(commands)
+    shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
+    shown.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    shown.set_defaults(function=lambda a: print_answer(a.study))
     _add_energy(commands)
     chosen = parser.parse_args(own)
     try:
@@ -121,6 +129,32 @@ def _add_convert(commands: Any) -> None:
     convert.set_defaults(function=convert_model)
 
 
+def _add_check(commands: Any, further: list[str]) -> None:
+    check = commands.add_parser(
+        "check", help="say which compressed version of a model can ship", description=CHECK_HELP
+    )
+    check.add_argument("model", type=Path, help="ONNX file; or weights in safetensors, with --module")
+    check.add_argument("--data", type=Path, required=True, help="test rows: CSV or similar, with a header line")
+    check.add_argument("--target", required=True, help="column of the label")
+    check.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
+    check.add_argument("--calibration", type=Path, help="training rows, to calibrate and to train on")
+    check.add_argument(
+        "--reference",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="what the original returns: probability of the positive class, probabilities of all classes, or the class",
+    )
+    check.add_argument("--positive", help="positive class of a label with two classes (default: the rarer one)")
+    check.add_argument(
+        "--inputs", nargs="+", default=[], metavar="COLUMN", help="columns that the model takes, in order"
+    )
+    check.add_argument("--module", metavar="MODULE:CALLABLE", help="function that builds the PyTorch module")
+    check.add_argument("--output", type=Path, help="study file to write (default: the name of the model, .yaml)")
+    check.epilog = "Arguments after `--` are passed to Snakemake."
+    check.set_defaults(function=lambda a: check_trained_model(a, further))
+
+
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser("verify", help="check every file of a study", description=VERIFY_HELP)
     verify.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
@@ -182,6 +216,35 @@ def convert_model(parsed: argparse.Namespace) -> None:
     from fairweight.cli.convert import convert  # noqa: PLC0415 - `run` needs none of it
 
     convert(parsed.model, parsed.onnx, opset=parsed.opset, signature=parsed.signature)
+
+
+def check_trained_model(parsed: argparse.Namespace, further: list[str]) -> None:
+    """Write the study file of a trained model, run it, and print the answer."""
+    from fairweight.cli.check import Request, check_model  # noqa: PLC0415 - `run` needs none of it
+
+    request = Request(**{name: value for name, value in vars(parsed).items() if name != "function"})
+    if code := check_model(request, further):
+        sys.exit(code)
+
+
+def print_answer(study: Path) -> None:
+    """Print the answer of a study in the current folder.
+
+    Raises:
+        InputError: it is not decided yet.
+    """
+    from fairweight.reporting.report.results import Results  # noqa: PLC0415 - `run` needs no pandas
+    from fairweight.reporting.terminal import answer  # noqa: PLC0415
+    from fairweight.study.folders import results_folder  # noqa: PLC0415
+    from fairweight.study.schema import resolve  # noqa: PLC0415
+
+    results = results_folder(resolve(read_study(study)))
+    try:
+        answer(Results.read(results))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename} is missing: the study is not decided; run: fairweight run {study}"
+        ) from None
 
 
 def verify_archive(parsed: argparse.Namespace) -> None:

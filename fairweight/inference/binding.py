@@ -145,8 +145,8 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
         return named
     if len(tensors) == 1:
         return {tensors[0].name: every}
-    by_name = {_plain(column): column for column in every}
-    matched = {tensor.name: [by_name[_plain(tensor.name)]] for tensor in tensors if _plain(tensor.name) in by_name}
+    by_name = {plain(column): column for column in every}
+    matched = {tensor.name: [by_name[plain(tensor.name)]] for tensor in tensors if plain(tensor.name) in by_name}
     rest = [tensor for tensor in tensors if tensor.name not in matched]
     if not rest:
         return matched
@@ -158,7 +158,8 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
     )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name as exporters may have changed it: letters and digits, in lower case."""
     return re.sub(r"\W|_", "", name).lower()
 
 

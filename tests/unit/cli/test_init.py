@@ -131,7 +131,7 @@ MISTAKES = {
     "no such target": (
         people(),
         ["--target", "rapid"],
-        "--target: people.csv has no column 'rapid'; it has income, age",
+        "--target: people.csv has no column 'rapid' (did you mean 'repaid'?); it has income, age",
     ),
     "no such group": (
         people(),

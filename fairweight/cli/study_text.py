@@ -1,0 +1,164 @@
+"""Lines of a study file, as `init` and `check` write them: dataset, target and groups, with comments on guesses."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from fairweight.cli.table_file import FEW_VALUES, MOST_LEVELS, Column, Raw
+from fairweight.core.errors import InputError
+from fairweight.core.yaml_file import parse_yaml
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study
+
+YEARS = re.compile(r"(^|[\W_])age($|[\W_])", re.IGNORECASE)
+
+
+def write_study(output: Path, text: str, command: str) -> None:
+    """Write a study file, after it has been checked; an existing file is never overwritten.
+
+    Args:
+        output: file to write.
+        text: its content.
+        command: that writes it, for messages.
+
+    Raises:
+        InputError: it is no legal study, exists, or cannot be written.
+    """
+    Study(resolve(parse_yaml(text, str(output))))
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError(
+            f"{command}: {output} exists and was not changed; name another file with --output, or delete it."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{command}: --output: {output} cannot be written ({error.strerror}); name another file."
+        ) from None
+
+
+def reader_line(raw: Raw) -> str:
+    """How a file is read."""
+    quote = "quote: none, " * (raw.quote == "none")
+    return (
+        f"    reader: {{method: delimited, separator: {scalar(raw.separator)}, {quote}encoding: {raw.encoding}, "
+        f"missing: {flow_list(raw.missing)}}}" + "  # CHECK: quotes are taken for text" * bool(quote)
+    )
+
+
+def input_lines(kind: str, columns: list[Column]) -> list[str]:
+    """Lines of the inputs of one kind, with a comment on each column."""
+    if not columns:
+        return [f"      {kind}: []"]
+    lines = [f"      {kind}:"]
+    for column in columns:
+        notes = [f"{column.distinct:,} distinct"] if kind == "categorical" else []
+        notes += [f"{column.missing:,} missing"] if column.missing else []
+        notes += [f"CHECK: {column.note}"] if column.note else []
+        lines.append(f"        - {scalar(column.name)}" + (f"  # {comment('; '.join(notes))}" if notes else ""))
+    return lines
+
+
+def target_lines(target: str, classes: pd.Series) -> list[str]:
+    """Line of the label, with the share of each class."""
+    shares = ", ".join(f"{c} {n / classes.sum():.1%}" for c, n in list(classes.items())[:10])
+    if len(classes) > 2:
+        return [f"    target: {{column: {scalar(target)}}}  # {comment(f'{len(classes)} classes: {shares}')}"]
+    label = f"{{column: {scalar(target)}, positive: {scalar(classes.index[0])}}}"
+    return [f"    target: {label}  # CHECK: which class is the positive one? {comment(shares)}"]
+
+
+def format_lines(raw: Raw, inputs: list[Column], columns: list[Column], groups: list[str]) -> list[str]:
+    """Lines on how numbers and dates are written, where programs would write them in another way."""
+    formats = raw.formats
+    lines = [f"    decimal: {scalar(formats.decimal)}  # CHECK: as in 20,5"] if formats.decimal != "." else []
+    if formats.thousands is not None:
+        example = f"1{formats.thousands}234{formats.decimal}5"
+        lines.append(f"    thousands: {scalar(formats.thousands)}  # CHECK: as in {example}")
+    numeric = {c.name for c in inputs if c.kind == "numeric"} | {
+        c.name for c in columns if c.name in groups and binned(c)
+    }
+    if dates := {name: form for name, form in formats.dates.items() if name in numeric}:
+        lines.append("    dates:  # CHECK: a date becomes the number of days since 1970-01-01")
+        lines += [f"      {scalar(name)}: {scalar(form)}" for name, form in dates.items()]
+    return lines
+
+
+def group_lines(raw: Raw, columns: list[Column], groups: list[str]) -> list[str]:
+    """Lines of the group attributes, with the sizes of the groups."""
+    if not groups:
+        return [
+            "    groups: {}  # CHECK: whom could the model treat unequally? {sex: {column: sex}} would compare by sex"
+        ]
+    lines, column_of, taken = ["    groups:"], {c.name: c for c in columns}, set[str]()
+    for group in groups:
+        name = legal_name(group)
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        lines.append(f"      {key(name)}: {_group(raw, column_of[group])}")
+    return lines
+
+
+def binned(column: Column) -> bool:
+    """Whether a group attribute is made of ranges of the numbers of a column."""
+    return column.kind == "numeric" and column.distinct > FEW_VALUES
+
+
+def _group(raw: Raw, column: Column) -> str:
+    """Definition of a group attribute, with a comment on the size of its groups."""
+    definition = f"column: {scalar(column.name)}"
+    if binned(column):
+        bins = [25, 60] if YEARS.search(column.name) else _thirds(raw.numbers(column.name))
+        return f"{{{definition}, bins: {bins}}}  # CHECK: where to cut"
+    counts = raw.frame[column.name].value_counts()
+    if len(counts) < 2:
+        raise InputError(f"--groups: {column.name!r} has one value only; there are no groups to compare.")
+    if len(counts) > MOST_LEVELS:
+        raise InputError(
+            f"--groups: {column.name!r} has {len(counts):,} distinct values; make a column of fewer groups from it."
+        )
+    sizes = ", ".join(f"{k} {n:,}" for k, n in list(counts.items())[:8])
+    small = " CHECK: groups below 50 rows say little;" if counts.min() < 50 else ""
+    return f"{{{definition}}}  #{small} {comment(sizes)}"
+
+
+def _thirds(numbers: pd.Series) -> list[float]:
+    """Two cuts between thirds of the numbers, with as few digits as keep them apart and within the numbers."""
+    thirds, low, high = numbers.quantile([1 / 3, 2 / 3]), numbers.min(), numbers.max()
+    for digits in range(3, 18):
+        cuts = sorted({float(f"{q:.{digits}g}") for q in thirds})
+        if len(cuts) == thirds.nunique() and low < cuts[0] and cuts[-1] <= high:
+            break
+    return [int(c) if c == int(c) else c for c in cuts]
+
+
+def scalar(value: str) -> str:
+    """A string in YAML, on one line and in quotes."""
+    text = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10**9)
+    return text.removesuffix("\n").removesuffix("...").rstrip("\n")
+
+
+def key(name: str) -> str:
+    """A name in YAML, in quotes only where YAML would not read a string, such as `2020`, `null` and `on`."""
+    plain = yaml.safe_dump(name, allow_unicode=True).splitlines()[0]
+    return name if plain == name else scalar(name)
+
+
+def flow_list(values: list[str]) -> str:
+    """Strings as a list in YAML, on one line."""
+    return f"[{', '.join(map(scalar, values))}]"
+
+
+def comment(text: str) -> str:
+    """Text for a comment: one line of at most 240 printable characters."""
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return plain if len(plain) <= 240 else f"{plain[:239]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def legal_name(text: str) -> str:
+    """A legal name of a study file (`$defs: name` of the schema), made from any text."""
+    return re.sub(r"[^\w]+", "_", text).strip("_")[:60] or "data"
