@@ -1,15 +1,11 @@
-"""What a compression method receives: the protocol of the network, and types of the other arguments."""
+"""What a compression method receives: the protocol of the network."""
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 State = dict[str, Tensor]  # name of a parameter or buffer -> its value
-Batch = dict[str, NDArray[Any]]  # input tensors of some rows, by name
-Calibration = Callable[[int], list[Batch]]  # number of training rows -> these rows, in batches
 
 
 class Network(Protocol):

@@ -5,15 +5,13 @@ import inspect
 import logging
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import onnx
 
-from fairweight.compression.finetuning import Trained
-from fairweight.compression.method_api import Batch
+from fairweight.compression.calibration import Batch
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.rounding_check import ROWS, FunctionChecks, check_function
 from fairweight.core import components
@@ -23,16 +21,16 @@ from fairweight.core.random_streams import generator
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.core.table import Table
 from fairweight.inference import load_engine
-from fairweight.inference.export import exported
 from fairweight.inference.load_engine import Run
 from fairweight.inference.model_checks import rounding_products, stored
 from fairweight.inference.onnx_file import UNKNOWN, operators, put_signature, read_signature, write_tokenizer
 from fairweight.inference.operator_kinds import FLOAT_OPERATORS, INTEGER_OPERATORS, PACKED_OPERATORS
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
-from fairweight.training.model import Model
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Signature, autoregressive
-from fairweight.training.training_data import TrainingData
+
+if TYPE_CHECKING:
+    from fairweight.compression.trained_quantization import Training
 
 SMALLER = 3.0  # below this size ratio the verdict is 'partly quantized'
 BATCH = 64
@@ -103,9 +101,11 @@ def quantize(
     supplied: dict[str, Any] = {}
     if "accuracy" in named:
         supplied["accuracy"] = functools.partial(_accuracy, rows=validation, signature=signature)
-    training: _Training | None = None
+    training: Training | None = None
     if weights and finetune and components.trains("quantization", recipe["method"]):
-        training = _Training.start(table, split, weights, finetune, variant=variant, seed=seed)
+        from fairweight.compression import trained_quantization  # noqa: PLC0415 - other methods need no torch
+
+        training = trained_quantization.Training.start(table, split, weights, finetune, variant=variant, seed=seed)
         supplied |= {"network": training.network, "export": training.export}
     options = components.chosen(recipe) | {name: value for name, value in supplied.items() if name in named}
     with atomic(destination) as temporary, tempfile.TemporaryDirectory() as folder:
@@ -135,52 +135,6 @@ def _validation(table: str, split: str) -> Table:
     parts = read_split(split)
     rows = next(parts[name] for name in ("validation", "train", "test") if len(parts[name]) or name == "test")
     return read_table(table).take(rows)
-
-
-@dataclass
-class _Training:
-    """What a method that trains receives, and what it has exported.
-
-    Attributes:
-        network: the parent's network, which the method trains in place.
-        trained: the same as a model.
-        rows: rows that give the shapes of a file's inputs.
-        exported: content of the last file that the method exported.
-    """
-
-    network: Trained
-    trained: Model
-    rows: Table
-    exported: bytes | None = None
-
-    @classmethod
-    def start(
-        cls,
-        table: str,
-        split: str,
-        weights: Mapping[str, str],
-        finetune: TrainingRecipe,
-        *,
-        variant: str,
-        seed: int,
-    ) -> "_Training":
-        """Load the parent's network and the data that it is trained on."""
-        trained = Model.load(weights["model"], weights["about"])
-        data = TrainingData.read(table, split, weights["augmented"])
-        return cls(Trained(trained, data, finetune, variant=variant, seed=seed), trained, data.validation)
-
-    def export(self, path: Path) -> None:
-        """Write the network in its current state to an ONNX file."""
-        self.exported = exported(self.trained, self.rows).SerializeToString()
-        path.write_bytes(self.exported)
-
-    def floating(self, path: Path) -> Path:
-        """Write the float file whose weights the method has quantized: the last one that it exported."""
-        if self.exported is None:
-            self.export(path)
-        else:
-            path.write_bytes(self.exported)
-        return path
 
 
 def _function(floating: Path, path: Path, run: Run, rows: Table, signature: Signature) -> FunctionChecks:

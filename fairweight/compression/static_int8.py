@@ -8,8 +8,8 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+from fairweight.compression.calibration import Batch
 from fairweight.compression.foreign_graphs import OPERATOR_SET, require_operator_set
-from fairweight.compression.method_api import Batch
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses, weighted_nodes
 from fairweight.core.errors import InputError

@@ -8,9 +8,11 @@ import onnxruntime
 from fairweight.inference.guarded_load import first_load
 
 
-def session(path: str | Path, *, threads: int) -> onnxruntime.InferenceSession:
-    """Load an ONNX file into onnxruntime; each call uses `threads` threads."""
+def session(path: str | Path, *, threads: int, quiet: bool = False) -> onnxruntime.InferenceSession:
+    """Load an ONNX file into onnxruntime; each call uses `threads` threads, and `quiet` drops its warnings."""
     options = onnxruntime.SessionOptions()
+    if quiet:
+        options.log_severity_level = 4
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

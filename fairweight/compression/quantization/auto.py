@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fairweight.compression.method_api import Calibration
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph, weighted_nodes
 from fairweight.compression.tree_ensembles import is_ensemble

@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.foreign_graphs import OPERATOR_SET, require_operator_set
-from fairweight.compression.method_api import Calibration
 from fairweight.compression.narrow_storage import store_in_16_bits
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph

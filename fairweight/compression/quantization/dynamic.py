@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.foreign_graphs import require_operator_set
-from fairweight.compression.method_api import Calibration
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 from fairweight.inference.operator_kinds import nodes
@@ -56,8 +56,8 @@ def quantize(
     quantized = onnx.load(str(destination))
     if Counter(node.op_type for node in nodes(quantized.graph)) == before:
         raise NotApplicable(
-            "dynamic int8 takes networks with linear, convolutional or recurrent layers with stored "
-            "weights, and this model has none"
+            "dynamic int8 takes networks with linear, convolutional or recurrent layers outside of branches and "
+            "loops, and this model has none"
         )
     merge_copies(quantized)
     onnx.save(quantized, str(destination))

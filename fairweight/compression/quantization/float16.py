@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
-from fairweight.compression.method_api import Calibration
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.narrow_storage import store_in_16_bits
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph
@@ -146,7 +146,7 @@ def _loads(path: Path) -> bool:
     """Whether onnxruntime loads a file."""
     try:
         check_loads(path)
-        session(path, threads=1)
+        session(path, threads=1, quiet=True)
     except Exception:  # a crash in the child process, or a type for which it has no kernel
         return False
     return True

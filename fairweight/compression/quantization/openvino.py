@@ -9,7 +9,7 @@ import onnx
 import openvino
 from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
-from fairweight.compression.method_api import Calibration
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
 from fairweight.compression.static_int8 import check_rows
 from fairweight.inference.guarded_load import first_load

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fairweight.compression.method_api import Calibration, Network
+from fairweight.compression.calibration import Calibration
+from fairweight.compression.method_api import Network
 from fairweight.compression.onnx_graph_edits import weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
 from fairweight.core.errors import InputError, joined

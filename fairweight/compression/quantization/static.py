@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fairweight.compression.method_api import Calibration
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.static_int8 import quantize_file
 
 OPTIONS = {

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-from fairweight.compression.method_api import Calibration
+from fairweight.compression.calibration import Calibration
 from fairweight.compression.narrow_storage import store_in_8_bits
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import (
