@@ -1,7 +1,8 @@
 """Snakemake logger plugin that shows a progress line: steps done, under way, failed, time elapsed, time left.
 
 On a terminal, the line stays at the bottom, below other messages. Elsewhere (a file, a pipe, CI), the same figures are
-printed as plain lines, at most one a second and for each per cent of the steps. Details of each job are in Snakemake's own log file.
+printed as plain lines, at most one a second and for each per cent of the steps. Details of each job are in Snakemake's
+own log file.
 """
 
 import logging

@@ -4,7 +4,7 @@ import functools
 import inspect
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -76,7 +76,9 @@ def quantize(
         parent: ONNX file of the parent.
         table, split: Parquet files of the data; methods are calibrated on training rows only.
         destination: ONNX file to write.
-        report: JSON file to write: what the method reports, and the keys of QuantizationChecks and FunctionChecks.
+        report: JSON file to write: what the method reports, and the keys of QuantizationChecks and FunctionChecks; of an
+            imported model also `calibration_spread`, the largest share of decisions on validation rows that changes if
+            one of two other draws of rows calibrates the file.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
         weights: for a method that trains: `model` and `about` of the parent, and `augmented` rows.
@@ -89,11 +91,14 @@ def quantize(
     """
     logging.getLogger("root").setLevel(logging.ERROR)  # onnxruntime advises pre-processing at every call
     signature = read_signature(parent)
+    drawn: list[int] = []  # number of rows of each call of `calibration`
 
-    def calibration(rows: int) -> list[Batch]:
+    def calibration(rows: int, *draw: int) -> list[Batch]:
         training = read_split(split)["train"]
-        drawn = generator("calibrate", variant, seed).permutation(training)[:rows]
-        return [feeds for _, feeds in ModelInputs.from_rows(signature, read_table(table).take(drawn)).batches(BATCH)]
+        drawn.append(rows)
+        rows_drawn = generator("calibrate", variant, seed, *draw).permutation(training)[:rows]
+        inputs = ModelInputs.from_rows(signature, read_table(table).take(rows_drawn))
+        return [feeds for _, feeds in inputs.batches(BATCH)]
 
     place, validation = f"variants: {variant}: quantize", _validation(table, split)
     method = components.load("quantization", recipe["method"])
@@ -117,6 +122,10 @@ def quantize(
             run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=place, file=destination)
             floating = training.floating(Path(folder) / "float.onnx") if training else Path(parent)
             function = _function(floating, temporary, run, validation, signature)
+            if drawn and signature.binding and not supplied:
+                apply = functools.partial(method, Path(parent), **options)
+                files = [_recalibrated(apply, Path(folder), draw, calibration, signature) for draw in (1, 2)]
+                reported |= {"calibration_spread": _largest_change(run, files, validation, signature)}
         except InputError as error:
             message = str(error).rstrip(".")
             raise type(error)(f"{message if message.startswith(place) else f'{place}: {message}'}.") from None
@@ -125,6 +134,24 @@ def quantize(
             raise NotApplicable(f"{place}: method {reported['method']!r} {reason}.")
     write_tokenizer(destination, signature)
     write_json(report, {**reported, **checks, **function})
+
+
+def _recalibrated(
+    apply: Callable[..., object], folder: Path, draw: int, calibration: Callable[..., list[Batch]], signature: Signature
+) -> Path:
+    """A file that is calibrated on another draw of rows."""
+    path = folder / f"calibrated-{draw}.onnx"
+    apply(path, lambda rows: calibration(rows, draw))
+    path.write_bytes(_cleaned(path, signature))
+    return path
+
+
+def _largest_change(run: Run, files: list[Path], rows: Table, signature: Signature) -> float:
+    """Largest share of decisions on some rows by which other files differ from a loaded one."""
+    inputs = ModelInputs.from_rows(signature, rows)
+    chosen = inputs.outputs(run, BATCH).argmax(axis=1)
+    others = [inputs.outputs(load_engine.load(REFERENCE_ENGINE, path, threads=1), BATCH) for path in files]
+    return max(float((other.argmax(axis=1) != chosen).mean()) for other in others)
 
 
 def _validation(table: str, split: str) -> Table:

@@ -35,6 +35,7 @@ CHECKED = (
     "float_operators",
     "coded_bytes",
     "zstd_bytes",
+    "calibration_spread",
 )
 IN_FLOAT = ("float_matrices", "float_matrix_bytes", "float_matrix")
 FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")

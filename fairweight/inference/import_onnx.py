@@ -21,7 +21,7 @@ from fairweight.inference.bound_outputs import bound
 from fairweight.inference.imported_graph import Described, Tensor, random_feeds, read_graph, with_free_rows
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import check_loads, session
-from fairweight.inference.reference_check import check_imported
+from fairweight.inference.reference_check import check_imported, verdict
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Binding, Feeds, Signature
 from fairweight.training.tokenizer import padding_code, subwords
@@ -74,6 +74,7 @@ def import_onnx(*, recipe: MethodRecipe, table: str, split: str, destination: st
             "binding": imported.signature.binding,
             "changes": imported.changes,
             **facts,
+            **verdict(facts),
         },
     )
     print(*imported.summary(), sep="\n")

@@ -16,7 +16,7 @@ from fairweight.core.local_files import expanded, is_file
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
 from fairweight.inference.binding import by_channel, order_of
-from fairweight.inference.reference_check import check_imported
+from fairweight.inference.reference_check import check_imported, verdict
 from fairweight.inference.torch_reference import shipped
 from fairweight.training.input_encoders import ImageEncoder
 from fairweight.training.model import Model, ModelDescription
@@ -78,7 +78,7 @@ def import_torch(
     except InputError as error:
         message = str(error).rstrip(".")
         raise InputError(f"{message if message.startswith(place) else f'{place}: {message}'}.") from None
-    write_json(report, {"file": Path(recipe["weights"]).name, "module": recipe["module"], **facts})
+    write_json(report, {"file": Path(recipe["weights"]).name, "module": recipe["module"], **facts, **verdict(facts)})
 
 
 def _check_columns(rows: Table) -> None:

@@ -67,6 +67,15 @@ def check_imported(
     return facts
 
 
+def verdict(facts: dict[str, Any]) -> dict[str, Any]:
+    """What `check_imported` found, in the columns of the table of checks."""
+    if facts["reference"]:
+        return {"verdict": "as the original", "largest_difference": facts["reference"]["largest_difference"]}
+    if facts["reference_labels"]:
+        return {"verdict": "decides as the original", "largest_difference": None}
+    return {"verdict": "not compared with its original", "largest_difference": None}
+
+
 def _compare_scores(
     recipe: MethodRecipe, probabilities: Array, rows: Table, order: Sequence[int] | None
 ) -> dict[str, Any]:

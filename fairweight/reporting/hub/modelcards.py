@@ -15,7 +15,7 @@ from fairweight.reporting.hub.evidence import LANGUAGE, Measured, measured
 from fairweight.reporting.hub.files import KEYS, Cell, ShippedFile, path_of, shipped_file
 from fairweight.reporting.hub.markdown import MARKDOWN, escape
 from fairweight.reporting.hub.names import repository
-from fairweight.reporting.hub.tasks import is_published, published_name, task_of
+from fairweight.reporting.hub.tasks import is_published, published_name, replaces_original, task_of
 from fairweight.reporting.hub.verdicts import verdict
 from fairweight.reporting.report.results import Results
 from fairweight.training.signature import autoregressive
@@ -30,6 +30,14 @@ metadata = session.get_modelmeta().custom_metadata_map
 signature = json.loads(metadata["fairweight.signature"])  # columns, categories, classes
 inputs = {item.name: ... for item in session.get_inputs()}
 probabilities = session.run(["probabilities"], inputs)
+"""
+REPLACE = """import json, onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+metadata = session.get_modelmeta().custom_metadata_map
+binding = json.loads(metadata["fairweight.signature"])["binding"]  # columns of each input, classes of the output
+inputs = {item.name: ... for item in session.get_inputs()}
+scores = session.run([binding["output"]], inputs)
 """
 SCORE = """import numpy as np, onnxruntime, tokenizers
 
@@ -57,12 +65,11 @@ def model_card(results: Results, cell: Cell, lineage: list[str]) -> str:
     file = shipped_file(results, cell)
     by_engine = {engine: list(measured(results, {**cell, "engine": engine}, file.seed)) for engine in engines}
     several = len(by_engine) > 1
-    task = results.study["datasets"][cell["dataset"]]["task"]
     title = f"{cell['variant']} of {cell['model']} on {results.title(cell['dataset'])}"
     sections = {
         "What it is": f"{_about(results, cell)} {_which_file(results, cell, file, lineage)}",
         "Verdict": verdict(results, cell, file),
-        "How to run it": markdown.fenced(SCORE if autoregressive(task) else RUN, "python"),
+        "How to run it": markdown.fenced(_program(results, cell), "python"),
         "Quality by group": "\n".join(_quality(engine, rows, several) for engine, rows in by_engine.items()),
         "Size, speed and energy": _resources(results, cell, lineage, file),
         "Data": _data(results, cell["dataset"]),
@@ -70,6 +77,13 @@ def model_card(results: Results, cell: Cell, lineage: list[str]) -> str:
         "Provenance": _provenance(results, cell, file),
     }
     return markdown.page(_metadata(results, cell, lineage, by_engine), sections, title)
+
+
+def _program(results: Results, cell: Cell) -> str:
+    """A program that runs the file."""
+    if autoregressive(results.study["datasets"][cell["dataset"]]["task"]):
+        return SCORE
+    return REPLACE if replaces_original(results, cell) else RUN
 
 
 def name_of(results: Results, cell: Cell, variant: str | None = None) -> str:
@@ -84,7 +98,7 @@ def name_of(results: Results, cell: Cell, variant: str | None = None) -> str:
 def _metadata(results: Results, cell: Cell, lineage: list[str], by_engine: Mapping[str, list[Measured]]) -> Metadata:
     operation = results.operation(cell["variant"])
     record = OPERATIONS[operation]
-    kind = "baseline" if record.trains and not record.parents else operation
+    kind = operation if record.parents or record.once else "baseline"
     task = task_of(results.study["datasets"][cell["dataset"]])
     if len(lineage) > 1:
         base: str | None = name_of(results, cell, lineage[1])
@@ -165,7 +179,9 @@ def _about(results: Results, cell: Cell) -> str:
     augmented = "" if cell["augmentation"] == "none" else f" Its training rows were augmented: {augmentation}."
     verdicts = where(results.checks, cell)["verdict"].dropna().unique()
     checked = f" Checked: {escape(', '.join(sorted(verdicts)))}." if len(verdicts) else ""
-    if dataset["inputs"].get("text"):
+    if replaces_original(results, cell):
+        takes = "what the imported file takes, and returns what that returns, so that it can replace it"
+    elif dataset["inputs"].get("text"):
         takes = "tokens, which the tokenizer in `tokenizer.json` makes from texts"
     else:
         takes = "raw rows: the encoding of the inputs is inside the file"
@@ -217,6 +233,8 @@ def _made(results: Results, cell: Cell) -> str:
     if record.trains and not record.parents:
         start = f" from {weights}" if is_published(model) else ""
         return f"{record.participle} with the recipe {escape(recipe)}{start}"
+    if record.imports:
+        return "a trained model of its owner, as it is; how it was trained is not known here"
     if not record.parents:
         return f"with {weights} as they are"
     method = f", method {escape(recipe['method'])}" if "method" in recipe else ""

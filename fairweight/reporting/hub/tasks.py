@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairweight.core import components
+from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.reporting.report.results import Results
 from fairweight.study.check_datasets import form
 
 # OWNER/NAME of a model among the addresses that the hub serves its files from
@@ -25,6 +27,18 @@ def task_of(dataset: Mapping[str, Any]) -> str:
 def is_published(model: Mapping[str, Any]) -> bool:
     """Whether a model of the study file starts from published weights."""
     return any(model.get(key) for key in ("hub", "folder", "files", "sources"))
+
+
+def replaces_original(results: Results, cell: Mapping[str, Any]) -> bool:
+    """Whether the file of a variant has the inputs and outputs of an imported ONNX file."""
+    variants, variant = results.study["variants"], cell["variant"]
+    while True:
+        record = OPERATIONS[of_recipe(variants[variant])]
+        if record.output != "file":
+            return False
+        if not record.parents:
+            return record.imports
+        variant = variants[variant]["from"]
 
 
 def published_name(model: Mapping[str, Any]) -> str | None:

@@ -63,8 +63,13 @@ def _variants(results: Results) -> str:
     text = f"Models: {listed(models)}. " if models else ""
     text += f"Variants: {'; '.join(_variant(n, v) for n, v in study['variants'].items() if n in shown)}. "
     used = {study["variants"][n][results.operation(n)] for n in results.trained_from_data if n in shown}
+    used |= {v[of_recipe(v)]["training"] for n, v in study["variants"].items() if n in shown and _is_imported(v)}
     recipes = [_recipe(name, study["training"][name]) for name in study["training"] if name in used]
     return text + (" ".join(recipes) + " The epoch with the lowest validation loss is kept." if recipes else "")
+
+
+def _is_imported(variant: dict[str, Any]) -> bool:
+    return OPERATIONS[of_recipe(variant)].imports
 
 
 def _recipe(name: str, recipe: TrainingRecipe) -> str:

@@ -85,14 +85,12 @@ def _legend(figure: Figure, results: Results, dataset: str, cells: pd.DataFrame)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
 
 
-def curves(results: Results) -> HTML | None:
-    """Figure of the validation loss over the epochs, one line for each seed; None where nothing was trained."""
-    if results.curves.empty:
-        return None
+def curves(results: Results) -> HTML:
+    """Figure of the validation loss over the epochs, one line for each seed; a sentence where nothing was trained."""
     trained = results.trained_from_data
-    table = results.curves[results.curves["variant"].isin(trained)]
+    table = results.curves[results.curves["variant"].isin(trained)] if len(results.curves) else results.curves
     if table.empty:
-        return None
+        return HTML("<p>No model of this study is trained from initial weights.</p>")
     combinations = results.ordered(table)[["dataset", "augmentation", "model"]].drop_duplicates()
     figure, axes = panels(len(combinations), height=2.9)
     look = looks(results)

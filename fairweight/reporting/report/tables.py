@@ -114,13 +114,15 @@ def compression(results: Results) -> HTML | None:
         previous = dataset
         rows.append([variant, dataset, model, *_checked(checks)])
     header = ["Variant", "Dataset", "Model", "Quantization", "Verdict", "Zeros among weights, %", "Integer operators"]
-    header += ["Float operators", "Matrices in float", "Size ratio", "Largest difference to PyTorch"]
+    header += ["Float operators", "Matrices in float", "Size ratio", "Largest difference", "Other calibrations, %"]
     notes = (
         "A file counts as quantized if it is at least 3 times smaller than its parent and all its matrix products "
         "run on integers, otherwise as partly quantized. Operators are counted in the graph that onnxruntime runs "
         "after its fusions; products of two activations, as in attention, are not products of weights. Size ratio is "
         "the size of the parent's file over that of the file. The largest difference is that of a probability "
-        "between the shipped float file and PyTorch on validation rows. Ranges are over seeds and augmentations."
+        "between the shipped float file and PyTorch on validation rows, or between an imported model and its "
+        "original. Other calibrations: the largest share of decisions that "
+        "changes if other rows calibrate the file. Ranges are over seeds and augmentations."
     )
     return table(header, rows, "Checks of the files that ship.", notes=notes, text_columns=5, breaks=breaks)
 
@@ -137,6 +139,7 @@ def _checked(checks: pd.DataFrame) -> list[str]:
         _kept_in_float(checks),
         _range(checks["size_ratio"], 2),
         _largest(checks["largest_difference"]),
+        _range(checks["calibration_spread"], 2, 100.0),
     ]
 
 

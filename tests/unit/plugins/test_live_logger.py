@@ -43,15 +43,28 @@ def play(handler):
     send(handler, LogEvent.PROGRESS, None, done=2, total=4)
 
 
-def test_a_file_gets_plain_lines_with_all_figures(handler):
+def test_a_file_gets_plain_lines_with_all_figures(handler, monkeypatch):
+    monkeypatch.setattr("snakemake_logger_plugin_live.LINE_S", 0)
     play(handler)
     handler.close()
     lines = handler.stream.getvalue().splitlines()
-    assert lines[:3] == ["Job stats:", "job 1", "job 2"]
-    assert lines[3].startswith("1 of 4 steps (25%) done, 1 under way, 0 failed, 0:00:00 elapsed")
-    assert lines[4:6] == ["Error in rule train", "job 3"]
-    assert re.match(r"2 of 4 steps \(50%\) done, 1 under way, 1 failed, 0:00:00 elapsed, about 0:00:0\d left", lines[6])
-    assert "\x1b" not in handler.stream.getvalue() and len(lines) == 7
+    assert lines[0] == "Job stats:" and lines[2] == "Error in rule train"
+    assert lines[1].startswith("1 of 4 steps (25%) done, 1 under way, 0 failed, 0:00:00 elapsed")
+    figures = r"2 of 4 steps \(50%\) done, 1 under way, 1 failed, 0:00:00 elapsed, about 0:00:0\d left: train"
+    assert re.fullmatch(figures, lines[3])
+    assert "\x1b" not in handler.stream.getvalue() and len(lines) == 4
+
+
+def test_a_file_gets_few_lines_of_a_large_study(handler, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("snakemake_logger_plugin_live.time.monotonic", lambda: now)
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"train": 1000, "total": 1000})
+    for done in range(1, 1001):
+        now += 0.4  # seconds: 400 in all
+        send(handler, LogEvent.JOB_INFO, f"job {done}", jobid=done, rule_name="train")
+        send(handler, LogEvent.PROGRESS, None, done=done, total=1000)
+    lines = handler.stream.getvalue().splitlines()
+    assert len(lines) <= 102 and lines[-1].startswith("1000 of 1000 steps (100%) done")
 
 
 def test_the_rest_of_long_steps_is_estimated_from_all_steps(handler, monkeypatch):
