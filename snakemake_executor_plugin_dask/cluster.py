@@ -47,13 +47,15 @@ FOLDER = "temporary-directory"
 # library. Python takes the variable as its option -P. Jobs do not inherit it (see `worker._dask_variables`).
 SAFE_PATH = {} if "PYTHONSAFEPATH" in os.environ else {"distributed.nanny.pre-spawn-environ.PYTHONSAFEPATH": "1"}
 
+NANNY_VARIABLES = ("PYTHONHASHSEED", "PYTHONSAFEPATH", "__DASK_PARENT_PID")
+
 
 class LocalNanny(Nanny):  # type: ignore[misc]
     """A nanny in Snakemake's own process, whose environment the jobs that run there inherit."""
 
     async def instantiate(self) -> Any:
         """Start the worker, and remove the variables that Dask sets for it."""
-        names = [*self.pre_spawn_env, "__DASK_PARENT_PID"]
+        names = [*self.pre_spawn_env, *NANNY_VARIABLES]
         before = {name: os.environ.get(name) for name in names}
         try:
             return await super().instantiate()
@@ -86,6 +88,7 @@ class Cluster:
         session: name of the run.
         cores: number of threads of a cluster on this machine; None uses all.
         environment: environment variables that the workflow declares (`envvars:`), for the workers.
+        scripts: whether any of the first jobs is a script.
         log: file for messages of Dask.
 
     Raises:
@@ -93,7 +96,14 @@ class Cluster:
     """
 
     def __init__(
-        self, settings: Any, session: str, cores: int | None, environment: Mapping[str, str], log: Path
+        self,
+        settings: Any,
+        session: str,
+        cores: int | None,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        scripts: bool = True,
     ) -> None:
         if settings.scheduler and settings.cluster:
             raise WorkflowError("dask: --dask-scheduler and --dask-cluster exclude each other; give one of them.")
@@ -112,9 +122,12 @@ class Cluster:
             with dask.config.set(SAFE_PATH | {FOLDER: self.folder.path}), _uninterrupted():
                 self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
             self.client = _client(self.owned)
+        preset = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+        self.variables = {*preset, *NANNY_VARIABLES}  # which a nanny in this process sets for a moment
         # Dask sets PYTHONHASHSEED for its workers
         variables = {"PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED"), **environment}
-        self.plugin = WorkerPlugin(session, _modules(settings.preload), variables, log=str(log) if self.local else None)
+        modules, own_log = _modules(settings.preload), str(log) if self.local else None
+        self.plugin = WorkerPlugin(session, modules, variables, begin_with_scripts=scripts, log=own_log)
         self.client.register_plugin(self.plugin)
 
     def workers(self) -> list[dict[str, float]] | None:

@@ -17,19 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from snakemake.exceptions import RuleException, print_exception
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.settings import ExecMode
 from snakemake_interface_executor_plugins.utils import format_cli_arg
 
-from snakemake_executor_plugin_dask import benchmark, resources, warm
+from snakemake_executor_plugin_dask import benchmark, resources, shell_command, warm
 from snakemake_executor_plugin_dask.ledger import Ledger, LedgerEntry, Status
-from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Script, Usage
+from snakemake_executor_plugin_dask.request import Claim, Command, Outcome, Request, Script, Usage
 
 if TYPE_CHECKING:
     from distributed import Future
 
+STARTED_WITH = os.environ.copy()  # Snakemake imports its plugins before it reads the Snakefile
 LOGS = Path(".snakemake") / "dask_logs"
 WINDOW = 1024  # attempts that Dask knows at a time, so that its memory does not grow with the workflow
 WINDOW_A_CORE = 2  # on this machine: one attempt that runs, and one that follows at once
@@ -111,7 +113,8 @@ class Executor(RealExecutor):
         self.scripts = warm.ScriptFactory(self.workflow)
         cores = self.workflow.resource_settings.cores
         log = LOGS.absolute() / f"dask-{self.session}.log"
-        self.cluster = Cluster(self.executor_settings, self.session, cores, self.envvars(), log)
+        scripts = any(job.is_script for job in self.workflow.dag.needrun_jobs())
+        self.cluster = Cluster(self.executor_settings, self.session, cores, self.envvars(), log, scripts=scripts)
         self.counts: collections.Counter[str] = collections.Counter()
         self.reported_cold: set[str] = set()
         self.losses: collections.Counter[int] = collections.Counter()
@@ -194,8 +197,13 @@ class Executor(RealExecutor):
                 if self.closing.is_set():
                     return
                 self.window.release()
-                message = str(error) if isinstance(error, WorkflowError) else f"{type(error).__name__}: {error}"
                 self.counts["failed"] += 1
+                message: str | None = f"{type(error).__name__}: {error}"
+                if isinstance(error, RuleException):  # with file and line, as in the local executor
+                    print_exception(error.with_traceback(None), self.workflow.linemaps)
+                    message = None
+                elif isinstance(error, WorkflowError):
+                    message = str(error)
                 self._report_error(SubmittedJobInfo(job), message)
 
     def _ask_gate(self, job: Any) -> None:
@@ -225,6 +233,8 @@ class Executor(RealExecutor):
     def _submit(self, job: Any) -> None:
         from snakemake_executor_plugin_dask.worker import carry_out
 
+        if self.cluster.local and not job.is_group():
+            warm.settle_tmpdir(job)
         need = resources.needed(job.threads, job.resources)
         if resources.shortcoming(need, self.sizes):  # the known workers may be out of date
             self._see(self.cluster.workers() or [])
@@ -272,16 +282,19 @@ class Executor(RealExecutor):
     def _request(self, job: Any, cold: str) -> Request:
         start = Path.cwd()
         awaited: tuple[str, ...] = ()
-        run: Script | str
+        run: Script | Command | str
         if cold:
             cwd, environment, repeats = start, {}, 0
             run = self.format_job_exec(job)
         else:
             self.workflow.async_run(job.prepare())
             cwd = start / job.shadow_dir if job.shadow_dir else start
-            environment = dict(self.envvars())
+            environment = self._environment()
             repeats = (job.benchmark_repeats or 1) if job.benchmark is not None else 0
-            run = self.scripts.script(job)
+            if job.is_shell:
+                run = shell_command.command(job, self.workflow.linemaps, repeats)
+            else:
+                run = self.scripts.script(job)
             if not self.cluster.local:
                 awaited = tuple(str(start / file) for file in job.get_wait_for_files())
         python_path = tuple(entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry)
@@ -290,13 +303,21 @@ class Executor(RealExecutor):
             run=run,
             cwd=str(cwd),
             environment=environment,
-            threads=max(1, job.threads),
+            threads=job.threads if isinstance(run, Command) else max(1, job.threads),
             log=str(start / LOGS / f"{job.name}-{job.jobid}.log"),
             python_path=python_path,
             benchmark_repeats=repeats,
             awaited=awaited,
             latency_s=self.workflow.execution_settings.latency_wait,
         )
+
+    def _environment(self) -> dict[str, str | None]:
+        """Variables of warm jobs: those that the workflow declares, and those that the Snakefile sets or removes."""
+        present = os.environ.copy()
+        changes: dict[str, str | None] = dict.fromkeys(STARTED_WITH.keys() - present.keys())
+        changes |= {name: value for name, value in present.items() if STARTED_WITH.get(name) != value}
+        of_jobs = {name: value for name, value in changes.items() if name not in self.cluster.variables}
+        return of_jobs | self.envvars()
 
     # ---- from Dask to Snakemake
 
@@ -350,12 +371,15 @@ class Executor(RealExecutor):
             self.report_job_success(attempt.info)
             return
         self.counts["failed"] += 1
+        if isinstance(attempt.request.run, Command) and outcome.usages and not outcome.problem:
+            last, code = len(outcome.usages) - 1, outcome.exit_code
+            print_exception(shell_command.failure(attempt.request.run, last, code, self.workflow.linemaps))
         message = f"{outcome.problem or describe(outcome.usages[-1])} on {outcome.host}"
         if not self.workflow.output_settings.show_failed_logs and outcome.tail.strip():
             message += f"; its output ended with:\n{outcome.tail.rstrip()}"
         self._report_error(attempt.info, message, [attempt.request.log])
 
-    def _report_error(self, info: SubmittedJobInfo, message: str, logs: Sequence[str] = ()) -> None:
+    def _report_error(self, info: SubmittedJobInfo, message: str | None, logs: Sequence[str] = ()) -> None:
         """Report that a job failed; of a group, Snakemake shows the names of its jobs, and not the message."""
         if info.job.is_group():
             self.logger.error(f"Dask: the group job {info.job.name} (jobid {info.job.jobid}) failed: {message}")

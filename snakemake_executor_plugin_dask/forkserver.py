@@ -20,6 +20,7 @@ from snakemake_executor_plugin_dask.supervisor import Supervisor
 NO_CHANGE: Mapping[str, str | None] = {}
 STARTS = 10  # attempts to reach a server that keeps dying
 _LOCK = threading.RLock()  # the modules to preload are passed through the environment, which all threads share
+ENDING_S = 2.0
 TICK_S = 0.2  # interval at which a waiting thread checks whether its job is still wanted
 
 
@@ -31,11 +32,11 @@ class ForkServer:
     report resource usage.
 
     Args:
-        modules: modules to preload.
+        modules: modules to preload; None for a process whose forks run commands and no scripts.
         environment: environment variables of jobs that differ from those of the worker; None removes one.
     """
 
-    def __init__(self, modules: list[str], environment: Mapping[str, str | None] = NO_CHANGE) -> None:
+    def __init__(self, modules: list[str] | None, environment: Mapping[str, str | None] = NO_CHANGE) -> None:
         self.modules = modules
         self.environment = dict(environment)
         self.last_used = time.monotonic()
@@ -44,6 +45,7 @@ class ForkServer:
         self._server = multiprocessing.forkserver.ForkServer()
         self._server.set_forkserver_preload(["snakemake_executor_plugin_dask.preload"])
         self._running = 0
+        self._idle: list[_Launched] = []  # supervisors without an attempt; the fork server may be gone meanwhile
 
     def start(self) -> None:
         """Start the server if it does not run; it imports modules in the background."""
@@ -63,8 +65,13 @@ class ForkServer:
         return 0.0 if self._running else time.monotonic() - self.last_used
 
     def stop(self) -> None:
-        """Stop the server; running attempts continue."""
+        """Stop the server and idle supervisors; running attempts continue."""
         with _LOCK:
+            idle, self._idle = self._idle, []
+            for supervisor in idle:
+                supervisor.end()
+            for supervisor in idle:  # so that the kernel adds their usage, and that of their jobs, to the server's
+                supervisor.close(wait_s=ENDING_S)
             self._server._stop()  # type: ignore[attr-defined]
 
     @property
@@ -88,15 +95,10 @@ class ForkServer:
             Resource usage of the job.
         """
         started_at, clock = time.time(), time.perf_counter()
-        last: dict[str, Any] = {}
         with _LOCK:
             self._running += 1
         try:
-            with self._launched(request, iteration) as (report, hold):
-                for line in _lines(report, wanted, hold):
-                    last = json.loads(line)
-                    if "pid" in last:
-                        started(last["pid"])
+            last = self._run(request, iteration, wanted, started)
         finally:
             with _LOCK:
                 self._running -= 1
@@ -105,13 +107,37 @@ class ForkServer:
             return Usage(started_at, time.perf_counter() - clock, -signal.SIGKILL)
         return Usage(**last)
 
-    @contextlib.contextmanager
-    def _launched(self, request: Request, iteration: int | None) -> Iterator[tuple[int, list[int]]]:
-        """Start the supervisor of an attempt.
+    def _run(
+        self, request: Request, iteration: int | None, wanted: Callable[[], bool], started: Callable[[int], Any]
+    ) -> dict[str, Any]:
+        """Run a request under an idle supervisor, or under a new one; returns the last line of its report."""
+        while True:
+            try:
+                supervisor, kept = self._idle.pop(), True
+            except IndexError:
+                supervisor, kept = self._launch(request, iteration), False
+            last: dict[str, Any] = {}
+            try:
+                if kept:
+                    supervisor.send((request, iteration))
+                for line in supervisor.lines(wanted):
+                    last = json.loads(line)
+                    if "pid" in last:
+                        started(last["pid"])
+                    if "exit_code" in last:
+                        break
+            except BaseException:
+                supervisor.close()
+                raise
+            if "exit_code" in last and supervisor.open:
+                self._idle.append(supervisor)
+            else:
+                supervisor.close()
+            if last or not kept:  # one that had died while it was idle has started nothing
+                return last
 
-        Yields:
-            The descriptor of its report, and a list with the descriptor of a pipe; closing that pipe ends the job.
-        """
+    def _launch(self, request: Request, iteration: int | None) -> "_Launched":
+        """Start a supervisor with its first request."""
         read, write = os.pipe()
         try:
             status, data = self._connect(write)
@@ -120,15 +146,10 @@ class ForkServer:
             raise
         finally:
             os.close(write)
-        hold = [data]
-        try:
-            with contextlib.suppress(BrokenPipeError), open(data, "wb", closefd=False) as stream:
-                pickle.dump({}, stream)  # no preparation data, so that `__main__` is not imported
-                pickle.dump(Supervisor(request, iteration), stream)
-            yield read, hold
-        finally:
-            for descriptor in (read, status, *hold):
-                os.close(descriptor)
+        supervisor = _Launched(read, status, data)
+        # no preparation data, so that `__main__` is not imported
+        supervisor.send({}, Supervisor(request, iteration))
+        return supervisor
 
     def _connect(self, descriptor: int) -> tuple[int, int]:
         """Make a fork that inherits the descriptor; a server that was killed is started again."""
@@ -155,16 +176,50 @@ def _change(variables: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _lines(report: int, wanted: Callable[[], bool], hold: list[int]) -> Iterator[bytes]:
-    """Yield lines of the report; closes the pipe of the job, which ends it, when it is not wanted any more."""
-    rest = b""
-    while True:
-        ready, _, _ = select.select([report], [], [], TICK_S)
-        if ready:
-            received = os.read(report, 65536)
-            if not received:
-                return
-            *lines, rest = (rest + received).split(b"\n")
-            yield from lines
-        elif hold and not wanted():
-            os.close(hold.pop())
+class _Launched:
+    """The worker's side of a supervisor.
+
+    Args:
+        report: descriptor from which its report is read.
+        status: descriptor at which the fork server reports that the supervisor has ended.
+        data: descriptor for its requests. If it is closed, the supervisor ends its job and itself.
+    """
+
+    def __init__(self, report: int, status: int, data: int) -> None:
+        self.report = report
+        self.status = status
+        self.data = data
+        self.open = True
+
+    def send(self, *objects: Any) -> None:
+        """Send objects; it does nothing if the supervisor is gone, which its report tells."""
+        with contextlib.suppress(BrokenPipeError), open(self.data, "wb", closefd=False) as stream:
+            for each in objects:
+                pickle.dump(each, stream)
+
+    def lines(self, wanted: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield lines of the report; ends the job and the supervisor when the job is not wanted any more."""
+        rest = b""
+        while True:
+            ready, _, _ = select.select([self.report], [], [], TICK_S)
+            if ready:
+                received = os.read(self.report, 65536)
+                if not received:
+                    return
+                *lines, rest = (rest + received).split(b"\n")
+                yield from lines
+            elif self.open and not wanted():
+                self.end()
+
+    def end(self) -> None:
+        """Tell the supervisor to end its job and itself."""
+        if self.open:
+            self.open = False
+            os.close(self.data)
+
+    def close(self, wait_s: float = 0.0) -> None:
+        """End the supervisor, and wait for the fork server to report its end."""
+        self.end()
+        select.select([self.status], [], [], wait_s)
+        for descriptor in (self.report, self.status):
+            os.close(descriptor)

@@ -122,7 +122,7 @@ class Ledger:
             self.refreshed = time.monotonic()
             if self.path is not None:
                 with contextlib.suppress(OSError):  # the end of the run reports it
-                    _write(self.path.with_suffix(".overhead.json"), self._overhead(running=True))
+                    _write(self.path.with_suffix(".overhead.json"), self._overhead())
         finally:
             self.refreshing.release()
 
@@ -137,20 +137,16 @@ class Ledger:
         with self.refreshing:
             self.refreshed = float("inf")
             destination = self.path.with_suffix(".overhead.json")
-            _write(destination, self._overhead(running=False))
+            _write(destination, self._overhead())
         jobs_s = self.reported_s if self.all_reported else None
         atexit.register(_add_the_end, destination, os.getpid(), jobs_s)
 
-    def _overhead(self, *, running: bool) -> Overhead:
-        """Resource usage of the run itself so far.
-
-        Args:
-            running: whether jobs run, whose processes are left out.
-        """
+    def _overhead(self) -> Overhead:
+        """Resource usage of the run itself so far, without jobs and their supervisors, which report their own."""
         main = psutil.Process()
         processes = [main, *main.children(recursive=True)]
         rows: list[ProcessUsage] = []
-        for process in _without_jobs(processes) if running else processes:
+        for process in _without_jobs(processes):
             try:
                 times, command = process.cpu_times(), " ".join(process.cmdline()[:4])
             except psutil.Error:  # the process has just ended

@@ -27,18 +27,20 @@ THREAD_VARIABLES = (
 )  # the variables that Snakemake sets for a job (snakemake/shell.py)
 HUGE_PAGE = 2 << 20
 MADV_COLLAPSE = 25
-ALWAYS = ("ctypes", "snakemake.iocontainers", "snakemake.logging", "snakemake_executor_plugin_dask.supervisor")
+SUPERVISOR = "snakemake_executor_plugin_dask.supervisor"
+FOR_SCRIPTS = ("snakemake.iocontainers", "snakemake.logging", "snakemake_executor_plugin_dask.script_run")
 
 
-def preload(modules: list[str]) -> None:
+def preload(modules: list[str] | None) -> None:
     """Import modules and make the process fit to be forked.
 
     Args:
-        modules: names; one that cannot be imported is reported on standard error.
+        modules: names; one that cannot be imported is reported on standard error. None for a process whose forks run
+            commands and no scripts, and which stays small.
     """
     # a fork would lose a pool of BLAS threads and then wait for it forever
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    for module in [*ALWAYS, *modules]:
+    for module in [SUPERVISOR, *(() if modules is None else (*FOR_SCRIPTS, *modules))]:
         try:
             importlib.import_module(module)
         except Exception as error:

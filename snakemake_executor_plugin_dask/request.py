@@ -26,14 +26,33 @@ class Script:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command that a shell runs (`shell:`).
+
+    Attributes:
+        texts: the command; with a benchmark, one for each repeat.
+        executable: the shell; empty if Snakemake has none, so that it is /bin/sh.
+        file_shell: shell for a command that is too long for an argument and is written to a file; empty if none is.
+        origin: line and file from which the rule calls `shell`, as compiled by Snakemake.
+        tmpdir: folder for temporary files.
+    """
+
+    texts: tuple[str, ...]
+    executable: str
+    file_shell: str
+    origin: tuple[int, str] | None
+    tmpdir: str
+
+
+@dataclass(frozen=True)
 class Request:
     """One attempt at a job.
 
     Attributes:
         name: name of the job, for messages.
-        run: a script (warm), or a command line for the shell from Snakemake (cold).
+        run: a script or a command (warm), or a command line for the shell from Snakemake (cold).
         cwd: working folder.
-        environment: environment variables to set.
+        environment: environment variables to set; None removes one.
         threads: number of threads that numerical libraries may use.
         log: file for standard output and error.
         python_path: folders of PYTHONPATH, which come first on the search path of a warm script.
@@ -43,9 +62,9 @@ class Request:
     """
 
     name: str
-    run: Script | str
+    run: Script | Command | str
     cwd: str
-    environment: dict[str, str]
+    environment: dict[str, str | None]
     threads: int
     log: str
     python_path: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ When the run's plugin is set up in a worker (`worker.WorkerPlugin`), the worker 
 GPUs. Workers therefore need no special options. Dask's scheduler does the matching.
 """
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +14,7 @@ MEMORY = "snakemake_mem_mb"
 GPUS = "GPU"  # the usual name, also in dask-cuda
 SHARE = "snakemake_worker"
 WHOLE = 2**20  # shares of a worker: a job takes one, an exclusive job all of them (integers add up exactly)
+UNKNOWN = "<TBD>"  # Snakemake's text for a value that only the worker knows
 
 NAMES = {CORES: "cores", MEMORY: "MB of memory", GPUS: "GPUs", SHARE: "shares of a worker"}
 
@@ -66,3 +69,20 @@ def set_tmpdir(resources: Any, folder: str) -> None:
     position = next(i for i, (name, _) in enumerate(resources._allitems()) if name == "tmpdir")
     resources[position] = folder
     resources.tmpdir = folder
+
+
+def set_temporary_folder(folder: str) -> str:
+    """Set the folder for temporary files of this process.
+
+    Args:
+        folder: the folder; `UNKNOWN` is that of this machine, and nothing leaves it as it is.
+
+    Returns:
+        The folder.
+    """
+    if folder == UNKNOWN:
+        folder = tempfile.gettempdir()
+    if folder:
+        os.environ.update(dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder))
+        tempfile.tempdir = None  # so that it is read from the environment again
+    return folder

@@ -1,59 +1,55 @@
 """The process that runs one attempt, and its supervisor (standard library only).
 
-A fork of the preloaded process becomes the supervisor. It forks again, and that child runs the script or the command.
-The supervisor waits for the child, so that the kernel accounts for its resource usage even if it is killed. It adopts
-every process that the job orphans. It ends all of them when the job ends, and when the worker closes its pipe or dies.
+A fork of a fork server becomes the supervisor. It forks again, and that child runs the script or the command. The
+supervisor waits for the child, so that the kernel accounts for its resource usage even if it is killed. It adopts every
+process that the job orphans. It ends all of them when the job ends, and when the worker closes its pipe or dies. Then
+it takes the next attempt of this worker, if there is one.
 """
 
-import atexit
 import contextlib
 import ctypes
-import importlib
 import json
-import linecache
-import logging
-import multiprocessing.util
 import os
 import pickle
-import random
 import resource
 import select
+import shutil
 import signal
+import socket
 import sys
-import tempfile
-import threading
 import time
 import traceback
-import types
 from io import TextIOWrapper
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any, TextIO
+from typing import NamedTuple, TextIO
 
 from snakemake_executor_plugin_dask.preload import THREAD_VARIABLES
-from snakemake_executor_plugin_dask.request import Request, Script
-from snakemake_executor_plugin_dask.resources import set_tmpdir
+from snakemake_executor_plugin_dask.request import Command, Request, Script
+from snakemake_executor_plugin_dask.resources import set_temporary_folder
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 0.5  # time for processes that a job leaves behind, such as a resource tracker, to end by themselves
 PATIENCE_S = 10  # time after which processes that cannot be killed are given up
+SHELL = "/bin/sh"
+LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class Supervisor:
     """Object that is sent to the fork server, which calls `_bootstrap` as it does for a `multiprocessing.Process`.
 
-    The supervisor writes JSON lines to the descriptor that it inherits: first `{"pid": ...}`, and at the end the fields
-    of `request.Usage`.
+    It carries the first request; each later one comes as a pickled pair of request and iteration through the pipe from
+    the worker, when the one before has ended. To the descriptor that it inherits, the supervisor writes JSON lines:
+    for each request first `{"pid": ...}`, and at the end the fields of `request.Usage`.
 
     Args:
-        request: the attempt.
+        request: the first attempt.
         iteration: number of the repeat of a benchmark.
     """
 
     def __init__(self, request: Request, iteration: int | None) -> None:
-        self.request = request
-        self.iteration = iteration
+        self.first = request, iteration
 
     def _bootstrap(self, parent_sentinel: int) -> int:
         sys.excepthook = sys.__excepthook__  # that of the fork server is for forks that get no attempt
@@ -67,37 +63,75 @@ class Supervisor:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        owner = os.getpid()
-        before = _transferred()
-        started, clock = time.time(), time.perf_counter()
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            for descriptor in (report, parent_sentinel, woken, wake):
-                os.close(descriptor)
-            _job(self.request, self.iteration, owner)
-        _report(report, pid=pid)
-        status = _await(pid, parent_sentinel, woken)
-        wall, ended = time.perf_counter() - clock, time.time()
-        _end_descendants(pid)
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        after = _transferred()  # includes the bytes of children that this process has waited for
-        moved = {name: after[name] - before[name] for name in after if name in before}
-        _report(
-            report,
-            started=started,
-            ended=ended,
-            wall_s=wall,
-            exit_code=os.waitstatus_to_exitcode(status),
-            cpu_s=used.ru_utime + used.ru_stime,
-            launch_cpu_s=time.process_time(),
-            cpu_user_s=used.ru_utime,
-            cpu_system_s=used.ru_stime,
-            read_bytes=moved.get("rchar"),
-            written_bytes=moved.get("wchar"),
-            peak_memory_bytes=used.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        )
+        pipes = _Pipes(report, parent_sentinel, woken, wake)
+        reported_s = 0.0
+        alone = True
+        following = self.first
+        with open(parent_sentinel, "rb", closefd=False) as requests:
+            while alone:  # a process that cannot be killed would be counted for the next attempt
+                reported_s, alone = _supervise(*following, pipes, reported_s)
+                try:
+                    following = pickle.load(requests)  # noqa: S301 - from the worker
+                except EOFError:  # the worker needs no more attempts, or is gone
+                    break
         return 0
+
+
+class _Pipes(NamedTuple):
+    """Descriptors of a supervisor: its report, the pipe from the worker, and a pipe that signals write to."""
+
+    report: int
+    parent_sentinel: int
+    woken: int
+    wake: int
+
+
+def _supervise(request: Request, iteration: int | None, pipes: _Pipes, reported_s: float) -> tuple[float, bool]:
+    """Run a request in a fork and report it.
+
+    Args:
+        request: the attempt.
+        iteration: number of the repeat of a benchmark.
+        pipes: descriptors of this process.
+        reported_s: CPU-seconds of this process that earlier reports contain.
+
+    Returns:
+        CPU-seconds of this process that are reported now, and whether all processes of the job have ended.
+    """
+    owner = os.getpid()
+    before = _transferred()
+    started, clock = time.time(), time.perf_counter()
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        for descriptor in pipes:
+            os.close(descriptor)
+        _job(request, iteration, owner)
+    _report(pipes.report, pid=pid)
+    status, used = _await(pid, pipes)
+    wall, ended = time.perf_counter() - clock, time.time()
+    others, alone = _end_descendants(pid)
+    if isinstance(request.run, Command) and request.run.file_shell:
+        shutil.rmtree(_folder_of_file(request, pid), ignore_errors=True)
+    user, system = (sum(getattr(each, name) for each in (used, *others)) for name in ("ru_utime", "ru_stime"))
+    after = _transferred()  # includes the bytes of children that this process has waited for
+    moved = {name: after[name] - before[name] for name in after if name in before}
+    own_s = time.process_time()
+    _report(
+        pipes.report,
+        started=started,
+        ended=ended,
+        wall_s=wall,
+        exit_code=os.waitstatus_to_exitcode(status),
+        cpu_s=user + system,
+        launch_cpu_s=own_s - reported_s,
+        cpu_user_s=user,
+        cpu_system_s=system,
+        read_bytes=moved.get("rchar"),
+        written_bytes=moved.get("wchar"),
+        peak_memory_bytes=max(each.ru_maxrss for each in (used, *others)) * (1 if sys.platform == "darwin" else 1024),
+    )
+    return own_s, alone
 
 
 def _transferred() -> dict[str, int]:
@@ -115,20 +149,20 @@ def _report(descriptor: int, **values: float | None) -> None:
         os.write(descriptor, json.dumps(values).encode() + b"\n")
 
 
-def _await(pid: int, parent_sentinel: int, woken: int) -> int:
-    """Wait for the job, and kill it when the worker closes its end of the pipe; returns the wait status."""
-    watched = [parent_sentinel, woken]
+def _await(pid: int, pipes: _Pipes) -> tuple[int, resource.struct_rusage]:
+    """Wait for the job, and kill it when the worker closes its end of the pipe; returns wait status and usage."""
+    watched = [pipes.parent_sentinel, pipes.woken]
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
-            return status
+            return status, used
         ready, _, _ = select.select(watched, [], [])
-        if parent_sentinel in ready:
+        if pipes.parent_sentinel in ready:
             _kill_group(pid)
-            watched.remove(parent_sentinel)
-        if woken in ready:
+            watched.remove(pipes.parent_sentinel)
+        if pipes.woken in ready:
             with contextlib.suppress(BlockingIOError):
-                os.read(woken, 4096)
+                os.read(pipes.woken, 4096)
 
 
 def _kill_group(pid: int) -> None:
@@ -137,18 +171,24 @@ def _kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
-def _end_descendants(pid: int) -> None:
-    """Wait a moment for the processes that the job has left behind to end by themselves; then kill them."""
+def _end_descendants(pid: int) -> tuple[list[resource.struct_rusage], bool]:
+    """Wait a moment for the processes that the job has left behind to end by themselves; then kill them.
+
+    Returns:
+        Their usages, and whether all have ended.
+    """
     deadline = time.monotonic() + GRACE_S
+    usages: list[resource.struct_rusage] = []
     while True:
         try:
-            reaped, _ = os.waitpid(-1, os.WNOHANG)
+            reaped, _, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return usages, True
         if reaped:
+            usages.append(used)
             continue
         if time.monotonic() > deadline + PATIENCE_S:
-            return
+            return usages, False
         if time.monotonic() > deadline:
             _kill_group(pid)
             for child in _children():
@@ -166,8 +206,8 @@ def _children() -> list[int]:
 
 
 def _prctl(option: int, value: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+    if LIBC is not None:
+        LIBC.prctl(option, value, 0, 0, 0)
 
 
 # ---- the job itself
@@ -187,12 +227,14 @@ def _job(request: Request, iteration: int | None, supervisor: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(request.cwd)
-        os.environ.update(request.environment)
-        if isinstance(request.run, str):
-            # the preloaded process has one thread; `shell:` sets the variables again
-            os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(request.threads)))
-            os.execv("/bin/sh", ["/bin/sh", "-c", request.run])  # noqa: S606 - Snakemake's own command line
-        code = _run_script(request.run, request, iteration)
+        _change_environment(request.environment)
+        if isinstance(request.run, Script):
+            _reopen_streams()
+            from snakemake_executor_plugin_dask.script_run import run_script  # the small process never needs it
+
+            code = run_script(request.run, request, iteration)
+        else:
+            _run_command(request, request.run, iteration)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -209,6 +251,10 @@ def _redirect(log: str) -> None:
         os.dup2(source, target)
     os.close(nothing)
     os.close(output)
+
+
+def _reopen_streams() -> None:
+    """Open Python's streams again, after their descriptors were redirected."""
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = _reopened(1, sys.stdout)
     sys.stderr = _reopened(2, sys.stderr)
@@ -226,123 +272,37 @@ def _prefer_for_out_of_memory() -> None:
         file.write("1000")
 
 
-def _run_script(script: Script, request: Request, iteration: int | None) -> int:
-    """Run a script as a new interpreter would, and return its exit code."""
-    _limit_threads(request.threads)
-    _reseed()
-    # as in `python script.py`: PYTHONPATH precedes installed packages; Snakemake's own folders come last
-    sys.path[:0] = [entry for entry in request.python_path if entry not in sys.path]
-    sys.path.extend(entry for entry in script.search_path if entry not in sys.path)
-    importlib.invalidate_caches()
-    ends_processes = multiprocessing.util._exit_function  # type: ignore[attr-defined]
-    for last in (logging.shutdown, ends_processes):  # as in a new interpreter
-        atexit.register(last)
-    sys.argv = [script.filename]
-    module = _main_module(script, iteration)
-    try:
-        exec(compile(script.source, script.filename, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
-        code = 0
-    except SystemExit as end:
-        code = _exit_code(end)
-    except BaseException:
-        _print_traceback()
-        code = 1
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-    except BaseException:
-        traceback.print_exc()
-        code = code or 1
-    return code
+def _change_environment(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
-def _exit_code(end: SystemExit) -> int:
-    if end.code is None:
-        return 0
-    if isinstance(end.code, int):
-        return end.code & 0xFF
-    print(end.code, file=sys.stderr)
-    return 1
+def _run_command(request: Request, run: Command | str, iteration: int | None) -> None:
+    """Replace this process by the shell that runs a command, as `subprocess.Popen` starts it in Snakemake's `shell`."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(request.threads)))  # the preloaded process has one thread
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+        signal.signal(number, signal.SIG_DFL)
+    if isinstance(run, str):  # Snakemake's command line for a cold job
+        os.execv(SHELL, [SHELL, "-c", run])  # noqa: S606
+    set_temporary_folder(run.tmpdir)
+    text = run.texts[iteration or 0]
+    if run.file_shell:
+        text = f'"{run.file_shell}" "{_write_file(request, text)}"'
+    shell = run.executable or SHELL
+    os.execvp(shell, [shell, "-c", text])  # noqa: S606
 
 
-def _print_traceback() -> None:
-    kind, error, trace = sys.exc_info()
-    while trace and trace.tb_frame.f_code.co_filename == __file__:  # leave out our own frames
-        trace = trace.tb_next
-    traceback.print_exception(kind, error, trace)
+def _folder_of_file(request: Request, pid: int) -> Path:
+    """Folder for the file of a command that is too long for an argument."""
+    return Path(request.cwd) / ".snakemake" / f"shell_tmp.{socket.gethostname()}-{pid}"
 
 
-def _main_module(script: Script, iteration: int | None) -> types.ModuleType:
-    """Make the script's `__main__`, with the names that Snakemake's preamble defines."""
-    from snakemake.iocontainers import Snakemake
-    from snakemake.logging import logger
-
-    job = pickle.loads(script.snakemake)  # noqa: S301 - written by Snakemake's own process just now
-    job.bench_iteration = iteration
-    _set_temporary_folder(job.resources)
-    module = types.ModuleType("__main__")
-    module.__dict__.update(
-        __builtins__=__builtins__,
-        __file__=script.filename,
-        __real_file__=_real_file(script),
-        __spec__=None,
-        sys=sys,
-        pickle=pickle,
-        snakemake=job,
-        Snakemake=Snakemake,
-        logger=logger,
-    )
-    sys.modules["__main__"] = module
-    lines = script.source.splitlines(keepends=True)
-    linecache.cache[script.filename] = (len(script.source), None, lines, script.filename)
-    return module
-
-
-def _real_file(script: Script) -> str:
-    """The file that Snakemake would run, which begins with a preamble; it is made only if somebody will see it."""
-    if not script.kept and "__real_file__" not in script.source:
-        return script.filename
-    preamble = (
-        f"import sys; sys.path.extend({list(script.search_path)!r}); import pickle; "
-        f"snakemake = pickle.loads({script.snakemake!r}); from snakemake.logging import logger; "
-        f"from snakemake.iocontainers import Snakemake; __real_file__ = __file__; __file__ = {script.filename!r};\n"
-    )
-    Path(script.folder).mkdir(parents=True, exist_ok=True)
-    descriptor, path = tempfile.mkstemp(f".{Path(script.filename).name}", dir=script.folder)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(preamble + script.source)
-    if not script.kept:
-        atexit.register(os.unlink, path)
-    return path
-
-
-def _set_temporary_folder(resources: Any) -> None:
-    """Set the folder for temporary files, which only the machine that runs the job knows."""
-    folder = str(resources.get("tmpdir", ""))
-    if folder == "<TBD>":
-        folder = tempfile.gettempdir()
-        set_tmpdir(resources, folder)
-    if folder:
-        os.environ.update(dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), folder))
-        tempfile.tempdir = None  # so that it is read from the environment again
-
-
-def _limit_threads(threads: int) -> None:
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(threads)
-    if threads > 1:  # the preloaded process was limited to one
-        try:
-            import threadpoolctl
-        except ImportError:
-            return
-        threadpoolctl.threadpool_limits(threads)
-
-
-def _reseed() -> None:
-    """Seed the global random generators: forks share the state of the preloaded process, new interpreters do not."""
-    random.seed()
-    if numpy_random := sys.modules.get("numpy.random"):
-        numpy_random.seed()
-    if torch := sys.modules.get("torch"):
-        torch.default_generator.seed()
+def _write_file(request: Request, text: str) -> Path:
+    folder = _folder_of_file(request, os.getpid())
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "script.sh"
+    file.write_text(text + "\n")
+    file.chmod(0o700)
+    return file

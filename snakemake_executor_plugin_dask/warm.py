@@ -1,10 +1,11 @@
-"""Decides which jobs can run in a fork of the preloaded process, and prepares their scripts.
+"""Decides which jobs need no new Snakemake process, and prepares the scripts among them.
 
 This is the only module that depends on how Snakemake starts a Python script (`snakemake.script`, 9.27).
 """
 
 import os
 import pickle
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from snakemake.settings.types import DeploymentMethod, SharedFSUsage
 from snakemake.sourcecache import LocalSourceFile, SourceCache, SourceFile, infer_source_file
 from snakemake.utils import format as format_path
 
+from snakemake_executor_plugin_dask import shell_command
 from snakemake_executor_plugin_dask.request import Script
 from snakemake_executor_plugin_dask.resources import set_tmpdir
 
@@ -31,12 +33,14 @@ def reason_against(job: Any, workflow: Any) -> str:
     """
     if job.is_group():
         return "a group job"
-    if not job.is_script:
-        kinds = ("shell", "notebook", "wrapper", "cwl", "template_engine", "run")
-        return next((f"{kind}:" for kind in kinds if getattr(job, f"is_{kind}")), "no script:") + " directive"
-    if not str(job.rule.script).endswith(".py"):
-        return "not a Python script"
-    return _special_environment(job, workflow) or _special_files(job, workflow)
+    if job.is_shell:
+        unfit = "" if shell_command.is_usual(job) else "a `shell` of its own"
+    elif job.is_script:
+        unfit = "" if str(job.rule.script).endswith(".py") else "not a Python script"
+    else:
+        kinds = ("notebook", "wrapper", "cwl", "template_engine", "run")
+        unfit = next((f"{kind}:" for kind in kinds if getattr(job, f"is_{kind}")), "no script:") + " directive"
+    return unfit or _special_environment(job, workflow) or _special_files(job, workflow) or _special_tmpdir(job)
 
 
 def _special_environment(job: Any, workflow: Any) -> str:
@@ -47,7 +51,7 @@ def _special_environment(job: Any, workflow: Any) -> str:
         return "a container"
     if DeploymentMethod.ENV_MODULES in methods and job.env_modules:
         return "environment modules"
-    return "a shell_exec of its own" if job.resources.get("shell_exec") is not None else ""
+    return "a shell_exec of its own" if job.is_script and job.resources.get("shell_exec") is not None else ""
 
 
 def _special_files(job: Any, workflow: Any) -> str:
@@ -55,26 +59,58 @@ def _special_files(job: Any, workflow: Any) -> str:
         return "the between-workflow cache"
     if any(usage not in workflow.storage_settings.shared_fs_usage for usage in SHARED):
         return "no shared file system"
-    if any(True for files in (job.storage_input, job.storage_output) for _ in files):
-        return "files in a storage"
-    return "params made of tmpdir, which only the worker knows" if _params_need_tmpdir(job) else ""
+    return "files in a storage" if any(True for files in (job.storage_input, job.storage_output) for _ in files) else ""
 
 
-def _params_need_tmpdir(job: Any) -> bool:
-    """Whether `params:` change with the folder for temporary files, which Snakemake's own process does not know."""
-    functions = [value for value in job.rule.params if callable(value)]
-    if not any("resources" in get_function_params(function) for function in functions):
-        return False
+def settle_tmpdir(job: Any) -> None:
+    """Evaluate the folder for temporary files of a job that runs on this machine, and the params that are made of it.
+
+    Args:
+        job: Snakemake's job, whose `resources` leave it open for the worker.
+    """
+    if not isinstance(job.resources.get("tmpdir"), TBDString):
+        return
+    if _has_usual_tmpdir(job):
+        folder = tempfile.gettempdir()
+    else:
+        folder = job.rule.expand_resources(job.wildcards_dict, job.input, job.attempt).get("tmpdir")
+    set_tmpdir(job.resources, folder)
+    if _params_take_resources(job):
+        job._expand_params()
+
+
+def _has_usual_tmpdir(job: Any) -> bool:
+    return bool(job.rule.resources["tmpdir"].raw == "system_tmpdir")
+
+
+def _params_take_resources(job: Any) -> bool:
+    return any("resources" in get_function_params(value) for value in job.rule.params if callable(value))
+
+
+def _special_tmpdir(job: Any) -> str:
+    """Whether a job on another machine depends on the folder for temporary files there, which only the worker knows."""
     unknown = job.resources.get("tmpdir")
     if not isinstance(unknown, TBDString):
-        return False
+        return ""
+    if not _has_usual_tmpdir(job):
+        return "a tmpdir of its own, which only the worker knows"
     params = list(job.params)
+    text = shell_command.text(job) if _names_resources(job) else None
     set_tmpdir(job.resources, "/another")
     try:
-        others, _ = job.rule.expand_params(job.wildcards_dict, job.input, job.output, job)
+        if _params_take_resources(job):
+            others, _ = job.rule.expand_params(job.wildcards_dict, job.input, job.output, job)
+            if list(others) != params:
+                return "params made of tmpdir, which only the worker knows"
+        if text is not None and shell_command.text(job) != text:
+            return "a command made of tmpdir, which only the worker knows"
     finally:
         set_tmpdir(job.resources, unknown)
-    return list(others) != params
+    return ""
+
+
+def _names_resources(job: Any) -> bool:
+    return job.is_shell and "resources" in str(job.rule.shellcmd)
 
 
 class ScriptFactory:

@@ -21,7 +21,7 @@ from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.dask_log import divert
 from snakemake_executor_plugin_dask.folders import keep_sockets
 from snakemake_executor_plugin_dask.forkserver import ForkServer
-from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Usage
+from snakemake_executor_plugin_dask.request import Claim, Outcome, Request, Script, Usage
 
 METADATA = "snakemake-executor-dask"
 IDLE_S = 600  # a fork server that is idle for this time is stopped; it starts again when it is needed
@@ -31,12 +31,16 @@ NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
-    """The part of a run in each worker: a fork server, and a watch over the connection to the scheduler.
+    """The part of a run in each worker: two fork servers, and a watch over the connection to the scheduler.
+
+    Scripts run in forks of the one that is preloaded. Commands start from the other one, which is small, so that its
+    forks are cheap; it starts with the first of them.
 
     Args:
         session: name of the run.
-        preload: modules for the fork server.
-        environment: environment variables for the fork server, and so for every job; None removes one.
+        preload: modules for the scripts.
+        environment: environment variables for every job; None removes one.
+        begin_with_scripts: whether to preload at once; otherwise with the first script.
         log: file for messages of Dask in a worker that the run has started on its own machine. Such a worker leaves the
             process group, so that Ctrl-C in Snakemake's terminal does not reach it. None for other workers.
     """
@@ -47,16 +51,18 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         preload: list[str],
         environment: Mapping[str, str | None],
         *,
+        begin_with_scripts: bool = True,
         log: str | None = None,
     ) -> None:
         self.session = session
         self.name = f"snakemake-{session}"
         self.preload = preload
         self.environment = dict(environment)
+        self.begin_with_scripts = begin_with_scripts
         self.log = log
 
     async def setup(self, worker: Worker) -> None:
-        """Declare the worker's resources, start its fork server and the watch."""
+        """Declare the worker's resources, start the preloaded process and the watch."""
         if self.log:
             divert(self.log)
             with contextlib.suppress(PermissionError):
@@ -66,9 +72,11 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         self.devices = _devices(worker)
         self.free_devices = list(self.devices)
         self.lock = threading.Lock()
+        environment = dict.fromkeys(_dask_variables()) | self.environment
         keep_sockets(worker.local_directory)
-        self.server = ForkServer(self.preload, dict.fromkeys(_dask_variables()) | self.environment)
-        self.server.start()
+        self.scripts, self.commands = ForkServer(self.preload, environment), ForkServer(None, environment)
+        if self.begin_with_scripts:
+            self.scripts.start()
         memory = worker.memory_manager.memory_limit or psutil.virtual_memory().total
         await worker.set_resources(**resources.offered(worker.state.nthreads, memory, len(self.devices)))
         # the scheduler reconsiders waiting tasks only when the status of a worker changes to running
@@ -80,7 +88,8 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         """End all attempts and the fork server."""
         self.closing = True
         self.watch.cancel()
-        await asyncio.to_thread(self.server.stop)
+        for server in (self.scripts, self.commands):
+            await asyncio.to_thread(server.stop)
 
     async def _watch(self, worker: Worker) -> None:
         """End the attempts of a worker that has lost its scheduler, before another worker can start them again.
@@ -95,9 +104,10 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
                 await asyncio.wait_for(worker.scheduler.echo(data=0), timeout=allowed / 4)
                 heard = time.monotonic()
             self.cut_off = time.monotonic() - heard > allowed
-            if self.server.idle_s > IDLE_S:
-                await asyncio.to_thread(self.server.stop)
-                self.server.last_used = time.monotonic()
+            for server in (self.scripts, self.commands):
+                if server.idle_s > IDLE_S:
+                    await asyncio.to_thread(server.stop)
+                    server.last_used = time.monotonic()
 
     def take_devices(self, count: int) -> list[str]:
         """Reserve GPUs; Dask ensures that there are enough."""
@@ -173,7 +183,8 @@ def carry_out(request: Request, session: str, gpus: int) -> Outcome:
         if missing := _still_missing(request, wanted):
             outcome.problem = f"{missing} is not there after {request.latency_s:g} s (see --latency-wait)"
         else:
-            _run_repeats(plugin.server, request, wanted, outcome)
+            server = plugin.scripts if isinstance(request.run, Script) else plugin.commands
+            _run_repeats(server, request, wanted, outcome)
     except OSError as error:
         outcome.problem = f"worker {worker.address} could not start it ({error})"
     finally:

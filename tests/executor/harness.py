@@ -179,13 +179,19 @@ def end(*processes):
 
 
 @contextlib.contextmanager
-def scheduler(folder, *worker_arguments):
-    """Start a scheduler on this machine, with one worker if it has arguments; yields the address."""
+def scheduler(folder, *worker_arguments, **environment):
+    """Start a scheduler on this machine, with one worker if it has arguments; yields the address.
+
+    Args:
+        folder: working folder.
+        worker_arguments: arguments of the worker.
+        environment: environment variables of the worker.
+    """
     address = f"tls://127.0.0.1:{free_port()}"
     started = [dask("scheduler", "--host", address, "--no-dashboard", folder=folder)]
     try:
         if worker_arguments:
-            started.append(dask("worker", address, "--no-dashboard", *worker_arguments, folder=folder))
+            started.append(dask("worker", address, "--no-dashboard", *worker_arguments, folder=folder, **environment))
             eventually(lambda: "Registered to" in (folder / "dask.txt").read_text(), event="the worker's start")
         yield address
     finally:

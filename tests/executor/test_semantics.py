@@ -10,7 +10,6 @@ pytestmark = pytest.mark.workflow
 
 PRELOAD = ["--dask-preload", "numpy.random,torch"]
 COLD = {
-    "shell": "shell: directive",
     "running": "run: directive",
     "bash": "not a Python script",
     "notebook": "notebook: directive",
