@@ -76,9 +76,9 @@ def quantize(
         parent: ONNX file of the parent.
         table, split: Parquet files of the data; methods are calibrated on training rows only.
         destination: ONNX file to write.
-        report: JSON file to write: what the method reports, and the keys of QuantizationChecks and FunctionChecks; of an
-            imported model also `calibration_spread`, the largest share of decisions on validation rows that changes if
-            one of two other draws of rows calibrates the file.
+        report: JSON file to write: what the method reports, and the keys of QuantizationChecks and FunctionChecks; of
+            an imported model also `calibration_spread`, the largest share of decisions on validation rows that
+            changes if one of two other draws of rows calibrates the file.
         recipe: `method` and its options.
         seed, variant: key of the draw of calibration rows.
         weights: for a method that trains: `model` and `about` of the parent, and `augmented` rows.
