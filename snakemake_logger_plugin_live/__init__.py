@@ -57,6 +57,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         self.task: Any = None
         self.under_way: set[int] = set()
         self.failed = 0
+        self.mistakes: list[str] = []  # sentences of the steps that a user's mistake has ended
         self.shown, self.shown_s = -1, -math.inf  # per cent of the last line of figures, and its time
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -65,7 +66,9 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             event = getattr(record, "event", None)
             self._count(event, record)
             if self._worth_reading(event, record):
-                text = self.figures() if event == LogEvent.PROGRESS else _mistake(event, record) or self.format(record)
+                mistake = _mistake(event, record)
+                self.mistakes += [mistake] if mistake else []
+                text = self.figures() if event == LogEvent.PROGRESS else mistake or self.format(record)
                 if text.strip():
                     self.console.print(text.strip("\n"), style=_style(record.levelno))
         except Exception:
@@ -118,11 +121,14 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         return f"{text}, about {_time(left)} left: {task.description}".rstrip(": ")
 
     def close(self) -> None:
-        """Remove the progress line, and print its last state."""
+        """Remove the progress line, print its last state, and repeat the mistakes."""
         if self.live and self.task is not None:
             self.progress.stop()
             self.console.print(self.figures())
             self.live = False
+        for mistake in self.mistakes:  # once more, below what Snakemake says of a failed run
+            self.console.print(mistake, style="red")
+        self.mistakes = []
         super().close()
 
 

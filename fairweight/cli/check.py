@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,14 +109,26 @@ def write_check(request: Request) -> Path:
         )
     described = _described(request)
     with of_command("check"):
-        raw = read_table_file(request.data)
-        options = {"--target": [request.target], "--groups": request.groups, "--reference": request.reference}
-        check_columns(raw, options | {"--inputs": request.inputs})
+        raw = _read(request, described)
         if request.calibration:
             _check_calibration(request, read_table_file(request.calibration), raw)
         text = _study_text(request, described, raw)
     write_study(output, text, "check")
     return output
+
+
+def _read(request: Request, described: Described | None) -> Raw:
+    """Read the test rows; a mark such as `?` is a missing number, but a category that the model knows remains one."""
+    raw, plain_values = read_table_file(request.data), read_table_file(request.data, [""])
+    _check_columns(request, raw)
+    numeric = [column.name for column in _inputs(request, described, raw) if column.kind == "numeric"]
+    numbers = plain_values.frame[numeric]
+    return read_table_file(request.data, ["", *(mark for mark in raw.missing if (numbers == mark).to_numpy().any())])
+
+
+def _check_columns(request: Request, raw: Raw) -> None:
+    options = {"--target": [request.target], "--groups": request.groups, "--reference": request.reference}
+    check_columns(raw, options | {"--inputs": request.inputs})
 
 
 def _described(request: Request) -> Described | None:
@@ -248,9 +261,9 @@ def _model(request: Request, described: Described | None, raw: Raw, classes: Any
     return f"{{{', '.join(entries)}}}"
 
 
-def _flow(recipe: dict[str, Any] | str) -> str:
+def _flow(recipe: Any) -> str:
     """A recipe in YAML, on one line."""
-    if not isinstance(recipe, dict):
+    if not isinstance(recipe, Mapping):
         return (
             key(recipe) if isinstance(recipe, str) else str(recipe).lower() if isinstance(recipe, bool) else str(recipe)
         )

@@ -86,7 +86,10 @@ def _described(path: Path, rows: Path) -> list[str]:
         expected = {name[7:]: arrays[name] for name in arrays.files if name.startswith("output ")}
     if not expected:
         return [*lines, "not compared with the original, which does not run on random rows"]
-    answers = dict(zip(expected, session.run(list(expected), inputs), strict=True))
+    try:
+        answers = dict(zip(expected, session.run(list(expected), inputs), strict=True))
+    except Exception as error:
+        raise InputError(f"onnxruntime does not run the converted file ({str(error).splitlines()[0]}).") from None
     largest = max(float(np.abs(answers[name].astype(float) - expected[name]).max()) for name in expected)
     count = len(next(iter(inputs.values())))
     return [*lines, f"largest difference from the original: {largest:.1e} (on {count} random rows)"]

@@ -195,7 +195,10 @@ def _from_function(predict: Callable, specs: list[tf.TensorSpec], outputs: list[
         opset: version of ONNX's operators.
     """
     function = tf.function(predict, input_signature=specs)
-    proto, _ = tf2onnx.convert.from_function(function, specs, opset=opset)
+    proto, _ = tf2onnx.convert.from_function(
+        function, specs, opset=opset, custom_op_handlers={"Erfc": (_complementary_error, [])}
+    )
+    _keep_constants(proto, function.get_concrete_function(*specs))
     _order_outputs(proto, outputs)
     _name_rows(proto)
     arrays = {spec.name: _random(spec.shape, spec.dtype.as_numpy_dtype) for spec in specs}
@@ -204,6 +207,34 @@ def _from_function(predict: Callable, specs: list[tf.TensorSpec], outputs: list[
         tensors = [tf.constant(array) for array in arrays.values()]
         answers = {name: tensor.numpy() for name, tensor in function(*tensors).items()}
     return Converted(proto, arrays, answers)
+
+
+def _complementary_error(graph: Any, node: Any, name: str, _: list) -> None:
+    """Write Erfc, with which Keras computes `gelu` and which ONNX lacks, as 1 - Erf."""
+    kind = tf2onnx.utils.map_onnx_to_numpy_type(graph.get_dtype(node.output[0]))
+    shapes, types = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    error = graph.make_node("Erf", node.input, shapes=shapes, dtypes=types)
+    constant = graph.make_const(tf2onnx.utils.make_name("one"), np.array(1, kind))
+    terms = [constant.output[0], error.output[0]]
+    graph.make_node("Sub", terms, outputs=node.output, name=name, shapes=shapes, dtypes=types)
+
+
+def _keep_constants(proto: onnx.ModelProto, function: Any) -> None:
+    """tf2onnx makes inputs of tensors that a layer holds beside its variables, such as the mean of `Normalization`."""
+    held = function.captured_inputs
+    placeholders = function.inputs[len(function.inputs) - len(held) :]
+    values = {
+        inner.name: value.numpy()
+        for inner, value in zip(placeholders, held, strict=True)
+        if value.dtype != tf.dtypes.resource
+    }
+    inputs = [value for value in proto.graph.input if value.name not in values]
+    constants = [value.name for value in proto.graph.input if value.name in values]
+    proto.graph.initializer.extend(onnx.numpy_helper.from_array(values[name], name) for name in constants)
+    copies = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in inputs]
+    del proto.graph.input[:]
+    proto.graph.input.extend(copies)
 
 
 def _order_outputs(proto: onnx.ModelProto, names: list[str]) -> None:
@@ -308,7 +339,10 @@ def _check_operators(proto: onnx.ModelProto) -> None:
         if not onnx.defs.has(node.op_type, versions.get(node.domain, 1), node.domain)
     }
     if missing:
-        raise Refusal(f"tf2onnx {tf2onnx.__version__} cannot convert its operations {', '.join(sorted(missing))}")
+        raise Refusal(
+            f"tf2onnx {tf2onnx.__version__} cannot convert its operations {', '.join(sorted(missing))}; put them before "
+            "the model, as a step of your data, such as the look-up of text"
+        )
 
 
 def _first_line(error: Exception) -> str:

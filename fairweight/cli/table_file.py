@@ -93,8 +93,13 @@ def check_columns(raw: Raw, options: Mapping[str, Sequence[str]]) -> None:
                 )
 
 
-def read_table_file(data: Path) -> Raw:
-    """Read a delimited file; separator, encoding and marks of missing values are guessed."""
+def read_table_file(data: Path, marks: Sequence[str] = MISSING) -> Raw:
+    """Read a delimited file; separator and encoding are guessed.
+
+    Args:
+        data: the file.
+        marks: what may mark a missing value.
+    """
     if not data.is_file():
         raise InputError(f"there is no file {data}.")
     if "#" in str(data):  # a source may be `file:archive.zip#member`
@@ -107,7 +112,7 @@ def read_table_file(data: Path) -> Raw:
     frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
     if len(frame) < LEAST_ROWS:
         raise InputError(f"{data} has {len(frame)} rows; a study needs at least {LEAST_ROWS}.")
-    marks = sorted({mark for mark in MISSING if (frame == mark).to_numpy().any()} | {""})
+    marks = sorted({mark for mark in marks if (frame == mark).to_numpy().any()} | {""})
     frame = frame.mask(frame.isin(marks), None)
     return Raw(data, separator, quote, encoding, marks, frame, guess_formats.guess(frame))
 
