@@ -126,6 +126,8 @@ def read_usage(path: Path) -> tuple[Usage, list[WrittenFile]]:
         InputError: it is not what the step wrote. A usage file of an older version has neither checksum nor files.
     """
     try:
+        if not path.is_file():  # a pipe would wait for a writer
+            raise ValueError(path)
         usage: Usage = json.loads(path.read_text(encoding="utf-8"))
         if OWN in usage and usage[OWN] != _own_checksum(usage):
             raise ValueError(OWN)
@@ -133,7 +135,7 @@ def read_usage(path: Path) -> tuple[Usage, list[WrittenFile]]:
             WrittenFile(Path(os.path.normpath(path.parent / name)), path, f["bytes"], f["sha256"], f["declared"])
             for name, f in usage.get(FILES, {}).items()
         ]
-    except (ValueError, AttributeError, TypeError, KeyError):
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         raise InputError(f"{path} is damaged, or was edited; delete it; the next run makes it again.") from None
     return {key: value for key, value in usage.items() if key not in (FILES, OWN)}, files
 

@@ -74,11 +74,15 @@ def unpack(source: IO[bytes] | gzip.GzipFile, target: Path, archive: Path) -> No
         while chunk := source.read(CHUNK):
             left -= len(chunk)
             if left < 0:
-                raise InputError(
-                    f"{archive.name} unpacks to more than {limit / 1e6:,.0f} MB, much more than its own size; if that "
-                    "is right, set the environment variable FAIRWEIGHT_UNPACKED_MB to the size in MB"
-                )
+                raise InputError(_too_large(archive, limit))
             file.write(chunk)
+
+
+def _too_large(archive: Path, limit: int) -> str:
+    return (
+        f"{archive.name} unpacks to more than {limit / 1e6:,.0f} MB; if that is right, set the environment variable "
+        "FAIRWEIGHT_UNPACKED_MB to its size in MB"
+    )
 
 
 def _largest(archive: Path) -> int:
@@ -119,7 +123,12 @@ def _zip_member(opened: zipfile.ZipFile, archive: Path, member: str) -> zipfile.
 
 
 def _tar_member(opened: tarfile.TarFile, archive: Path, member: str) -> IO[bytes]:
-    members = [info for info in opened if info.name == member]
+    limit, members = _largest(archive), []
+    for info in opened:
+        # what is before a member is unpacked as well, headers included
+        if info.offset_data + info.size > max(limit + CHUNK, archive.stat().st_size):
+            raise InputError(_too_large(archive, limit))
+        members += [info] if info.name == member else []
     _check_one(len(members), archive, member)
     try:
         extracted = opened.extractfile(members[0])
@@ -134,6 +143,17 @@ def _check_one(number: int, archive: Path, member: str) -> None:
     if number != 1:
         remedy = "check its name" if number == 0 else "pack it with one"
         raise InputError(f"{archive.name} has {number or 'no'} member{'s' * (number > 1)} {member!r}; {remedy}")
+
+
+def check_cached(place: Path) -> None:
+    """Check a file of the cache, and its lock, before they are opened: a pipe would wait for a writer.
+
+    Raises:
+        InputError: something else than a file is there.
+    """
+    for path in (place, Path(f"{place}.lock")):
+        if os.path.lexists(path) and not path.is_file():
+            raise InputError(f"the cache has something else than a file at {path}; remove it")
 
 
 def take_kept_member(archives: Path, name: str, download: Callable[[Path], Path], member: str, folder: Path) -> Path:
@@ -152,6 +172,7 @@ def take_kept_member(archives: Path, name: str, download: Callable[[Path], Path]
     """
     archives.mkdir(parents=True, exist_ok=True)
     place = archives / name.replace("/", "_")
+    check_cached(place)
     with FileLock(f"{place}.lock"):
         if place.exists():
             try:

@@ -15,6 +15,7 @@ from fairweight.core.artifacts import atomic
 from fairweight.core.checksums import checksum
 from fairweight.core.errors import LONGEST_NAME, InputError, joined, shortened
 from fairweight.core.local_files import expanded
+from fairweight.data.archive_members import check_cached
 
 ATTEMPTS = 3
 LONGEST_REASON = 170  # characters: two checksums fit
@@ -56,6 +57,7 @@ def fetch(destination: str, *, sources: list[str], sha256: str | None, cache: st
             "study file, or with the environment variable FAIRWEIGHT_CACHE."
         ) from None
     cached = folder / sha256
+    check_cached(cached)
     with FileLock(f"{cached}.lock"):
         if not cached.exists() or checksum(cached) != sha256:
             # unpacked inside the cache folder: the machine's temporary folder may be small

@@ -65,9 +65,15 @@ class RawRows:
         return positions
 
     def names(self, name: str, place: str) -> pd.Series:
-        """A column as text; a missing value stays missing."""
+        """A column as text; a missing value stays missing.
+
+        Raises:
+            InputError: there is no such column, or its values are lists or mappings.
+        """
         values, key = self.column(name, place), ("names", name)
         if key not in self.converted:
+            if kind := value_formats.nested(values):
+                raise InputError(f"{place}: column {name!r} holds a {kind} in each row; make a column of each value")
             self.converted[key] = value_formats.texts(values)
         return cast(pd.Series, self.converted[key])
 

@@ -157,6 +157,14 @@ def texts(values: pd.Series) -> pd.Series:
     return written.where(values.notna(), None).astype("str")
 
 
+def nested(values: pd.Series) -> str | None:
+    """What the values of a column are that are not single values, such as "list"; None for single values."""
+    if values.dtype.kind != "O":
+        return None
+    first = next((value for value in values if value is not None), None)
+    return type(first).__name__ if isinstance(first, list | tuple | set | dict | np.ndarray) else None
+
+
 def _text(value: object) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 

@@ -102,7 +102,7 @@ def _blocks(path: Path, name: str) -> Iterator[pd.DataFrame]:
                 for column, values in zip(names, columns, strict=True):
                     _check_values(values, f"file {name!r}: column {listed([column])}", start)
                 # without the metadata of pandas, by which names could be numbers and types lose their missing values
-                yield pa.table(columns, names=names).to_pandas(types_mapper=NULLABLE.get)
+                yield _frame(columns, names, name)
                 start += len(batch)
             if start < file.metadata.num_rows:
                 raise OSError(f"there are {start:,} rows, and its footer says {file.metadata.num_rows:,}")
@@ -110,6 +110,28 @@ def _blocks(path: Path, name: str) -> Iterator[pd.DataFrame]:
         raise InputError(
             f"file {name!r} is damaged after row {start:,} ({first_line(error)}); write it again"
         ) from None
+
+
+def _frame(columns: list[pa.Array], names: list[str], file: str) -> pd.DataFrame:
+    """Columns as a data frame.
+
+    Raises:
+        InputError: Python has no such date or time.
+    """
+    try:
+        return pa.table(columns, names=names).to_pandas(types_mapper=NULLABLE.get)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, UNREADABLE):
+            raise
+        for name, values in zip(names, columns, strict=True):
+            try:
+                values.to_pandas()
+            except (ValueError, OverflowError):
+                reason = first_line(error)
+                raise InputError(
+                    f"file {file!r}: column {listed([name])} cannot be read ({reason}); write it as text"
+                ) from None
+        raise
 
 
 def _check_values(values: pa.Array, place: str, start: int) -> None:

@@ -258,3 +258,14 @@ def test_a_step_records_what_it_wrote_and_refuses_what_others_did_not_write(tmp_
         "../export.usage.json; the next run makes it again.\n"
     )
     assert not (tmp_path / "next" / "model.onnx").exists()
+
+
+def test_a_pipe_or_endless_lists_in_place_of_a_usage_file_are_refused(tmp_path):
+    usage = tmp_path / "read.usage.json"
+    usage.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="is damaged, or was edited"):
+        checksums.read_usage(usage)
+    usage.unlink()
+    os.mkfifo(usage)
+    with pytest.raises(InputError, match="is damaged, or was edited"):
+        checksums.read_usage(usage)

@@ -337,3 +337,28 @@ def test_a_cache_that_cannot_be_written_is_refused_with_what_to_do(tmp_path, mon
     monkeypatch.setenv("FAIRWEIGHT_CACHE", "~nobody-here/cache")
     with pytest.raises(InputError, match="there is no such home folder"):
         get(tmp_path, "file:/nowhere.csv")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling link"])
+@pytest.mark.parametrize("place", ["sha256/{sha}", "sha256/{sha}.lock", "archives/npm-x@1", "archives/npm-x@1.lock"])
+def test_something_else_than_a_file_in_the_cache_is_refused_at_once(tmp_path, monkeypatch, kind, place):
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "cache" / place.format(sha=SHA)
+    path.parent.mkdir(parents=True)
+    make = {"pipe": os.mkfifo, "folder": os.mkdir, "dangling link": lambda p: p.symlink_to(tmp_path / "nowhere")}
+    make[kind](path)
+    with pytest.raises(InputError, match=r"the cache has something else than a file at .*; remove it"):
+        get(tmp_path, "npm:x@1/y")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
+def test_a_large_member_beside_the_named_one_is_not_unpacked(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr("fairweight.data.archive_members.LARGEST_MB", 1)
+    path = tmp_path / "data.tar"
+    with tarfile.open(path, mode) as packed:
+        for name, content in (("zeros", bytes(9_000_000)), ("x", b"a")):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    with pytest.raises(InputError, match=r"data\.tar unpacks to more than 1 MB; if that is right, set"):
+        get(tmp_path, f"file:{path}#x", sha256=None)

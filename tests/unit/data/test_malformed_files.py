@@ -13,7 +13,7 @@ from dataset_recipes import READER, dataset
 from fairweight.core.errors import InputError
 from fairweight.data import delimited_text
 from fairweight.data.column_names import MOST_COLUMNS
-from fairweight.data.raw_rows import FILE, present, raw_blocks
+from fairweight.data.raw_rows import FILE, RawRows, present, raw_blocks
 from fairweight.data.read import read
 from fairweight.data.readers import delimited, parquet, passages
 
@@ -275,6 +275,10 @@ WRONG_PARQUET = {
     ),
     "a long value": (pa.table({"c": ["a", "x" * LONG]}), "in data row 2 has a value of more than 10,000,000 bytes"),
     "no rows": (pa.table({"c": pa.array([], pa.int64())}), "has no rows"),
+    "a date that Python has not": (
+        pa.table({"a": [1], "c": pa.array([2**31 - 1], pa.date32())}),
+        r"column c cannot be read \(year 5881580 is out of range\); write it as text",
+    ),
     "many columns": (
         pa.table({f"c{i}": [1] for i in range(MOST_COLUMNS + 1)}),
         "has 10,001 columns, and at most 10,000",
@@ -291,6 +295,24 @@ def test_parquet_that_is_malformed_is_one_sentence(tmp_path, kind):
     with pytest.raises(InputError, match=message) as caught:
         parquet_table(tmp_path, content)
     assert len(str(caught.value)) <= 500 and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([[1, 2]], "ndarray|list"),
+        ([{"a": 1}], "dict"),
+        (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), "list"),
+    ],
+)
+def test_a_column_of_lists_or_mappings_is_refused_where_it_is_used(tmp_path, values, kind):
+    frame = parquet_table(tmp_path, pa.table({"x": [1], "c": values}))
+    raw = RawRows(frame, 0, {})
+    assert raw.names("x", "inputs").tolist() == ["1"]
+    with pytest.raises(
+        InputError, match=f"inputs: column 'c' holds a ({kind}) in each row; make a column of each value"
+    ):
+        raw.names("c", "inputs")
 
 
 def test_parquet_keeps_whole_numbers_and_booleans_beside_missing_values(tmp_path):
