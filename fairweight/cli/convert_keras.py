@@ -340,8 +340,8 @@ def _check_operators(proto: onnx.ModelProto) -> None:
     }
     if missing:
         raise Refusal(
-            f"tf2onnx {tf2onnx.__version__} cannot convert its operations {', '.join(sorted(missing))}; put them before "
-            "the model, as a step of your data, such as the look-up of text"
+            f"tf2onnx {tf2onnx.__version__} cannot convert its operations {', '.join(sorted(missing))}; put them before"
+            " the model, as a step of your data, such as the look-up of text"
         )
 
 

@@ -51,6 +51,17 @@ risk, chance = layers.Dense(2, name="risk")(hidden), layers.Dense(1, activation=
 keras.Model({"age": age, "sex": sex}, [risk, chance]).save(folder / "columns.keras")
 tokens = keras.Input((7,), dtype="int32", name="tokens")
 keras.Model(tokens, layers.Dense(2)(layers.LSTM(8)(layers.Embedding(50, 8)(tokens)))).save(folder / "lstm.keras")
+numbers, job = keras.Input((4,), name="numbers"), keras.Input((1,), dtype="string", name="job")
+scaled = layers.Normalization()
+scaled.adapt(np.random.default_rng(0).normal(3, 2, (100, 4)))
+hidden = layers.Dense(8, activation="gelu")(scaled(numbers))
+keras.Model(numbers, layers.Dense(1, activation="sigmoid", name="chance")(hidden)).save(folder / "scaled.keras")
+codes = layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot")(job)
+keras.Model([numbers, job], layers.Dense(1)(layers.Concatenate()([numbers, codes]))).save(folder / "bad_lookup.keras")
+words = keras.Input((None,), dtype="int64", name="words")
+hidden = layers.Embedding(50, 8)(words)
+hidden = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(hidden, hidden))
+keras.Model(words, layers.Dense(2)(hidden)).save(folder / "attention.keras")
 
 
 @keras.saving.register_keras_serializable("mine")

@@ -112,6 +112,19 @@ def test_inputs_and_outputs_keep_names_and_order(models, tmp_path, capsys):
 
 
 @needs_tensorflow
+@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("scaled", "input numbers: float [rows, 4]"), ("attention", "input words: int64 [rows, ")],
+)
+def test_layers_with_constants_and_open_lengths_are_the_same(models, tmp_path, capsys, name, taken, opset):
+    convert(models / f"{name}.keras", tmp_path / "model.onnx", opset=opset)
+    printed = capsys.readouterr().out
+    assert printed.count("input ") == 1 and taken in printed
+    assert float(printed.split("original: ")[1].split()[0]) < 1e-6
+
+
+@needs_tensorflow
 def test_the_signature_of_a_savedmodel_is_chosen(models, tmp_path, capsys):
     with pytest.raises(InputError, match="choose by --signature from: determinant, double"):
         convert(models / "two", tmp_path / "two.onnx")
@@ -133,6 +146,7 @@ def test_the_signature_of_a_savedmodel_is_chosen(models, tmp_path, capsys):
         ("bad_registered.h5", "needs the code of '(mine>)?Registered'"),
         ("bad_activation.keras", "needs the code of 'own_activation'"),
         ("bad_activation.h5", "needs the code of 'own_activation'"),
+        ("bad_lookup.keras", "cannot convert its operations LookupTableFindV2; put them before the model"),
         ("bad_unbuilt.keras", "call it once with a batch"),
         ("bad_weights.weights.h5", "no network, only weights"),
         ("bad_module.keras", "needs the code of 'system'"),
