@@ -1,28 +1,26 @@
-"""Bind an imported graph to a dataset: which columns fill which input, which output is read, and what it holds.
+"""Bind the inputs of an imported graph to a dataset: which columns fill which input, and whether its type holds them.
 
 What the file says is taken from it. What it does not say is asked for in one sentence, which names the option of the
 model in the study file.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.errors import InputError, listed, quoted, shown
+from fairweight.core.table import MISSING, Table
 from fairweight.inference.imported_graph import STRING, Described, Tensor
-from fairweight.training.signature import BoundInput, Content, Part, Pixels
-
-Array = NDArray[Any]
+from fairweight.training.model_inputs import column_numbers, number_of
+from fairweight.training.signature import BoundInput, Part, Pixels
 
 # names that exporters of text models give to their inputs
 TEXT_PARTS: dict[str, Part] = {"input_ids": "tokens", "attention_mask": "mask", "token_type_ids": "segments"}
-SCORES = re.compile(r"prob|score|softmax|sigmoid", re.IGNORECASE)
-SUM = 1e-3  # largest distance of a sum of probabilities from 1
-LEGAL = {"float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "bool", STRING}
+LEGAL = {"float16", "float32", "float64", "bool", STRING}
+LEGAL |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,11 @@ def bind_inputs(
         return _texts(described), None
     if columns.image is not None:
         bound, layout = _image(described, recipe, columns.image)
+        if "int" in bound["type"] and (float(recipe["scale"]) != 1 or recipe["mean"] or recipe["std"]):
+            raise InputError(
+                f"input {described.inputs[0]} takes whole numbers, which scaled pixels are not; leave out 'scale', "
+                "'mean' and 'std'"
+            )
         channels = columns.image[0]
         pixels: Pixels = {
             "layout": layout,
@@ -79,10 +82,40 @@ def bind_inputs(
 
 
 def _texts(described: Described) -> list[BoundInput]:
-    unknown = [str(tensor) for tensor in described.inputs if tensor.name not in TEXT_PARTS]
+    unknown = [
+        str(tensor)
+        for tensor in described.inputs
+        if tensor.name not in TEXT_PARTS
+        or tensor.type == STRING
+        or (tensor.shape is not None and len(tensor.shape) != 2)
+    ]
     if unknown or not described.inputs:
-        raise InputError(f"a model for texts takes {listed(TEXT_PARTS)}, and this one takes {listed(unknown)}.")
+        raise InputError(
+            f"a model for texts takes tensors of tokens (n, length) with the names {listed(TEXT_PARTS)}, and this one "
+            f"takes {listed(unknown)}; of a model that takes the text itself, list its column under 'inputs: "
+            "categorical' of the dataset."
+        )
     return [{"name": t.name, "type": t.type, "columns": [], "part": TEXT_PARTS[t.name]} for t in described.inputs]
+
+
+def text_length(described: Described, length: int) -> tuple[int, int | None]:
+    """Largest number of tokens of one text, and the number that every text is padded to.
+
+    Args:
+        described: the graph of a model for texts.
+        length: option `length` of the architecture.
+
+    Returns:
+        A file that states the length of its rows is given rows of that length; otherwise the second number is None.
+
+    Raises:
+        InputError: its inputs state different lengths.
+    """
+    stated = {t.shape[1] for t in described.inputs if t.shape is not None and t.shape[1] is not None}
+    if len(stated) > 1:
+        raise InputError(f"the inputs take different numbers of tokens ({listed(described.inputs)}).")
+    fixed = next(iter(stated), None)
+    return (length, None) if fixed is None else (min(length, fixed), fixed)
 
 
 def _image(described: Described, recipe: Mapping[str, Any], image: tuple[int, ...]) -> tuple[BoundInput, Any]:
@@ -145,8 +178,7 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
         return named
     if len(tensors) == 1:
         return {tensors[0].name: every}
-    by_name = {plain(column): column for column in every}
-    matched = {tensor.name: [by_name[plain(tensor.name)]] for tensor in tensors if plain(tensor.name) in by_name}
+    matched = {name: [column] for name, column in matched_by_name([t.name for t in tensors], every).items()}
     rest = [tensor for tensor in tensors if tensor.name not in matched]
     if not rest:
         return matched
@@ -156,6 +188,29 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
         f"inputs: {listed(rest)} of the file have the name of no input column of the dataset ({listed(every)}); name "
         "the columns of each with 'inputs'."
     )
+
+
+def matched_by_name(tensors: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+    """Input tensor -> the column whose name it has, as it is or as exporters change names.
+
+    A name that could be that of several columns, or that several tensors have, is left out.
+    """
+    known = set(columns)
+    of_columns, of_tensors = _by_plain_name(known - set(tensors)), _by_plain_name(set(tensors) - known)
+    matched = {name: name for name in tensors if name in known}
+    for name, alike in of_tensors.items():
+        if len(alike) == len(of_columns.get(name, [])) == 1:
+            matched[alike[0]] = of_columns[name][0]
+    return {name: matched[name] for name in tensors if name in matched}
+
+
+def _by_plain_name(names: Iterable[str]) -> dict[str, list[str]]:
+    """Plain name -> the names that are alike; names without letters and digits are left out."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        if plain(name):
+            alike.setdefault(plain(name), []).append(name)
+    return alike
 
 
 def plain(name: str) -> str:
@@ -182,120 +237,27 @@ def _tabular(tensor: Tensor, names: list[str], columns: Columns) -> BoundInput:
     return {"name": tensor.name, "type": tensor.type, "columns": names, "part": part}
 
 
-# ---- output
-
-
-def choose_output(described: Described, name: str | None) -> Tensor:
-    """Output that is read: the one of that name, or the one that looks like scores of the classes.
+def check_values(inputs: Sequence[BoundInput], rows: Table) -> None:
+    """Check that the types of the input tensors hold the values of their columns.
 
     Raises:
-        InputError: there is no such output, or several could be meant.
+        InputError: a category is no number, or a number is missing, fractional or too large for the type.
     """
-    outputs = described.outputs
-    if name is not None:
-        for tensor in outputs:
-            if tensor.name == name:
-                return tensor
-        raise InputError(f"output: the file has no output {quoted(name)}; it has {listed(outputs)}.")
-    scores = [t for t in outputs if t.type.startswith("float") and (t.shape is None or len(t.shape) in (1, 2))]
-    named = [tensor for tensor in scores if SCORES.search(tensor.name)]
-    if len(scores) > 1 and len(named) != 1:
-        raise InputError(f"output: the file has several outputs that could be scores ({listed(scores)}); set 'output'.")
-    if scores:
-        return named[0] if len(named) == 1 else scores[0]
-    labels = [t for t in outputs if t.type == STRING or t.type.startswith(("int", "uint", "bool"))]
-    if len(labels) != 1:
-        raise InputError(f"output: none of the file's outputs ({listed(outputs)}) are scores or labels of classes.")
-    return labels[0]
-
-
-def content_of(values: Array, tensor: Tensor, chosen: Content | None, classes: int) -> Content:
-    """What an output holds, from its values for some rows.
-
-    Args:
-        values: the output for n rows.
-        tensor: its description.
-        chosen: option `content`; None looks at the values.
-        classes: number of classes of the dataset.
-
-    Raises:
-        InputError: the values are no scores of classes.
-    """
-    if values.dtype.kind in "OUSiub":
-        if chosen not in (None, "labels"):
-            raise InputError(f"content: output {tensor} holds labels, and not {chosen}.")
-        return "labels"
-    flat = np.asarray(values, np.float64).reshape(len(values), -1)
-    if not np.isfinite(flat).all():
-        rows = np.flatnonzero(~np.isfinite(flat).all(axis=1))
-        raise InputError(
-            f"output {tensor} is not a number for {len(rows):,} of {len(flat):,} rows, the first of them number "
-            f"{rows[0]}; are values missing there that the model cannot take?"
-        )
-    if chosen is not None:
-        return chosen
-    within = bool(((flat >= -SUM) & (flat <= 1 + SUM)).all())
-    if flat.shape[1] == 1:
-        if within and classes == 2:
-            return "positive"
-        if within:
-            raise InputError(f"output {tensor} is one number for each row, and the dataset has {classes} classes.")
-        raise InputError(
-            f"output {tensor} is one number for each row, and not all are between 0 and 1; if they are logits of the "
-            "positive class, set 'content: margin'; models of regression are not supported."
-        )
-    if within and bool((np.abs(flat.sum(axis=1) - 1) <= SUM).all()):
-        return "probabilities"
-    if within and bool((flat.sum(axis=1) > 1 + SUM).any()):
-        raise InputError(
-            f"output {tensor} holds numbers between 0 and 1 that do not sum to 1; if each is a logit, set 'content: "
-            "logits'; several labels for one row are not supported."
-        )
-    return "logits"
-
-
-def order_of(content: str, width: int, named: Sequence[str] | None, classes: Sequence[str]) -> list[int | str]:
-    """For each class of the dataset, its position among the scores of a file.
-
-    Args:
-        content: of the output.
-        width: number of its columns.
-        named: names of the classes in the order of the scores; None is the sorted order, as scikit-learn has it.
-        classes: names of the classes of the dataset.
-
-    Raises:
-        InputError: the file has other classes than the dataset.
-    """
-    names = list(named) if named is not None else sort_classes(classes)
-    scores = 2 if content in ("positive", "margin") else width
-    if content != "labels" and len(names) != scores:
-        raise InputError(
-            f"classes: the file has scores of {scores} classes, and {len(names)} classes are named ({listed(names)}); "
-            "name them with 'classes', in the order of the scores."
-        )
-    plain = {_class_key(name): position for position, name in enumerate(names)}
-    if missing := [name for name in classes if _class_key(name) not in plain]:
-        raise InputError(
-            f"classes: the file has the classes {listed(names)}, and the dataset has {listed(missing)}; name them with "
-            "'classes' as the dataset does, in the order of the scores."
-        )
-    if content == "labels":
-        return [names[plain[_class_key(name)]] for name in classes]
-    return [plain[_class_key(name)] for name in classes]
-
-
-def sort_classes(classes: Sequence[str]) -> list[str]:
-    """Names of classes in the order that scikit-learn gives them: numbers by value, else by the alphabet."""
-    try:
-        return sorted(classes, key=float)
-    except ValueError:
-        return sorted(classes)
-
-
-def _class_key(name: str) -> str:
-    """A class as the file and the dataset may both write it: `1`, `1.0` and `True` are one."""
-    text = {"true": "1", "false": "0"}.get(str(name).strip().lower(), str(name).strip())
-    try:
-        return f"{float(text):g}" if float(text).is_integer() else text
-    except (ValueError, OverflowError):
-        return text
+    for tensor in inputs:
+        for column in tensor["columns"] if tensor["type"] != STRING else ():
+            place = f"input {quoted(tensor['name'])} takes {tensor['type']}, and column {quoted(column)}"
+            words = [level for level in rows.levels.get(column, ()) if level != MISSING and number_of(level) is None]
+            if words:
+                raise InputError(f"{place} holds {shown(words[0])}; write the numbers of the model's training")
+            numbers = column_numbers(rows, column)
+            with np.errstate(invalid="ignore", over="ignore"):
+                kept = numbers.astype(tensor["type"]).astype(np.float64)
+            exact = tensor["type"].startswith("float")
+            lost = np.isinf(kept) & np.isfinite(numbers) if exact else kept != numbers
+            if lost.any():
+                first = int(lost.argmax())
+                value = "no number" if np.isnan(numbers[first]) else f"{numbers[first]:g}"
+                raise InputError(
+                    f"{place} holds {value} in data row {rows.row[first] + 1:,}, which that type cannot hold; write "
+                    "the numbers of the model's training"
+                )

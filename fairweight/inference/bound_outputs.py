@@ -1,7 +1,7 @@
 """Outputs of imported files as probabilities of the dataset's classes (NumPy and SciPy only)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,27 +47,58 @@ def as_probabilities(output: Array, binding: Binding) -> Array:
 
     Returns:
         Probabilities of the dataset's classes (n, classes), float32. Of a file that returns labels, 1 for the predicted
-        class; all are 0 if that is none of the dataset's.
+        class. For more than two classes there is one more column if the file has further ones: the largest probability
+        of a class that the dataset does not have.
 
     Raises:
-        InputError: the output has fewer columns than the binding names.
+        InputError: the output has fewer columns than the binding names, or other labels than two.
     """
-    order, content = list(binding["order"]), binding["content"]
-    if content == "labels":
-        predicted = output.reshape(len(output)).astype(str)
-        return np.stack([predicted == str(label) for label in order], axis=1).astype(np.float32)
+    order = list(binding["order"])
+    if binding["content"] == "labels":
+        return _of_labels(output, [str(label) for label in order], binding["output"])
     scores = np.asarray(output, np.float64).reshape(len(output), -1)
-    if content in ("positive", "margin"):
-        positive = scores[:, -1] if content == "positive" else expit(scores[:, -1])
+    if binding["content"] in ("positive", "margin"):
+        positive = scores[:, -1] if binding["content"] == "positive" else expit(scores[:, -1])
         scores = np.stack([1 - positive, positive], axis=1)
-    elif content == "logits":
+    elif binding["content"] == "logits":
         scores = softmax(scores, axis=1)
     positions = [int(position) for position in order]
     if max(positions) >= scores.shape[1]:
         raise InputError(
             f"output {binding['output']!r} has {scores.shape[1]} columns, and number {max(positions)} is asked for"
         )
-    return scores[:, positions].astype(np.float32)
+    return in_order(scores, positions).astype(np.float32)
+
+
+def in_order(scores: Array, positions: Sequence[int]) -> Array:
+    """Scores (n, classes of a file) in the order of the dataset's classes; see `as_probabilities`."""
+    others = np.delete(scores, positions, axis=1)
+    columns = [scores[:, positions]]
+    if others.shape[1]:
+        columns.append(others.max(axis=1, keepdims=True))
+    return np.concatenate(columns, axis=1)
+
+
+def _of_labels(output: Array, order: Sequence[str], name: str) -> Array:
+    """Probabilities of 0 and 1 from labels (n,) or (n, 1)."""
+    distinct, codes = np.unique(output.reshape(len(output)).astype(str), return_inverse=True)
+    keys = [class_key(label) for label in order]
+    position = {key: place for place, key in enumerate(keys)}
+    places = [position.get(class_key(label), len(order)) for label in distinct]
+    if len(order) == 2 and 2 in places:
+        raise InputError(
+            f"output {name!r} is {distinct[places.index(2)]!r}, which is neither {order[0]!r} nor {order[1]!r}"
+        )
+    return np.eye(len(order) + (len(order) > 2), dtype=np.float32)[np.array(places, np.int64)[codes.reshape(-1)]]
+
+
+def class_key(name: str) -> str:
+    """A class as a file and a dataset may both write it: `1`, `1.0` and `True` are one."""
+    text = {"true": "1", "false": "0"}.get(str(name).strip().lower(), str(name).strip())
+    try:
+        return str(int(float(text))) if float(text).is_integer() and "_" not in text else text
+    except (ValueError, OverflowError):
+        return text
 
 
 def _in_calls(run: Callable[[Feeds], Array], feeds: Feeds, rows: int) -> Array:

@@ -16,12 +16,13 @@ from fairweight.core.foreign_models import ForeignModelError, refuse_foreign
 from fairweight.core.local_files import expanded
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
-from fairweight.inference.binding import Columns, bind_inputs, choose_output, content_of, order_of
-from fairweight.inference.bound_outputs import bound
-from fairweight.inference.imported_graph import Described, Tensor, random_feeds, read_graph, with_free_rows
+from fairweight.inference.binding import Columns, bind_inputs, check_values, text_length
+from fairweight.inference.bound_outputs import as_probabilities, bound, class_key
+from fairweight.inference.imported_graph import Described, Tensor, read_graph, with_free_rows
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import check_loads, session
-from fairweight.inference.reference_check import check_imported, verdict
+from fairweight.inference.output_binding import Order, choose_output, content_of, labels_beside, order_of
+from fairweight.inference.reference_check import check_imported, check_numbers, verdict
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Binding, Feeds, Signature
 from fairweight.training.tokenizer import padding_code, subwords
@@ -30,7 +31,9 @@ Array = NDArray[Any]
 
 BATCH = 256
 TRIED = 1000  # rows from whose outputs the content of the output is concluded
+CALLS = 5  # that are tried in one call, where the file states a number of rows
 SAME = 1e-5  # largest difference of an output between calls of one row and of several
+DIFFERENT = 0.05  # share of rows whose label may differ from the class of the largest score
 FREED = "the number of rows of one call is free now"
 
 
@@ -88,6 +91,7 @@ class Imported:
         proto: the graph.
         signature: with its binding.
         classes_from: where the order of the classes is from, in words.
+        scores: number of classes that the file has scores of.
         changes: what was changed, in words.
         run: input tensors by name -> probabilities (n, classes).
     """
@@ -95,6 +99,7 @@ class Imported:
     proto: onnx.ModelProto
     signature: Signature
     classes_from: str
+    scores: int
     changes: list[str]
     run: Callable[[Feeds], Array]
 
@@ -104,7 +109,14 @@ class Imported:
         assert binding is not None  # an imported graph has one
         order = None if binding["content"] == "labels" else [int(position) for position in binding["order"]]
         return check_imported(
-            self.run, self.signature, recipe, rows, parts, order=order, classes_from=self.classes_from
+            self.run,
+            self.signature,
+            recipe,
+            rows,
+            parts,
+            order=order,
+            scores=self.scores,
+            classes_from=self.classes_from,
         )
 
     def summary(self) -> list[str]:
@@ -122,6 +134,30 @@ class Imported:
 
 def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Path) -> Imported:
     """Bind a graph to the rows of a dataset; `path` is a file to try it in."""
+    output = choose_output(described, recipe["output"])
+    signature, binding = _signature(described, recipe, rows, output)
+    first = rows.take(np.arange(min(len(rows), TRIED)))
+    some = ModelInputs.from_rows(signature, first)
+    proto, changes = described.proto, list(described.changes)
+    fixed = _fixed_rows(described.inputs)
+    if fixed is not None and (freed := _freed(proto, output, some, fixed, path)) is not None:
+        proto, fixed = freed, None
+        changes.append(FREED)
+    binding["rows"] = fixed
+    values = _values(_loaded(proto, path, output.name), some, fixed)
+    check_numbers(values, first, f"output {output}")
+    binding["content"] = content_of(values, output, recipe["content"], len(rows.classes))
+    named = [str(value) for value in recipe["classes"]] if recipe["classes"] else None
+    order = order_of(binding["content"], values, named, described.classes, rows.classes)
+    binding["order"] = order.places
+    if (labels := labels_beside(described, output)) is not None and binding["content"] != "labels":
+        _check_labels(_values(_loaded(proto, path, labels.name), some, fixed), labels, values, order, binding)
+    run = bound(_loaded(proto, path, output.name), binding)
+    return Imported(proto, signature, order.source, order.scores, changes, run)
+
+
+def _signature(described: Described, recipe: MethodRecipe, rows: Table, output: Tensor) -> tuple[Signature, Binding]:
+    """The signature of a graph, and its binding, in which the content of the output is still open."""
     columns = Columns(
         rows.numeric_names,
         tuple(rows.levels),
@@ -130,13 +166,15 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
         rows.classes,
     )
     inputs, pixels = bind_inputs(described, recipe, columns)
-    output = choose_output(described, recipe["output"])
-    text = subwords(_tokenizer(recipe), recipe["length"]) if columns.text else None
+    check_values(inputs, rows)
     binding: Binding = {"inputs": inputs, "output": output.name, "content": "labels", "order": [], "rows": None}
+    text = None
     if pixels is not None:
         binding["pixels"] = pixels
-    if text is not None:
-        binding["padding"] = padding_code(text)
+    if columns.text:
+        length, padded = text_length(described, recipe["length"])
+        text = subwords(_tokenizer(recipe), length)
+        binding |= {"padding": padding_code(text), "length": padded}
     signature = Signature(
         columns.numeric if pixels is None and text is None else (),
         dict(rows.levels),
@@ -146,26 +184,27 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
         origins=rows.origins,
         binding=binding,
     )
-    some = ModelInputs.from_rows(signature, rows.take(np.arange(min(len(rows), TRIED))))
-    proto, changes = described.proto, list(described.changes)
-    fixed = _fixed_rows(described.inputs)
-    if fixed is not None and (freed := _freed(described, output, path)) is not None:
-        proto, fixed = freed, None
-        changes.append(FREED)
-    binding["rows"] = fixed
-    values = _values(_loaded(proto, path, output.name), some, fixed)
-    binding["content"] = content_of(values, output, recipe["content"], len(rows.classes))
-    named = [str(value) for value in recipe["classes"]] if recipe["classes"] else described.classes
-    width = 1 if values.ndim == 1 else int(np.prod(values.shape[1:]))
-    binding["order"] = order_of(binding["content"], width, named, rows.classes)
-    source = (
-        "as the study file names them"
-        if recipe["classes"]
-        else "as the file names them"
-        if named
-        else "in sorted order"
-    )
-    return Imported(proto, signature, source, changes, bound(_loaded(proto, path, output.name), binding))
+    return signature, binding
+
+
+def _check_labels(labels: Array, tensor: Tensor, values: Array, order: Order, binding: Binding) -> None:
+    """Compare the labels that the file itself returns with the classes of its largest scores.
+
+    Raises:
+        InputError: they differ more often than at ties.
+    """
+    keys = [class_key(label) for label in labels.reshape(len(labels)).astype(str)]
+    names = {class_key(name): code for code, name in enumerate(order.classes)}
+    if not any(key in names for key in keys):
+        return  # numbers that stand for the classes in an order of their own
+    expected = np.array([names.get(key, len(names)) for key in keys])
+    different = int((as_probabilities(values, binding).argmax(axis=1) != expected).sum())
+    if different > DIFFERENT * len(keys):
+        raise InputError(
+            f"classes: for {different:,} of {len(keys):,} rows the largest score of output {binding['output']!r} is of "
+            f"another class than the file's own label in output {tensor}, with the classes {order.source}; set "
+            f"'classes', in the order of the scores, or 'output: {tensor.name}'"
+        )
 
 
 def _tokenizer(recipe: MethodRecipe) -> str:
@@ -253,14 +292,14 @@ def _fixed_rows(inputs: tuple[Tensor, ...]) -> int | None:
     return next(iter(fixed), None) if None not in sizes else None
 
 
-def _freed(described: Described, output: Tensor, path: Path) -> onnx.ModelProto | None:
+def _freed(proto: onnx.ModelProto, output: Tensor, some: ModelInputs, fixed: int, path: Path) -> onnx.ModelProto | None:
     """The graph with a free number of rows, if it then computes the same for each row; None if it does not."""
-    free, fixed = with_free_rows(described.proto), _fixed_rows(described.inputs) or 1
-    feeds = random_feeds(described.inputs, 3 * fixed)
+    free = with_free_rows(proto)
+    feeds = some.at(np.arange(CALLS * fixed) % len(some))
     try:
         whole = _loaded(free, path, output.name)(feeds)
-        run = _loaded(described.proto, path, output.name)
-        parts = [run({n: a[s : s + fixed] for n, a in feeds.items()}) for s in range(0, 3 * fixed, fixed)]
+        run = _loaded(proto, path, output.name)
+        parts = [run({n: a[s : s + fixed] for n, a in feeds.items()}) for s in range(0, CALLS * fixed, fixed)]
     except InputError:
         return None
     expected = np.concatenate(parts) if all(part.ndim for part in parts) else np.array(parts)

@@ -15,7 +15,8 @@ from fairweight.core.foreign_models import ForeignModelError, model_format, refu
 from fairweight.core.local_files import expanded, is_file
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
-from fairweight.inference.binding import by_channel, order_of
+from fairweight.inference.binding import by_channel
+from fairweight.inference.output_binding import order_of
 from fairweight.inference.reference_check import check_imported, verdict
 from fairweight.inference.torch_reference import shipped
 from fairweight.training.input_encoders import ImageEncoder
@@ -72,7 +73,9 @@ def import_torch(
         source = "as the study file names them" if recipe["classes"] else "in sorted order"
         order = written.about["architecture"]["order"]
         run = shipped(written, written)
-        facts = check_imported(run, written.signature, recipe, rows, parts, order=order, classes_from=source)
+        facts = check_imported(
+            run, written.signature, recipe, rows, parts, order=order, scores=len(order), classes_from=source
+        )
     except ForeignModelError:
         raise
     except InputError as error:
@@ -100,8 +103,13 @@ def _check_columns(rows: Table) -> None:
 def _built(recipe: MethodRecipe, rows: Table) -> Model:
     """The module behind an encoder that passes numbers through, or scales pixels as the recipe says."""
     named = [str(value) for value in recipe["classes"]] if recipe["classes"] else None
-    content = "margin" if recipe["outputs"] == "margin" else "logits"
-    order = [int(position) for position in order_of(content, len(rows.classes), named, rows.classes)]
+    classes = len(rows.classes)
+    if named is not None and len(named) > classes:
+        raise InputError(
+            f"classes: the module has {len(named)} classes, and the dataset has {listed(rows.classes)}; a module needs "
+            "one output for each class of the dataset. Add rows of the other classes, or export the model to ONNX"
+        )
+    order = [int(place) for place in order_of("logits", np.empty((0, classes)), named, None, rows.classes).places]
     signature = Signature.fitted(rows).to_dict()
     description: ModelDescription = {"signature": signature, "architecture": recipe | {"order": order}}
     model = Model(description)

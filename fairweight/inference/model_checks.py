@@ -1,5 +1,6 @@
 """Checks of an exported file in an engine: content, resource usage, and outputs by batch size and engine."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -81,7 +82,7 @@ def check(
         InputError: the engine disagrees with the reference engine beyond the tolerance.
     """
     proto = onnx.load(str(path))
-    some = ModelInputs(inputs.at(slice(0, min(ROWS, rows or ROWS))))
+    some = dataclasses.replace(inputs, feeds=inputs.at(slice(0, min(ROWS, rows or ROWS))))
     whole = output[: len(some)] if _in_the_same_calls(some, inputs, batch_size) else some.outputs(run, batch_size)
     single = some.outputs(run, 1)
     is_decoder = any(value.name.startswith(PAST) for value in proto.graph.input)

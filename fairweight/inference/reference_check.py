@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
+from fairweight.inference.bound_outputs import in_order
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Feeds, Signature
 
@@ -30,6 +31,7 @@ def check_imported(
     parts: dict[str, Array],
     *,
     order: Sequence[int] | None,
+    scores: int,
     classes_from: str,
 ) -> dict[str, Any]:
     """Compare a model with the reference, or its classes with the labels; count the test rows that are in two parts.
@@ -41,16 +43,19 @@ def check_imported(
         rows: the dataset.
         parts: name of a part -> positions of its rows.
         order: for each class, its position among the original's scores; None if it has labels only.
+        scores: number of classes that the original has scores of.
         classes_from: where the order of the classes is from, in words.
 
     Returns:
         Number of compared rows, accuracy on them, largest difference from the reference, and test rows seen twice.
 
     Raises:
-        InputError: it disagrees with the reference, or its classes are in another order than is assumed.
+        InputError: its outputs are not numbers, it disagrees with the reference, or its classes are in another order
+            than is assumed.
     """
     first = rows.take(np.arange(min(len(rows), CHECKED)))
     probabilities = ModelInputs.from_rows(signature, first).outputs(run, BATCH).astype(float)
+    check_numbers(probabilities, first, "its output")
     facts: dict[str, Any] = {
         "rows": len(first),
         "accuracy": float((probabilities.argmax(axis=1) == first.label).mean()),
@@ -59,7 +64,7 @@ def check_imported(
         "reference_labels": None,
     }
     if recipe["reference"] is not None:
-        facts["reference"] = _compare_scores(recipe, probabilities, first, order)
+        facts["reference"] = _compare_scores(recipe, probabilities, first, order, scores)
     if recipe["reference_labels"] is not None:
         facts["reference_labels"] = _compare_labels(recipe, probabilities, first)
     if recipe["reference"] is None and recipe["reference_labels"] is None:
@@ -76,20 +81,44 @@ def verdict(facts: dict[str, Any]) -> dict[str, Any]:
     return {"verdict": "not compared with its original", "largest_difference": None}
 
 
+def check_numbers(output: Array, rows: Table, place: str) -> None:
+    """Refuse outputs (n, ...) that are not numbers, as a model returns for missing values that it cannot take.
+
+    Logits of minus infinity are probabilities of 0.
+
+    Raises:
+        InputError: an output is not a number.
+    """
+    if output.dtype.kind != "f":
+        return
+    flat = output.reshape(len(output), -1)
+    bad = np.flatnonzero((np.isnan(flat) | np.isposinf(flat)).any(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{place} is not a number for {len(bad):,} of {len(flat):,} rows, the first of them data row "
+            f"{rows.row[bad[0]] + 1:,}; are values missing there, or too large, that the model cannot take?"
+        )
+
+
 def _compare_scores(
-    recipe: MethodRecipe, probabilities: Array, rows: Table, order: Sequence[int] | None
+    recipe: MethodRecipe, probabilities: Array, rows: Table, order: Sequence[int] | None, scores: int
 ) -> dict[str, Any]:
     """Compare with the probabilities that the original returned."""
     columns = [recipe["reference"]] if isinstance(recipe["reference"], str) else list(recipe["reference"])
+    if order is None:
+        raise InputError(
+            "reference: holds probabilities, and the model returns labels; name the column with the original's labels "
+            "in 'reference_labels'"
+        )
     expected = np.stack([rows.given[column] for column in columns], axis=1)
     if len(columns) == 1 and len(rows.classes) == 2:  # of the positive class
         expected = np.concatenate([1 - expected, expected], axis=1)
-    elif order is not None and len(columns) == len(order) > 1:
-        expected = expected[:, list(order)]
+    elif len(columns) == scores > 1:
+        expected = in_order(expected, order)
     else:
         raise InputError(
-            f"reference: has {len(columns)} columns for {len(rows.classes)} classes; name one column for each class, "
-            "in the order of the scores"
+            f"reference: has {len(columns)} columns for the {scores} classes of the model; name one column for each "
+            "class, in the order of the scores"
         )
     differences = np.nan_to_num(np.abs(probabilities - expected).max(axis=1), nan=np.inf)
     agreement = float((probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean())
@@ -128,9 +157,11 @@ def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> 
 def _check_order(probabilities: Array, rows: Table, classes_from: str) -> None:
     """Refuse an order of the classes under which a model is worse than the largest class, and another one is better."""
     classes = len(rows.classes)
-    counts = np.zeros((classes, classes), np.int64)
+    counts = np.zeros((classes + 1, classes), np.int64)  # the last row is of classes that the dataset does not have
     np.add.at(counts, (probabilities.argmax(axis=1), rows.label), 1)
-    own, largest = counts.trace() / len(rows), counts.sum(axis=0).max() / len(rows)
+    counts = counts[:classes]
+    largest = np.bincount(rows.label, minlength=classes).max() / len(rows)
+    own = counts.trace() / len(rows)
     positions, better = linear_sum_assignment(-counts)
     other = counts[positions, better].sum() / len(rows)
     if own < largest and other > max(largest, own) + CLEARLY:

@@ -74,6 +74,8 @@ def _bound(signature: Signature, bound: BoundInput, table: Table) -> NDArray[Any
         if signature.text is None or table.texts is None:
             raise ValueError("the model takes texts, and the table has none")
         codes = tokens(signature.text, table.texts)
+        if (length := signature.binding.get("length")) is not None:
+            codes = np.pad(codes, ((0, 0), (0, length - codes.shape[1])), constant_values=PADDING)
         filled = {
             "tokens": np.where(codes == PADDING, signature.binding["padding"], codes),
             "mask": codes != PADDING,
@@ -93,37 +95,66 @@ def _pixels(images: NDArray[np.uint8], pixels: Pixels) -> NDArray[np.float32]:
 
 def _column(table: Table, name: str, kind: str) -> NDArray[Any]:
     """A column of a table (n,) as an imported file reads it: a number, or its text; a missing category is ''."""
-    if name in table.numeric_names:
-        numbers = table.numeric[:, table.numeric_names.index(name)]
-        origin = table.origins.get(name)
-        return (numbers.astype(np.float64) + origin if origin else numbers).astype(kind)
+    if kind != "string":
+        return column_numbers(table, name).astype(kind)
     levels = np.array(["" if level == MISSING else level for level in table.levels[name]], dtype=object)
-    values: NDArray[Any] = levels[table.categorical[:, list(table.levels).index(name)]]
-    return values if kind == "string" else values.astype(np.float64).astype(kind)
+    texts: NDArray[Any] = levels[table.categorical[:, list(table.levels).index(name)]]
+    return texts
+
+
+def column_numbers(table: Table, name: str) -> NDArray[np.float64]:
+    """The numbers of a column (n,), as the raw rows have them; NaN for a missing one, and for categories that are none.
+
+    Args:
+        table: n rows.
+        name: numeric or categorical column.
+    """
+    if name in table.numeric_names:
+        numbers = table.numeric[:, table.numeric_names.index(name)].astype(np.float64)
+        return numbers + table.origins.get(name, 0.0)
+    values = [number_of(level) for level in table.levels[name]]
+    of_level = np.array([np.nan if value is None else value for value in values], np.float64)
+    of_rows: NDArray[np.float64] = of_level[table.categorical[:, list(table.levels).index(name)]]
+    return of_rows
+
+
+def number_of(level: str) -> float | None:
+    """The number that a category writes, true and false being 1 and 0; None if it is no number."""
+    text = {"true": "1", "false": "0"}.get(level.strip().lower(), level)
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
 class ModelInputs:
-    """Input tensors of n rows, by name."""
+    """Input tensors of n rows, by name.
+
+    Attributes:
+        feeds: the tensors.
+        padded: whether a tensor `tokens` is padded at the end; one of an imported file may have any content.
+    """
 
     feeds: Feeds
+    padded: bool = True
 
     @classmethod
     def from_rows(cls, signature: Signature, rows: Table) -> "ModelInputs":
         """Compute the input tensors of a model with this signature."""
-        return cls(input_tensors(signature, rows))
+        return cls(input_tensors(signature, rows), padded=signature.binding is None)
 
     def __len__(self) -> int:
         return len(next(iter(self.feeds.values())))
 
     def lengths(self) -> NDArray[np.int64] | None:
         """Return the number of tokens of each row (n,); None where all rows have one size."""
-        return lengths(self.feeds[TOKENS]) if TOKENS in self.feeds else None
+        return lengths(self.feeds[TOKENS]) if self.padded and TOKENS in self.feeds else None
 
     def at(self, positions: NDArray[Any] | slice) -> Feeds:
         """Return the input tensors of the rows at these positions, with tokens cut to the longest of these rows."""
         feeds = {name: array[positions] for name, array in self.feeds.items()}
-        if TOKENS in feeds:
+        if self.padded and TOKENS in feeds:
             feeds[TOKENS] = feeds[TOKENS][:, : max(1, lengths(feeds[TOKENS]).max(initial=1))]
         return feeds
 

@@ -70,9 +70,10 @@ class Binding(TypedDict):
         output: name of the output that is read.
         content: what the output holds: `probabilities` or `logits` (n, classes); of the second of two classes its
             probability `positive` or logit `margin`; or `labels`, the predicted classes.
-        order: for each class of the dataset, its position among the outputs (for `labels`, the value itself).
+        order: for each class of the dataset, its position among the outputs (for `labels`, the value itself). A file
+            may have further classes.
         rows: number of rows of one call, if the file takes one number only.
-        pixels, padding: for images and texts.
+        pixels, padding, length: for images and texts.
     """
 
     inputs: Sequence[BoundInput]
@@ -82,6 +83,7 @@ class Binding(TypedDict):
     rows: int | None
     pixels: NotRequired[Pixels]
     padding: NotRequired[int]  # token of padding
+    length: NotRequired[int | None]  # number of tokens that every text is padded to, if the file states one
 
 
 class SignatureDict(TypedDict):

@@ -60,7 +60,9 @@ def _calibration_error(part: Assessed) -> tuple[float, float]:
     probabilities = np.asarray(part.probabilities, float)
     if part.classes == 2:
         return calibration_error(probabilities[:, 1], part.labels == 1)
-    confidence = probabilities[np.arange(len(part.labels)), part.predictions]
+    # a class that the dataset does not have is predicted with what is left of the probabilities
+    every = np.column_stack([probabilities, (1 - probabilities.sum(axis=1)).clip(0, 1)])
+    confidence = every[np.arange(len(part.labels)), part.predictions]
     return calibration_error(confidence, part.predictions == part.labels)
 
 

@@ -57,10 +57,13 @@ def _accuracy(part: Assessed) -> Value:
 
 
 def _by_class(part: Assessed) -> tuple[Array, Array, Array]:
-    """Hits, labels and predictions of each class: (classes,) each."""
+    """Hits, labels and predictions of each class: (classes,) each.
+
+    A prediction of a class that the dataset does not have counts for none of them.
+    """
     hits = part.labels[part.labels == part.predictions]
     hit, label, predicted = (
-        np.bincount(codes, minlength=part.classes) for codes in (hits, part.labels, part.predictions)
+        np.bincount(codes, minlength=part.classes)[: part.classes] for codes in (hits, part.labels, part.predictions)
     )
     return hit, label, predicted
 

@@ -35,12 +35,15 @@ def predict(output: NDArray[np.float32], rows: Table) -> dict[str, NDArray[Any]]
     """Derive the predictions of n rows from the output of an exported file.
 
     Args:
-        output: probabilities (n, classes).
+        output: probabilities (n, classes), and of an imported file one more column for other classes (see
+            `bound_outputs.as_probabilities`).
         rows: the rows.
 
     Returns:
         `label`, `prediction` (n,), `probabilities` (n, classes); for two classes also the positive class's as `score`
-        (n,).
+        (n,). The prediction of a class that the dataset does not have is the number of its classes, which is wrong for
+        every label.
     """
-    columns = {"label": rows.label, "prediction": output.argmax(axis=1), "probabilities": output}
+    probabilities = output[:, : len(rows.classes)]
+    columns = {"label": rows.label, "prediction": output.argmax(axis=1), "probabilities": probabilities}
     return columns | ({"score": output[:, 1]} if len(rows.classes) == 2 else {})
