@@ -121,8 +121,10 @@ def file_loss(path: str, data: TrainingData, recipe: MethodRecipe) -> Distillati
     mixed_loss, signature = _mixed_loss(recipe), read_signature(path)
     run = load_engine.load(REFERENCE_ENGINE, path, threads=torch.get_num_threads())
     outputs = [ModelInputs.from_rows(signature, rows).outputs(run, BATCH) for rows, _ in data.fitted()]
-    # logits are known up to a constant for each row, which no loss of softmaxes depends on
-    teacher = torch.from_numpy(np.concatenate(outputs).astype(np.float32)).clamp_min(SMALLEST).log()
+    # logits are known up to a constant for each row, which no loss of softmaxes depends on; classes of the file that
+    # the dataset does not have are left out
+    probabilities = np.concatenate(outputs)[:, : len(signature.classes)].astype(np.float32)
+    teacher = torch.from_numpy(probabilities).clamp_min(SMALLEST).log()
 
     def loss(features: Tensor, logits: Tensor, label_loss: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG001
         mixed: Tensor = mixed_loss(logits, teacher[positions], label_loss)

@@ -143,6 +143,7 @@ def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> 
     """Compare with the classes that the original predicted."""
     column = recipe["reference_labels"]
     expected = rows.given[column].astype(np.int64)
+    expected = np.where(expected < 0, len(rows.classes), expected)  # a class that the dataset does not have
     different = np.flatnonzero(probabilities.argmax(axis=1) != expected)
     if len(different) > recipe["tolerance"] * len(rows):
         numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
