@@ -7,7 +7,8 @@ the exit status and the content of every file outside `.snakemake`. A difference
 
 - unstable: a second local run differs from the first in the same files (times, random numbers);
 - remote: cluster-generic, if it is installed, has the outcome of Dask, so that Snakemake itself makes the difference;
-- known: `KNOWN` gives the reason;
+- resources: the workflow asks for more than this machine has, which the executor refuses and the local one ignores;
+- limit: one of both does not end within the time limit;
 - ours: everything else.
 
 With `--kept`, outcomes are kept in a folder; those of Dask are made again with `--again`.
@@ -39,8 +40,7 @@ EXECUTORS = {
     "generic": ["--executor", "cluster-generic", "--jobs", "4", "--cluster-generic-submit-cmd", "./submit.sh"],
 }
 OUTSIDE = {".snakemake", ".cache", "submit.sh"}
-# reasons that no control shows
-KNOWN: dict[str, str] = {}
+REFUSED = "dask: no worker can run "
 
 
 def checkout() -> Path | None:
@@ -157,15 +157,17 @@ class Comparison:
         """Compare Dask with the local executor.
 
         Returns:
-            The kind (`equal`, `unstable`, `remote`, `known`, `ours`), and what differs or why.
+            The kind (`equal`, `unstable`, `remote`, `resources`, `limit`, `ours`), and what differs.
         """
         local, dask = self.outcome(name, "local"), self.outcome(name, "dask")
         differing = differences(local, dask)
         if not differing:
             return "equal", ""
         text = ", ".join(sorted(differing)[:4]) + (" ..." if len(differing) > 4 else "")
-        if name in KNOWN:
-            return "known", KNOWN[name]
+        if REFUSED in dask["output"]:
+            return "resources", dask["output"].partition(REFUSED)[2].partition(". ")[0].partition("\n")[0]
+        if "limit" in (local["code"], dask["code"]):
+            return "limit", f"{local['wall_s']} s locally, {dask['wall_s']} s here"
         unstable = differences(local, self.outcome(name, "again"))
         if differing <= unstable:
             return "unstable", text
