@@ -77,6 +77,12 @@ def bind_inputs(
             "std": by_channel(recipe["std"] or [1.0], channels, "std"),
         }
         return [bound], pixels
+    for tensor in described.inputs:
+        if tensor.shape is not None and len(tensor.shape) not in (1, 2):
+            raise InputError(
+                f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill: a state, a setting or a "
+                "sequence; make it a constant of the file, or let the model take a row of columns."
+            )
     named = _named(described, recipe["inputs"], columns)
     return [_tabular(tensor, named[tensor.name], columns) for tensor in described.inputs], None
 
@@ -221,8 +227,6 @@ def plain(name: str) -> str:
 def _tabular(tensor: Tensor, names: list[str], columns: Columns) -> BoundInput:
     rank = 2 if tensor.shape is None else len(tensor.shape)
     width = None if tensor.shape is None or rank != 2 else tensor.shape[1]
-    if rank not in (1, 2):
-        raise InputError(f"input {tensor} takes {rank} dimensions; the rows of the dataset are tabular.")
     if (width is not None and width != len(names)) or (rank == 1 and len(names) != 1):
         raise InputError(
             f"input {tensor} takes {width if rank == 2 else 1} columns, and the dataset has {len(names)} for it "

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
+from onnx.external_data_helper import load_external_data_for_tensor
 
 from fairweight.core.errors import InputError, first_line, listed, quoted
 from fairweight.inference.operator_kinds import attributes, graphs, nodes
@@ -92,14 +93,13 @@ def _read(path: Path) -> onnx.ModelProto:
         raise InputError(f"{path} is not an ONNX file ({first_line(error)}).") from None
     if not proto.graph.node:
         raise InputError(f"{path} is not an ONNX file: it holds no graph.")
-    external = list(_external(proto))
-    for tensor in external:
-        _check_location(path, tensor)
+    files = [(tensor, _data_file(path, tensor)) for tensor in _external(proto)]
     try:
-        if external:
-            onnx.load_external_data_for_model(proto, str(path.resolve().parent))
-        if proto.ByteSize() > LARGEST:
+        if proto.ByteSize() + sum(_length(tensor, file) for tensor, file in files) > LARGEST:
             raise InputError(f"{path}: is larger than 2 GB with its weights, which one ONNX file cannot hold.")
+        for tensor, file in files:
+            next(entry for entry in tensor.external_data if entry.key == "location").value = file.name
+            load_external_data_for_tensor(tensor, str(file.parent))
     except InputError:
         raise
     except Exception as error:
@@ -116,17 +116,31 @@ def _external(proto: onnx.ModelProto) -> Iterator[TensorProto]:
                 yield tensor
 
 
-def _check_location(path: Path, tensor: TensorProto) -> None:
+def _data_file(path: Path, tensor: TensorProto) -> Path:
+    """The file with the values of a tensor, without links: in the folder of the model, or of the file it links to."""
     location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-    folder = path.resolve().parent
-    file = folder / location
-    if not location or not file.resolve().is_relative_to(folder):
+    folders = [path.absolute().parent, path.resolve().parent]  # in the cache of a hub, both files are links
+    files = [folder / location for folder in folders]
+    inside = [
+        file.resolve()
+        for file in files
+        if location and any(file.resolve().is_relative_to(folder.resolve()) for folder in folders)
+    ]
+    if not inside:
         raise InputError(
             f"{path}: tensor {quoted(tensor.name)} is stored in {quoted(location)}, outside of the folder of the file, "
             "and is not read."
         )
-    if not file.is_file():
+    file = next((file for file in inside if file.is_file()), None)
+    if file is None:
         raise InputError(f"{path}: its weights are in {quoted(location)}, which is missing beside it.")
+    return file
+
+
+def _length(tensor: TensorProto, file: Path) -> int:
+    """Bytes of a tensor in another file."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    return int(entries.get("length") or file.stat().st_size - int(entries.get("offset") or 0))
 
 
 def _own_functions(proto: onnx.ModelProto) -> set[str]:
@@ -138,7 +152,10 @@ def _tensor(value: onnx.ValueInfoProto) -> Tensor:
     if not value.type.HasField("tensor_type"):
         return Tensor(value.name, "map", None)
     kind = value.type.tensor_type
-    name = STRING if kind.elem_type == TensorProto.STRING else helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    name = STRING
+    if kind.elem_type != TensorProto.STRING:
+        known = kind.elem_type in helper.get_all_tensor_dtypes() and kind.elem_type != TensorProto.UNDEFINED
+        name = helper.tensor_dtype_to_np_dtype(kind.elem_type).name if known else "of no type"
     if not kind.HasField("shape"):
         return Tensor(value.name, name, None)
     sizes = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in kind.shape.dim)

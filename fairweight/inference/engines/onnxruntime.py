@@ -29,9 +29,9 @@ def load(path: Path, *, threads: int) -> Callable[[Feeds], NDArray[np.floating]]
         tokens (n, 2) for a language model.
     """
     loaded = session(path, threads=threads)
-    if causal_decoding.is_decoder(loaded):
-        return causal_decoding.likelihoods(loaded)
     binding = binding_in(loaded.get_modelmeta().custom_metadata_map)
+    if binding is None and causal_decoding.is_decoder(loaded):
+        return causal_decoding.likelihoods(loaded)
     output = binding["output"] if binding else loaded.get_outputs()[0].name
 
     def run(feeds: Feeds) -> NDArray[np.floating]:
