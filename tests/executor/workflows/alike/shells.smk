@@ -4,9 +4,8 @@ os.environ.pop("REMOVED_BY_SNAKEFILE", None)
 shell.prefix("set -eu; PREFIXED=yes; ")
 shell.suffix("; : suffixed")
 
-SHELLS = (
-    "text options environment sh long shadow tmpdir own_tmpdir params names log repeated retried flagged m_module".split()
-)
+SHELLS = "text options environment sh long shadow tmpdir own_tmpdir params names log".split()
+SHELLS += ["repeated", "retried", "flagged", "m_module"]
 
 
 def command_of(name):
@@ -31,7 +30,8 @@ rule shell_options:
     output:
         "out/shell_options.txt",
     shell:
-        "(echo $- $0 $SHELLOPTS; pwd | sed s/.*run/run/; set +e; yes | head -n 1; echo ${{PIPESTATUS[@]}}) > {output}"
+        "(echo $- $0 $SHELLOPTS; pwd | sed s/.*run/run/) > {output};"
+        "(set +e; yes | head -n 1; echo ${{PIPESTATUS[@]}}) >> {output}"
 
 
 rule shell_environment:
@@ -92,14 +92,14 @@ rule shell_params:
         configs=["config.yaml", "m.smk"],
     output:
         "out/shell_params.txt",
+    threads: 2
+    resources:
+        mem_mb=7,
     params:
         "first",
         joined=lambda wildcards, input, output, threads: f"{input.configs[1]} {output} {threads}",
         nothing=None,
-        quoted="it's a \"value\" with $PATH",
-    threads: 2
-    resources:
-        mem_mb=7,
+        quoted='it\'s a "value" with $PATH',
     shell:
         "echo {params[0]} {params.joined} {params.nothing} {params.quoted:q} {resources.mem_mb}"
         " {threads} {input.configs} {input:q} > {output}"
