@@ -66,7 +66,7 @@ def probabilities(path, rows):
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_recipe_writes_a_file_with_the_probabilities_of_the_original(converted, name):
-    rows = pd.read_csv(converted / f"{name}.csv")
+    rows = pd.read_csv(converted / f"{name}_test.csv")
     refuse_foreign(converted / f"{name}.onnx")
     differences = np.abs(probabilities(converted / f"{name}.onnx", rows) - rows["probability"])
     print(f"{name}: largest difference {differences.max():.1e}")
@@ -81,7 +81,7 @@ def test_the_state_dict_fits_the_module(converted):
 
 def test_a_row_alone_and_another_number_of_rows_work(converted):
     for name in FILES:
-        rows = pd.read_csv(converted / f"{name}.csv")
+        rows = pd.read_csv(converted / f"{name}_test.csv")
         whole = probabilities(converted / f"{name}.onnx", rows)
         assert np.allclose(probabilities(converted / f"{name}.onnx", rows[:1]), whole[:1], atol=1e-5), name
 
