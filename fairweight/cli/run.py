@@ -24,7 +24,7 @@ from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
 from fairweight.study.file_sizes import check_sizes
 from fairweight.study.file_times import date_back
-from fairweight.study.folders import results_folder
+from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
@@ -85,7 +85,8 @@ def _launch(study: Path, options: Options, config: Config) -> None:
     """Prepare the run of a valid study, and start it."""
     energy: EnergyRecipe = config["energy"]
     results = Path(results_folder(config))
-    _check_writable(results)
+    for folder in (results, results / "ledger", results / "meter", Path(logs_folder(config))):
+        _check_writable(folder)
     _choose_cache()
     _wait_for_green(energy, options)
     descriptor = run_lock.open_lock()
@@ -117,21 +118,19 @@ def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
-def _check_writable(results: Path) -> None:
-    """Check the folder of the results, or the one in which it will be made, before the run waits for anything.
+def _check_writable(folder: Path) -> None:
+    """Check a folder of the results, or the one in which it will be made, before the run waits for anything.
 
     Raises:
         InputError: it cannot be written.
     """
-    place = results
+    place = folder
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir():
-        raise InputError(
-            f"{place} is not a folder, and the results go to {results}; remove it, or set pathvars: results."
-        )
+        raise InputError(f"{place} is not a folder, and results go to {folder}; remove it, or set pathvars: results.")
     if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"the folder {place} cannot be written, and the results go to {results}; make it writable.")
+        raise InputError(f"the folder {place} cannot be written, and results go to {folder}; make it writable.")
 
 
 def _choose_cache() -> None:

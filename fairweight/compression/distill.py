@@ -13,7 +13,7 @@ from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.inference import load_engine
 from fairweight.inference.onnx_file import read_signature
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
-from fairweight.training.model import Model, ModelDescription
+from fairweight.training.model import Model
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Signature
 from fairweight.training.tracing import check_outputs
@@ -56,19 +56,12 @@ def distill(
     """
     data, place = TrainingData.read(table, split, augmented), f"variants: {variant}: distill"
     torch.manual_seed(integer("initialise", variant, seed))
-    origin: ModelDescription
     if parent_about:
         teacher = Model.load(parent, parent_about)
-        student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
-        student.encoder.load_state_dict(teacher.encoder.state_dict())
-        distillation, origin = teacher_loss(teacher, recipe), teacher.about
+        student, distillation = _of_network(teacher, data, recipe)
+        origin = teacher.about
     else:
-        if data.training.texts is not None:
-            raise InputError(f"{place}: a student of an ONNX file takes numbers, categories or images, and not texts.")
-        signature = Signature.fitted(data.training).to_dict()
-        student = Model({"signature": signature, "architecture": recipe["student"]})
-        student.encoder.fit(data.training)
-        distillation = file_loss(parent, data, recipe)
+        student, distillation = _of_file(parent, data, recipe, place)
         origin = {"recipe": finetune, "seed": seed, "replicate": 0}
     example = data.example(student)
     try:
@@ -89,6 +82,25 @@ def distill(
         sparsity={"all": 0.0},
     )
     write_curve(curve, history)
+
+
+def _of_network(teacher: Model, data: TrainingData, recipe: MethodRecipe) -> tuple[Model, Distillation]:
+    """A student of a network with random weights, and its loss."""
+    student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
+    if teacher.about.get("imported"):  # it takes numbers as they are, and a student learns from standardised ones
+        student.encoder.fit(data.training)
+        return student, logits_loss(_logits(teacher, data), recipe)
+    student.encoder.load_state_dict(teacher.encoder.state_dict())
+    return student, teacher_loss(teacher, recipe)
+
+
+def _of_file(parent: str, data: TrainingData, recipe: MethodRecipe, place: str) -> tuple[Model, Distillation]:
+    """A student of an ONNX file with random weights, and its loss."""
+    if data.training.texts is not None:
+        raise InputError(f"{place}: a student of an ONNX file takes numbers, categories or images, and not texts.")
+    student = Model({"signature": Signature.fitted(data.training).to_dict(), "architecture": recipe["student"]})
+    student.encoder.fit(data.training)
+    return student, file_loss(parent, data, recipe)
 
 
 def teacher_loss(teacher: Model, recipe: MethodRecipe) -> Distillation:
@@ -118,13 +130,30 @@ def file_loss(path: str, data: TrainingData, recipe: MethodRecipe) -> Distillati
         data: the rows that the student is trained on.
         recipe: `method` of distillation and its options.
     """
-    mixed_loss, signature = _mixed_loss(recipe), read_signature(path)
+    signature = read_signature(path)
     run = load_engine.load(REFERENCE_ENGINE, path, threads=torch.get_num_threads())
     outputs = [ModelInputs.from_rows(signature, rows).outputs(run, BATCH) for rows, _ in data.fitted()]
     # logits are known up to a constant for each row, which no loss of softmaxes depends on; classes of the file that
     # the dataset does not have are left out
     probabilities = np.concatenate(outputs)[:, : len(signature.classes)].astype(np.float32)
-    teacher = torch.from_numpy(probabilities).clamp_min(SMALLEST).log()
+    return logits_loss(torch.from_numpy(probabilities).clamp_min(SMALLEST).log(), recipe)
+
+
+def _logits(teacher: Model, data: TrainingData) -> Tensor:
+    """Logits of a network for all rows that a student is trained on (n, classes)."""
+    teacher.eval()
+    with torch.no_grad():
+        return torch.cat([teacher.body(teacher.encode(rows)) for rows, _ in data.fitted()])
+
+
+def logits_loss(teacher: Tensor, recipe: MethodRecipe) -> Distillation:
+    """Loss of a student of known logits.
+
+    Args:
+        teacher: logits (n, classes) for all rows that the student is trained on.
+        recipe: `method` of distillation and its options.
+    """
+    mixed_loss = _mixed_loss(recipe)
 
     def loss(features: Tensor, logits: Tensor, label_loss: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG001
         mixed: Tensor = mixed_loss(logits, teacher[positions], label_loss)
