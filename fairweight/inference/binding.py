@@ -80,8 +80,8 @@ def bind_inputs(
     for tensor in described.inputs:
         if tensor.shape is not None and len(tensor.shape) not in (1, 2):
             raise InputError(
-                f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill: a state, a setting or a "
-                "sequence; make it a constant of the file, or let the model take a row of columns."
+                f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill; make a state or a "
+                "setting a constant of the file, and let the model take a row of columns."
             )
     named = _named(described, recipe["inputs"], columns)
     return [_tabular(tensor, named[tensor.name], columns) for tensor in described.inputs], None

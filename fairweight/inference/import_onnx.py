@@ -33,6 +33,8 @@ BATCH = 256
 TRIED = 1000  # rows from whose outputs the content of the output is concluded
 CALLS = 5  # that are tried in one call, where the file states a number of rows
 SAME = 1e-5  # largest difference of an output between calls of one row and of several
+ALONE = 32  # rows that are predicted alone as well
+MOVED = 0.1  # largest difference of a probability between the two
 DIFFERENT = 0.05  # share of rows whose label may differ from the class of the largest score
 FREED = "the number of rows of one call is free now"
 
@@ -144,7 +146,8 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
         proto, fixed = freed, None
         changes.append(FREED)
     binding["rows"] = fixed
-    values = _values(_loaded(proto, path, output.name), some, fixed)
+    load = _loaded(proto, path, output.name)
+    values = _values(load, some, fixed) if fixed or len(some) == 1 else _free_values(load, some)
     check_numbers(values, first, f"output {output}")
     binding["content"] = content_of(values, output, recipe["content"], len(rows.classes))
     named = [str(value) for value in recipe["classes"]] if recipe["classes"] else None
@@ -153,6 +156,7 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
     if (labels := labels_beside(described, output)) is not None and binding["content"] != "labels":
         _check_labels(_values(_loaded(proto, path, labels.name), some, fixed), labels, values, order, binding)
     run = bound(_loaded(proto, path, output.name), binding)
+    _check_alone(run, some)
     return Imported(proto, signature, order.source, order.scores, changes, run)
 
 
@@ -185,6 +189,23 @@ def _signature(described: Described, recipe: MethodRecipe, rows: Table, output: 
         binding=binding,
     )
     return signature, binding
+
+
+def _check_alone(run: Callable[[Feeds], Array], some: ModelInputs) -> None:
+    """Refuse a file whose output for a row depends on the other rows of its call.
+
+    Ranges of dynamic quantization depend on them as well, and change probabilities less.
+    """
+    few = slice(0, min(len(some), ALONE))
+    together = run(some.at(few))
+    alone = np.concatenate([run(some.at(slice(row, row + 1))) for row in range(len(together))])
+    difference = float(np.abs(together - alone).max())
+    if difference > MOVED:
+        raise InputError(
+            f"a probability changes by {difference:.2g} when a row is predicted alone and not in a call of "
+            f"{len(together)} rows, so that predictions depend on their neighbours; export the model in its mode for "
+            "inference (`model.eval()`), with a free number of rows"
+        )
 
 
 def _check_labels(labels: Array, tensor: Tensor, values: Array, order: Order, binding: Binding) -> None:
@@ -271,6 +292,23 @@ def _values(run: Callable[[Feeds], Array], some: ModelInputs, fixed: int | None)
             "file with a free number of rows"
         )
     return values[: len(some)]
+
+
+def _free_values(run: Callable[[Feeds], Array], some: ModelInputs) -> Array:
+    """The output of a file that states a free number of rows.
+
+    Raises:
+        InputError: it cannot be run, or it takes one row a call.
+    """
+    try:
+        return _values(run, some, None)
+    except InputError:
+        few = ModelInputs(some.at(slice(0, 1)), some.padded)
+        _values(run, few, None)  # the same error, if the number of rows is not the reason
+        raise InputError(
+            "the file states a free number of rows and takes one row a call; export it with a free number of rows "
+            "(`dynamic_shapes` of torch.onnx.export), or state the number that it takes"
+        ) from None
 
 
 def _filled(feeds: Feeds, rows: int | None) -> Feeds:

@@ -113,8 +113,8 @@ def _compare_scores(
     expected = np.stack([rows.given[column] for column in columns], axis=1)
     if (missing := np.isnan(expected).any(axis=1)).any():
         raise InputError(
-            f"reference: {listed(columns)} has no value in {int(missing.sum()):,} of {len(rows):,} rows, the first of them data row "
-            f"{rows.row[missing.argmax()] + 1:,}; write what the original returns for every row"
+            f"reference: {listed(columns)} has no value in {int(missing.sum()):,} of {len(rows):,} rows, the first of "
+            f"them data row {rows.row[missing.argmax()] + 1:,}; write what the original returns for every row"
         )
     if len(columns) == 1 and len(rows.classes) == 2:  # of the positive class
         expected = np.concatenate([1 - expected, expected], axis=1)

@@ -90,6 +90,8 @@ def _pixels(images: NDArray[np.uint8], pixels: Pixels) -> NDArray[np.float32]:
     """Pixels uint8 (n, channels, height, width) as the numbers of an input tensor."""
     mean, std = (np.array(pixels[name], np.float32).reshape(-1, 1, 1) for name in ("mean", "std"))
     scaled: NDArray[np.float32] = (images.astype(np.float32) / np.float32(pixels["scale"]) - mean) / std
+    if pixels["layout"] == "flat":
+        return scaled.reshape(len(scaled), -1)
     return scaled.transpose(0, 2, 3, 1) if pixels["layout"] == "NHWC" else scaled
 
 

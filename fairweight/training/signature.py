@@ -54,9 +54,12 @@ class BoundInput(TypedDict):
 
 
 class Pixels(TypedDict):
-    """How uint8 pixels become numbers: their `layout`, and (pixel / scale - mean) / std by channel."""
+    """How uint8 pixels become numbers: their `layout`, and (pixel / scale - mean) / std by channel.
 
-    layout: Literal["NCHW", "NHWC"]
+    `flat` is NCHW in one row.
+    """
+
+    layout: Literal["NCHW", "NHWC", "flat"]
     scale: float
     mean: Sequence[float]
     std: Sequence[float]

@@ -77,7 +77,7 @@ OPTIONS = {
     "layout": {
         "enum": [None, "NCHW", "NHWC", "flat"],
         "default": None,
-        "description": "Axes of images; null reads them from the shape of the input.",
+        "description": "Axes of images; null reads them from the shape of the input. `flat` is NCHW in one row.",
     },
     "scale": {
         "type": "number",
