@@ -113,6 +113,8 @@ def _built(recipe: MethodRecipe, rows: Table) -> Model:
     signature = Signature.fitted(rows).to_dict()
     description: ModelDescription = {"signature": signature, "architecture": recipe | {"order": order}}
     model = Model(description)
+    if recipe["outputs"] is None and classes == 2 and _is_single(model, rows):
+        model = Model({**description, "architecture": description["architecture"] | {"outputs": "margin"}})
     encoder = model.encoder
     if isinstance(encoder, ImageEncoder):
         channels, scale = encoder.features[0], float(recipe["scale"])
@@ -120,6 +122,14 @@ def _built(recipe: MethodRecipe, rows: Table) -> Model:
             values = by_channel(recipe[option] or [default], channels, option)
             buffer.copy_(scale * torch.tensor(values).view(-1, 1, 1))
     return model
+
+
+def _is_single(model: Model, rows: Table) -> bool:
+    """Whether the user's module returns one number for each of two rows."""
+    network = cast(nn.Module, model.body.network).eval()
+    with torch.no_grad():
+        result = network(model.encode(rows.take(np.arange(2))))
+    return isinstance(result, Tensor) and result.shape in ((2,), (2, 1))
 
 
 def _load(model: Model, file: str) -> None:

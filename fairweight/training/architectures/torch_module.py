@@ -25,10 +25,10 @@ OPTIONS = {
         "description": "safetensors file with the state dict of the module.",
     },
     "outputs": {
-        "enum": ["logits", "margin"],
-        "default": "logits",
+        "enum": [None, "logits", "margin"],
+        "default": None,
         "description": "What the module returns: logits of all classes (n, classes), or one logit of the second of two "
-        "classes (n, 1) or (n,).",
+        "classes (n, 1) or (n,). null looks at its shape.",
     },
     "classes": {
         "type": ["array", "null"],
@@ -124,7 +124,7 @@ def build(
     *,
     module: str,
     arguments: dict[str, Any],
-    outputs: str = "logits",
+    outputs: str | None = None,
     order: list[int] | None = None,
     **others: Any,
 ) -> nn.Module:
