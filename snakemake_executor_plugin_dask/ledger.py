@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 import psutil
+from snakemake_interface_common.exceptions import WorkflowError
 
 Status = Literal["ok", "failed", "lost", "cancelled"]
 REFRESHED_S = 2.0  # interval at which the resource usage of the run itself is written while jobs end
@@ -97,7 +98,10 @@ class Ledger:
         if folder:
             start = time.strftime("%Y-%m-%dT%H%M%SZ", time.gmtime())
             self.path = Path(folder) / f"{start}-{session}.jsonl"
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise WorkflowError(f"dask: the ledger {folder} cannot be made ({error.strerror}).") from None
 
     def append(self, entry: LedgerEntry) -> None:
         """Append the line of one attempt."""

@@ -1,12 +1,12 @@
 """Entries of a study's ledger, as its executor and its steps wrote them (standard library only)."""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from fairweight.core.checksums import read_usage, rule_of
 from fairweight.core.errors import InputError
+from fairweight.energy.json_lines import read_lines
 
 RUN = "(the run itself)"  # rule of the entry of a run's own usage
 SLACK_S = 2.0  # between the clocks by which a step and the executor place the same attempt
@@ -133,15 +133,9 @@ def _recorded(results: Path) -> Iterator[LedgerEntry]:
 
 
 def _attempts(path: Path) -> list[LedgerEntry]:
-    lines = path.read_text(encoding="utf-8").splitlines()
     entries: list[LedgerEntry] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            entry: LedgerEntry = json.loads(line)
-        except json.JSONDecodeError:
-            if number == len(lines):  # the machine went down while it was written
-                continue
-            raise InputError(f"{path}, line {number}: this is not JSON; remove the line.") from None
+    for line, _ in read_lines(path):
+        entry = cast("LedgerEntry", line)
         files = list(entry.get("output") or [])
         first = next(iter(files), None)
         entries.append({**entry, "kind": "step", "recorded_by": "executor", "outputs": files, "output": first})
@@ -165,10 +159,9 @@ def _from_usage(path: Path) -> LedgerEntry:
 
 def _overhead(path: Path, attempts: list[LedgerEntry]) -> LedgerEntry:
     """What the run itself used, including its processes that launched and watched the attempts."""
-    try:
-        overhead = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"{path}: this is not JSON; remove the file.") from None
+    overhead = next((entry for entry, _ in read_lines(path)), None)
+    if overhead is None or not {"session", "host", "started", "ended", "cpu_s"} <= set(overhead):
+        raise InputError(f"{path}: this is not what a run wrote; remove the file.")
     watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == overhead["session"])
     return {
         "kind": "run",

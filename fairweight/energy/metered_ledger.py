@@ -1,6 +1,5 @@
 """Join the ledger of a run with the samples of its nodes' energy meters."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from fairweight.core.errors import InputError
 from fairweight.energy.attribution import Shares, share
+from fairweight.energy.json_lines import read_lines
 from fairweight.energy.wall_meter import WallMeter, clock_offset_s, join
 
 COLUMNS = ("phase", "time", "clock", "busy_cpu_s", "energy_j")
@@ -19,16 +19,15 @@ def read_samples(path: Path) -> pd.DataFrame:
     Raises:
         InputError: a line is not a sample. A truncated last line is skipped.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
     rows = []
-    for number, line in enumerate(lines, 1):
+    for entry, place in read_lines(path):
         try:
-            entry = json.loads(line)
             energy = entry["energy_j"]
-            rows.append({**entry, "energy_j": None if energy is None else sum(energy.values())})
-        except (json.JSONDecodeError, KeyError, TypeError):
-            if number < len(lines):  # the machine may go down while a last line is written
-                raise InputError(f"{path}, line {number}: this is not a sample; remove the line.") from None
+            row = {**entry, "energy_j": None if energy is None else sum(energy.values())}
+            numbers = [None if row.get(name) is None else float(row[name]) for name in COLUMNS[1:]]
+        except (KeyError, TypeError, AttributeError, ValueError):
+            raise InputError(f"{place}: this is not a sample; remove the line.") from None
+        rows.append([row.get("phase"), *numbers])
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype(dict.fromkeys(COLUMNS[1:], float))
 
@@ -53,7 +52,7 @@ def meter(
     metered = table.assign(metered_j=float("nan"), energy_status=status)
     nodes = []
     for path in sorted(folder.glob("*.meter.jsonl")):
-        host = path.name.removesuffix(".meter.jsonl").split(".", 1)[1]
+        host = path.name.removesuffix(".meter.jsonl").partition(".")[2]
         samples = _with(read_samples(path), wall)
         run = samples[samples["phase"] == "run"]
         if len(run) < 2:

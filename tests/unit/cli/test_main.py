@@ -95,7 +95,7 @@ def test_results_that_cannot_be_written_are_refused_first(tmp_path, monkeypatch,
     else:
         place.symlink_to(tmp_path / "nothing")
     sentence = refused(tmp_path, monkeypatch, pathvars={"results": "out/deep"})
-    assert sentence.startswith("fairweight: out is not a folder, and the results go to out/deep; remove it")
+    assert sentence.startswith("fairweight: out is not a folder, and results go to out/deep; remove it")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk takes root")

@@ -131,7 +131,7 @@ def test_a_truncated_last_line_is_skipped_and_another_one_reported(results):
     path.write_text(whole + "\n" + whole[:20])
     assert len(read_ledger(results)) == 6
     path.write_text(whole[:20] + "\n" + whole)
-    with pytest.raises(InputError, match=r"two.jsonl, line 1: this is not JSON"):
+    with pytest.raises(InputError, match=r"two.jsonl, line 1: this is not a JSON object"):
         read_ledger(results)
 
 

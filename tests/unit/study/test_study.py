@@ -224,6 +224,13 @@ MISTAKES = {
         ["is not of the form 'module:call"],
     ),
     "results in a home": (dict(pathvars={"results": "~/out"}), ["pathvars: results: '~/out' is not a legal folder"]),
+    "results over the run": (
+        dict(pathvars={"results": ".."}),
+        ["pathvars: results: '..' contains the folder of the run; name one of its own"],
+    ),
+    "results in the run itself": (dict(pathvars={"results": "results/.."}), ["contains the folder of the run"]),
+    "results like an option": (dict(pathvars={"results": "-rf"}), ["'-rf' is not a legal folder"]),
+    "results of a line break": (dict(pathvars={"results": "a\nb"}), ["is not a legal folder"]),
     "an unknown path": (dict(pathvars={"result": "out"}), ["pathvars", "'result'", "did you mean 'results'?"]),
 }
 
