@@ -81,7 +81,8 @@ def in_order(scores: Array, positions: Sequence[int]) -> Array:
 
 def _of_labels(output: Array, order: Sequence[str], name: str) -> Array:
     """Probabilities of 0 and 1 from labels (n,) or (n, 1)."""
-    distinct, codes = np.unique(output.reshape(len(output)).astype(str), return_inverse=True)
+    values, codes = np.unique(output.reshape(len(output)).astype(str), return_inverse=True)
+    distinct = [str(value) for value in values]
     keys = [class_key(label) for label in order]
     position = {key: place for place, key in enumerate(keys)}
     places = [position.get(class_key(label), len(order)) for label in distinct]

@@ -1,5 +1,6 @@
 """Import of a trained model from an ONNX file: it keeps its inputs and outputs, and is bound to the dataset."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from fairweight.core.artifacts import atomic, read_split, read_table, write_json
-from fairweight.core.errors import InputError, first_line, listed
+from fairweight.core.errors import InputError, first_line, listed, shortened
 from fairweight.core.foreign_models import ForeignModelError, refuse_foreign
 from fairweight.core.local_files import expanded
 from fairweight.core.recipes import MethodRecipe
@@ -35,6 +36,7 @@ CALLS = 5  # that are tried in one call, where the file states a number of rows
 SAME = 1e-5  # largest difference of an output between calls of one row and of several
 ALONE = 32  # rows that are predicted alone as well
 MOVED = 0.1  # largest difference of a probability between the two
+LONGEST = 200  # characters of onnxruntime's own message
 DIFFERENT = 0.05  # share of rows whose label may differ from the class of the largest score
 FREED = "the number of rows of one call is free now"
 
@@ -259,7 +261,7 @@ def _loaded(proto: onnx.ModelProto, path: Path, output: str) -> Callable[[Feeds]
         except Exception as error:
             shapes = ", ".join(f"{name} {array.dtype} {list(array.shape)}" for name, array in feeds.items())
             raise InputError(
-                f"the file cannot be run on rows of the dataset ({first_line(error)}); it got {shapes}"
+                f"the file cannot be run on rows of the dataset ({_words(error)}); it got {shapes}"
             ) from None
         return values
 
@@ -274,7 +276,15 @@ def _load_problem(proto: onnx.ModelProto, error: Exception) -> str:
             f"the file has opset {opset}, which onnxruntime {onnxruntime.__version__} does not know; export it with a "
             f"smaller one ({known - 3} is widely supported)"
         )
-    return f"onnxruntime {onnxruntime.__version__} cannot load the file ({first_line(error)})"
+    return f"onnxruntime {onnxruntime.__version__} cannot load the file ({_words(error)})"
+
+
+def _words(error: Exception) -> str:
+    """The message of onnxruntime without its own code, paths and line breaks."""
+    text = re.sub(
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed:|/onnxruntime_src/\S+ \S+ ", "", str(error)
+    )
+    return shortened(" ".join(text.split()), LONGEST).rstrip(".")
 
 
 def _values(run: Callable[[Feeds], Array], some: ModelInputs, fixed: int | None) -> Array:
