@@ -1,6 +1,8 @@
 """The command `fairweight`."""
 
 import argparse
+import contextlib
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: arguments of the command; None takes those of the process. What follows `--` goes to Snakemake.
     """
+    _open_streams()
     own, further = list(sys.argv[1:] if arguments is None else arguments), []
     if "--" in own:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
@@ -64,15 +67,28 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(own)
     try:
         chosen.function(chosen)
+        sys.stdout.flush()
     except InputError as error:
         sys.exit(f"fairweight: {error}")
     except KeyboardInterrupt:
         print("\nfairweight: cancelled.", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         if (sentence := file_problem(error)) is None:
             raise
         sys.exit(f"fairweight: {sentence}")
+
+
+def _open_streams() -> None:
+    """Open standard streams that were closed: the next file that is opened would get their numbers and their output."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
 
 
 def _add_run(commands: Any, further: list[str]) -> None:

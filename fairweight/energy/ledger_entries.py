@@ -6,7 +6,7 @@ from typing import Any, TypedDict, cast
 
 from fairweight.core.checksums import read_usage, rule_of
 from fairweight.core.errors import InputError
-from fairweight.energy.json_lines import read_lines
+from fairweight.energy.json_lines import read_lines, read_object
 
 RUN = "(the run itself)"  # rule of the entry of a run's own usage
 SLACK_S = 2.0  # between the clocks by which a step and the executor place the same attempt
@@ -159,8 +159,8 @@ def _from_usage(path: Path) -> LedgerEntry:
 
 def _overhead(path: Path, attempts: list[LedgerEntry]) -> LedgerEntry:
     """What the run itself used, including its processes that launched and watched the attempts."""
-    overhead = next((entry for entry, _ in read_lines(path)), None)
-    if overhead is None or not {"session", "host", "started", "ended", "cpu_s"} <= set(overhead):
+    overhead = read_object(path)
+    if not {"session", "host", "started", "ended", "cpu_s"} <= set(overhead):
         raise InputError(f"{path}: this is not what a run wrote; remove the file.")
     watching = sum(row.get("launch_cpu_s") or 0.0 for row in attempts if row.get("session") == overhead["session"])
     return {

@@ -209,3 +209,12 @@ def test_ctrl_c_is_one_line(moment, tmp_path):
     command = [sys.executable, "-c", INTERRUPTED[moment]]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode != 0 and (done.stdout + done.stderr).strip() == "fairweight: cancelled."
+
+
+@pytest.mark.parametrize(("redirection", "code"), [(">&-", 0), (">&- 2>&- <&-", 0), ("| true", 0), ("> /dev/full", 1)])
+def test_output_that_nobody_reads_ends_without_a_traceback(redirection, code, tmp_path):
+    start = f"{sys.executable} -P -c 'from fairweight.cli.main import main; main()' reference"
+    command = ["bash", "-c", f"{start} {redirection}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+    assert len(done.stderr.splitlines()) == code

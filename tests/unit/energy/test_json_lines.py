@@ -1,5 +1,6 @@
 """Files that a run keeps while it works: a cut last line is left out, and anything else that is not JSON is refused."""
 
+import json
 import os
 
 import pytest
@@ -33,8 +34,12 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, make):
             read(tmp_path / "x.jsonl")
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"session": "s"}', "[1]"])
+@pytest.mark.parametrize("content", ["", "{}", '{"session": "s"}', "[1]", "{", "[" * 100_000])
 def test_the_usage_of_a_run_is_whole(tmp_path, content):
-    (tmp_path / "x.overhead.json").write_text(content)
-    with pytest.raises(InputError, match="this is not what a run wrote; remove the file"):
-        _overhead(tmp_path / "x.overhead.json", [])
+    path = tmp_path / "x.overhead.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"this is not .*; remove the file"):
+        _overhead(path, [])
+    whole = {"session": "s", "host": "h", "started": 1.0, "ended": 3.0, "cpu_s": 0.5}
+    path.write_text(json.dumps(whole, indent=1))
+    assert _overhead(path, [])["wall_s"] == 2.0

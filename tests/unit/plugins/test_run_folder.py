@@ -63,9 +63,13 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next_one(place):
 @pytest.mark.parametrize(("name", "here"), [("w", True), ("w" * 80, False)])
 def test_sockets_are_in_the_folder_of_a_worker_unless_its_path_is_too_long(place, monkeypatch, name, here):
     monkeypatch.setattr(folders, "LONGEST", len(str(place)) + 20)
+    short = place / "short"
+    short.mkdir()
+    monkeypatch.setattr(folders, "SHORT", str(short))
     config = multiprocessing.process.current_process()._config
     monkeypatch.setitem(config, "tempdir", None)
     folder = place / name
     folder.mkdir()
     keep_sockets(str(folder))
-    assert (config["tempdir"] is not None) == here == bool(list(folder.iterdir()))
+    assert Path(config["tempdir"]).parent == (folder if here else short)
+    assert Path(config["tempdir"]).stat().st_mode & 0o777 == 0o700
