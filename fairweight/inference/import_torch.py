@@ -23,7 +23,11 @@ from fairweight.training.input_encoders import ImageEncoder
 from fairweight.training.model import Model, ModelDescription
 from fairweight.training.module_surgery import aliases
 from fairweight.training.signature import Signature
+from fairweight.training.tracing import reason_of
 from fairweight.training.written_model import write_checked
+
+TRIED = 1000  # rows on which the module is tried
+SUM = 1e-3  # largest distance of a sum of probabilities from 1
 
 
 def import_torch(
@@ -59,6 +63,7 @@ def import_torch(
         _load(built, recipe["weights"])
         example = built.encode(rows.take(np.arange(2)))
         built.eval()
+        _check_logits(built, rows, margin=recipe["outputs"] == "margin")
         written = write_checked(
             built,
             model,
@@ -132,6 +137,30 @@ def _is_single(model: Model, rows: Table) -> bool:
     return isinstance(result, Tensor) and result.shape in ((2,), (2, 1))
 
 
+def _check_logits(model: Model, rows: Table, *, margin: bool) -> None:
+    """Refuse a module that returns probabilities, which a softmax would flatten, or outputs of further classes."""
+    some = rows.take(np.arange(min(len(rows), TRIED)))
+    features, classes = model.encode(some), len(rows.classes)
+    try:
+        with torch.inference_mode():
+            returned = cast(nn.Module, model.body.network)(features)
+    except Exception as error:  # whatever a module of a user's own runs into
+        raise InputError(
+            f"the module cannot be run on rows of the dataset ({reason_of(error)}); it got {tuple(features.shape)}"
+        ) from None
+    if not isinstance(returned, Tensor):
+        raise InputError(f"the module returns a {type(returned).__name__} instead of one tensor of logits")
+    outputs = returned.double().reshape(len(some), -1)
+    if outputs.shape[1] != (1 if margin else classes):
+        raise InputError(f"the module returns {outputs.shape[1]} logits, and the dataset has {classes} classes")
+    within = bool(((outputs >= 0) & (outputs <= 1)).all())
+    if within and (margin or bool(((outputs.sum(dim=1) - 1).abs() < SUM).all())):
+        raise InputError(
+            "outputs: the module returns probabilities; let it return its logits, without the last "
+            f"{'sigmoid' if margin else 'softmax'}"
+        )
+
+
 def _load(model: Model, file: str) -> None:
     """Load the weights into the user's module, in place."""
     path, network = expanded(file), cast(nn.Module, model.body.network)
@@ -142,8 +171,12 @@ def _load(model: Model, file: str) -> None:
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f"weights: {file} is not a safetensors file ({first_line(error)})") from None
     own = network.state_dict()
-    shared = aliases(network)
-    state |= {alias: state[first] for alias, first in shared.items() if first in state and alias not in state}
+    names: dict[str, list[str]] = {}
+    for alias, first in aliases(network).items():
+        names.setdefault(first, [first]).append(alias)
+    for alike in names.values():  # a file may hold a tensor under any of its names
+        if kept := [name for name in alike if name in state]:
+            state |= {name: state[kept[0]] for name in alike if name not in state}
     problems: list[tuple[str, list[str]]] = [
         ("lacks", [key for key in own if key not in state]),
         ("has, and the module does not,", [key for key in state if key not in own]),
