@@ -6,7 +6,8 @@ The variable SNAKEMAKE_CHECKOUT names a checkout of https://github.com/snakemake
 the exit status and the content of every file outside `.snakemake`. A difference is explained by controls:
 
 - unstable: a second local run differs from the first in the same files (times, random numbers);
-- remote: cluster-generic, if it is installed, has the outcome of Dask, so that Snakemake itself makes the difference;
+- remote: cluster-generic, if it is installed, ends with the same exit status and differs from the local executor in
+  these files as well, so that Snakemake itself makes the difference;
 - resources: the workflow asks for more than this machine has, which the executor refuses and the local one ignores;
 - limit: one of both does not end within the time limit;
 - ours: everything else.
@@ -173,7 +174,7 @@ class Comparison:
             return "unstable", text
         if find_spec("snakemake_executor_plugin_cluster_generic"):
             generic = self.outcome(name, "generic")
-            if differences(dask, generic) <= unstable:
+            if generic["code"] == dask["code"] and differing <= unstable | differences(local, generic):
                 return "remote", text
         return "ours", f"{text} (exit status {local['code']} locally, {dask['code']} here)"
 
