@@ -86,6 +86,14 @@ def installed(name):
         return None
 
 
+def test_the_proofs_of_the_page_on_hostile_inputs_exist():
+    text = (ROOT / "docs" / "hostile-inputs.md").read_text()
+    proofs = re.findall(r"`([\w/]+\.py)::(\w+)` \|$", text, re.MULTILINE)
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| input |")]
+    assert len(proofs) == len(rows) > 50
+    assert [proof for proof in proofs if f"def {proof[1]}(" not in (ROOT / "tests" / proof[0]).read_text()] == []
+
+
 def test_links_and_paths_of_the_documentation_exist():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
