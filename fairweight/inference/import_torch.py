@@ -63,7 +63,7 @@ def import_torch(
         _load(built, recipe["weights"])
         example = built.encode(rows.take(np.arange(2)))
         built.eval()
-        _check_logits(built, rows, margin=recipe["outputs"] == "margin")
+        _check_logits(built, rows)
         written = write_checked(
             built,
             model,
@@ -131,26 +131,33 @@ def _built(recipe: MethodRecipe, rows: Table) -> Model:
 
 def _is_single(model: Model, rows: Table) -> bool:
     """Whether the user's module returns one number for each of two rows."""
-    network = cast(nn.Module, model.body.network).eval()
-    with torch.no_grad():
-        result = network(model.encode(rows.take(np.arange(2))))
-    return isinstance(result, Tensor) and result.shape in ((2,), (2, 1))
+    return _returned(model, rows.take(np.arange(2))).shape in ((2,), (2, 1))
 
 
-def _check_logits(model: Model, rows: Table, *, margin: bool) -> None:
-    """Refuse a module that returns probabilities, which a softmax would flatten, or outputs of further classes."""
-    some = rows.take(np.arange(min(len(rows), TRIED)))
-    features, classes = model.encode(some), len(rows.classes)
+def _returned(model: Model, rows: Table) -> Tensor:
+    """What the user's module returns for rows, in its mode for inference.
+
+    Raises:
+        InputError: it does not run, or returns something else than a tensor.
+    """
+    features, network = model.encode(rows), cast(nn.Module, model.body.network).eval()
     try:
         with torch.inference_mode():
-            returned = cast(nn.Module, model.body.network)(features)
+            returned: object = network(features)
     except Exception as error:  # whatever a module of a user's own runs into
         raise InputError(
             f"the module cannot be run on rows of the dataset ({reason_of(error)}); it got {tuple(features.shape)}"
         ) from None
     if not isinstance(returned, Tensor):
         raise InputError(f"the module returns a {type(returned).__name__} instead of one tensor of logits")
-    outputs = returned.double().reshape(len(some), -1)
+    return returned
+
+
+def _check_logits(model: Model, rows: Table) -> None:
+    """Refuse a module that returns probabilities, which a softmax would flatten, or outputs of further classes."""
+    some, classes = rows.take(np.arange(min(len(rows), TRIED))), len(rows.classes)
+    margin = bool(model.body.margin)
+    outputs = _returned(model, some).double().reshape(len(some), -1)
     if outputs.shape[1] != (1 if margin else classes):
         raise InputError(f"the module returns {outputs.shape[1]} logits, and the dataset has {classes} classes")
     within = bool(((outputs >= 0) & (outputs <= 1)).all())
@@ -189,7 +196,7 @@ def _load(model: Model, file: str) -> None:
             ],
         ),
     ]
-    for what, names in problems:
-        if names:
-            raise InputError(f"weights: {file} {what} {listed(names)}; give the state dict of this module")
+    for what, keys in problems:
+        if keys:
+            raise InputError(f"weights: {file} {what} {listed(keys)}; give the state dict of this module")
     network.load_state_dict(state)
