@@ -110,7 +110,7 @@ def _lookalikes(contents: Contents, categories: Mapping[str, Iterable[str]]) -> 
         ]:
             yield f"{place}: names that look alike count as different: {joined(pairs, 'in the data')}."
         if strange := [f"{shown(n)} has {code_points(odd)}" for n in names if (odd := hidden(n) + strange_letters(n))]:
-            yield f"{place}: names with hidden characters or letters of another script: {joined(strange, 'in the data')}."
+            yield f"{place}: names with hidden characters or foreign letters: {joined(strange, 'in the data')}."
 
 
 def _small_groups(contents: Contents) -> Iterator[str]:

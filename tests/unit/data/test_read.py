@@ -252,9 +252,9 @@ def test_a_card_warns_of_names_that_people_cannot_tell_apart():
     sentences = [s for s in card(frame)["warnings"] if "rates are uncertain" not in s and "no other row" not in s]
     assert sentences == [
         "job: names that look alike count as different: 'boss' and 'b\\u043ess'.",
-        "job: names with hidden characters or letters of another script: 'b\u043ess' has U+043E cyrillic small letter o.",
+        "job: names with hidden characters or foreign letters: 'b\u043ess' has U+043E cyrillic small letter o.",
         "sex: names that look alike count as different: 'f' and '\\u202ef'; 'male' and 'male\\u200b' and 'm\\u0430le'.",
-        "sex: names with hidden characters or letters of another script: 'male\\u200b' has U+200B zero width space; "
+        "sex: names with hidden characters or foreign letters: 'male\\u200b' has U+200B zero width space; "
         "'m\u0430le' has U+0430 cyrillic small letter a; '\\u202ef' has U+202E right-to-left override.",
     ]
 
