@@ -19,6 +19,17 @@ MAKING_CPU_S = "making_cpu_s"  # the measure
 Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
 
 
+def saving_of_latency(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
+    """Milliseconds of median latency that a variant saves against its baseline; see `saving_of_prediction`."""
+    ratio = _at_size(ratios, cell)
+    theirs = _at_size(profiles, baseline)["latency_p50_ms"].mean()
+    if ratio.empty:
+        return math.nan, math.nan, math.nan
+    names = ("latency_high", "latency_ratio", "latency_low")
+    low, central, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in names)
+    return low, central, high
+
+
 def saving_of_prediction(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
     """CPU-seconds that one prediction of a variant saves against its baseline: low, central, high.
 

@@ -1,6 +1,6 @@
 """Recommend what to ship: the proven variant, or the baseline, that a goal prefers, and where the answer changes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -11,7 +11,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY, variant_name
 from fairweight.core.recipes import DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.energy import energy_model
-from fairweight.energy.savings import extra_of_file, file_cpu_s, saving_of_prediction
+from fairweight.energy.savings import extra_of_file, file_cpu_s, saving_of_latency, saving_of_prediction
 from fairweight.statistics.break_even import Interval, mean_interval
 from fairweight.statistics.decision import PROVEN
 
@@ -96,18 +96,27 @@ class Figures:
 
     def use(self, variant: Node) -> Interval:
         """CPU-seconds that a prediction saves against the baseline with the same augmentation; 0 for a baseline."""
+        return self._measured_together(variant, saving_of_prediction)
+
+    def faster(self, variant: Node) -> Interval:
+        """Milliseconds of median latency that it saves, in the same way."""
+        return self._measured_together(variant, saving_of_latency)
+
+    def _measured_together(self, variant: Node, saved: Callable[..., Interval]) -> Interval:
+        """What a variant saves by the ratios that were measured side by side."""
         rows = where(self.ratios, {"augmentation": variant[0], "variant": variant[1]})
         if rows.empty:
             known = np.isfinite(self.mean(variant, "cpu_s_per_1000"))
             return (0.0, 0.0, 0.0) if known else (np.nan, np.nan, np.nan)
         baseline = (variant[0], str(rows.iloc[0]["baseline"]))
-        return saving_of_prediction(self.ratios, self.profiles, self.cell(variant), self.cell(baseline))
+        return saved(self.ratios, self.profiles, self.cell(variant), self.cell(baseline))
 
 
 def saving(figures: Figures, goal: str, baseline: Node, variant: Node, predictions: float) -> Interval:
     """What a variant saves against another one by a goal: low, central, high; NaN where it is not estimable.
 
-    Bytes are exact: the interval is the range over seeds. Latency is a mean of differences, paired by seed. Energy of
+    Bytes are exact: the interval is the range over seeds. Latency is a mean of differences, paired by seed; with one
+    seed it comes from the ratios over rounds. Energy of
     predictions comes from the ratios that were measured side by side; the bounds of two variants are combined by the
     squares of their distances (MOVER). Life-cycle energy adds up the intervals of making one model, of storing and
     downloading its file, and of its predictions; the watts of a core cancel between them.
@@ -122,7 +131,10 @@ def saving(figures: Figures, goal: str, baseline: Node, variant: Node, predictio
         fewer = figures.fewer(baseline, variant, goal)
         return float(fewer.min()), float(fewer.mean()), float(fewer.max())
     if goal == "latency":
-        return mean_interval(figures.fewer(baseline, variant, "latency_p50_ms").to_numpy(float))
+        fewer = figures.fewer(baseline, variant, "latency_p50_ms").to_numpy(float)
+        if len(fewer) > 1:
+            return mean_interval(fewer)
+        return _difference(figures.faster(variant), figures.faster(baseline))  # over the rounds of one seed
     used = _difference(figures.use(variant), figures.use(baseline))
     if goal == "energy_per_prediction":
         low, central, high = (figures.joules(cpu_s) for cpu_s in used)
@@ -287,7 +299,7 @@ def _figures(
     measures = where(tables["measures"], cell)
     measures = measures[measures["attribute"].isna()]
     profiles = tables["profiles"].reindex(
-        columns=["seed", *CELL, "batch_size", "cpu_s_per_1000", "size_bytes", "transfer_bytes"]
+        columns=["seed", *CELL, "batch_size", "cpu_s_per_1000", "latency_p50_ms", "size_bytes", "transfer_bytes"]
     )
     profiles = where(profiles, cell)
     return Figures(measures, where(tables["ratios"], cell), profiles, energy, factors, recipe["batch"], cell)

@@ -47,6 +47,9 @@ RATIO = [
     "ratio",
     "low",
     "high",
+    "latency_ratio",
+    "latency_low",
+    "latency_high",
     "seeds",
     "rounds",
     "not_clean",
@@ -182,9 +185,9 @@ def step_table(paths: list[str], results: str, recipe: EnergyRecipe) -> pd.DataF
 
 
 def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame:
-    """Make the table of ratios of CPU-seconds per prediction to the baseline's, one row per cell.
+    """Make the table of ratios of CPU-seconds per prediction, and of latencies, to the baseline's, one row per cell.
 
-    The ratio of modelled energy is the same.
+    The ratio of modelled energy is that of CPU-seconds.
 
     Args:
         rounds: columns of `profile_columns.ROUND` with those of CELL; empty where nothing ships.
@@ -206,6 +209,7 @@ def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame
                 continue
             theirs = by_variant[baselines[variant]].loc[mine.index]
             values = [table["cpu_s_per_1000"].unstack("seed").to_numpy() for table in (mine, theirs)]
+            latencies = [table["latency_p50_ms"].unstack("seed").to_numpy(float) for table in (mine, theirs)]
             both = pd.concat([mine, theirs])
             rows.append(
                 {
@@ -213,6 +217,7 @@ def ratio_table(rounds: pd.DataFrame, baselines: dict[str, str]) -> pd.DataFrame
                     "variant": variant,
                     "baseline": baselines[variant],
                     **paired_ratio(*values),
+                    **{f"latency_{name}": value for name, value in paired_ratio(*latencies).items()},
                     "seeds": values[0].shape[1],
                     "rounds": values[0].shape[0],
                     "not_clean": int((mine["status"].ne("measured") | theirs["status"].ne("measured")).sum()),

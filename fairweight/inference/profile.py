@@ -78,6 +78,7 @@ class _Candidate:
                 "cpu_s": self.cpu_s,
                 "calls": len(self.latencies_s),
                 "cpu_s_per_1000": self.cpu_s / (len(self.latencies_s) * self.about["batch_size"]) * 1000,
+                "latency_p50_ms": float(np.median(self.latencies_s)) * 1000,
                 "other_cores": around.other_cores,
                 "load": around.load,
                 "status": status,

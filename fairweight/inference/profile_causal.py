@@ -95,6 +95,7 @@ def _round_row(candidate: _Candidate, number: int, around: Disturbance) -> Round
         "cpu_s": used,
         "calls": candidate.decoded,
         "cpu_s_per_1000": used / candidate.decoded * 1000,
+        "latency_p50_ms": None,
         "other_cores": around.other_cores,
         "load": around.load,
         "status": "disturbed" if around.other_cores > DISTURBED_CORES else "measured",

@@ -33,6 +33,7 @@ ROUND = {
     "cpu_s": "double",
     "calls": "int64",
     "cpu_s_per_1000": "double",
+    "latency_p50_ms": "double",
     "other_cores": "double",
     "load": "double",
     "status": "string",
@@ -87,6 +88,7 @@ class RoundRow(FileKeys):
     cpu_s: float
     calls: int
     cpu_s_per_1000: float
+    latency_p50_ms: float | None  # of the calls of this round; None for language models
     other_cores: float
     load: float
     status: str

@@ -45,12 +45,14 @@ def tables(figures, seeds=3):
                 ("latency_p50_ms", latency + 0.0001 * seed, 1),
             ):
                 measures.append(about | {"measure": name, "value": value, "batch_size": batch})
-            sizes = {"size_bytes": size, "transfer_bytes": size}
+            sizes = {"size_bytes": size, "transfer_bytes": size, "latency_p50_ms": latency}
             profiles.append({"seed": seed, **cell, "batch_size": 1, "cpu_s_per_1000": each, **sizes})
         if ratio is not None:
             bounds = dict(zip(("ratio", "low", "high"), ratio, strict=True))
-            ratios.append({**cell, "baseline": "dense", "batch_size": 1, **bounds})
-    columns = [*PLACE, "variant", "baseline", "batch_size", "ratio", "low", "high"]
+            faster = {f"latency_{name}": bound for name, bound in bounds.items()}
+            ratios.append({**cell, "baseline": "dense", "batch_size": 1, **bounds, **faster})
+    bounds = ["ratio", "low", "high", "latency_ratio", "latency_low", "latency_high"]
+    columns = [*PLACE, "variant", "baseline", "batch_size", *bounds]
     return {
         "measures": pd.DataFrame(measures).astype({"batch_size": "Int64"}),
         "ratios": pd.DataFrame(ratios, columns=columns),
@@ -132,6 +134,12 @@ def test_what_is_not_measured_cannot_win():
 def test_one_model_has_a_life_cycle():
     """With one seed, what making took is known without a spread; the ratio has its own interval over rounds."""
     assert chosen({"int8"}, seeds=1)[0] == "int8"
+
+
+def test_the_latency_of_one_model_is_compared_over_rounds():
+    row = chosen({"int8", "pruned"}, seeds=1)[1].loc["latency"]
+    assert row["winner"] == "int8"
+    assert [row["saving"], row["low"], row["high"]] == pytest.approx([0.05, 0.045, 0.055])  # of .1 ms
 
 
 def test_a_baseline_with_another_augmentation_is_not_its_namesake():
