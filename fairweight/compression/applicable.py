@@ -20,19 +20,18 @@ from fairweight.inference.operator_kinds import Kind, kind, nodes
 
 TRIED_BYTES = 32_000_000  # a larger file is not tried, because that would take more than seconds
 ROWS = 64
-# name of a variant -> operation and recipe
-TREES = {
+Recipes = dict[str, tuple[str, dict[str, Any]]]  # name of a variant -> operation and recipe
+TREES: Recipes = {
     "trees50": ("prune_onnx", {"method": "fewer_trees", "share": 0.5}),
     "trees25": ("prune_onnx", {"method": "fewer_trees", "share": 0.25}),
 }
-INT8 = {"int8": ("quantize", {"method": "auto"})}
-NETWORK = {
+INT8: Recipes = {"int8": ("quantize", {"method": "auto"})}
+NETWORK: Recipes = {
     "weights8": ("quantize", {"method": "weight_only"}),
     "weights4": ("quantize", {"method": "weight_only", "bits": 4}),
     "half": ("quantize", {"method": "float16"}),
     "zeros50": ("prune_onnx", {"method": "magnitude", "sparsity": 0.5}),
 }
-Recipes = Mapping[str, tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)

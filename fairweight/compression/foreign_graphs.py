@@ -5,19 +5,39 @@ of `ai.onnx.ml` without a word, and their nodes need later operator sets than ma
 """
 
 import contextlib
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx.inliner
+import onnxruntime
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx.reference import ReferenceEvaluator
 
 from fairweight.core.errors import InputError
-from fairweight.inference.operator_kinds import STANDARD, Kind, attributes, graphs, kind
-from fairweight.inference.quantized_weights import dense
+from fairweight.inference.operator_kinds import STANDARD, Kind, attributes, graphs, kind, nodes
+from fairweight.inference.quantized_weights import constants, dense, is_float
 
 OPERATOR_SET = 13  # the first with scales for each channel, and with bfloat16
 IR_VERSION = 8  # before 4, every stored tensor was also an input
 ML = "ai.onnx.ml"
+# operators by which a file rearranges or converts stored weights
+LAYOUT = ("Cast", "Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
+# names of types in onnxruntime
+ELEMENTS = {
+    "bool": TensorProto.BOOL,
+    "double": TensorProto.DOUBLE,
+    "float": TensorProto.FLOAT,
+    "float16": TensorProto.FLOAT16,
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "int8": TensorProto.INT8,
+    "string": TensorProto.STRING,
+    "uint8": TensorProto.UINT8,
+}
 LINEAR = ("LinearClassifier", "LinearRegressor")
 
 
@@ -48,7 +68,7 @@ def modernise(proto: onnx.ModelProto) -> onnx.ModelProto:
     for entry in proto.opset_import:
         domain = "" if entry.domain in STANDARD else entry.domain
         versions[domain] = max(versions.get(domain, 0), entry.version)
-    if len(versions) != len(proto.opset_import):
+    if len(versions) != len(proto.opset_import) or proto.opset_import[0].domain not in STANDARD:
         del proto.opset_import[:]
         proto.opset_import.extend([helper.make_opsetid(domain, version) for domain, version in versions.items()])
     if operator_set(proto) < OPERATOR_SET:
@@ -189,3 +209,99 @@ def constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:
     if not isinstance(value, TensorProto) or value.data_type not in (TensorProto.FLOAT, TensorProto.DOUBLE):
         return None
     return value if len(value.dims) else None
+
+
+def add_types(proto: onnx.ModelProto) -> None:
+    """State the types of all tensors, in place: onnx infers none behind some operators, such as those of ai.onnx.ml."""
+    typed = {value.name for value in (*proto.graph.value_info, *proto.graph.output, *proto.graph.input)}
+    shown = onnx.ModelProto()
+    shown.CopyFrom(proto)
+    names = [name for node in proto.graph.node for name in node.output if name and name not in typed]
+    shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    loaded = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for value in loaded.get_outputs():
+        element = ELEMENTS.get(value.type.removeprefix("tensor(").removesuffix(")"))
+        if value.name not in typed and element is not None:
+            proto.graph.value_info.append(helper.make_tensor_value_info(value.name, element, value.shape or None))
+
+
+# ---- weights of products
+
+
+def reads_weight(node: onnx.NodeProto, position: int) -> bool:
+    """Whether a product of floats may read a matrix or kernel at a position; its biases and states stand behind."""
+    if kind(node.op_type, node.domain) is not Kind.FLOAT or node.domain not in STANDARD:
+        return False
+    return position < {"LSTM": 3, "GRU": 3, "RNN": 3, "Einsum": len(node.input)}.get(node.op_type, 2)
+
+
+def fold_layouts(proto: onnx.ModelProto) -> None:
+    """Store weights in the layout in which products read them, in place, where nothing else reads the stored ones.
+
+    Exporters cut, join and convert the weights of recurrent layers, for example. Chains of Transpose and Identity alone
+    stay, because layers share weights by them.
+    """
+    graph = proto.graph
+    known = {name: array for name, array in constants(proto).items() if array.dtype.kind not in "USO"}
+    producers = {name: node for node in graph.node for name in node.output if node.op_type in LAYOUT}
+    users: dict[str, set[int]] = defaultdict(set)
+    for node in nodes(graph):
+        for name in node.input:
+            users[name].add(id(node))
+    returned = {value.name for value in graph.output}
+    for node in list(nodes(graph)):
+        for position, name in enumerate(node.input):
+            chain = _chain(name, producers, known) if name in producers and reads_weight(node, position) else []
+            own = {id(link) for link in chain}
+            sources = {n for link in chain for n in link.input if n in known and is_float(known[n])}
+            shared = any(users[source] - own for source in sources) or sources & returned
+            if not shared and sources and any(link.op_type not in ("Transpose", "Identity") for link in chain):
+                values = dict(known)
+                for link in chain:
+                    outputs = ReferenceEvaluator(link).run(None, {n: values[n] for n in link.input if n})
+                    values |= dict(zip(link.output, outputs, strict=True))
+                folded = numpy_helper.from_array(np.ascontiguousarray(values[name], np.float32), f"{name}.folded")
+                if all(tensor.name != folded.name for tensor in graph.initializer):
+                    graph.initializer.append(folded)
+                node.input[position] = folded.name
+    _remove_unread_layouts(graph)
+
+
+def _chain(
+    name: str, producers: Mapping[str, onnx.NodeProto], known: Mapping[str, NDArray[Any]]
+) -> list[onnx.NodeProto]:
+    """Nodes that compute a tensor from constants by layout alone, in order; none where something else is read.
+
+    Integers are the positions and shapes that these nodes take; integer weights are left to those who stored them.
+    """
+    if name in known or not name:
+        return []
+    node = producers.get(name)
+    if node is None:
+        return []
+    links: list[onnx.NodeProto] = []
+    for position, source in enumerate(node.input):
+        is_data = position == 0 or node.op_type == "Concat"
+        if source in known and is_data and not is_float(known[source]):
+            return []
+        if source and source not in known:
+            earlier = _chain(source, producers, known)
+            if not earlier:
+                return []
+            links += [link for link in earlier if link not in links]
+    return [*links, node]
+
+
+def _remove_unread_layouts(graph: onnx.GraphProto) -> None:
+    """Remove nodes of layout whose outputs nothing reads."""
+    returned = {value.name for each in graphs(graph) for value in each.output}
+    while True:
+        read = {name for node in nodes(graph) for name in node.input} | returned
+        unread = [node for node in graph.node if node.op_type in LAYOUT and not set(node.output) & read]
+        if not unread:
+            return
+        for node in unread:
+            graph.node.remove(node)

@@ -5,7 +5,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fairweight.inference.operator_kinds import STANDARD, Kind, kind, nodes
+from fairweight.compression.foreign_graphs import reads_weight
+from fairweight.inference.operator_kinds import nodes
 
 # bytes that the nodes and the names of a tensor add to a file
 OVERHEAD = 160
@@ -82,11 +83,9 @@ def _axes(graph: onnx.GraphProto, tensors: dict[str, onnx.TensorProto]) -> dict[
     """Stored matrices and kernels that products of floats read -> axis of their channels; None for several."""
     axes: dict[str, int | None] = {}
     for node in nodes(graph):
-        if kind(node.op_type, node.domain) is not Kind.FLOAT or node.domain not in STANDARD:
-            continue
         for position, name in enumerate(node.input):
-            tensor = tensors.get(name)
-            if tensor is None or tensor.data_type != TensorProto.FLOAT or sum(size > 1 for size in tensor.dims) < 2:
+            tensor = tensors.get(name) if reads_weight(node, position) else None
+            if tensor is None or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
                 continue
             axis = _axis(node, position, len(tensor.dims))
             axes[name] = axis if axes.get(name, axis) == axis else None

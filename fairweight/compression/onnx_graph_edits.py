@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fairweight.compression.foreign_graphs import (
     constant_tensor,
+    fold_layouts,
     linear_models_to_products,
     modernise,
     narrow_products,
@@ -48,6 +49,7 @@ def load_graph(source: Path) -> onnx.ModelProto:
     _separate_outputs(proto.graph)
     narrow_products(proto)
     linear_models_to_products(proto)
+    fold_layouts(proto)
     remove_unused(proto.graph)
     return proto
 

@@ -168,7 +168,7 @@ def _rounded_forms(parent: onnx.ModelProto, quantized: onnx.ModelProto) -> dict[
     forms = {
         tensor.name: _Form(numpy_helper.to_array(tensor))
         for tensor in parent.graph.initializer
-        if tensor.data_type == TensorProto.FLOAT and sum(size > 1 for size in tensor.dims) > 1
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1 and max(tensor.dims) > 1
     }
     by_size: dict[int, list[_Form]] = defaultdict(list)
     for form in forms.values():

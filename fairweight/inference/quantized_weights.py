@@ -84,7 +84,8 @@ def parameter(name: str) -> str:
     """Name of the parameter that a tensor holds: without the marks of copies, and the suffixes of narrower forms."""
     unmarked = re.sub(rf"{COPY}[0-9T.]+", "", name)
     unmarked = re.sub(r"^q_output_(.*)_[0-9]+$", r"\1", unmarked)  # NNCF
-    return re.sub(r"(_Q[0-9]+|_quantized|_[Tt]ransposed|\.bf16|\.float16|\.float32|\.int8|\.stored)+$", "", unmarked)
+    forms = r"_Q[0-9]+|_quantized|_[Tt]ransposed|\.(bf16|float16|float32|int8|folded|stored)"
+    return re.sub(rf"({forms})+$", "", unmarked)
 
 
 def dense(sparse: onnx.SparseTensorProto) -> Array:

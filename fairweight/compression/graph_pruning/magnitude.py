@@ -8,8 +8,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
+from fairweight.compression.foreign_graphs import LAYOUT, reads_weight
 from fairweight.compression.not_applicable import NotApplicable
-from fairweight.inference.operator_kinds import STANDARD, Kind, graphs, kind, nodes
+from fairweight.inference.operator_kinds import graphs, nodes
 
 OPTIONS = {
     "sparsity": {
@@ -20,10 +21,6 @@ OPTIONS = {
     },
 }
 FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-# operators by which a file rearranges or converts stored weights
-LAYOUT = ("Cast", "Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-
-
 VERDICT = "zeros: no smaller without compression"  # under zstd, or as an archive
 
 
@@ -70,8 +67,8 @@ def _weights(proto: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
     stored = {tensor.name: tensor for graph in graphs(proto.graph) for tensor in graph.initializer}
     constants = {node.output[0]: node for node in every if node.op_type == "Constant"}
     producers = {name: node for node in every for name in node.output if node.op_type in LAYOUT}
-    products = [n for n in every if kind(n.op_type, n.domain) is Kind.FLOAT and n.domain in STANDARD]
-    waiting, seen = [name for node in products for name in node.input], set()
+    waiting = [name for node in every for i, name in enumerate(node.input) if reads_weight(node, i)]
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in seen or not name:
@@ -80,7 +77,7 @@ def _weights(proto: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
         if name in producers:
             waiting.extend(producers[name].input)
         tensor = stored.get(name) or (_tensor_of(constants[name]) if name in constants else None)
-        if tensor is not None and tensor.data_type in FLOATS and sum(size > 1 for size in tensor.dims) > 1:
+        if tensor is not None and tensor.data_type in FLOATS and len(tensor.dims) > 1:
             yield name, tensor
 
 

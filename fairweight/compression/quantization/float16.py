@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from fairweight.compression.calibration import Calibration
+from fairweight.compression.foreign_graphs import add_types, reads_weight
 from fairweight.compression.narrow_storage import store_in_16_bits
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import load_graph
 from fairweight.core.errors import InputError
 from fairweight.inference.onnxruntime_session import check_loads, session
-from fairweight.inference.operator_kinds import STANDARD, Kind, kind
+from fairweight.inference.operator_kinds import STANDARD, Kind, kind, nodes
 from fairweight.inference.quantized_weights import constants, is_float
 
 OPTIONS: dict[str, dict[str, object]] = {}
@@ -39,7 +39,7 @@ def quantize(
         NotApplicable: the graph stores no matrix or kernel.
     """
     proto = load_graph(source)
-    weights = {t.name for t in proto.graph.initializer if t.data_type == TensorProto.FLOAT and _is_matrix(t.dims)}
+    weights = _weights(proto)
     if not weights:
         raise NotApplicable("float16 takes stored matrices and kernels, and this model has none")
     _check_range(proto, weights)
@@ -52,8 +52,12 @@ def quantize(
     return "float16 weights"
 
 
-def _is_matrix(shape: tuple[int, ...]) -> bool:
-    return sum(size > 1 for size in shape) > 1
+def _weights(proto: onnx.ModelProto) -> set[str]:
+    """Names of stored matrices, and of tensors that products read; not of rows of numbers for a standardisation."""
+    read = {name for node in nodes(proto.graph) for i, name in enumerate(node.input) if reads_weight(node, i)}
+    floats = [tensor for tensor in proto.graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    matrices = {tensor.name for tensor in floats if sum(size > 1 for size in tensor.dims) > 1}
+    return matrices | {tensor.name for tensor in floats if tensor.name in read and len(tensor.dims) > 1}
 
 
 def _check_range(proto: onnx.ModelProto, weights: set[str]) -> None:
@@ -71,7 +75,7 @@ def _check_range(proto: onnx.ModelProto, weights: set[str]) -> None:
 
 def _converted(proto: onnx.ModelProto, weights: set[str]) -> onnx.ModelProto:
     """The graph in float16 behind its first layer."""
-    _add_types(proto)
+    add_types(proto)
     before = {node.name for node in proto.graph.node}
     converted: onnx.ModelProto = convert_float_to_float16(
         proto,
@@ -80,6 +84,7 @@ def _converted(proto: onnx.ModelProto, weights: set[str]) -> onnx.ModelProto:
         node_block_list=sorted(_in_float(proto, weights)),
     )
     _remove_round_trips(converted.graph, before)
+    del converted.graph.value_info[:]  # as in the file that ships: onnxruntime may crash without them, or with them
     return converted
 
 
@@ -99,22 +104,6 @@ def _in_float(proto: onnx.ModelProto, weights: set[str]) -> set[str]:
             names.add(node.name)
     read = {name for node in proto.graph.node if node.name in names for name in node.input}
     return names | {n.name for n in proto.graph.node if n.op_type == "Constant" and n.output[0] in read}
-
-
-def _add_types(proto: onnx.ModelProto) -> None:
-    """State the types of all tensors of floats: onnx infers none behind some operators, such as tree ensembles."""
-    typed = {value.name for value in (*proto.graph.value_info, *proto.graph.output, *proto.graph.input)}
-    shown = onnx.ModelProto()
-    shown.CopyFrom(proto)
-    names = [name for node in proto.graph.node for name in node.output if name and name not in typed]
-    shown.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    loaded = onnxruntime.InferenceSession(shown.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for value in loaded.get_outputs():
-        if value.name not in typed and value.type == "tensor(float)":
-            proto.graph.value_info.append(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None))
 
 
 def _remove_round_trips(graph: onnx.GraphProto, before: set[str]) -> None:

@@ -10,7 +10,9 @@ import openvino
 from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters
 
 from fairweight.compression.calibration import Calibration
-from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses
+from fairweight.compression.foreign_graphs import add_types
+from fairweight.compression.not_applicable import NotApplicable
+from fairweight.compression.onnx_graph_edits import load_graph, merge_copies, separate_uses, weighted_nodes
 from fairweight.compression.static_int8 import check_rows
 from fairweight.inference.guarded_load import first_load
 from fairweight.training.signature import TOKENS
@@ -49,6 +51,7 @@ def quantize(
 
     Raises:
         InputError: there are too few training rows to calibrate on, or OpenVINO crashes on the source.
+        NotApplicable: the graph has no convolution or linear layer with stored weights.
     """
     feeds = calibration(calibration_rows)
     check_rows(feeds)
@@ -57,7 +60,11 @@ def quantize(
     _ran.add(True)
     logging.getLogger("nncf").setLevel(logging.ERROR)
     proto = load_graph(source)
+    if not weighted_nodes(proto):
+        raise NotApplicable("openvino takes networks with convolutions or linear layers, and this model has none")
     separate_uses(proto)
+    add_types(proto)
+    _name_outputs_by_identity(proto.graph)
     quantized = nncf.quantize(
         proto,
         nncf.Dataset(feeds),
@@ -75,6 +82,16 @@ def quantize(
     merge_copies(quantized)
     onnx.save(quantized, str(destination))
     return "openvino"
+
+
+def _name_outputs_by_identity(graph: onnx.GraphProto) -> None:
+    """Replace conversions of an output to its own type, which NNCF would remove together with the output."""
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.input)}
+    outputs = {value.name for value in graph.output}
+    for node in graph.node:
+        if node.op_type == "Cast" and node.output[0] in outputs and types.get(node.input[0]) == node.attribute[0].i:
+            node.op_type = "Identity"
+            del node.attribute[:]
 
 
 def _compile(source: Path) -> None:

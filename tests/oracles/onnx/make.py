@@ -50,7 +50,7 @@ def scikit_learn(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> dict[str, np.nd
     """Pipelines of scikit-learn: one tensor of floats or doubles, and one input for each column, texts included."""
     expected = {}
     whole = {"zipmap": False}
-    mlp = MLPClassifier((32, 16), random_state=0, max_iter=150)
+    mlp = MLPClassifier((64, 32), random_state=0, max_iter=60)
     logistic = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
     save("skl_logistic_zipmap", to_onnx(logistic, initial_types=FLOATS))
     network = make_pipeline(StandardScaler(), mlp).fit(x, y)

@@ -90,8 +90,6 @@ def study(request, tmp_path_factory):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_healthy_files_pass_even_if_every_change_has_to_be_explained(study, method, monkeypatch):
-    if method == "float16" and study.architecture["body"] == "Transformer":
-        pytest.skip("onnxruntime crashes on it")
     monkeypatch.setattr(rounding_check, "UNNOTICED", 0.003)
     name, options = METHODS[method]
     _, report = study.quantize(method, method=name, **options)
