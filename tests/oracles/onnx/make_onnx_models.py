@@ -4,7 +4,7 @@ They need an environment of their own, so that tests run without the converters:
 
 python -m venv convert && convert/bin/pip install skl2onnx==1.20.0 onnxmltools==1.16.0 lightgbm==4.7.0
 convert/bin/pip install --no-deps xgboost==3.2.0
-convert/bin/python tests/oracles/onnx/make.py
+convert/bin/python tests/oracles/onnx/make_onnx_models.py
 
 Rows are those of `rows.npz`: `x` float32 (300, 6), `y` 0 or 1, `z` one of three classes; and under the name of a model
 of trees its probabilities with the first FEWER trees of each class, as the library computes them.
