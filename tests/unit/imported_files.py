@@ -137,3 +137,25 @@ def linear(
         [*further, value(output, rows, width or weights.shape[1])],
         tensors,
     )
+
+
+def labels_of(proto, *, strings=None, element=INT64, values=None, column=False):
+    """The model with an output `label` beside its scores: position of the largest score, or its name."""
+    nodes = [helper.make_node("ArgMax", ["probabilities"], ["code"], axis=1, keepdims=int(column))]
+    if strings or values:
+        values = {"values_strings": strings} if strings else {"values_int64s": values}
+        keys = list(range(len(next(iter(values.values())))))
+        nodes.append(
+            helper.make_node("LabelEncoder", ["code"], ["label"], domain="ai.onnx.ml", keys_int64s=keys, **values)
+        )
+    else:
+        nodes.append(helper.make_node("Cast", ["code"], ["label"], to=element))
+    proto.graph.node.extend(nodes)
+    shape = ("n", 1) if column else ("n",)
+    proto.graph.output.insert(0, value("label", *shape, element=STRING if strings else element))
+    return proto
+
+
+def only_labels(proto):
+    del proto.graph.output[1:]
+    return proto

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from imported_files import FLOAT, INT64, STRING, bring, linear, model, run, table, value
+from imported_files import FLOAT, INT64, bring, labels_of, linear, model, only_labels, run, table, value
 from onnx import TensorProto, helper
 from scipy.special import expit, softmax
 
@@ -18,28 +18,6 @@ FIVE = Tensor("out", "float32", (None, None))
 
 def binding(content, order, rows=None):
     return {"inputs": [], "output": "out", "content": content, "order": order, "rows": rows}
-
-
-def labels_of(proto, *, strings=None, element=INT64, values=None, column=False):
-    """The model with an output `label` beside its scores: position of the largest score, or its name."""
-    nodes = [helper.make_node("ArgMax", ["probabilities"], ["code"], axis=1, keepdims=int(column))]
-    if strings or values:
-        values = {"values_strings": strings} if strings else {"values_int64s": values}
-        keys = list(range(len(next(iter(values.values())))))
-        nodes.append(
-            helper.make_node("LabelEncoder", ["code"], ["label"], domain="ai.onnx.ml", keys_int64s=keys, **values)
-        )
-    else:
-        nodes.append(helper.make_node("Cast", ["code"], ["label"], to=element))
-    proto.graph.node.extend(nodes)
-    shape = ("n", 1) if column else ("n",)
-    proto.graph.output.insert(0, value("label", *shape, element=STRING if strings else element))
-    return proto
-
-
-def only_labels(proto):
-    del proto.graph.output[1:]
-    return proto
 
 
 def accuracy(folder, rows):
