@@ -140,8 +140,8 @@ def test_every_form_of_a_linear_classifier(classes, transform, tmp_path):
 
 
 def test_one_score_for_two_classes_stays(tmp_path):
-    one = {"coefficients": [1.0] * 600, "intercepts": [0.5]}
-    onnx.save(linear([0, 1], "LOGISTIC", **one), tmp_path / "source.onnx")
+    score = {"coefficients": [1.0] * 600, "intercepts": [0.5]}
+    onnx.save(linear([0, 1], "LOGISTIC", **score), tmp_path / "source.onnx")
     assert any(node.op_type == "LinearClassifier" for node in load_graph(tmp_path / "source.onnx").graph.node)
 
 
