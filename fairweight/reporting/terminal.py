@@ -24,8 +24,8 @@ SYMBOLS: dict[str, tuple[str, str]] = {
 OPEN = ("? undecided", "yellow")
 BASELINE = (DASH + " baseline", "dim")
 POINTS = measure("accuracy")
-LONGEST = 110  # characters of a reason
-WIDTH = 132  # columns where the output is no terminal
+LONGEST = 200  # characters of a reason
+WIDTH = 122  # columns where the output is no terminal
 
 
 def answer(results: Results, console: Console | None = None) -> None:
@@ -57,11 +57,11 @@ def _family(results: Results, family: pd.DataFrame, console: Console) -> None:
     for heading, right in (
         ("Variant", False),
         ("Size", True),
-        ("Latency p50", True),
-        ("Energy/1,000", True),
+        ("Latency", True),
+        ("J per 1,000", True),
         ("Accuracy", True),
-        ("Change, points", True),
-        ("Group that loses most, points", False),
+        ("Change, points", False),
+        ("Who loses most, points", False),
         ("Verdict", False),
     ):
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
@@ -106,7 +106,7 @@ def _cells(results: Results, row: pd.Series) -> list[Text]:
         str(row["variant"]) + (" \N{LEFTWARDS ARROW} ship" if row["recommended"] else ""),
         _value(results, cell, "size_bytes"),
         _value(results, cell, "latency_p50_ms", batch),
-        _value(results, cell, "energy_j_per_1000", batch),
+        _value(results, cell, "energy_j_per_1000", batch).removesuffix(" J"),
         _value(results, cell, "accuracy"),
         _change(whole.iloc[0]) if len(whole) else DASH,
         _loses_most(changes[changes["attribute"].isin(_attributes(results, row["dataset"]))]),
@@ -149,11 +149,15 @@ def reasons(family: pd.DataFrame) -> list[str]:
 
 
 def _rows(results: Results, first: pd.Series) -> str:
-    """What the changes rest on."""
+    """What the changes rest on, and what the columns hold."""
     tested = where(results.comparisons, {**first[FAMILY], "engine": first["engine"], "metric": "accuracy"})
     tested = tested[tested["attribute"].isna()]
     if tested.empty:
         return ""
     rows, seeds = int(tested.iloc[0]["n"]), int(tested.iloc[0]["seeds"])
     about = "this model" if seeds == 1 else f"{count(seeds, 'seed')} of the recipe"
-    return f"Changes of {about} on {count(rows, 'test row')}, with 95 % intervals, against the baseline."
+    batch = results.study["decision"]["batch"]
+    return (
+        f"Changes of {about} on {count(rows, 'test row')}, with 95 % intervals, against the baseline. Latency is the "
+        f"median of a call of {count(batch, 'row')}."
+    )
