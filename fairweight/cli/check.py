@@ -39,7 +39,7 @@ from fairweight.compression.applicable import Candidate, applicable
 from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.foreign_models import model_format, refuse_foreign
 from fairweight.core.operations import OPERATIONS
-from fairweight.inference.binding import TEXT_PARTS, plain
+from fairweight.inference.binding import TEXT_PARTS, matched_by_name
 from fairweight.inference.imported_graph import STRING, Described, Tensor, read_graph
 
 TEST, VALIDATION = 0.8, 0.5  # without calibration rows: a tenth of the rows each to calibrate and to validate
@@ -251,7 +251,7 @@ def _model(request: Request, described: Described | None, raw: Raw, classes: Any
             raise InputError(f"{request.model} takes tokens, and there is no {beside}; put the model's tokenizer there")
         entries.append(f"tokenizer: {scalar(str(beside))}")
     if request.reference:
-        numeric = all(raw.numbers(column).notna().all() for column in request.reference)
+        numeric = all(raw.numbers(name)[raw.frame[name].notna()].notna().all() for name in request.reference)
         labels = not numeric or set(raw.frame[request.reference[0]].dropna()) <= set(classes.index)
         if labels:
             entries.append(f"reference_labels: {scalar(request.reference[0])}")
@@ -283,10 +283,10 @@ def _inputs(request: Request, described: Described | None, raw: Raw) -> list[Col
         return [_of_kind(raw, name, "numeric", "the module") for name in chosen]
     if described.inputs and all(tensor.name in TEXT_PARTS for tensor in described.inputs):
         return [_text_column(request, raw, free)]
-    by_name = {plain(name): name for name in chosen}
     tensors = described.inputs
-    if len(tensors) > 1 and all(plain(tensor.name) in by_name for tensor in tensors):
-        columns = [(by_name[plain(tensor.name)], tensor) for tensor in tensors]
+    by_name = matched_by_name([tensor.name for tensor in tensors], chosen)
+    if len(tensors) > 1 and len(by_name) == len(tensors):
+        columns = [(by_name[tensor.name], tensor) for tensor in tensors]
     elif len(tensors) == 1:
         columns = [(name, tensors[0]) for name in _of_one_tensor(request, tensors[0], chosen)]
     else:
@@ -294,7 +294,7 @@ def _inputs(request: Request, described: Described | None, raw: Raw) -> list[Col
         strings = [tensor for tensor in tensors if tensor.type == STRING]
         numbers = [tensor for tensor in tensors if tensor.type != STRING]
         if len(strings) != 1 or len(numbers) != 1:
-            missing = listed(tensor for tensor in tensors if plain(tensor.name) not in by_name)
+            missing = listed(tensor for tensor in tensors if tensor.name not in by_name)
             raise InputError(
                 f"the inputs {missing} of {request.model} are named like no column of {request.data}; write the study "
                 "file by hand, with 'inputs' of the architecture 'onnx' (config/README.md)"
