@@ -1,0 +1,258 @@
+"""`fairweight check` writes the study file of a trained model."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import safetensors.torch
+import torch
+import yaml
+from imported_files import INT64, STRING, bring, labels_of, linear, table, value
+
+from fairweight.cli import check
+from fairweight.cli.check import Request, write_check
+from fairweight.core.errors import InputError
+from fairweight.core.foreign_models import ForeignModelError
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Without the search for methods, which has tests of its own."""
+    candidate = check.Candidate("half", "quantize", {"method": "float16"}, None)
+    refused = check.Candidate("int8", "quantize", {"method": "dynamic"}, "it has no layers")
+    monkeypatch.setattr(check, "applicable", lambda _: [candidate, refused])
+
+
+def people(rows=120, **columns):
+    source = table(rows=rows)
+    x, age = source.numeric.T
+    frame = pd.DataFrame({"x": x, "age": age.astype(int), "repaid": np.array(["no", "yes"])[source.label]})
+    return frame.assign(sex=np.resize(["f", "m", "m"], rows), **columns)
+
+
+def written(frame, proto=None, *, name="risk.onnx", **options):
+    """The study file for a table and a model, and its text."""
+    frame.to_csv("test.csv", index=False)
+    if proto is not None:
+        onnx.save(proto, name)
+    defaults = {
+        "data": Path("test.csv"),
+        "target": "repaid",
+        "groups": [],
+        "calibration": None,
+        "reference": [],
+        "positive": None,
+        "inputs": [],
+        "module": None,
+        "output": None,
+    }
+    path = write_check(Request(model=Path(name), **{**defaults, **options}))
+    text = path.read_text(encoding="utf-8")
+    config = yaml.safe_load(text)
+    study = Study(resolve(config))
+    assert study.cells
+    return config, text
+
+
+def test_the_study_of_one_tensor(quick):
+    config, text = written(people(), linear(), groups=["sex"], inputs=["x", "age"])
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["x", "age"]
+    assert config["models"] == {"risk": {"architecture": "onnx", "file": "risk.onnx"}}
+    assert config["variants"]["original"] == {"import_onnx": {}}
+    assert config["variants"]["half"] == {"from": "original", "quantize": {"method": "float16"}}
+    assert "# int8 does not apply: it has no layers" in text
+    assert config["grid"] == [{"dataset": "rows", "models": ["risk"], "variants": ["original", "half"]}]
+    assert config["seeds"] == 1
+    assert config["datasets"]["rows"]["split"] == {"test": 0.8, "validation": 0.5}
+    assert "24 of 120 rows calibrate and validate, and are no test rows" in text
+
+
+def test_groups_are_left_out_if_the_model_takes_fewer_columns(quick):
+    config, _ = written(people(), linear(), groups=["sex"])
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["x", "age"]
+    assert list(config["datasets"]["rows"]["groups"]) == ["sex"]
+
+
+def test_one_input_for_each_column_by_its_name(quick):
+    proto = linear(inputs=("hours_per_week", "age"))
+    frame = people().rename(columns={"x": "hours-per-week"})
+    config, _ = written(frame, proto)
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["hours-per-week", "age"]
+
+
+def test_names_that_are_alike_are_told_apart(quick):
+    frame = people().assign(**{"hours per week": 1.0}).rename(columns={"x": "hours_per_week"})
+    config, _ = written(frame, linear(inputs=("hours_per_week", "age")))
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["hours_per_week", "age"]
+
+
+def test_words_are_categories(quick):
+    proto = linear(inputs=("x", "age"))
+    proto.graph.input.append(value("sex", "n", 1, element=STRING))
+    config, _ = written(people(), proto)
+    assert config["datasets"]["rows"]["inputs"]["categorical"] == ["sex"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "reference", "entry"),
+    [
+        ({"p": np.linspace(0, 1, 120)}, ["p"], {"reference": "p"}),
+        ({"p": [np.nan, *np.linspace(0, 1, 119)]}, ["p"], {"reference": "p"}),
+        ({"p": ["yes", "no"] * 60}, ["p"], {"reference_labels": "p"}),
+        ({"p": np.linspace(0, 1, 120), "q": np.linspace(1, 0, 120)}, ["q", "p"], {"reference": ["q", "p"]}),
+    ],
+)
+def test_a_reference_of_probabilities_or_labels(quick, columns, reference, entry):
+    config, _ = written(people(**columns), linear(), reference=reference, groups=["sex"])
+    assert config["models"]["risk"].items() >= entry.items()
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["x", "age"]
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], ["no", "yes"], ["False", "True"]])
+def test_labels_of_every_form(quick, labels):
+    frame = people().assign(repaid=lambda t: np.where(t["repaid"] == "yes", labels[1], labels[0]))
+    config, _ = written(frame, linear(), groups=["sex"])
+    assert str(config["datasets"]["rows"]["target"]["positive"]) in labels
+
+
+def test_training_rows_calibrate_and_train_a_student(quick):
+    people(300).to_csv("train.csv", index=False)
+    config, _ = written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
+    files = config["datasets"]["rows"]["files"]
+    assert (files["train"]["sources"], files["test"]["sources"]) == (["file:train.csv"], ["file:test.csv"])
+    assert config["datasets"]["rows"]["split"]["test"] == "official"
+    assert config["variants"]["student"]["distill"]["method"] == "soft_labels"
+    assert config["variants"]["original"]["import_onnx"] == {"training": "further"}
+
+
+def test_the_weights_of_a_module():
+    safetensors.torch.save_file({"0.weight": torch.zeros(2, 2)}, "risk.safetensors")
+    config, _ = written(people(), name="risk.safetensors", module="networks:risk", inputs=["x", "age"])
+    assert config["models"]["risk"]["module"] == "networks:risk"
+    assert "import_torch" in config["variants"]["original"]
+
+
+def test_names_that_yaml_would_read_otherwise(quick):
+    frame = people().rename(columns={"x": "on", "age": "no: 1", "repaid": "yes"})
+    config, _ = written(frame, linear(), name="true #1.onnx", target="yes", groups=["sex"])
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["on", "no: 1"]
+    (model,) = config["models"].values()
+    assert model["file"] == "true #1.onnx"
+
+
+def test_the_real_search_finds_methods():
+    config, _ = written(people(), linear(), groups=["sex"])
+    assert "original" in config["variants"]
+
+
+# ---- refusals
+
+
+def test_a_study_file_is_not_overwritten(quick):
+    Path("risk.yaml").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"risk.yaml exists and was not changed; run it with `fairweight run risk.yaml`"
+    ):
+        written(people(), linear())
+    assert Path("risk.yaml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": "paid"}, "--target.*'paid'"),
+        ({"groups": ["race"]}, "--groups.*'race'"),
+        ({"reference": ["p"]}, "--reference.*'p'"),
+        ({"inputs": ["weight"]}, "--inputs.*'weight'"),
+        ({"inputs": ["x"]}, "takes 2 columns, and test.csv has 1 beside the target"),
+        ({"inputs": ["x", "sex"]}, "input input takes numbers, and column 'sex' of test.csv holds 'f'"),
+        ({}, r"takes 2 columns, and test.csv has 3 beside the target \(x, age, sex\); name those that the model takes"),
+    ],
+)
+def test_columns_that_do_not_exist_or_fit(quick, options, message):
+    with pytest.raises(InputError, match=message):
+        written(people(), linear(), **options)
+    assert not Path("risk.yaml").exists()
+
+
+def test_inputs_of_other_names_are_asked_for(quick):
+    with pytest.raises(InputError, match=r"the inputs second \(float32 \[\?, 1\]\) of risk.onnx are named like no column"):
+        written(people(), linear(inputs=("x", "second")))
+
+
+def test_images_need_a_study_file(quick):
+    proto = linear()
+    proto.graph.input[0].CopyFrom(value("picture", "n", 1, 28, 28))
+    with pytest.raises(InputError, match="does not take columns of a table; for images, write a study file"):
+        written(people(), proto)
+
+
+@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x80\x04\x95."])
+def test_what_is_no_model(quick, content):
+    Path("risk.onnx").write_bytes(content)
+    with pytest.raises((InputError, ForeignModelError)) as raised:
+        written(people())
+    assert "risk.onnx" in str(raised.value)
+
+
+def test_a_missing_model_is_named(quick):
+    with pytest.raises(InputError, match=r"none.onnx"):
+        written(people(), name="none.onnx")
+
+
+def test_a_table_without_rows(quick):
+    with pytest.raises(InputError, match=r"test.csv"):
+        written(people().iloc[:0], linear(), groups=["sex"])
+
+
+def test_a_target_of_regression(quick):
+    frame = people().assign(repaid=np.linspace(0, 9, 120))
+    with pytest.raises(InputError, match="repaid"):
+        written(frame, linear(), groups=["sex"])
+
+
+def test_a_module_takes_no_onnx_file(quick):
+    with pytest.raises(InputError, match=r"--module: goes with weights in safetensors, and risk.onnx is an ONNX file"):
+        written(people(), linear(), module="networks:risk")
+
+
+def test_a_model_for_texts_needs_its_tokenizer(quick):
+    proto = linear()
+    for name in ("input_ids", "attention_mask"):
+        proto.graph.input.append(value(name, "n", "l", element=INT64))
+    del proto.graph.input[0]
+    frame = pd.DataFrame({"comment": [f"text {i}" for i in range(40)], "repaid": ["no", "yes"] * 20})
+    with pytest.raises(InputError, match=r"takes tokens, and there is no tokenizer\.json"):
+        written(frame, proto)
+    Path("tokenizer.json").write_text("{}")
+    config, _ = written(frame, proto)
+    assert config["datasets"]["rows"]["inputs"]["text"] == "comment"
+    assert config["models"]["risk"]["tokenizer"] == "tokenizer.json"
+
+
+def test_calibration_rows_are_written_as_the_test_rows(quick):
+    people().to_csv("train.csv", index=False, sep=";")
+    with pytest.raises(InputError, match=r"--calibration: train.csv is written in another way than test.csv"):
+        written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
+    people().drop(columns="age").to_csv("train.csv", index=False)
+    with pytest.raises(InputError, match="--calibration"):
+        written(people(), linear(), inputs=["x", "age"], calibration=Path("train.csv"))
+
+
+def test_the_study_imports_what_was_checked(quick, tmp_path):
+    """The columns that the study file names are those that the import binds."""
+    config, _ = written(people(), labels_of(linear(), strings=["no", "yes"]), groups=["sex"])
+    names = config["datasets"]["rows"]["inputs"]["numeric"]
+    rows = dataclasses.replace(table(rows=120, names=("no", "yes")), numeric_names=tuple(names))
+    assert bring(tmp_path, rows, Path("risk.onnx"))["binding"]["inputs"][0]["columns"] == names
