@@ -11,6 +11,7 @@ if not workflow.config_settings.configfiles and "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
 include: "rules/versions.smk"
 include: "rules/collected.smk"
 

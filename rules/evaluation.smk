@@ -33,6 +33,7 @@ rule compare:
         comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
         pairs="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/pairs.parquet",
         replicates="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/replicates.parquet",
+        models="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/models.parquet",
         usage="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/compare.usage.json",
     log:
         "<logs>/compare/{dataset}/{augmentation}/{model}/{engine}.log",
@@ -122,6 +123,7 @@ rule decide:
         pairs=lambda w: comparison_files("pairs.parquet"),
         replicates=lambda w: comparison_files("replicates.parquet"),
         slices=lambda w: comparison_files("slices.parquet"),
+        models=lambda w: comparison_files("models.parquet"),
         measures="<results>/summary/measures.parquet",
         ratios="<results>/summary/ratios.parquet",
         profiles="<results>/summary/profiles.parquet",
@@ -136,6 +138,7 @@ rule decide:
         crossings="<results>/summary/crossings.parquet",
         shipped="<results>/summary/shipped.parquet",
         slices="<results>/summary/slices.parquet",
+        guards="<results>/summary/guards.parquet",
         usage="<results>/summary/decide.usage.json",
     log:
         "<logs>/decide.log",

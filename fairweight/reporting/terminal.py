@@ -25,7 +25,7 @@ OPEN = ("? undecided", "yellow")
 BASELINE = (DASH + " baseline", "dim")
 POINTS = measure("accuracy")
 LONGEST = 200  # characters of a reason
-WIDTH = 122  # columns where the output is no terminal
+WIDTH = 120  # columns where the output is no terminal
 
 
 def answer(results: Results, console: Console | None = None) -> None:
