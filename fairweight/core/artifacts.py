@@ -6,6 +6,7 @@ have none, and the usage file of a step holds those of whole files (see `checksu
 """
 
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -67,6 +68,8 @@ def _reading(path: str | Path) -> Iterator[None]:
         # Arrow raises an OSError without a number for a page whose checksum is wrong
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        if isinstance(error, FileNotFoundError):  # Arrow's says neither number nor name
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
         raise InputError(f"{path} is damaged ({first_line(error)}); delete it; the next run makes it again.") from None
 
 
