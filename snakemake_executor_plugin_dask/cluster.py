@@ -121,7 +121,11 @@ class Cluster:
             self.folder = RunFolder()
             with dask.config.set(SAFE_PATH | {FOLDER: self.folder.path}), _uninterrupted():
                 self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
-            self.client = _client(self.owned)
+            near = getattr(self.owned, "scheduler", None)
+            if isinstance(near, security.ClosedScheduler):
+                self.client = _client(near.own_process_address, self.owned.loop)
+            else:
+                self.client = _client(self.owned)
         preset = dask.config.get("distributed.nanny.pre-spawn-environ", {})
         self.variables = {*preset, *NANNY_VARIABLES}  # which a nanny in this process sets for a moment
         # Dask sets PYTHONHASHSEED for its workers
@@ -180,11 +184,11 @@ class Cluster:
             self.folder.remove()
 
 
-def _client(target: Any) -> Client:
+def _client(target: Any, loop: Any = None) -> Client:
     try:
         # Dask would retry for longer; the run reports a lost connection itself
         with dask.config.set({"distributed.comm.timeouts.connect": "10s"}):
-            return Client(target, set_as_default=False, name="snakemake")
+            return Client(target, loop=loop, set_as_default=False, name="snakemake")
     except (OSError, ValueError, RuntimeError) as error:
         raise WorkflowError(
             f"dask: no scheduler answers at {target} ({_reason(error)}); start one with 'dask scheduler' or correct "

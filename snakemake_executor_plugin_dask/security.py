@@ -79,7 +79,21 @@ class _Pageless:
 
 
 class ClosedScheduler(_Pageless, Scheduler):  # type: ignore[misc]
-    """A scheduler that serves pages only at an address that was asked for."""
+    """A scheduler that serves pages only at an address that was asked for.
+
+    A client in its own process reaches it at an address without sockets and without encryption.
+    """
+
+    async def start_unsafe(self) -> Any:
+        """Listen to this process as well; called by Dask."""
+        started = await Scheduler.start_unsafe(self)
+        await self.listen("inproc://")
+        return started
+
+    @property
+    def own_process_address(self) -> str:
+        """Address for clients in this process."""
+        return str(self.listeners[-1].contact_address)
 
     def start_http_server(self, routes: Any, dashboard_address: Any, *args: Any, **kwargs: Any) -> None:
         """Serve pages if the run has asked for them; called by Dask."""
