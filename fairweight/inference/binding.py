@@ -117,10 +117,10 @@ def text_length(described: Described, length: int) -> tuple[int, int | None]:
     Raises:
         InputError: its inputs state different lengths.
     """
-    stated = {t.shape[1] for t in described.inputs if t.shape is not None and t.shape[1] is not None}
-    if len(stated) > 1:
+    lengths = {t.shape[1] for t in described.inputs if t.shape is not None and t.shape[1] is not None}
+    if len(lengths) > 1:
         raise InputError(f"the inputs take different numbers of tokens ({listed(described.inputs)}).")
-    fixed = next(iter(stated), None)
+    fixed = next(iter(lengths), None)
     return (length, None) if fixed is None else (min(length, fixed), fixed)
 
 

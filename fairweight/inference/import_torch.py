@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import safetensors
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fairweight.core.artifacts import read_split, read_table, write_json
+from fairweight.core.artifacts import read_split, read_table, read_tensors, write_json
 from fairweight.core.errors import InputError, first_line, listed
 from fairweight.core.foreign_models import ForeignModelError, model_format, refuse_foreign
 from fairweight.core.local_files import expanded, is_file
@@ -174,8 +172,8 @@ def _load(model: Model, file: str) -> None:
     if not is_file(path) or model_format(path) != "safetensors":
         refuse_foreign(path)
     try:
-        state: dict[str, Tensor] = load_file(str(path))
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        state = {name: torch.from_numpy(array) for name, array in read_tensors(path).items()}
+    except (InputError, OSError) as error:
         raise InputError(f"weights: {file} is not a safetensors file ({first_line(error)})") from None
     own = network.state_dict()
     names: dict[str, list[str]] = {}

@@ -123,7 +123,7 @@ class Order(NamedTuple):
 
 
 def order_of(
-    content: Content, values: Array, named: Sequence[str] | None, stated: Sequence[str] | None, classes: Sequence[str]
+    content: Content, values: Array, named: Sequence[str] | None, in_file: Sequence[str] | None, classes: Sequence[str]
 ) -> Order:
     """Find each class of the dataset among the scores or labels of a file.
 
@@ -131,7 +131,7 @@ def order_of(
         content: of the output.
         values: the output for some rows.
         named: option `classes`: names in the order of the scores.
-        stated: names that the file states.
+        in_file: names that the file states.
         classes: names of the classes of the dataset.
 
     Raises:
@@ -142,8 +142,8 @@ def order_of(
     scores = None if labels is not None else 2 if content in ("positive", "margin") else width
     if named is not None:
         names, source = list(named), "as the study file names them"
-    elif stated is not None and not _is_numbered(stated, classes) and scores in (None, len(stated)):
-        names, source = list(stated), "as the file names them"
+    elif in_file is not None and not _is_numbered(in_file, classes) and scores in (None, len(in_file)):
+        names, source = list(in_file), "as the file names them"
     else:  # numbers from 0 on are what LabelEncoder makes of names in their order
         names, source = sort_classes(classes), "in sorted order"
     if scores not in (None, len(names)):
@@ -174,10 +174,10 @@ def _distinct(labels: Array) -> list[str]:
     return [str(value) for value in np.unique(labels.reshape(-1).astype(str))]
 
 
-def _is_numbered(stated: Sequence[str], classes: Sequence[str]) -> bool:
+def _is_numbered(in_file: Sequence[str], classes: Sequence[str]) -> bool:
     """Whether a file states numbers from 0 on, where the dataset has as many names."""
     numbers = {class_key(str(number)) for number in range(len(classes))}
-    return {class_key(name) for name in stated} == numbers and not numbers & {class_key(name) for name in classes}
+    return {class_key(name) for name in in_file} == numbers and not numbers & {class_key(name) for name in classes}
 
 
 def _values_of(names: Sequence[str], labels: Sequence[str], *, given: bool) -> list[str]:

@@ -215,8 +215,8 @@ def test_the_labels_of_a_file_reveal_another_order_of_its_scores(tmp_path):
 # ---- order of the classes
 
 
-def order(content="logits", width=3, named=None, stated=None, classes=("a", "b", "c")):
-    return order_of(content, np.zeros((1, width)), named, stated, classes)
+def order(content="logits", width=3, named=None, in_file=None, classes=("a", "b", "c")):
+    return order_of(content, np.zeros((1, width)), named, in_file, classes)
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,14 @@ def order(content="logits", width=3, named=None, stated=None, classes=("a", "b",
         ({}, [0, 1, 2], "in sorted order"),
         ({"classes": ("c", "a", "b")}, [2, 0, 1], "in sorted order"),
         ({"classes": ("10", "9", "2")}, [2, 1, 0], "in sorted order"),
-        ({"stated": ("b", "c", "a")}, [2, 0, 1], "as the file names them"),
-        ({"named": ("b", "c", "a"), "stated": ("a", "b", "c")}, [2, 0, 1], "as the study file names them"),
-        ({"stated": ("0", "1", "2")}, [0, 1, 2], "in sorted order"),
-        ({"stated": ("0", "1")}, [0, 1, 2], "in sorted order"),  # of a model inside of another one
-        ({"width": 2, "classes": ("True", "False"), "stated": ("0", "1")}, [1, 0], "as the file names them"),
-        ({"width": 2, "classes": ("1", "0"), "stated": ("0.0", "1.0")}, [1, 0], "as the file names them"),
+        ({"in_file": ("b", "c", "a")}, [2, 0, 1], "as the file names them"),
+        ({"named": ("b", "c", "a"), "in_file": ("a", "b", "c")}, [2, 0, 1], "as the study file names them"),
+        ({"in_file": ("0", "1", "2")}, [0, 1, 2], "in sorted order"),
+        ({"in_file": ("0", "1")}, [0, 1, 2], "in sorted order"),  # of a model inside of another one
+        ({"width": 2, "classes": ("True", "False"), "in_file": ("0", "1")}, [1, 0], "as the file names them"),
+        ({"width": 2, "classes": ("1", "0"), "in_file": ("0.0", "1.0")}, [1, 0], "as the file names them"),
         ({"width": 1, "content": "margin", "classes": ("yes", "no")}, [1, 0], "in sorted order"),
-        ({"width": 4, "stated": ("d", "c", "b", "a")}, [3, 2, 1], "as the file names them"),
+        ({"width": 4, "in_file": ("d", "c", "b", "a")}, [3, 2, 1], "as the file names them"),
     ],
 )
 def test_the_order_of_the_classes(arguments, places, source):
@@ -243,9 +243,9 @@ def test_the_order_of_the_classes(arguments, places, source):
     ("arguments", "message"),
     [
         ({"width": 4}, r"has scores of 4 classes, and 3 classes are named \(a, b, c\); name them with 'classes'"),
-        ({"stated": ("a", "b", "x")}, "the file has the classes a, b, x, and the dataset has c; name them"),
+        ({"in_file": ("a", "b", "x")}, "the file has the classes a, b, x, and the dataset has c; name them"),
         ({"named": ("a", "b")}, "has scores of 3 classes, and 2 classes are named"),
-        ({"width": 3, "classes": ("a", "b"), "stated": ("a", "b", "c")}, "has 3 classes .*, and the dataset has two"),
+        ({"width": 3, "classes": ("a", "b"), "in_file": ("a", "b", "c")}, "has 3 classes .*, and the dataset has two"),
     ],
 )
 def test_classes_that_do_not_fit_are_refused(arguments, message):
@@ -316,9 +316,9 @@ def test_a_stated_number_of_rows_becomes_free(tmp_path):
     assert report["binding"]["rows"] is None
 
 
-def reshaped(rows, stated=None):
+def reshaped(rows, size=None):
     """A graph that reshapes to a fixed number of rows."""
-    proto = linear(rows=stated or rows)
+    proto = linear(rows=size or rows)
     proto.graph.node.insert(0, helper.make_node("Reshape", ["input", "shape"], ["reshaped"]))
     proto.graph.initializer.append(helper.make_tensor("shape", INT64, [2], [rows, 2]))
     proto.graph.node[1].input[0] = "reshaped"
@@ -347,9 +347,9 @@ def test_rows_of_the_last_call_are_filled_up():
 
 def test_a_free_number_of_rows_that_is_stated_in_error(tmp_path):
     with pytest.raises(InputError, match="states a free number of rows and takes one row a call"):
-        bring(tmp_path, table(), reshaped(1, stated="n"))
+        bring(tmp_path, table(), reshaped(1, size="n"))
     with pytest.raises(InputError, match=r"cannot be run on rows of the dataset .*; it got input float32 \[1, 2\]"):
-        bring(tmp_path, table(), reshaped(4, stated="n"))
+        bring(tmp_path, table(), reshaped(4, size="n"))
 
 
 def test_rows_that_depend_on_their_neighbours_are_refused(tmp_path):
