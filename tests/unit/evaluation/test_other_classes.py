@@ -1,6 +1,7 @@
 """Predictions of classes that a dataset does not have: wrong for every row, in every step after the import."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
@@ -92,6 +93,7 @@ def test_predictions_and_metrics(files):
 def test_comparisons(files):
     folder, rows = files
     about = [{"seed": 0, "augmentation": "none", "variant": name} for name in ("original", "small")]
+    written = {"comparisons", "pairs", "replicates", "models"} & set(inspect.signature(compare).parameters)
     compare(
         predictions=[str(folder / "predictions.parquet"), str(folder / "again.parquet")],
         about=about,
@@ -100,15 +102,17 @@ def test_comparisons(files):
         baselines={"small": ("none", "original")},
         smallest_group=1,
         intersections=False,
-        comparisons=str(folder / "comparisons.parquet"),
-        pairs=str(folder / "pairs.parquet"),
-        replicates=str(folder / "replicates.parquet"),
+        **{name: str(folder / f"{name}.parquet") for name in written},
+        models=str(folder / "models.parquet"),
     )
     compared = read_frame(folder / "comparisons.parquet")
     accuracy = compared[(compared["metric"] == "accuracy") & compared["attribute"].isna()].iloc[0]
     tested = rows.take(np.arange(2, len(rows), 3))
     assert accuracy["value"] == 0
     assert accuracy["baseline_value"] == pytest.approx(right(tested).mean())
+    models = read_frame(folder / "models.parquet").set_index("variant")
+    assert models["predicted"].tolist() == ['["0", "another class (3)"]'] * 2
+    assert models["hits"].tolist() == [right(tested).sum()] * 2 and models["same"].tolist() == [None, True]
 
 
 def test_a_student_learns_the_classes_of_the_dataset(files):
