@@ -103,7 +103,6 @@ def test_comparisons(files):
         smallest_group=1,
         intersections=False,
         **{name: str(folder / f"{name}.parquet") for name in written},
-        models=str(folder / "models.parquet"),
     )
     compared = read_frame(folder / "comparisons.parquet")
     accuracy = compared[(compared["metric"] == "accuracy") & compared["attribute"].isna()].iloc[0]
