@@ -188,6 +188,7 @@ class Criteria(TypedDict, total=False):
     attributes: list[str] | None
     ceilings: dict[str, dict[str, float]]
     untested: str
+    guards: list[str]
     against: str
     power: Power
     variant: str | None

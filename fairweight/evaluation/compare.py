@@ -9,6 +9,7 @@ import numpy as np
 from fairweight.core.artifacts import PARTS, read_predictions, read_table, write_rows
 from fairweight.core.intersections import crossed
 from fairweight.core.random_streams import generator
+from fairweight.evaluation.per_model import MODELS, model_rows
 from fairweight.statistics import comparison, rates
 from fairweight.statistics.comparison import SCHEMA, ComparisonRow, Pair
 from fairweight.statistics.crossed_uncertainty import counted, effective_seeds, resampled
@@ -83,6 +84,7 @@ def compare(
     comparisons: str,
     pairs: str,
     replicates: str,
+    models: str,
 ) -> None:
     """Write how each variant differs from its baseline on test rows, and bootstrap replicates of all variants.
 
@@ -98,16 +100,17 @@ def compare(
         pairs: Parquet file to write, one row per variant, seed, rate and group: columns of `PairRow`.
         replicates: Parquet file to write: for each replicate of seeds and rows the accuracy of each variant and that of
             its worst group by the first attribute; all variants share the draws.
+        models: Parquet file to write, one row per variant and seed: columns of `per_model.ModelRow`.
     """
     names = [_name(file["augmentation"], file["variant"], augmentation) for file in about]
-    models = read_models(predictions, names)
-    labels = models.labels
-    rows = read_table(table, inputs=False).take(models.rows)
+    predicted = read_models(predictions, names)
+    labels = predicted.labels
+    rows = read_table(table, inputs=False).take(predicted.rows)
     groups, levels = crossed(rows.groups, rows.group_levels) if intersections else (rows.groups, rows.group_levels)
     groups = {name: codes for name, codes in groups.items() if (codes >= 0).any()}
     # a class is a group as well: its accuracy is its recall
     layout = Layout.from_rows(labels, groups | {"class": labels}, levels | {"class": rows.classes}, len(rows.classes))
-    study = Compared(layout, labels, models.by_variant, smallest_group)
+    study = Compared(layout, labels, predicted.by_variant, smallest_group)
     drawn = study.bootstrap({variant: _name(*baseline, augmentation) for variant, baseline in baselines.items()})
     seeds = list(dict.fromkeys(file["seed"] for file in about))
     compared, paired = [], []
@@ -121,6 +124,10 @@ def compare(
     )
     write_rows(pairs, paired, PAIRS)
     write_rows(replicates, [row for row in drawn.front() if row["variant"] in baselines], KEPT)
+    nodes = {name: (file["augmentation"], file["variant"]) for name, file in zip(names, about, strict=True)}
+    by_node = {nodes[name]: of_models for name, of_models in predicted.by_variant.items()}
+    references = {(augmentation, variant): (other, name) for variant, (other, name) in baselines.items()}
+    write_rows(models, list(model_rows(by_node, references, labels, rows.classes, seeds)), MODELS)
 
 
 def _name(augmentation: str, variant: str, compared: str) -> str:

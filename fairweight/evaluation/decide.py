@@ -13,6 +13,7 @@ from fairweight.core.lineage import COMPARISON, FAMILY
 from fairweight.core.measures import measure
 from fairweight.core.recipes import Criteria, DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.evaluation import criteria as tests
+from fairweight.evaluation import guards
 from fairweight.evaluation.criteria import CriterionRow, name_of
 from fairweight.evaluation.recommend import Node, recommend
 from fairweight.evaluation.shipped import shipped_table
@@ -36,6 +37,7 @@ def decide(
     pairs: dict[str, dict[str, str]],
     replicates: dict[str, dict[str, str]],
     slices: dict[str, dict[str, str]],
+    models: dict[str, dict[str, str]],
     summary: Mapping[str, str],
     criteria: Criteria,
     recipe: DecisionRecipe,
@@ -49,7 +51,7 @@ def decide(
     """Write the comparisons of the whole study with their corrections, and the decisions.
 
     Args:
-        comparisons, pairs, replicates, slices: Parquet file -> dataset, augmentation, model and engine of it.
+        comparisons, pairs, replicates, slices, models: Parquet file -> dataset, augmentation, model and engine of it.
         summary: tables of `summarize` by name: measures, ratios, profiles, assessments.
         criteria: `criteria` of the study file.
         recipe: `decision` of the study file.
@@ -61,7 +63,7 @@ def decide(
         destination: name of the table -> Parquet file to write: comparisons, criteria (one row per variant, criterion
             and rate), parts (one row per test), untested (rates of groups with too few rows), decisions (one row per
             variant), goals (the winner by each goal), crossings (where the winner changes), shipped (the file that
-            ships of each variant), slices.
+            ships of each variant), slices, guards (one row per guard that holds).
     """
     compared = adjusted(_gathered(comparisons), replicated, criteria["error_rate"])
     paired = _gathered(pairs)
@@ -72,9 +74,13 @@ def decide(
         for key, cell in compared[~compared["variant"].isin(left_out)].groupby(DECIDED, sort=False)
     }
     table = pd.DataFrame(_decided(tested, criteria["error_rate"]), columns=[*DECIDED, *DECISION])
-    table = _with_baselines(table, values["measures"], compared, left_out)
     nodes = _baselines(compared)
-    table, goals, crossings = recommend(table, values, nodes, recipe, energy, factors)
+    guarded = guards.guard_table(_gathered(models), values["measures"], nodes, criteria)
+    guarded = guarded[~guarded["variant"].isin(left_out)]
+    table = guards.applied(table, guarded, nodes)
+    table = _with_baselines(table, values["measures"], compared, left_out)
+    warned = guards.reasons_by_cell(guarded)
+    table, goals, crossings = recommend(table, values, nodes, warned, recipe, energy, factors)
     table = table.merge(_front_probabilities(replicates, table, left_out), on=DECIDED, how="left")
     tables = {
         "comparisons": compared,
@@ -83,6 +89,7 @@ def decide(
         "crossings": crossings,
         "shipped": shipped_table(table, compared, paired, values["assessments"], criteria, attributes),
         "slices": _gathered(slices),
+        "guards": guarded,
     }
     for name, columns in (("criteria", CriterionRow), ("parts", CriterionRow), ("untested", tests.UntestedRow)):
         rows = [

@@ -39,6 +39,7 @@ class GoalRow(TypedDict):
     high: float | None
     reason: str
     chosen: bool  # whether it is the goal of the study, in the engine where it costs least
+    warning: str | None  # why the baseline is no reference, so that nothing is recommended
 
 
 class CrossingRow(TypedDict):
@@ -231,6 +232,7 @@ def recommend(
     decisions: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
     baselines: Mapping[Node, Node],
+    warned: Mapping[tuple[Any, ...], str],
     recipe: DecisionRecipe,
     energy: EnergyRecipe,
     factors: LifeCycleFactors,
@@ -241,6 +243,7 @@ def recommend(
         decisions: one row per variant and comparison, with `verdict`; baselines have none.
         tables: summary tables measures, ratios and profiles.
         baselines: augmentation and variant -> those of its baseline.
+        warned: values of CELL -> why a guarded variant or baseline is not recommended.
         recipe: `decision` of the study file.
         energy: `energy` of the study file.
         factors: `life_cycle` of the study file, with `downloads`.
@@ -261,8 +264,9 @@ def recommend(
             costs = [cost(figures, recipe["goal"], node, recipe["predictions"]) for node in nodes]
             decisions.loc[part.index, "cost"] = costs
             for candidates in _candidates(figures, nodes, part["verdict"].eq(PROVEN).tolist(), baselines):
-                rows += _goals(candidates, recipe["predictions"], str(engine))
                 base = candidates.baseline
+                warning = warned.get((place["dataset"], base[0], place["model"], base[1], engine))
+                rows += _goals(candidates, recipe["predictions"], str(engine), warning)
                 crossings += [
                     {
                         **place,
@@ -276,7 +280,7 @@ def recommend(
         _choose(rows, recipe["goal"])
         goals += [{**place, **row} for row in rows]
         for row in rows:
-            if row["chosen"]:
+            if row["chosen"] and row["warning"] is None:
                 # a baseline with another augmentation is recommended, and not its namesake in this family
                 winner = {"augmentation": row["winner_augmentation"], "variant": row["winner"]}
                 same = (together[["engine", *winner]] == [row["engine"], *winner.values()]).all(axis=1)
@@ -315,7 +319,7 @@ def _candidates(
             yield Candidates(figures, ours, baseline)
 
 
-def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[GoalRow]:
+def _goals(candidates: Candidates, predictions: float, engine: str, warning: str | None) -> Iterator[GoalRow]:
     """One row per goal."""
     figures = candidates.figures
     for goal, unit in GOALS.items():
@@ -339,6 +343,7 @@ def _goals(candidates: Candidates, predictions: float, engine: str) -> Iterator[
             "high": high,
             "reason": _reason(candidates, goal, predictions, saved),
             "chosen": False,
+            "warning": warning,
         }
 
 

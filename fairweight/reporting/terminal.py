@@ -13,6 +13,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals as goals_in_words
+from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED
@@ -52,6 +53,8 @@ def _family(results: Results, family: pd.DataFrame, console: Console) -> None:
     place += "".join(f", {name} {first[name]}" for name in several)
     console.print()
     console.print(Text.assemble((place, "bold"), ": ", headline(results, family)))
+    for line in guards.of_family(results, first[[*FAMILY, "engine"]]):
+        console.print(Text.assemble(("! ", "bold red"), line))
     table = Table(box=None, pad_edge=False, header_style="bold")
     cost = GOALS["life_cycle_energy"]
     for heading, right in (
@@ -85,6 +88,8 @@ def headline(results: Results, family: pd.DataFrame) -> str:
         return f"proven to keep the criteria: {names}; nothing is profiled, so that no saving is known."
     row = chosen[0]
     name = goals_in_words.winner_of(row)
+    if warning := guards.warning(row):
+        return f"{warning}."
     if goals_in_words.is_baseline(row):
         return f"ship {name}, the baseline: {row['reason']}."
     saved = goals_in_words.saving(row)

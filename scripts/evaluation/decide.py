@@ -4,7 +4,7 @@ from fairweight.evaluation.decide import decide
 with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads):
     compared = {
         name: dict(zip(snakemake.input[name], snakemake.params.cells, strict=True))
-        for name in ("comparisons", "pairs", "replicates", "slices")
+        for name in ("comparisons", "pairs", "replicates", "slices", "models")
     }
     decide(
         **compared,

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fairweight.core.lineage import CELL, MEASURE
 from fairweight.energy.amounts import AMOUNTS
-from fairweight.evaluation import shipped
+from fairweight.evaluation import guards, shipped
 from fairweight.evaluation.criteria import CriterionRow, UntestedRow
 from fairweight.evaluation.decide import DECIDED, DECISION
 from fairweight.evaluation.recommend import FAMILY, CrossingRow, GoalRow
@@ -29,6 +29,7 @@ COLUMNS = {
     "untested": [*DECIDED, *UntestedRow.__annotations__],
     "decisions": [*DECIDED, *DECISION, "cost", "recommended", "front_probability"],
     "goals": [*FAMILY, *GoalRow.__annotations__],
+    "guards": list(guards.COLUMNS),
     "crossings": [*FAMILY, *CrossingRow.__annotations__],
     "shipped": list(shipped.COLUMNS),
     "language": ["seed", *CELL, *LANGUAGE],

@@ -9,7 +9,7 @@ from fairweight.core.formatting import as_stated, count, points
 from fairweight.core.frames import where
 from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import measure
-from fairweight.reporting import goals
+from fairweight.reporting import goals, guards
 from fairweight.reporting.hub import markdown
 from fairweight.reporting.hub.files import KEYS, Cell, ShippedFile
 from fairweight.reporting.hub.markdown import MARKDOWN, escape
@@ -36,6 +36,8 @@ def verdict(results: Results, cell: Cell, file: ShippedFile) -> str:
     else:
         parts = [_of_recipe(row) for _, row in tested.iterrows()]
         parts.append(_of_file(results, cell, file, tested))
+    warnings = where(results.guards, {key: cell[key] for key in KEYS})["reason"]
+    parts = [*(f"**Warning**: {escape(text)}." for text in dict.fromkeys(warnings)), *parts]
     if cell["variant"] not in (*results.noise_floors, *results.controls):
         parts += _recommendations(results, cell)
     if len(tested):
@@ -110,6 +112,8 @@ def _recommendations(results: Results, cell: Cell) -> Iterator[str]:
 
 def _recommendation(results: Results, row: Mapping[str, Any], what: str) -> str:
     """One recommendation; one for another augmentation is named."""
+    if warning := guards.warning(row):
+        return f"**{escape(warning[0].upper() + warning[1:])}**."
     goal = escape(f"{goals.title(row['goal'])}{goals.assumed_use(row['goal'], results.study['decision'])}")
     several = results.goals[FAMILY].drop_duplicates().groupby(["dataset", "model"]).size().max() > 1
     place = f" for augmentation {escape(row['augmentation'])}" if several else ""

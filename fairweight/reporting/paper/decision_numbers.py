@@ -12,7 +12,7 @@ from fairweight.core.formatting import missing, p_value, significant
 from fairweight.core.frames import where
 from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
-from fairweight.reporting import goals
+from fairweight.reporting import goals, guards
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.keys import Keys, Number
 from fairweight.reporting.paper.latex import LATEX, slug
@@ -63,7 +63,7 @@ def _verdicts(results: Results, keys: Keys) -> Iterator[Number]:
         yield _p(key, row["p_value"], "decisions")
     for _, family in results.decisions.groupby(FAMILY):
         chosen = goals.chosen(results.goals, family.iloc[0])
-        name = "none" if chosen is None else goals.winner_of(chosen)
+        name = "none" if chosen is None or guards.warning(chosen) else goals.winner_of(chosen)
         yield _text(f"{keys.family_key(family.iloc[0])}/recommended", name, "goals")
 
 

@@ -10,7 +10,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import GROUP_MARGINS
-from fairweight.reporting import goals
+from fairweight.reporting import goals, guards
 from fairweight.reporting.paper import latex
 from fairweight.reporting.paper.latex import LATEX_CELL
 from fairweight.reporting.paper.tables import MOST_VARIANTS, Exhibit, first_row, varying
@@ -129,9 +129,15 @@ def winners(results: Results, dataset: str) -> Exhibit | None:
         f"{results.title(dataset)}: the winner by each goal among the proven variants and the baseline. A variant wins "
         "if the 95 % interval of its saving excludes 0 (of bytes, the range over seeds); among variants that cannot be "
         "distinguished from the one that saves most, the smallest file wins. Life-cycle energy is that of "
-        f"{goals.use(results.study['decision'])}."
+        f"{goals.use(results.study['decision'])}.{_warnings(entries)}"
     )
     return Exhibit(f"{dataset}-goals", latex.tabular(header, rows, widths, breaks), entries, caption)
+
+
+def _warnings(entries: pd.DataFrame) -> str:
+    """Why rows of `goals` recommend nothing."""
+    reasons = dict.fromkeys(filter(None, (guards.warning(row) for row in entries.to_dict("records"))))
+    return "".join(f" {text[0].upper()}{text[1:]}." for text in reasons)
 
 
 def _plain_first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY
 from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import listed, name_of
-from fairweight.reporting import goals
+from fairweight.reporting import goals, guards
 from fairweight.reporting.paper.latex import LATEX, escape
 from fairweight.reporting.paper.methods import listed as enumerated
 from fairweight.reporting.report.columns import in_sentence, p_equals
@@ -33,8 +33,10 @@ def _finding(results: Results, family: pd.DataFrame) -> Iterator[str]:
     """Sentences on one family."""
     first = family.iloc[0]
     chosen = goals.chosen(results.goals, first)
-    yield rf"\paragraph{{{_place(results, first)}.}} {_recommendation(results, family, chosen)}"
-    if chosen is not None:
+    warnings = guards.of_family(results, first[FAMILY])
+    warning = f"Warning: {escape('; '.join(warnings))}. " if warnings else ""
+    yield rf"\paragraph{{{_place(results, first)}.}} {warning}{_recommendation(results, family, chosen)}"
+    if chosen is not None and guards.warning(chosen) is None:
         yield from _by_goal(results, chosen)
         shipped = where(family, {"variant": chosen["winner"], "engine": chosen["engine"]})
         if len(shipped) and not goals.is_baseline(chosen):
@@ -59,6 +61,8 @@ def _recommendation(results: Results, family: pd.DataFrame, chosen: Any) -> str:
     if chosen is None:
         verdict = keep or "No variant is proven to keep the criteria"
         return f"{verdict}; no file is measured, so that none is recommended."
+    if warning := guards.warning(chosen):
+        return f"{escape(warning[0].upper() + warning[1:])}."
     goal = goals.title(chosen["goal"]) + goals.assumed_use(chosen["goal"], results.study["decision"])
     winner = rf"\textbf{{{escape(goals.winner_of(chosen))}}}"
     if goals.is_baseline(chosen):

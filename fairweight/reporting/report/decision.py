@@ -25,6 +25,7 @@ from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
 from fairweight.evaluation.recommend import LIFE_CYCLE
 from fairweight.reporting import goals as goals_in_words
+from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS, winner_of
 from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
 from fairweight.reporting.report.life_cycle import disturbed_rounds
@@ -59,10 +60,13 @@ def _answer(results: Results, family: pd.DataFrame) -> str:
         place += f", augmentation {escape(first['augmentation'])}"
     rows = where(results.goals, first[FAMILY])
     chosen = rows[rows["chosen"].astype(bool)].to_dict("records")
-    parts = [f"{place}:"]
+    warnings = "; ".join(guards.of_family(results, first[FAMILY]))
+    parts = [f"{place}:", *([f"<strong>Warning: {escape(warnings)}.</strong>"] if warnings else [])]
     for row in chosen:  # one for each baseline
         same = where(rows, {name: row[name] for name in ("engine", "baseline", "baseline_augmentation")})
-        parts += [_shipped(results, family, row), _other_goals(same, row), _crossings(results, row)]
+        parts.append(_shipped(results, family, row))
+        if guards.warning(row) is None:
+            parts += [_other_goals(same, row), _crossings(results, row)]
     if not chosen:  # no file is measured
         names = escape(", ".join(family.loc[family["verdict"] == PROVEN, "variant"])) or "none"
         parts.append(f"proven to keep the criteria: <b>{names}</b>. Nothing is profiled, so that no saving is known.")
@@ -72,6 +76,8 @@ def _answer(results: Results, family: pd.DataFrame) -> str:
 
 def _shipped(results: Results, family: pd.DataFrame, row: Mapping[str, Any]) -> str:
     """The variant to ship and what it saves, or why it is the baseline."""
+    if warning := guards.warning(row):
+        return f"<b>{escape(warning)}</b>."
     proven = family[family["verdict"] == PROVEN]
     use, winner = goals_in_words.assumed_use(row["goal"], results.study["decision"]), escape(winner_of(row))
     if goals_in_words.is_baseline(row):
@@ -295,7 +301,8 @@ def goals(results: Results, dataset: str) -> HTML | None:
             if not missing(row["saving"]):
                 saving = shown.with_interval(row["saving"], row["low"], row["high"], writer=TWO_LINES)
             costs = [shown.text(row[name]) for name in ("cost", "baseline_cost")]
-            cells.append([*(str(row[key]) for key in keys), title, winner_of(row), row["reason"], *costs, saving])
+            why = guards.warning(row) or row["reason"]
+            cells.append([*(str(row[key]) for key in keys), title, winner_of(row), why, *costs, saving])
     header = [*map(str.capitalize, keys), "Goal", "Winner", "Why", "Its figure", "Baseline", "Saving"]
     notes = (
         "Candidates are the proven variants and the baseline. A variant wins if the 95 % interval of its saving "

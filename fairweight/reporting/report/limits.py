@@ -6,8 +6,10 @@ import pandas as pd
 from IPython.display import HTML
 
 from fairweight.core.formatting import as_stated, count, p_value
+from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import GROUP_MARGINS
+from fairweight.reporting import guards
 from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import listing, plain, table
@@ -54,7 +56,13 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
 
 def limits(results: Results) -> HTML:
     """A list of what cannot be concluded from this study."""
-    items = [*_small_groups(results), *_left_out(results), *_too_few_seeds(results), *_undecided(results)]
+    items = [
+        *_guards(results),
+        *_small_groups(results),
+        *_left_out(results),
+        *_too_few_seeds(results),
+        *_undecided(results),
+    ]
     seeds = set(results.decisions["seeds"].dropna())
     if seeds - {1}:
         items.append(
@@ -83,6 +91,15 @@ def limits(results: Results) -> HTML:
         "A gap that is not shown may still exist; the power statement below shows how large it may be.",
     ]
     return listing(items, most=30)
+
+
+def _guards(results: Results) -> list[str]:
+    """Models that learned nothing, diverged or are no compression, one item per dataset, model and augmentation."""
+    return [
+        f"{escape(results.title(first['dataset']))}, {escape(first['model'])}: {escape('; '.join(reasons))}."
+        for first in results.decisions[FAMILY].drop_duplicates().to_dict("records")
+        if (reasons := guards.of_family(results, first))
+    ]
 
 
 def _small_groups(results: Results) -> list[str]:

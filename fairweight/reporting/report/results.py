@@ -30,6 +30,7 @@ class Results:
     decisions: pd.DataFrame
     files: pd.DataFrame
     goals: pd.DataFrame
+    guards: pd.DataFrame
     language: pd.DataFrame
     layers: pd.DataFrame
     parts: pd.DataFrame

@@ -65,7 +65,7 @@ def chosen(proven, recipe=RECIPE, figures=FIGURES, factors=NOTHING_MOVED, seeds=
     rows = [{**PLACE, "variant": v, "verdict": "proven" if v in proven else "refuted"} for v in figures if v != "dense"]
     decisions = pd.DataFrame([{**PLACE, "variant": "dense", "verdict": None}, *rows])
     nodes = {("none", v): ("none", "dense") for v in figures}
-    table, goals, crossings = recommend(decisions, tables(figures, seeds), nodes, recipe, ENERGY, factors)
+    table, goals, crossings = recommend(decisions, tables(figures, seeds), nodes, {}, recipe, ENERGY, factors)
     (variant,) = table.loc[table["recommended"], "variant"]
     return variant, goals.set_index("goal"), crossings
 
@@ -148,7 +148,7 @@ def test_a_baseline_with_another_augmentation_is_not_its_namesake():
     both = {name: pd.concat([rows, rows.assign(augmentation="jitter")]) for name, rows in plain.items()}
     rows = [{**PLACE, "augmentation": "jitter", "variant": v, "verdict": "undecided"} for v in ("dense", "int8")]
     nodes = {("jitter", v): ("none", "dense") for v in ("dense", "int8")} | {("none", "dense"): ("none", "dense")}
-    table, goals, _ = recommend(pd.DataFrame(rows), both, nodes, RECIPE, ENERGY, NOTHING_MOVED)
+    table, goals, _ = recommend(pd.DataFrame(rows), both, nodes, {}, RECIPE, ENERGY, NOTHING_MOVED)
     assert not table["recommended"].any()
     assert set(goals["winner"] + goals["winner_augmentation"]) == {"densenone"}
 
@@ -161,7 +161,7 @@ def test_each_baseline_has_an_answer_of_its_own():
     nodes = {("none", v): ("none", "lean" if v == "small" else "dense") for v in FIGURES} | {
         ("none", "lean"): ("none", "lean")
     }
-    table, goals, _ = recommend(pd.DataFrame(rows), tables(figures), nodes, RECIPE, ENERGY, NOTHING_MOVED)
+    table, goals, _ = recommend(pd.DataFrame(rows), tables(figures), nodes, {}, RECIPE, ENERGY, NOTHING_MOVED)
     assert sorted(table.loc[table["recommended"], "variant"]) == ["int8", "lean"]
     life = (
         goals.loc["life_cycle_energy"] if "life_cycle_energy" in goals.index else goals[goals["goal"] == RECIPE["goal"]]

@@ -1,0 +1,95 @@
+"""What each model predicts on the test rows: hits, classes, and whether it equals its baseline to the bit."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Predictions = tuple[Array, Array | None]  # predictions (n, K), probabilities (n, K, classes)
+Node = tuple[str, str]  # augmentation and variant
+FEWEST_ROWS = 10  # a class with fewer test rows may go unpredicted without a word
+
+
+class ModelRow(TypedDict):
+    """What one model predicts on the test rows."""
+
+    model_augmentation: str
+    variant: str
+    seed: int
+    rows: int
+    hits: int
+    largest: int  # rows of the largest class
+    largest_class: str
+    predicted: str  # JSON list of the classes that it predicts
+    frequent: str  # JSON list of the classes with at least FEWEST_ROWS test rows
+    finite: bool  # whether every probability is a number
+    same: bool | None  # whether it equals its baseline to the bit; None without probabilities
+
+
+MODELS = {
+    "model_augmentation": "string",
+    "variant": "string",
+    "seed": "int64",
+    "rows": "int64",
+    "hits": "int64",
+    "largest": "int64",
+    "largest_class": "string",
+    "predicted": "string",
+    "frequent": "string",
+    "finite": "bool",
+    "same": "bool",
+}
+
+
+def model_rows(
+    models: Mapping[Node, Predictions],
+    baselines: Mapping[Node, Node],
+    labels: Array,
+    classes: Sequence[str],
+    seeds: list[int],
+) -> Iterator[ModelRow]:
+    """What every model of one comparison predicts, one row per variant and seed.
+
+    Args:
+        models: augmentation and variant -> predictions and probabilities of all seeds.
+        baselines: augmentation and variant -> those of its baseline.
+        labels: int (n,).
+        classes: names of the classes.
+        seeds: of the models.
+    """
+    counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+    frequent = [name for name, number in zip(classes, counts, strict=False) if number >= FEWEST_ROWS]
+    largest = int(counts.argmax())
+    for node, (predictions, scores) in models.items():
+        other = models.get(baselines.get(node, node)) if baselines.get(node, node) != node else None
+        for position, seed in enumerate(seeds):
+            own = predictions[:, position]
+            names = [_class_name(int(code), classes) for code in np.unique(own)]
+            yield {
+                "model_augmentation": node[0],
+                "variant": node[1],
+                "seed": seed,
+                "rows": len(labels),
+                "hits": int((own == labels).sum()),
+                "largest": int(counts[largest]),
+                "largest_class": _class_name(largest, classes),
+                "predicted": json.dumps(names),
+                "frequent": json.dumps(frequent),
+                "finite": scores is None or bool(np.isfinite(scores[:, position]).all()),
+                "same": None if other is None else _same((predictions, scores), other, position),
+            }
+
+
+def _class_name(code: int, classes: Sequence[str]) -> str:
+    """Name of a class; a model may predict others than those of the dataset."""
+    return str(classes[code]) if 0 <= code < len(classes) else f"another class ({code})"
+
+
+def _same(ours: Predictions, theirs: Predictions, seed: int) -> bool | None:
+    """Whether two models are equal to the bit; labels alone do not tell."""
+    if ours[1] is None or theirs[1] is None or ours[1].shape != theirs[1].shape:
+        return None
+    labels, scores = (np.array_equal(a[:, seed], b[:, seed]) for a, b in ((ours[0], theirs[0]), (ours[1], theirs[1])))
+    return labels and scores

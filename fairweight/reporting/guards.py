@@ -1,0 +1,44 @@
+"""Guards in words: why a baseline or a variant is never recommended, and which classes are never predicted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fairweight.core.formatting import missing
+from fairweight.core.frames import where
+from fairweight.core.lineage import CELL, FAMILY, variant_name
+from fairweight.reporting.goals import baseline_of
+from fairweight.reporting.report.results import Results
+
+
+def warning(row: Mapping[str, Any]) -> str | None:
+    """Why a row of the table `goals` recommends nothing, without a full stop; None where it recommends its winner."""
+    reason = row.get("warning")
+    if missing(reason):
+        return None
+    return f"nothing is recommended: {baseline_of(row)}, the baseline, is no reference: {reason}"
+
+
+def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
+    """Guards of the variants of a family and of their baselines, those that block first: "dense: reason".
+
+    Args:
+        results: the study.
+        first: values of FAMILY, and of `engine` where only one is of interest.
+    """
+    place = {key: first[key] for key in FAMILY} | ({"engine": first["engine"]} if "engine" in first else {})
+    own = where(results.guards, place)
+    compared = where(results.comparisons, place)
+    elsewhere = compared[compared["baseline_augmentation"] != place["augmentation"]]
+    others = [
+        where(results.guards, place | {"augmentation": augmentation, "variant": variant})
+        for augmentation, variant in set(zip(elsewhere["baseline_augmentation"], elsewhere["baseline"], strict=True))
+    ]
+    rows = pd.concat([*others, own]).drop_duplicates([*CELL, "guard"])
+    rows = rows.assign(later=~rows["blocks"].astype(bool)).sort_values("later", kind="stable")
+    names = [
+        f"{variant_name(row['variant'], row['augmentation'], place['augmentation'])}: {row['reason']}"
+        for row in rows.to_dict("records")
+    ]
+    return list(dict.fromkeys(names))
