@@ -13,4 +13,5 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         comparisons=snakemake.output.comparisons,
         pairs=snakemake.output.pairs,
         replicates=snakemake.output.replicates,
+        models=snakemake.output.models,
     )
