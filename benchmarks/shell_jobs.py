@@ -1,6 +1,8 @@
 """Trivial shell jobs by the Dask executor and by Snakemake's local executor, side by side.
 
-Usage: shell_jobs.py [JOBS]      (default: 2000 jobs; about three minutes on two cores)
+Usage: shell_jobs.py [JOBS]      (default: 2000 jobs; about three minutes on two cores, alone on the machine)
+
+The warm jobs use both cores where the local executor uses one, so that other work on the machine raises their ratio.
 """
 
 import resource
