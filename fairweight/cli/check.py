@@ -308,18 +308,14 @@ def _inputs(request: Request, described: Described | None, raw: Raw) -> list[Col
 
 def _of_one_tensor(request: Request, tensor: Tensor, chosen: list[str]) -> list[str]:
     """Columns of the only tensor of a file: those that are free, or those without the groups, as many as it takes."""
-    if tensor.shape is not None and len(tensor.shape) > 2:
-        raise InputError(
-            f"input {tensor} of {request.model} does not take columns of a table; for images, write a study file "
-            "with a dataset of images and the architecture 'onnx' (config/README.md)"
-        )
-    width = None if tensor.shape is None or len(tensor.shape) < 2 else tensor.shape[1]
+    width = tensor.width
     without = [name for name in chosen if name not in request.groups]
     fitting = [names for names in (chosen, without) if width in (None, len(names))]
     if not fitting:
         raise InputError(
             f"input {tensor} of {request.model} takes {width} columns, and {request.data} has {len(chosen)} beside the "
-            f"target ({listed(chosen)}); name those that the model takes, in the order of its training, with --inputs"
+            f"target ({listed(chosen)}); name those that the model takes, in the order of its training, with --inputs; "
+            "images need a study file with a dataset of images"
         )
     return fitting[0]
 

@@ -78,7 +78,8 @@ def bind_inputs(
         }
         return [bound], pixels
     for tensor in described.inputs:
-        if tensor.shape is not None and len(tensor.shape) not in (1, 2):
+        # several dimensions of known sizes are filled by as many columns
+        if tensor.shape is not None and (not tensor.shape or (len(tensor.shape) > 2 and tensor.width is None)):
             raise InputError(
                 f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill; make a state or a "
                 "setting a constant of the file, and let the model take a row of columns."
@@ -226,10 +227,9 @@ def plain(name: str) -> str:
 
 def _tabular(tensor: Tensor, names: list[str], columns: Columns) -> BoundInput:
     rank = 2 if tensor.shape is None else len(tensor.shape)
-    width = None if tensor.shape is None or rank != 2 else tensor.shape[1]
-    if (width is not None and width != len(names)) or (rank == 1 and len(names) != 1):
+    if tensor.width not in (None, len(names)):
         raise InputError(
-            f"input {tensor} takes {width if rank == 2 else 1} columns, and the dataset has {len(names)} for it "
+            f"input {tensor} takes {tensor.width} columns, and the dataset has {len(names)} for it "
             f"({listed(names)}); name the right ones, in the order of the model's training, with 'inputs'."
         )
     if tensor.type == STRING and (numbers := [name for name in names if name in columns.numeric]):
@@ -238,7 +238,12 @@ def _tabular(tensor: Tensor, names: list[str], columns: Columns) -> BoundInput:
             "categorical there."
         )
     part: Part = "vector" if rank == 1 else "matrix"
-    return {"name": tensor.name, "type": tensor.type, "columns": names, "part": part}
+    bound: BoundInput = {"name": tensor.name, "type": tensor.type, "columns": names, "part": part}
+    return (
+        bound
+        if rank <= 2 or tensor.shape is None
+        else {**bound, "shape": [int(size or 0) for size in tensor.shape[1:]]}
+    )
 
 
 def check_values(inputs: Sequence[BoundInput], rows: Table) -> None:

@@ -5,6 +5,7 @@ scores (ZipMap) become tensors, external data come inside, and a fixed number of
 it.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ class Tensor:
     name: str
     type: str
     shape: tuple[int | None, ...] | None
+
+    @property
+    def width(self) -> int | None:
+        """Numbers of one row, in all its dimensions after the first; None where a size is free."""
+        sizes = (self.shape or (None, None))[1:]
+        return None if any(size is None for size in sizes) else math.prod(size or 0 for size in sizes)
 
     def __str__(self) -> str:
         sizes = "" if self.shape is None else ", ".join("?" if size is None else str(size) for size in self.shape)

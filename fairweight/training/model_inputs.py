@@ -83,7 +83,10 @@ def _bound(signature: Signature, bound: BoundInput, table: Table) -> NDArray[Any
         }
         return filled[bound["part"]].astype(bound["type"])
     columns = [_column(table, name, bound["type"]) for name in bound["columns"]]
-    return columns[0] if bound["part"] == "vector" else np.stack(columns, axis=1)
+    if bound["part"] == "vector":
+        return columns[0]
+    matrix = np.stack(columns, axis=1)
+    return matrix.reshape(len(matrix), *bound["shape"]) if "shape" in bound else matrix
 
 
 def _pixels(images: NDArray[np.uint8], pixels: Pixels) -> NDArray[np.float32]:

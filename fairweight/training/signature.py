@@ -43,6 +43,7 @@ class BoundInput(TypedDict):
         name: name of the tensor.
         type: NumPy's name of its type, or `string`.
         columns: columns in order; empty for images and texts.
+        shape: shape of one row of a matrix whose columns fill several dimensions, the last one fastest.
         part: what it takes: a `matrix` (n, k) of the columns; one column as a `vector` (n,); `pixels`; or of a
             text its `tokens`, `mask` (1 for a token, 0 for padding) or `segments` (0).
     """
@@ -51,6 +52,7 @@ class BoundInput(TypedDict):
     type: str
     columns: Sequence[str]
     part: Part
+    shape: NotRequired[Sequence[int]]
 
 
 class Pixels(TypedDict):

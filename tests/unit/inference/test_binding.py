@@ -287,8 +287,24 @@ def test_whole_pixels(tmp_path):
 
 
 def test_a_model_for_images_does_not_take_columns(tmp_path):
-    with pytest.raises(InputError, match="has 4 dimensions, which columns do not fill"):
+    with pytest.raises(InputError, match=r"takes \d+ columns, and the dataset has 2 for it"):
         bring(tmp_path, table(), network("NCHW"))
+
+
+def test_columns_fill_several_dimensions_the_last_one_fastest(tmp_path):
+    """An output for each place of (2, 3): only the columns in their order give each class its own."""
+    random = np.random.default_rng(0)
+    numeric = random.normal(size=(200, 6)).astype(np.float32)
+    rows = dataclasses.replace(
+        table(200, 6), numeric=numeric, numeric_names=tuple("abcdef"), label=numeric.argmax(axis=1)
+    )
+    flat = helper.make_node("Flatten", ["grid"], ["flat"])
+    scores = helper.make_node("Softmax", ["flat"], ["probabilities"])
+    grid = helper.make_tensor_value_info("grid", FLOAT, ["n", 2, 3])
+    output = helper.make_tensor_value_info("probabilities", FLOAT, ["n", 6])
+    report = bring(tmp_path, rows, model([flat, scores], [grid], [output]))
+    assert report["binding"]["inputs"][0]["shape"] == [2, 3]
+    assert accuracy(tmp_path, rows) == 1
 
 
 # ---- texts
