@@ -178,7 +178,9 @@ rule gate:
         "../scripts/evaluation/gate.py"
 
 
+# before training, which may take hours: it says what the study cannot decide
 rule power:
+    priority: 1
     input:
         tables=collect("<results>/data/{dataset}/table.parquet", dataset=LABELLED),
         splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=LABELLED),
@@ -190,7 +192,9 @@ rule power:
     params:
         tests=lambda w: {d: STUDY.largest_family(d) for d in LABELLED},
         seeds=lambda w: {d: STUDY.most_seeds(d) for d in LABELLED},
-        criteria=lambda w: part(config["criteria"], "attributes", "error_rate", "gap", "margins", "power"),
+        criteria=lambda w: part(
+            config["criteria"], "attributes", "ceilings", "error_rate", "gap", "margins", "power", "untested"
+        ),
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("evaluation/power"),
     message:

@@ -24,6 +24,8 @@ SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, 
 LINE_S = 1.0  # least time between two lines of figures
 NOISE = ("Select jobs to execute...",)
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
+FINDING = "This study cannot decide: "  # how lines of a step's log begin that are shown as soon as it has ended
+FINDING_RULES = ("power",)
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -57,6 +59,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         self.task: Any = None
         self.under_way: set[int] = set()
         self.failed = 0
+        self.finding_logs: dict[int, list[str]] = {}  # logs of the steps under way whose findings are shown
         self.mistakes: list[str] = []  # sentences of the steps that a user's mistake has ended
         self.shown, self.shown_s = -1, -math.inf  # per cent of the last line of figures, and its time
 
@@ -65,6 +68,8 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         try:
             event = getattr(record, "event", None)
             self._count(event, record)
+            for line in self._findings(event, record):
+                self.console.print(line, style="yellow")
             if self._worth_reading(event, record):
                 mistake = _mistake(event, record)
                 self.mistakes += [mistake] if mistake else []
@@ -93,6 +98,15 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             if event == LogEvent.JOB_INFO:
                 figures["description"] = str(getattr(record, "rule_msg", None) or record.rule_name)
             self.progress.update(self.task, **figures)
+
+    def _findings(self, event: Any, record: Any) -> list[str]:
+        """What a step has found that people should read before the run goes on."""
+        if event == LogEvent.JOB_INFO and record.rule_name in FINDING_RULES:
+            self.finding_logs[record.jobid] = list(record.log or ())
+        if event != LogEvent.JOB_FINISHED:
+            return []
+        texts = [_text(log) for log in self.finding_logs.pop(record.job_id, [])]
+        return [line for text in texts for line in text.splitlines() if line.startswith(FINDING)]
 
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
         if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or record.getMessage() in NOISE:
@@ -138,13 +152,18 @@ def _mistake(event: Any, record: Any) -> str | None:
     The figures that Snakemake prints of the step are in its own log file.
     """
     for log in getattr(record, "log", ()) if event == LogEvent.JOB_ERROR else ():
-        try:
-            lines = Path(log).read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
-        except OSError:
-            continue
+        lines = _text(log).rstrip().splitlines()
         if lines and lines[-1].startswith(SENTENCE) and TRACEBACK not in lines:
             return f"{lines[-1]}\n(rule {record.rule_name}; log: {log})"
     return None
+
+
+def _text(log: str) -> str:
+    """Content of a log; nothing if it cannot be read."""
+    try:
+        return Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _style(level: int) -> str:

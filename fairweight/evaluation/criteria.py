@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -17,6 +17,7 @@ Name = tuple[str, str | None, str | None]  # metric, attribute, group
 GROUP_MARGINS = ("group_accuracy", "worst_group_accuracy")  # both are tested group by group: any group may be the worst
 ERRORS = ("true_positive_rate", "false_positive_rate")  # rates of which one direction is better
 FLOOR_ROWS = 10  # rows from which a rate that falls to 0 or rises to 1 is never proven
+MOST_GROUPS = 3  # groups that a reason names
 FALLS, RISES = ("accuracy", "true_positive_rate", "selection_rate"), ("false_positive_rate", "selection_rate")
 
 
@@ -60,13 +61,33 @@ class UntestedRow(TypedDict):
 
 @dataclass(frozen=True)
 class GroupChange:
-    """Change of a rate of one group, and whether it has enough rows to be tested."""
+    """Change of a rate of one group, and whether it has enough rows to be tested; if not, the reason."""
 
     change: Change
     tested: bool
+    why: str | None = None
 
 
 Changes = dict[Name, GroupChange]
+
+
+class MarginTest(NamedTuple):
+    """A criterion with a margin: the tests of one rate, of all rows or of the groups of one attribute."""
+
+    criterion: str
+    attribute: str | None
+    rate: str
+    fewest: int  # groups with enough rows that it needs
+    margin: float
+
+
+class GroupRows(NamedTuple):
+    """Test rows of one group."""
+
+    group: str
+    rows: int  # that a rate is a share of
+    total: int
+    why: str | None  # why they are too few, or None
 
 
 @dataclass
@@ -110,7 +131,8 @@ def changes(rows: Iterable[Mapping[str, Any]], pairs: Iterable[Mapping[str, Any]
             error = float("nan") if row["row_error"] is None else float(row["row_error"])
             pairs_of_mean = Pairs(n, float(gained.mean()), float(lost.mean()))
             change = Change(per_seed, error, pairs_of_mean, before, 1.0 if seed is not None else float(worth[0]))
-            by_name[name] = GroupChange(change, row["status"] == "ok")
+            why = row["reason"] if isinstance(row.get("reason"), str) else None
+            by_name[name] = GroupChange(change, row["status"] == "ok", why)
     return by_name
 
 
@@ -131,24 +153,41 @@ def assess(
         attributes: attributes that the criteria are about.
     """
     tested = _Criteria(compared, criteria, attributes)
-    margins = criteria["margins"]
-    if margins["accuracy"] is not None:
-        tested.overall(margins["accuracy"])
-    for attribute in attributes:
-        for criterion in GROUP_MARGINS:
-            if margins[criterion] is not None:
-                tested.groups(criterion, attribute, float(margins[criterion] or 0))
-        if margins["fairness_gap"] is not None:
-            for rate in gap_rates(criteria["gap"], tested.binary):
-                tested.gap(attribute, rate, margins["fairness_gap"])
-        if margins.get("group_rates") is not None:
-            for rate in set(gap_rates(criteria["gap"], tested.binary)) & set(ERRORS):
-                tested.rates(attribute, rate, float(margins["group_rates"] or 0))
+    for test in margin_tests(criteria, attributes, tested.binary):
+        if test.attribute is None:
+            tested.overall(test.margin)
+        elif test.criterion == "fairness_gap":
+            tested.gap(test.attribute, test.rate, test.margin)
+        elif test.criterion == "group_rates":
+            tested.rates(test.attribute, test.rate, test.margin)
+        else:
+            tested.groups(test.criterion, test.attribute, test.margin)
     tested.floors()
     tested.harms()
     for name, (values, limit, exact) in ceilings.items():
         tested.ceiling(name, values, limit, exact)
     return tested.finish()
+
+
+def margin_tests(criteria: Criteria, attributes: Iterable[str], binary: bool) -> Iterator[MarginTest]:
+    """Every criterion with a margin, rate by rate, in the order in which they are tested.
+
+    Args:
+        criteria: `criteria` of the study file.
+        attributes: attributes that the criteria are about.
+        binary: whether the label has two classes.
+    """
+    margins = dict.fromkeys(("accuracy", *GROUP_MARGINS, "fairness_gap", "group_rates")) | criteria["margins"]
+    rates = gap_rates(criteria["gap"], binary)
+    if margins["accuracy"] is not None:
+        yield MarginTest("accuracy", None, "accuracy", 1, margins["accuracy"])
+    for attribute in attributes:
+        wanted: list[tuple[str, tuple[str, ...], int]] = [(name, ("accuracy",), 1) for name in GROUP_MARGINS]
+        wanted += [("fairness_gap", rates, 2), ("group_rates", tuple(rate for rate in rates if rate in ERRORS), 1)]
+        for criterion, of_rates, fewest in wanted:
+            margin = margins[criterion]
+            if margin is not None:
+                yield from (MarginTest(criterion, attribute, rate, fewest, margin) for rate in of_rates)
 
 
 def gap_rates(gap: str | None, binary: bool) -> tuple[str, ...]:
@@ -285,9 +324,9 @@ class _Criteria:
         groups = [(group, e) for (r, a, group), e in self.compared.items() if (r, a) == (rate, attribute) and group]
         tested = [(group, entry) for group, entry in groups if entry.tested]
         if len(tested) < fewest:
-            self._without(
-                criterion, _why_untested(attribute, rate, groups, fewest, self.binary), margin, attribute, rate
-            )
+            rows = [self._group_rows(attribute, group, entry) for group, entry in groups]
+            reason = why_untested(attribute, rate, rows, fewest, self._classes)
+            self._without(criterion, reason, margin, attribute, rate)
             tested = []
         listed = {(row["attribute"], row["group"], row["rate"]) for row in self.result.untested}
         self.result.untested += [
@@ -296,6 +335,18 @@ class _Criteria:
             if not entry.tested and (attribute, group, rate) not in listed
         ]
         yield from tested
+
+    def _group_rows(self, attribute: str, group: str, entry: GroupChange) -> GroupRows:
+        whole = self.compared.get(("accuracy", attribute, group), entry)
+        return GroupRows(
+            group, entry.change.rows, whole.change.rows, None if entry.tested else entry.why or "too few rows"
+        )
+
+    @property
+    def _classes(self) -> list[str] | None:
+        """Names of the two classes of a binary label; None for another one."""
+        names = [group for metric, attribute, group in self.compared if (metric, attribute) == ("accuracy", "class")]
+        return ([str(name) for name in names] or ["0", "1"]) if self.binary else None
 
     def _margin(self, parts: Sequence[tuple[CriterionRow, Evidence, Array | None]]) -> None:
         """Add a criterion, whose row is that of its part with the weakest evidence."""
@@ -412,15 +463,35 @@ def _end(rate: str, change: Change) -> int | None:
     return 1 if rate in RISES and after > rows - 1e-9 and held <= rows - 1 else None
 
 
-def _why_untested(attribute: str, rate: str, groups: list[tuple[str, GroupChange]], fewest: int, binary: bool) -> str:
-    if not groups and rate in ("true_positive_rate", "false_positive_rate", "selection_rate") and not binary:
+def why_untested(
+    attribute: str, rate: str, groups: Sequence[GroupRows], fewest: int, classes: Sequence[str] | None
+) -> str:
+    """Why a rate of the groups of an attribute cannot be tested, with the rows of the smallest groups.
+
+    Args:
+        attribute, rate: what is tested.
+        groups: rows of every group; none where the label has no such rate.
+        fewest: groups with enough rows that the test needs.
+        classes: names of the negative and the positive class; None if there are more than two.
+    """
+    if rate != "accuracy" and classes is None:
         return f"the label has more than two classes, so that it has no {rate.replace('_', ' ')}"
-    if not any(entry.change.rows for _, entry in groups):
-        kind = {"true_positive_rate": " with a positive label", "false_positive_rate": " with a negative label"}
-        return f"no test row{kind.get(rate, '')} belongs to a group of {attribute}"
+    label = classes[ERRORS[::-1].index(rate)] if classes is not None and rate in ERRORS else None
+    if not any(entry.rows for entry in groups):
+        kind = "" if label is None else f" with the label {label!r}"
+        return f"no test row{kind} belongs to a group of {attribute}"
     enough = "fewer than two groups" if fewest == 2 else "no group"
     verb = "have" if fewest == 2 else "has"
-    return f"{enough} of {attribute} {verb} enough rows for the {rate.replace('_', ' ')}"
+    few = sorted((entry for entry in groups if entry.why is not None), key=lambda entry: -entry.rows)
+    rows = "; ".join(_rows_in_words(entry, label) for entry in few[:MOST_GROUPS])
+    more = f"; and {len(few) - MOST_GROUPS} more" if len(few) > MOST_GROUPS else ""
+    return f"{enough} of {attribute} {verb} enough rows for the {rate.replace('_', ' ')}: {rows}{more}"
+
+
+def _rows_in_words(entry: GroupRows, label: str | None) -> str:
+    if label is None:
+        return f"{entry.group} has {entry.rows:,} test row{'' if entry.rows == 1 else 's'} ({entry.why})"
+    return f"{entry.rows:,} of the {entry.total:,} test rows of {entry.group} have the label {label!r} ({entry.why})"
 
 
 def _untested_row(attribute: str, group: str, rate: str, change: Change) -> UntestedRow:

@@ -8,7 +8,6 @@ from IPython.display import HTML
 from fairweight.core.formatting import as_stated, count, p_value
 from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import measure
-from fairweight.evaluation.criteria import GROUP_MARGINS
 from fairweight.reporting import guards
 from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.life_cycle import disturbed_rounds
@@ -173,11 +172,17 @@ def _undecided(results: Results) -> list[str]:
     return items
 
 
+def _criterion(row: pd.Series) -> str:
+    """A criterion with the rate that it limits, in words."""
+    name, rate = (str(row[key]).replace("_", " ") for key in ("criterion", "rate"))
+    return name.capitalize() if rate in name else f"{name.capitalize()}: {rate}"
+
+
 def power(results: Results) -> HTML:
     """Table of the differences that the study could detect, computed before the run."""
     rows = []
     for _, row in results.power.iterrows():
-        margin = row["rate"] in (*GROUP_MARGINS, "fairness_gap")
+        margin = isinstance(row["criterion"], str)
         group = "smallest tested group" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
         least = RATE.text(row["provable" if margin else "detectable"])
         rows.append(
@@ -185,7 +190,7 @@ def power(results: Results) -> HTML:
                 results.title(row["dataset"]),
                 plain(row["attribute"]),
                 group,
-                metric_title(row["rate"]),
+                _criterion(row) if margin else metric_title(row["rate"]),
                 row["reason"] if isinstance(row["reason"], str) else least,
                 f"{int(row['rows']):,}",
             ]
@@ -194,8 +199,8 @@ def power(results: Results) -> HTML:
     notes = (
         "The detectable loss is the smallest that a one-sided test detects with probability "
         f"{assumed['probability']:g}, with the seeds and test rows of this study, at the first step of Holm's "
-        "correction. For the accuracy of groups and the fairness gap, the table shows the smallest margin that can "
-        "be proven even if not one prediction changes; it depends on the rows of the smallest tested group. Both are "
+        "correction. For each criterion with a margin, the table shows the smallest margin that can be proven if not "
+        "one prediction changes; it depends on the rows of the smallest tested group. Both are "
         f"estimates made before the run. They assume that {as_stated(assumed['churn'], 100)} % of the predictions "
         f"differ from the baseline's, and that changes vary between seeds by {as_stated(assumed['seed_sd'], 100)} "
         "points (standard deviation)."

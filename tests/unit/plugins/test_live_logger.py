@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_live import LogHandler
+from fairweight.evaluation.power import CANNOT
+from snakemake_logger_plugin_live import FINDING, LogHandler
 
 
 class Terminal(io.StringIO):
@@ -53,6 +54,18 @@ def test_a_file_gets_plain_lines_with_all_figures(handler, monkeypatch):
     figures = r"2 of 4 steps \(50%\) done, 1 under way, 1 failed, 0:00:00 elapsed, about 0:00:0\d left: train"
     assert re.fullmatch(figures, lines[3])
     assert "\x1b" not in handler.stream.getvalue() and len(lines) == 4
+
+
+def test_what_a_study_cannot_decide_is_shown_when_power_has_ended(handler, tmp_path):
+    assert FINDING == CANNOT
+    log = tmp_path / "power.log"
+    log.write_text(f"{CANNOT}d: accuracy stays undecided.\nd, all test rows, accuracy, 18 rows\n")
+    for jobid, name in ((1, "power"), (2, "train")):
+        send(handler, LogEvent.JOB_INFO, name, jobid=jobid, rule_name=name, rule_msg=name, log=[str(log)])
+    for jobid in (1, 2):
+        send(handler, LogEvent.JOB_FINISHED, "Finished", job_id=jobid)
+    assert handler.stream.getvalue().count("This study cannot decide: d: accuracy stays undecided.") == 1
+    assert "all test rows" not in handler.stream.getvalue()
 
 
 def test_a_file_gets_few_lines_of_a_large_study(handler, monkeypatch):

@@ -1,0 +1,168 @@
+"""Power and decision agree: what power calls impossible is never proven, and what it calls possible can be."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from tables import tabular
+
+from fairweight.core.artifacts import PARTS, read_frame, write_split, write_table
+from fairweight.evaluation.compare import Compared
+from fairweight.evaluation.criteria import assess, changes
+from fairweight.evaluation.power import CANNOT, plan
+from fairweight.statistics.decision import verdicts
+from fairweight.statistics.rates import Layout
+
+MARGINS = {
+    "accuracy": 0.01,
+    "group_accuracy": 0.02,
+    "worst_group_accuracy": 0.02,
+    "group_rates": 0.05,
+    "fairness_gap": 0.05,
+}
+POWER = {"probability": 0.8, "churn": 0.02, "seed_sd": 0.003}
+CRITERIA = {
+    "error_rate": 0.05,
+    "margins": MARGINS,
+    "gap": None,
+    "attributes": None,
+    "untested": "report",
+    "ceilings": {},
+    "power": POWER,
+}
+
+
+def people(sizes, positives, classes=("good", "bad"), levels=("male", "female")):
+    """A table of test rows: of each group its rows, and how many of them have the last class."""
+    labels = [np.repeat([0, len(classes) - 1], [n - k, k]) for n, k in zip(sizes, positives, strict=True)]
+    table = tabular(rows=sum(sizes))
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    return dataclasses.replace(
+        table, label=np.concatenate(labels), classes=classes, groups={"sex": codes}, group_levels={"sex": levels}
+    )
+
+
+def planned(folder, table, criteria=CRITERIA, *, variants=1, seeds=8, smallest=50):
+    """Rows of the power statement, by the step itself."""
+    write_table(folder / "table.parquet", table)
+    write_split(folder / "split.parquet", table.row, np.full(len(table), PARTS.index("test")))
+    plan(
+        tables={"d": str(folder / "table.parquet")},
+        splits={"d": str(folder / "split.parquet")},
+        tests={"d": variants},
+        seeds={"d": seeds},
+        criteria=criteria,
+        smallest_group=smallest,
+        destination=str(folder / "power.parquet"),
+    )
+    rows = read_frame(folder / "power.parquet")
+    return rows[rows["criterion"].notna()].astype(object)
+
+
+def family_verdicts(table, predictions, others, criteria, smallest):
+    """Verdicts of `decide` on a family of variants (n, K) against a baseline."""
+    layout = Layout.from_rows(
+        table.label,
+        table.groups | {"class": table.label},
+        table.group_levels | {"class": table.classes},
+        len(table.classes),
+    )
+    models = {"dense": (predictions, None)} | {f"v{n}": (other, None) for n, other in enumerate(others)}
+    study = Compared(layout, table.label, models, smallest)
+    drawn = study.bootstrap(dict.fromkeys(models, "dense"), 10)
+    entries = []
+    for name in models:
+        if name != "dense":
+            rows = study.compare(name, "dense", drawn)
+            pairs = study.pairs(name, "dense", list(range(predictions.shape[1])))
+            entries.append(assess(changes(rows, pairs), {}, criteria, list(table.groups)).evidence)
+    return [verdict for verdict, _ in verdicts(entries, criteria["error_rate"])]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_power_and_decision_agree(data, tmp_path_factory):
+    """Identical variants are proven exactly where power has no objection; nothing else is where it says "cannot"."""
+    draw = data.draw
+    classes = draw(st.sampled_from([("good", "bad"), ("a", "b", "c")]))
+    groups = draw(st.integers(1, 3))
+    sizes = draw(st.lists(st.integers(1, 1500), min_size=groups, max_size=groups))
+    positives = [draw(st.integers(0, n)) for n in sizes]
+    table = people(sizes, positives, classes, ("male", "female", "none")[:groups])
+    margin = st.one_of(st.none(), st.sampled_from([0.01, 0.03, 0.1, 0.4]))
+    gaps = [None, "accuracy_difference", "demographic_parity_difference", "equal_opportunity_difference"]
+    criteria = CRITERIA | {
+        "margins": {name: draw(margin) for name in MARGINS} | {"accuracy": draw(st.sampled_from([0.01, 0.1]))},
+        "gap": draw(st.sampled_from([*gaps, "equalized_odds_difference"])),
+        "untested": draw(st.sampled_from(["report", "undecided"])),
+        "error_rate": draw(st.sampled_from([0.05, 0.3])),
+    }
+    seeds, variants = draw(st.sampled_from([1, 2, 5, 8])), draw(st.integers(1, 3))
+    smallest = draw(st.sampled_from([1, 2, 10, 50]))
+    rows = planned(tmp_path_factory.mktemp("power"), table, criteria, variants=variants, seeds=seeds, smallest=smallest)
+    rng = np.random.default_rng(draw(st.integers(0, 100)))
+    labels = np.repeat(table.label[:, None], seeds, axis=1)
+    base = np.where(rng.random((len(table), 1)) < 0.8, labels, 0)
+    possible = rows["reason"].isna().all()
+    event(f"possible: {possible}")
+    alike = family_verdicts(table, base, [base] * variants, criteria, smallest)
+    assert set(alike) == ({"proven"} if possible else {"undecided"}), rows[["criterion", "rate", "reason"]]
+    if not rows["decidable"].all():
+        better = np.where(rng.random(base.shape) < 0.9, labels, base)
+        assert "proven" not in family_verdicts(table, base, [labels, better, base][:variants], criteria, smallest)
+
+
+def test_rows_of_a_label_that_are_too_few_are_counted_with_the_ways_out(tmp_path, capsys):
+    """310 women, 27 of whom are bad."""
+    table = people([690, 310], [190, 27])
+    rows = planned(tmp_path, table).set_index(["criterion", "rate"])
+    reason = (
+        "fewer than two groups of sex have enough rows for the true positive rate: 27 of the 310 test rows of female "
+        "have the label 'bad' (fewer than 50 rows)"
+    )
+    gap = rows.loc["fairness_gap", "true_positive_rate"]
+    assert gap["reason"] == reason and gap["decidable"] is False
+    assert rows.loc["group_rates", "true_positive_rate"]["decidable"] is True  # of men alone
+    capsys.readouterr()
+    planned(tmp_path, table, CRITERIA | {"margins": dict.fromkeys(MARGINS) | {"fairness_gap": 0.2}})
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == (
+        f"{CANNOT}d: fairness gap (true positive rate by sex, margin 20 points) stays undecided in every variant: "
+        f"{reason}. Ways out: merge groups, lower fairness: smallest_group, limit another rate (criteria: gap) or none "
+        "(margin null), or add test rows."
+    )
+
+
+def test_the_decision_gives_the_same_reason(tmp_path):
+    table = people([690, 310], [190, 27])
+    layout = Layout.from_rows(
+        table.label, table.groups | {"class": table.label}, table.group_levels | {"class": table.classes}, 2
+    )
+    same = np.repeat(table.label[:, None], 8, axis=1)
+    study = Compared(layout, table.label, {"dense": (same, None), "v": (same, None)}, 50)
+    rows = study.compare("v", "dense", study.bootstrap({"v": "dense"}, 10))
+    decided = assess(changes(rows, study.pairs("v", "dense", list(range(8)))), {}, CRITERIA, ["sex"]).criteria
+    by_power = planned(tmp_path, table)
+    undecidable = by_power[by_power["decidable"].eq(False)]["reason"].tolist()
+    assert [row["reason"] for row in decided if row["reason"] is not None] == undecidable and undecidable
+
+
+@pytest.mark.parametrize(
+    ("changed", "seeds", "words"),
+    [
+        ({}, 2, "nothing can be proven: it cannot reach significance with 2 seeds"),
+        ({"untested": "undecided"}, 8, "these groups have too few rows: female (sex). Ways out: criteria: untested"),
+        ({"ceilings": {"latency_p50_ms": {"at_most": 1.0}}}, 1, "latency p50 ms stays undecided in every variant"),
+    ],
+)
+def test_what_else_cannot_be_decided_is_said(changed, seeds, words, tmp_path, capsys):
+    planned(tmp_path, people([690, 310], [190, 27]), CRITERIA | changed, seeds=seeds)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(CANNOT)]
+    assert any(words in line for line in said), said
+
+
+def test_a_study_that_can_decide_everything_says_nothing(tmp_path, capsys):
+    rows = planned(tmp_path, people([20_000, 20_000], [9_000, 8_000]))
+    assert rows["reason"].isna().all() and CANNOT not in capsys.readouterr().out
