@@ -9,6 +9,7 @@ the exit status and the content of every file outside `.snakemake`. A difference
 - remote: cluster-generic, if it is installed, ends with the same exit status and differs from the local executor in
   these files as well, so that Snakemake itself makes the difference;
 - resources: the workflow asks for more than this machine has, which the executor refuses and the local one ignores;
+- order: with one core both are equal, so that jobs which run at the same time write into the same file;
 - limit: one of both does not end within the time limit;
 - ours: everything else.
 
@@ -32,11 +33,13 @@ import psutil
 
 VARIABLE = "SNAKEMAKE_CHECKOUT"
 LIMIT_S = 60
-CORES = ["--cores", "3"]
+CORES = 3
 SUBMIT = 'bash "$1" > "$1.out" 2>&1 & echo $!'
 EXECUTORS = {
     "local": ["--executor", "local"],
     "again": ["--executor", "local"],
+    "local_alone": ["--executor", "local"],
+    "dask_alone": ["--executor", "dask", "--jobs", "4"],
     "dask": ["--executor", "dask", "--jobs", "4", "--dask-dashboard", "none"],
     "generic": ["--executor", "cluster-generic", "--jobs", "4", "--cluster-generic-submit-cmd", "./submit.sh"],
 }
@@ -68,7 +71,8 @@ def outcome(source: Path, executor: str) -> dict:
         home.mkdir()
         (folder / "submit.sh").write_text(f"#!/bin/bash\n{SUBMIT}\n")
         (folder / "submit.sh").chmod(0o755)
-        command = [sys.executable, "-m", "snakemake", *EXECUTORS[executor], *CORES]
+        command = [sys.executable, "-m", "snakemake", *EXECUTORS[executor]]
+        command += ["--cores", "1" if executor.endswith("_alone") else str(CORES)]
         began = time.monotonic()
         code, output = _finish(command, folder, os.environ | {"HOME": str(home)})
         wall = time.monotonic() - began
@@ -146,7 +150,7 @@ class Comparison:
     def outcome(self, name: str, executor: str) -> dict:
         """The outcome of a workflow by an executor."""
         path = None if self.kept is None else self.kept / executor / f"{name}.json"
-        if path is not None and path.is_file() and not (self.again and executor == "dask"):
+        if path is not None and path.is_file() and not (self.again and "dask" in executor):
             return json.loads(path.read_text())
         made = outcome(self.folder / name, executor)
         if path is not None:
@@ -158,12 +162,13 @@ class Comparison:
         """Compare Dask with the local executor.
 
         Returns:
-            The kind (`equal`, `unstable`, `remote`, `resources`, `limit`, `ours`), and what differs.
+            The kind (`equal`, or as in the docstring of this module), and what differs.
         """
         local, dask = self.outcome(name, "local"), self.outcome(name, "dask")
         differing = differences(local, dask)
-        if not differing:
-            return "equal", ""
+        return self._explain(name, local, dask, differing) if differing else ("equal", "")
+
+    def _explain(self, name: str, local: dict, dask: dict, differing: set[str]) -> tuple[str, str]:
         text = ", ".join(sorted(differing)[:4]) + (" ..." if len(differing) > 4 else "")
         if REFUSED in dask["output"]:
             return "resources", dask["output"].partition(REFUSED)[2].partition(". ")[0].partition("\n")[0]
@@ -176,6 +181,8 @@ class Comparison:
             generic = self.outcome(name, "generic")
             if generic["code"] == dask["code"] and differing <= unstable | differences(local, generic):
                 return "remote", text
+        if not differences(self.outcome(name, "local_alone"), self.outcome(name, "dask_alone")):
+            return "order", text
         return "ours", f"{text} (exit status {local['code']} locally, {dask['code']} here)"
 
 
