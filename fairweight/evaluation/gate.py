@@ -91,7 +91,11 @@ def _entry(row: dict[str, Any], files: pd.DataFrame) -> dict[str, Any]:
 
 
 def _reasons(family: pd.DataFrame) -> str:
-    return "; ".join(f"{row['variant']}: {row['reason']}" for _, row in family.iterrows())
+    """Why variants are not proven; those with the same reason together."""
+    variants: dict[str, list[str]] = {}
+    for row in family.to_dict("records"):
+        variants.setdefault(str(row["reason"]), []).append(row["variant"])
+    return "; ".join(f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in variants.items())
 
 
 def _untested(table: pd.DataFrame, passed: list[dict[str, Any]]) -> Iterator[str]:

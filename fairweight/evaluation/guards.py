@@ -179,7 +179,8 @@ def applied(decided: pd.DataFrame, guards: pd.DataFrame, baselines: Mapping[Node
         if of_base is not None or row["verdict"] != REFUTED:
             row["verdict"] = UNDECIDED
         about_base = f"the baseline {base[1]} is no reference: {of_base}" if of_base is not None else None
-        row["reason"] = "; ".join(str(part) for part in (about_base, own, row["reason"]) if isinstance(part, str))
+        parts = (about_base, own if own != of_base else None, row["reason"])
+        row["reason"] = "; ".join(part for part in parts if isinstance(part, str))
     return pd.DataFrame(rows, columns=decided.columns).astype(decided.dtypes) if blocked else decided
 
 

@@ -1,6 +1,7 @@
 """The decision and the gate through the real Snakefile."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -22,8 +23,9 @@ def test_two_seeds_prove_nothing_and_it_says_how_many_would_do(finished):
     assert decisions.loc[decisions["recommended"], "variant"].tolist() == ["dense"]  # nothing else is proven
     page = (finished.folder / "results/tiny/report/report.html").read_text()
     assert "ship <b>dense</b>, the baseline" in page and "What cannot be concluded" in page and "Who pays" in page
-    power = (finished.folder / "results/tiny/logs/power.log").read_text()
-    assert "cannot reach significance with 2 seeds" in power
+    output = (finished.folder / "output.txt").read_text()  # before anything is trained
+    cannot = "This study cannot decide: adult: nothing can be proven: it cannot reach significance with 2 seeds"
+    assert int(re.findall(r"\((\d+)%\) done", output[: output.index(cannot)])[-1]) < 50
 
 
 def test_summaries_and_comparisons_say_the_same(finished):
@@ -57,6 +59,17 @@ def test_the_gate_passes_a_proven_variant_and_fails_a_planted_violation(scratch)
     output = scratch.snakemake(scratch.study(criteria=broken), *LOCAL, "gate", ok=False)
     assert "int8 is refuted (size bytes is refuted)" in output
     assert not (scratch.folder / "results/tiny/summary/gate.json").exists()
+
+
+def test_a_model_that_learned_nothing_is_no_reference_and_the_gate_says_so_first(scratch):
+    """With a learning rate of (almost) 0 the models stay as they were drawn."""
+    study = scratch.study(criteria=LENIENT, training__standard__learning_rate=1e-12)
+    output = scratch.snakemake(study, *LOCAL, "gate", ok=False)
+    assert "(int8, pruned50: the baseline dense is no reference: " in output
+    guards = pd.read_parquet(scratch.folder / "results/tiny/summary/guards.parquet")
+    assert set(guards.loc[guards["variant"] == "dense", "guard"]) & {"one_class", "majority"}
+    decisions = pd.read_parquet(scratch.folder / "results/tiny/summary/decisions.parquet")
+    assert not decisions["recommended"].any() and "proven" not in set(decisions["verdict"])
 
 
 def test_criteria_decide_anew_and_train_nothing(scratch):
