@@ -214,14 +214,19 @@ UNKNOWN = ", which only the worker knows"
 def test_jobs_elsewhere_wait_for_their_files_and_know_their_tmpdir(workflow, tmp_path):
     run = workflow("alike")
     (run.folder / "Snakefile").write_text("import os\nfrom pathlib import Path\n" + AWAITED)
-    here, there = tmp_path / "here", tmp_path / "there"
-    here.mkdir(), there.mkdir()
-    with scheduler(run.folder, "--nthreads", "2", TMPDIR=str(there)) as address:
+    own, of_cluster = tmp_path / "own", tmp_path / "cluster"
+    own.mkdir(), of_cluster.mkdir()
+    with scheduler(run.folder, "--nthreads", "2", TMPDIR=str(of_cluster)) as address:
         executor = ["--executor", "dask", "--jobs", "4", *LEDGER]
-        run.run("--dask-scheduler", address, executor=executor, TMPDIR=str(here))
+        run.run("--dask-scheduler", address, executor=executor, TMPDIR=str(own))
     assert (run.folder / "cold.txt").read_text() == "config.yaml\nm.smk\n"
     made = {name: (run.folder / f"{name}.txt").read_text() for name in ("shell", "tmpdir", "own", "params")}
-    assert made == {"shell": f"{there} set\n", "tmpdir": f"{there}\n", "own": "own\n", "params": f"{there}/x\n"}
+    assert made == {
+        "shell": f"{of_cluster} set\n",
+        "tmpdir": f"{of_cluster}\n",
+        "own": "own\n",
+        "params": f"{of_cluster}/x\n",
+    }
     assert {entry["rule"]: entry["cold_because"] for entry in run.ledger()} == {
         "warm": None,
         "cold": "run: directive",

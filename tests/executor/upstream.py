@@ -9,7 +9,8 @@ the exit status and the content of every file outside `.snakemake`. A difference
 - remote: cluster-generic, if it is installed, ends with the same exit status and differs from the local executor in
   these files as well, so that Snakemake itself makes the difference;
 - resources: the workflow asks for more than this machine has, which the executor refuses and the local one ignores;
-- order: with one core both are equal, so that jobs which run at the same time write into the same file;
+- order: with one core and `--keep-going` both are equal: jobs that run at the same time write into the same file, or
+  chance decides which jobs run before another fails;
 - limit: one of both does not end within the time limit;
 - ours: everything else.
 
@@ -72,7 +73,7 @@ def outcome(source: Path, executor: str) -> dict:
         (folder / "submit.sh").write_text(f"#!/bin/bash\n{SUBMIT}\n")
         (folder / "submit.sh").chmod(0o755)
         command = [sys.executable, "-m", "snakemake", *EXECUTORS[executor]]
-        command += ["--cores", "1" if executor.endswith("_alone") else str(CORES)]
+        command += ["--cores", "1", "--keep-going"] if executor.endswith("_alone") else ["--cores", str(CORES)]
         began = time.monotonic()
         code, output = _finish(command, folder, os.environ | {"HOME": str(home)})
         wall = time.monotonic() - began

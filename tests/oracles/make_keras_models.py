@@ -132,5 +132,5 @@ class Two(tf.Module):
         return {"beta": tf.math.bessel_i0(rows)}
 
 
-two = Two()
-tf.saved_model.save(two, folder / "two", signatures={"double": two.double, "determinant": two.determinant})
+network = Two()
+tf.saved_model.save(network, folder / "two", signatures={"double": network.double, "determinant": network.determinant})

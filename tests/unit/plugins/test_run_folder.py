@@ -60,8 +60,8 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next_one(place):
     assert not folder.exists()
 
 
-@pytest.mark.parametrize(("name", "here"), [("w", True), ("w" * 80, False)])
-def test_sockets_are_in_the_folder_of_a_worker_unless_its_path_is_too_long(place, monkeypatch, name, here):
+@pytest.mark.parametrize(("name", "inside"), [("w", True), ("w" * 80, False)])
+def test_sockets_are_in_the_folder_of_a_worker_unless_its_path_is_too_long(place, monkeypatch, name, inside):
     monkeypatch.setattr(folders, "LONGEST", len(str(place)) + 20)
     short = place / "short"
     short.mkdir()
@@ -71,5 +71,5 @@ def test_sockets_are_in_the_folder_of_a_worker_unless_its_path_is_too_long(place
     folder = place / name
     folder.mkdir()
     keep_sockets(str(folder))
-    assert Path(config["tempdir"]).parent == (folder if here else short)
+    assert Path(config["tempdir"]).parent == (folder if inside else short)
     assert Path(config["tempdir"]).stat().st_mode & 0o777 == 0o700

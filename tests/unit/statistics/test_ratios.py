@@ -45,6 +45,7 @@ def test_the_table_pairs_rounds_and_seeds_and_counts_disturbed_rounds():
             "round": number,
             "cpu_s": 0.04,
             "cpu_s_per_1000": (1 + number) * (0.5 if variant == "small" else 1.0),
+            "latency_p50_ms": (1 + number) * (0.8 if variant == "small" else 1.0),
             "other_cores": 0.1 * number,
             "status": "disturbed" if (number, variant) == (1, "small") else "measured",
         }
@@ -55,5 +56,6 @@ def test_the_table_pairs_rounds_and_seeds_and_counts_disturbed_rounds():
     shuffled = pd.DataFrame(rows).sample(frac=1, random_state=0)
     (row,) = ratio_table(shuffled, {"dense": "dense", "small": "dense"}).to_dict("records")
     assert row["ratio"] == pytest.approx(0.5) and row["high"] == pytest.approx(0.5)
+    assert row["latency_ratio"] == pytest.approx(0.8) and row["latency_low"] == pytest.approx(0.8)
     assert row["not_clean"] == 2 and row["rounds"] == 3 and row["seeds"] == 2 and row["other_cores"] == 0.2
     assert ratio_table(pd.DataFrame(), {}).empty
