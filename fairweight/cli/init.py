@@ -1,5 +1,6 @@
 """Writes a study file for a user's table (`fairweight init`); comments explain each guess and mark what to check."""
 
+import math
 import re
 from pathlib import Path
 
@@ -29,6 +30,10 @@ from fairweight.cli.table_file import (
 )
 from fairweight.core.errors import InputError
 
+TRAINING_SHARE = 0.7  # what `split` of the file leaves for training
+FEWEST_STEPS, FEWEST_EPOCHS = 2_000, 5
+BATCHES = ((5_000, 32), (100_000, 128), (math.inf, 512))  # (training rows below, batch size)
+DECAYS = ((500, 0.06), (2_000, 0.03), (10_000, 0.01), (math.inf, 0.001))  # (training rows below, weight decay)
 SENSITIVE = re.compile(
     r"(^|[\W_\d])(sex|gender|race|ethnic\w*|colou?r|age|birth\w*|religio\w*|faith|national\w*|native\w*|citizen\w*|"
     r"country|disab\w*|marital\w*|marriage|orientation|pregnan\w*|language|veteran|caste|skin)($|[\W_\d])",
@@ -99,7 +104,7 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
         "    split: {test: 0.2, validation: 0.1}  # test rows are drawn once, validation rows for each seed",
         "",
     ]
-    return "\n".join([*lines, *_rest(name)]) + "\n"
+    return "\n".join([*lines, *_rest(name, len(raw.frame))]) + "\n"
 
 
 def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
@@ -113,20 +118,37 @@ def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
     return lines
 
 
-def _rest(name: str) -> list[str]:
+def learning_recipe(rows: int) -> dict[str, float]:
+    """Epochs, batch size and weight decay by which a table of this number of rows is learned.
+
+    What counts is the number of optimizer steps: with ten epochs of a thousand rows, a model still predicts the larger
+    class for everyone. Few rows need weight decay as well; the epoch with the lowest validation loss is restored.
+    """
+    trained_on = max(int(TRAINING_SHARE * rows), 1)
+    batch = next(size for below, size in BATCHES if trained_on < below)
+    epochs = max(math.ceil(FEWEST_STEPS / math.ceil(trained_on / batch)), FEWEST_EPOCHS)
+    return {"epochs": epochs, "batch_size": batch, "weight_decay": next(w for n, w in DECAYS if trained_on < n)}
+
+
+def _rest(name: str, rows: int) -> list[str]:
     """Lines of models, training recipes, variants, criteria and the grid."""
+    recipe = learning_recipe(rows)
+    learned = ", ".join(f"{option}: {value:g}" for option, value in recipe.items())
+    finetuned = max(math.ceil(recipe["epochs"] / 4), 2)
     return [
         "models:",
         "  mlp: {architecture: mlp, hidden: [64, 32]}",
         '  # mine: {architecture: "my_models:tower"}  # a function of your own, in my_models.py beside this file',
         "",
         "training:",
-        "  standard: {epochs: 10, learning_rate: 1.0e-3, schedule: cosine, batch_size: 128}",
+        f"  # at least {FEWEST_STEPS:,} optimizer steps; the epoch with the lowest validation loss is kept",
+        f"  standard: {{{learned}, learning_rate: 1.0e-3, schedule: cosine}}",
         "",
         "variants:",
         "  dense: {train: standard}",
         "  dense_again: {train: standard, replicate: 1}  # the noise floor: what retraining alone changes",
-        "  pruned50: {from: dense, prune: {method: global_magnitude, sparsity: 0.5, finetune: {epochs: 3}}}",
+        "  pruned50: {from: dense, prune: {method: global_magnitude, sparsity: 0.5, "
+        f"finetune: {{epochs: {finetuned}}}}}}}",
         "  int8: {from: dense, quantize: auto}",
         "  pruned50_int8: {from: pruned50, quantize: auto}",
         "",
