@@ -78,7 +78,7 @@ REFUSED = {
         "own_layer": "'0' has type Doubled",
         "hooked_layer": "'0' has hooks",
         "attention": "'mix' has type MultiheadAttention",
-        "transformer": "'encoder.layers.0.self_attn' has type MultiheadAttention",
+        "transformer": "has type MultiheadAttention",
     },
 }
 # methods for transformers -> networks that are cut

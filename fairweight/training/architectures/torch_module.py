@@ -125,7 +125,6 @@ def build(
     module: str,
     arguments: dict[str, Any],
     outputs: str | None = None,
-    order: list[int] | None = None,
     **others: Any,
 ) -> nn.Module:
     """Build the module with random weights.
@@ -134,9 +133,8 @@ def build(
         features: shape of one row.
         classes: number of classes.
         module, arguments, outputs: see OPTIONS.
-        order: for each class, its position among the outputs; None is the order of the dataset. The step that imports
-            the weights sets it.
-        others: options that the step reads.
+        others: options that the step reads, and `order`, which the step sets: for each class, its position among the
+            outputs; without it, the order is that of the dataset.
 
     Raises:
         InputError: the callable does not take the arguments, or returns something else than a module.
@@ -148,4 +146,4 @@ def build(
         raise InputError(f"module {module!r} does not take the arguments ({first_line(error)})") from None
     if not isinstance(network, nn.Module):
         raise InputError(f"module {module!r} returns a {type(network).__name__} and not a torch.nn.Module")
-    return Logits(network, margin=outputs == "margin", order=order or list(range(classes)))
+    return Logits(network, margin=outputs == "margin", order=others.get("order") or list(range(classes)))
