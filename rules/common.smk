@@ -72,6 +72,17 @@ def print_findings():
             print(log.read_text(encoding="utf-8"), end="")
 
 
+def print_answer():
+    """Print the answer of a study that has been run to its report, unless `fairweight check` prints it."""
+    if set(workflow.dag_settings.targets or ()) <= {"all"} and "FAIRWEIGHT_ANSWERED" not in os.environ:
+        from fairweight.reporting.report.results import Results  # this module is read by every step
+        from fairweight.reporting.terminal import answer
+
+        results = results_folder(config)
+        answer(Results.read(results), results)
+        print(f"\nThe report is {results}/report/report.html", flush=True)
+
+
 def end_run(number, frame):
     """Ctrl-C: one line, and no errors of the steps that end with the run; a second Ctrl-C interrupts no clean-up."""
     signal.signal(signal.SIGINT, end_steps)
@@ -139,3 +150,7 @@ def life_cycle_factors():
 def energy_model():
     """Keys of `energy` that energy and emissions follow from; meters, budget and start change no result."""
     return part(config["energy"], *MODEL)
+
+
+onsuccess:
+    print_answer()

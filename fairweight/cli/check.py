@@ -5,8 +5,10 @@ It writes a study file next to the model, as `init` does, runs it, and prints th
 
 import contextlib
 import math
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +18,12 @@ from typing import Any
 from fairweight.cli.study_text import (
     comment,
     flow_list,
+    flow_mapping,
     format_lines,
     group_lines,
     input_lines,
     key,
+    learning_recipe,
     legal_name,
     reader_line,
     scalar,
@@ -40,12 +44,13 @@ from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.foreign_models import model_format, refuse_foreign
 from fairweight.core.operations import OPERATIONS
 from fairweight.inference.binding import TEXT_PARTS, matched_by_name
+from fairweight.inference.import_onnx import load_imported
 from fairweight.inference.imported_graph import STRING, Described, Tensor, read_graph
+from fairweight.inference.output_binding import sort_classes
 
 TEST, VALIDATION = 0.8, 0.5  # without calibration rows: a tenth of the rows each to calibrate and to validate
 OFFICIAL_VALIDATION = 0.3
 WAIT_S = 0.3
-EPOCHS = 20  # of a student; a fourth of them finetunes a pruned network
 FAIRWEIGHT = "from fairweight.cli.main import main; main()"
 
 
@@ -103,17 +108,22 @@ def write_check(request: Request) -> Path:
         InputError: the model or the table cannot be used; one sentence with the remedy.
     """
     output = request.output or Path(f"{legal_name(request.model.stem)}.yaml")
+    described = _described(request)
+    with of_command("check"):
+        raw = _read(request, described)
+        rows = len(raw.frame) // 10  # where no calibration rows are named
+        if request.calibration:
+            calibration = read_table_file(request.calibration)
+            _check_calibration(request, calibration, raw)
+            rows = len(calibration.frame)
+        text = _study_text(request, described, raw, rows)
+    if output.is_file() and output.read_text(encoding="utf-8") == text:
+        return output  # written by the same command before
     if output.exists():
         raise InputError(
             f"check: {output} exists and was not changed; run it with `fairweight run {output}`, name another file "
             "with --output, or delete it."
         )
-    described = _described(request)
-    with of_command("check"):
-        raw = _read(request, described)
-        if request.calibration:
-            _check_calibration(request, read_table_file(request.calibration), raw)
-        text = _study_text(request, described, raw)
     write_study(output, text, "check")
     return output
 
@@ -139,14 +149,35 @@ def _described(request: Request) -> Described | None:
             refuse_foreign(request.model)
             raise InputError(f"check: --module: goes with weights in safetensors, and {request.model} is an ONNX file.")
         return None
+    if request.model.is_file() and model_format(request.model) == "safetensors":
+        raise InputError(
+            f"check: {request.model} holds weights of PyTorch, and no network; name the function that builds the "
+            "module with --module MODULE:CALLABLE, or export the model to ONNX."
+        )
     refuse_foreign(request.model)
     with of_command("check"):
-        return read_graph(request.model)
+        described = read_graph(request.model)
+        _check_loads(described)
+        return described
+
+
+def _check_loads(described: Described) -> None:
+    """Load the graph before anything is written.
+
+    Raises:
+        InputError: onnxruntime does not take it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        load_imported(described.proto, Path(folder) / "model.onnx", described.outputs[0].name)
 
 
 def _check_calibration(request: Request, other: Raw, raw: Raw) -> None:
     needed = [request.target, *request.groups, *request.inputs, *request.reference]
     check_columns(other, {"--calibration": needed})
+    only = {path: set(first.frame.columns) - set(second.frame.columns) for path, first, second in _both(raw, other)}
+    if any(only.values()):
+        found = "; ".join(f"only {path} has {listed(sorted(names))}" for path, names in only.items() if names)
+        raise InputError(f"--calibration: {other.path} and {raw.path} need the same columns ({found})")
     if other.separator != raw.separator or other.encoding != raw.encoding:
         raise InputError(
             f"--calibration: {other.path} is written in another way than {raw.path} (separator {other.separator!r} and "
@@ -154,14 +185,21 @@ def _check_calibration(request: Request, other: Raw, raw: Raw) -> None:
         )
 
 
-def _study_text(request: Request, described: Described | None, raw: Raw) -> str:
+def _both(raw: Raw, other: Raw) -> list[tuple[Path, Raw, Raw]]:
+    return [(raw.path, raw, other), (other.path, other, raw)]
+
+
+def _study_text(request: Request, described: Described | None, raw: Raw, rows: int) -> str:
+    """Text of the study file; `rows` is the number of rows beside the test rows."""
     classes = class_counts(raw, request.target, request.positive)
+    if request.positive is None and len(classes) == 2:  # `predict_proba(...)[:, 1]` is that of the second class
+        classes = classes.reindex(sort_classes(list(classes.index))[::-1])
     inputs = _inputs(request, described, raw)
     columns = [guessed_column(raw, name) for name in raw.frame.columns if name != request.target]
     taken = {column.name for column in inputs}
     columns = [*inputs, *(column for column in columns if column.name not in taken)]
     name = key(legal_name(request.model.stem))
-    candidates = _candidates(request, described, inputs)
+    candidates = _candidates(request, described, inputs, rows)
     tried = [candidate for candidate in candidates if candidate.reason is None]
     sources = {"all": raw.path} if request.calibration is None else {"train": request.calibration, "test": raw.path}
     files = ", ".join(f"{part}: {{sources: [{scalar(f'file:{path}')}]}}" for part, path in sources.items())
@@ -199,12 +237,14 @@ def _study_text(request: Request, described: Described | None, raw: Raw) -> str:
     if trained:
         lines += [
             "training:  # of what is trained from the original",
-            f"  further: {{epochs: {EPOCHS}, learning_rate: 1.0e-3, schedule: cosine, batch_size: 128}}",
+            f"  further: {{{flow_mapping(learning_recipe(rows))}, learning_rate: 1.0e-3, schedule: cosine}}",
             "",
         ]
     operation = "import_torch" if request.module else "import_onnx"
     lines += ["variants:", f"  original: {{{operation}: {{{'training: further' if trained else ''}}}}}"]
     lines += [f"  {c.name}: {{from: original, {c.operation}: {_flow(c.recipe)}}}" for c in tried]
+    if not request.calibration and not request.module:
+        lines.append("  # a student learns from the model where --calibration names training rows")
     lines += [f"  # {c.name} does not apply: {comment(c.reason)}" for c in candidates if c.reason is not None]
     names = ", ".join(["original", *(candidate.name for candidate in tried)])
     return "\n".join([*lines, *_rest(name, names)]) + "\n"
@@ -342,10 +382,12 @@ def _text_column(request: Request, raw: Raw, free: list[str]) -> Column:
     return Column(texts[0], "text", column.distinct, column.missing)
 
 
-def _candidates(request: Request, described: Described | None, inputs: list[Column]) -> list[Candidate]:
+def _candidates(request: Request, described: Described | None, inputs: list[Column], rows: int) -> list[Candidate]:
     """Variants to try; a student only where there are rows to train it on."""
+    epochs = learning_recipe(rows)["epochs"]
     if described is None:
-        finetune = {"finetune": {"epochs": EPOCHS // 4, "learning_rate": 1e-3}} if request.calibration else {}
+        few = {"epochs": math.ceil(epochs / 4), "learning_rate": 1e-3}
+        finetune = {"finetune": few} if request.calibration else {}
         return [
             Candidate("pruned50", "prune", {"method": "global_magnitude", "sparsity": 0.5, **finetune}, None),
             Candidate("int8", "quantize", {"method": "auto"}, None),
@@ -354,7 +396,7 @@ def _candidates(request: Request, described: Described | None, inputs: list[Colu
     candidates = applicable(request.model)
     if request.calibration and not any(column.kind == "text" for column in inputs):
         student = {"architecture": "mlp", "hidden": [64, 32]}
-        recipe = {"method": "soft_labels", "student": student, "finetune": {"epochs": EPOCHS, "learning_rate": 1e-3}}
+        recipe = {"method": "soft_labels", "student": student, "finetune": {"epochs": epochs, "learning_rate": 1e-3}}
         candidates.append(Candidate("student", "distill", recipe, None))
     return candidates
 
@@ -374,7 +416,7 @@ def _run(study: Path, further: list[str]) -> int:
     steps = [results / "summary" / f"{name}.usage.json" for name in ("decide", "life_cycle", "what_if", "provenance")]
     command = [sys.executable, "-P", "-c", FAIRWEIGHT, "run", str(study), "--", *further]
     started, shown = time.time(), False
-    with subprocess.Popen(command) as child:
+    with subprocess.Popen(command, env={**os.environ, "FAIRWEIGHT_ANSWERED": "1"}) as child:
         try:
             while child.poll() is None:
                 time.sleep(WAIT_S)
@@ -408,5 +450,5 @@ def _show(results: Path) -> bool:
 
     if not all((results / "summary" / f"{name}.parquet").is_file() for name in TABLES):
         return False
-    answer(Results.read(str(results)))
+    answer(Results.read(str(results)), str(results))
     return True

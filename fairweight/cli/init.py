@@ -7,11 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from fairweight.cli.study_text import (
+    FEWEST_STEPS,
     comment,
+    flow_mapping,
     format_lines,
     group_lines,
     input_lines,
     key,
+    learning_recipe,
     legal_name,
     reader_line,
     scalar,
@@ -30,10 +33,6 @@ from fairweight.cli.table_file import (
 )
 from fairweight.core.errors import InputError
 
-TRAINING_SHARE = 0.7  # what `split` of the file leaves for training
-FEWEST_STEPS, FEWEST_EPOCHS = 2_000, 5
-BATCHES = ((5_000, 32), (100_000, 128), (math.inf, 512))  # (training rows below, batch size)
-DECAYS = ((500, 0.06), (2_000, 0.03), (10_000, 0.01), (math.inf, 0.001))  # (training rows below, weight decay)
 SENSITIVE = re.compile(
     r"(^|[\W_\d])(sex|gender|race|ethnic\w*|colou?r|age|birth\w*|religio\w*|faith|national\w*|native\w*|citizen\w*|"
     r"country|disab\w*|marital\w*|marriage|orientation|pregnan\w*|language|veteran|caste|skin)($|[\W_\d])",
@@ -118,22 +117,10 @@ def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
     return lines
 
 
-def learning_recipe(rows: int) -> dict[str, float]:
-    """Epochs, batch size and weight decay by which a table of this number of rows is learned.
-
-    What counts is the number of optimizer steps: with ten epochs of a thousand rows, a model still predicts the larger
-    class for everyone. Few rows need weight decay as well; the epoch with the lowest validation loss is restored.
-    """
-    trained_on = max(int(TRAINING_SHARE * rows), 1)
-    batch = next(size for below, size in BATCHES if trained_on < below)
-    epochs = max(math.ceil(FEWEST_STEPS / math.ceil(trained_on / batch)), FEWEST_EPOCHS)
-    return {"epochs": epochs, "batch_size": batch, "weight_decay": next(w for n, w in DECAYS if trained_on < n)}
-
-
 def _rest(name: str, rows: int) -> list[str]:
     """Lines of models, training recipes, variants, criteria and the grid."""
     recipe = learning_recipe(rows)
-    learned = ", ".join(f"{option}: {value:g}" for option, value in recipe.items())
+    learned = flow_mapping(recipe)
     finetuned = max(math.ceil(recipe["epochs"] / 4), 2)
     return [
         "models:",

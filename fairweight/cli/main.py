@@ -256,7 +256,7 @@ def print_answer(study: Path) -> None:
 
     results = results_folder(resolve(read_study(study)))
     try:
-        answer(Results.read(results))
+        answer(Results.read(results), results)
     except FileNotFoundError as error:
         raise InputError(
             f"{error.filename} is missing: the study is not decided; run: fairweight run {study}"

@@ -1,5 +1,6 @@
 """Lines of a study file, as `init` and `check` write them: dataset, target and groups, with comments on guesses."""
 
+import math
 import re
 from pathlib import Path
 
@@ -13,6 +14,28 @@ from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
 YEARS = re.compile(r"(^|[\W_])age($|[\W_])", re.IGNORECASE)
+
+TRAINING_SHARE = 0.7  # what `split` of the file leaves for training
+FEWEST_STEPS, FEWEST_EPOCHS = 2_000, 5
+BATCHES = ((5_000, 32), (100_000, 128), (math.inf, 512))  # (training rows below, batch size)
+DECAYS = ((500, 0.06), (2_000, 0.03), (10_000, 0.01), (math.inf, 0.001))  # (training rows below, weight decay)
+
+
+def learning_recipe(rows: int) -> dict[str, float]:
+    """Epochs, batch size and weight decay by which a table of this number of rows is learned.
+
+    What counts is the number of optimizer steps: with ten epochs of a thousand rows, a model still predicts the larger
+    class for everyone. Few rows need weight decay as well; the epoch with the lowest validation loss is restored.
+    """
+    trained_on = max(int(TRAINING_SHARE * rows), 1)
+    batch = next(size for below, size in BATCHES if trained_on < below)
+    epochs = max(math.ceil(FEWEST_STEPS / math.ceil(trained_on / batch)), FEWEST_EPOCHS)
+    return {"epochs": epochs, "batch_size": batch, "weight_decay": next(w for n, w in DECAYS if trained_on < n)}
+
+
+def flow_mapping(recipe: dict[str, float]) -> str:
+    """Options with numbers in YAML, on one line and without braces."""
+    return ", ".join(f"{option}: {value:g}" for option, value in recipe.items())
 
 
 def write_study(output: Path, text: str, command: str) -> None:

@@ -45,7 +45,8 @@ _PICKLE = "which can run any code while it is loaded"
 _KERAS = ("make setup-convert-keras", "fairweight convert {path} {stem}.onnx")
 _SKLEARN = (
     "model = joblib.load({file})  # it can run any code: open a file of your own only",
-    "proto = skl2onnx.to_onnx(model, X_train[:1], options={{'zipmap': False}})",
+    "rows = X_train[:1].astype('float32')  # of columns with words, each needs a type of its own",
+    "proto = skl2onnx.to_onnx(model, rows, options={{'zipmap': False}}, target_opset=18)",
     "onnx.save(proto, {onnx})",
 )
 _GIVEN = (

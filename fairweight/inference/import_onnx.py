@@ -148,7 +148,7 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
         proto, fixed = freed, None
         changes.append(FREED)
     binding["rows"] = fixed
-    load = _loaded(proto, path, output.name)
+    load = load_imported(proto, path, output.name)
     values = _values(load, some, fixed) if fixed or len(some) == 1 else _free_values(load, some)
     check_numbers(values, first, f"output {output}")
     binding["content"] = content_of(values, output, recipe["content"], len(rows.classes))
@@ -156,8 +156,8 @@ def _bound_to(described: Described, recipe: MethodRecipe, rows: Table, path: Pat
     order = order_of(binding["content"], values, named, described.classes, rows.classes)
     binding["order"] = order.places
     if (labels := labels_beside(described, output)) is not None and binding["content"] != "labels":
-        _check_labels(_values(_loaded(proto, path, labels.name), some, fixed), labels, values, order, binding)
-    run = bound(_loaded(proto, path, output.name), binding)
+        _check_labels(_values(load_imported(proto, path, labels.name), some, fixed), labels, values, order, binding)
+    run = bound(load_imported(proto, path, output.name), binding)
     _check_alone(run, some)
     return Imported(proto, signature, order.source, order.scores, changes, run)
 
@@ -242,7 +242,7 @@ def _tokenizer(recipe: MethodRecipe) -> str:
 # ---- running it
 
 
-def _loaded(proto: onnx.ModelProto, path: Path, output: str) -> Callable[[Feeds], Array]:
+def load_imported(proto: onnx.ModelProto, path: Path, output: str) -> Callable[[Feeds], Array]:
     """Load a graph into onnxruntime: input tensors by name -> the output, as the file returns it.
 
     Raises:
@@ -345,8 +345,8 @@ def _freed(proto: onnx.ModelProto, output: Tensor, some: ModelInputs, fixed: int
     free = with_free_rows(proto)
     feeds = some.at(np.arange(CALLS * fixed) % len(some))
     try:
-        whole = _loaded(free, path, output.name)(feeds)
-        run = _loaded(proto, path, output.name)
+        whole = load_imported(free, path, output.name)(feeds)
+        run = load_imported(proto, path, output.name)
         parts = [run({n: a[s : s + fixed] for n, a in feeds.items()}) for s in range(0, CALLS * fixed, fixed)]
     except InputError:
         return None

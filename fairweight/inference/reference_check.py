@@ -130,14 +130,26 @@ def _compare_scores(
     agreement = float((probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean())
     far = int((differences > recipe["tolerance"]).sum())
     if far:
+        if len(columns) == 1:
+            _check_positive(columns[0], recipe, probabilities, expected, rows)
         worst = np.argsort(-differences, kind="stable")[: min(far, SHOWN)]
         shown = "; ".join(f"row {rows.row[i] + 1:,}: {_pair(probabilities[i], expected[i])}" for i in worst)
         raise InputError(
             f"reference: {far:,} of {len(rows):,} rows differ from the original by more than "
-            f"{recipe['tolerance']:g}, and {agreement:.2%} of the decisions agree ({shown}, model and original); the "
-            "conversion changed the model: see docs/trained-models.md"
+            f"{recipe['tolerance']:g}, and {agreement:.2%} of the decisions agree ({shown}, model and original); other "
+            "inputs (order of columns, scaling, missing values), or a wrong conversion: see docs/trained-models.md"
         )
     return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
+
+
+def _check_positive(column: str, recipe: MethodRecipe, probabilities: Array, expected: Array, rows: Table) -> None:
+    """Refuse a reference that is the probability of the other one of two classes."""
+    if np.nan_to_num(np.abs(probabilities[:, 0] - expected[:, 1]), nan=np.inf).max() <= recipe["tolerance"]:
+        other, positive = rows.classes
+        raise InputError(
+            f"reference: {column!r} is the probability of {other!r}, and the positive class of the dataset is "
+            f"{positive!r}; set 'positive' of its target to {other!r} (`fairweight check --positive`)"
+        )
 
 
 def _pair(actual: Array, expected: Array) -> str:
@@ -155,8 +167,8 @@ def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> 
         numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
         raise InputError(
             f"reference_labels: the class of {len(different):,} of {len(rows):,} rows is not that of {column!r} (rows "
-            f"{numbers} first); the conversion changed the model, or the classes are in another order: see "
-            "docs/trained-models.md"
+            f"{numbers} first); other inputs (order of columns, scaling), other classes, or a wrong conversion: "
+            "see docs/trained-models.md"
         )
     return {"column": column, "different_rows": len(different)}
 

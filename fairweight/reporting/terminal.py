@@ -11,10 +11,12 @@ from rich.text import Text
 from fairweight.core.formatting import DASH, count, missing
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY
+from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS
+from fairweight.reporting.hub.tasks import replaces_original, root_of
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED
 
@@ -29,11 +31,12 @@ LONGEST = 200  # characters of a reason
 WIDTH = 120  # columns where the output is no terminal
 
 
-def answer(results: Results, console: Console | None = None) -> None:
+def answer(results: Results, folder: str, console: Console | None = None) -> None:
     """Print the answer of every dataset, model and augmentation.
 
     Args:
         results: the study.
+        folder: its folder, in which the files that ship are.
         console: where to print; by default standard output.
     """
     console = console or Console(highlight=False, width=None if Console().is_terminal else WIDTH)
@@ -43,10 +46,10 @@ def answer(results: Results, console: Console | None = None) -> None:
         return
     for _, family in results.ordered(decided).groupby([*FAMILY, "engine"], sort=False):
         if family["verdict"].notna().any():
-            _family(results, family, console)
+            _family(results, folder, family, console)
 
 
-def _family(results: Results, family: pd.DataFrame, console: Console) -> None:
+def _family(results: Results, folder: str, family: pd.DataFrame, console: Console) -> None:
     first = family.iloc[0]
     place = ", ".join([results.title(first["dataset"]), first["model"]])
     several = [name for name in ("augmentation", "engine") if results.decisions[name].nunique() > 1]
@@ -71,6 +74,8 @@ def _family(results: Results, family: pd.DataFrame, console: Console) -> None:
     for _, row in family.iterrows():
         table.add_row(*_cells(results, row))
     console.print(table)
+    for _, row in family[family["recommended"].astype(bool)].iterrows():
+        console.print(Text(_file(results, folder, row[CELL])))
     for line in reasons(family):
         console.print(Text(line, "dim"))
     modelled = " Energy is modelled from CPU time." if cost.modelled else ""
@@ -114,7 +119,9 @@ def _cells(results: Results, row: pd.Series) -> list[Text]:
         _value(results, cell, "energy_j_per_1000", batch).removesuffix(" J"),
         _value(results, cell, "accuracy"),
         _change(whole.iloc[0]) if len(whole) else DASH,
-        _loses_most(changes[changes["attribute"].isin(_attributes(results, row["dataset"]))]),
+        _loses_most(
+            changes[changes["attribute"].isin(_attributes(results, row["dataset"])) & _tested(results, changes)]
+        ),
     ]
     style = "bold" if row["recommended"] else ""
     return [*(Text(text, style) for text in texts), Text(symbol, colour)]
@@ -127,6 +134,11 @@ def _value(results: Results, cell: pd.Series, key: str, batch: int | None = None
 
 def _change(row: pd.Series) -> str:
     return POINTS.with_interval(row["value"], row["low"], row["high"], signed=True)
+
+
+def _tested(results: Results, changes: pd.DataFrame) -> pd.Series:
+    """Whether a group has enough rows to be tested."""
+    return changes["n"] >= results.study["fairness"]["smallest_group"]
 
 
 def _attributes(results: Results, dataset: str) -> list[str]:
@@ -143,14 +155,27 @@ def _loses_most(changes: pd.DataFrame) -> str:
     return f"{row['group']} {_change(row)}"
 
 
+def _file(results: Results, folder: str, cell: pd.Series) -> str:
+    """Where the file that ships is, and what it takes if that differs from the imported one."""
+    rows = where(results.shipped, cell)
+    seed = int(rows.iloc[0]["seed"]) if len(rows) else 0
+    path = "/".join([folder, f"seed-{seed}", *(cell[name] for name in CELL[:-1]), "model.onnx"])
+    root = root_of(results, cell["variant"])
+    if OPERATIONS[results.operation(root)].imports and not replaces_original(results, cell):
+        return f"The file is {path}; its inputs are not those of {root}: the signature in its metadata describes them."
+    return f"The file is {path}."
+
+
 def reasons(family: pd.DataFrame) -> list[str]:
-    """Why variants are not proven, one line each."""
-    lines = []
+    """Why variants are not proven; variants with the same reason share a line."""
+    variants: dict[str, list[str]] = {}
     for _, row in family.iterrows():
         if isinstance(row["verdict"], str) and row["verdict"] != PROVEN and not missing(row["reason"]):
-            text = str(row["reason"])
-            lines.append(f"{row['variant']}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}")
-    return lines
+            variants.setdefault(str(row["reason"]), []).append(row["variant"])
+    return [
+        f"{', '.join(names)}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
+        for text, names in variants.items()
+    ]
 
 
 def _rows(results: Results, first: pd.Series) -> str:

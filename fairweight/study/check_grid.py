@@ -131,6 +131,11 @@ def _check_imported(study: GridOfStudy, cell: Cell) -> None:
         raise InputError(
             f"{place}: {root.operation!r} is not for the task {dataset['task']!r} of dataset {cell.dataset!r}."
         )
+    if model.get("module"):
+        try:
+            components.locate("architectures", model["module"])
+        except InputError as error:
+            raise InputError(f"models: {cell.model}: module: {str(error).rstrip('.')}.") from None
     _check_rows(study, cell)
     _check_form(study, cell)
     trained = [name for name in study.lineage(cell.variant) if _trains(study.variants[name])]

@@ -31,9 +31,7 @@ def _check_results(folder: str) -> None:
     """Refuse a folder with other files than results: a run looks through it for files that it left unfinished."""
     place = os.path.realpath(folder)
     if os.path.commonpath([place, os.path.realpath(".")]) == place:
-        raise InputError(
-            f"pathvars: results: {quoted(folder)} contains the folder of the run; name one of its own."
-        )
+        raise InputError(f"pathvars: results: {quoted(folder)} contains the folder of the run; name one of its own.")
 
 
 def _local_paths(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

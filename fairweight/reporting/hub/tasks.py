@@ -29,6 +29,14 @@ def is_published(model: Mapping[str, Any]) -> bool:
     return any(model.get(key) for key in ("hub", "folder", "files", "sources"))
 
 
+def root_of(results: Results, variant: str) -> str:
+    """Root of a variant's lineage."""
+    variants = results.study["variants"]
+    while variants[variant].get("from"):
+        variant = variants[variant]["from"]
+    return variant
+
+
 def replaces_original(results: Results, cell: Mapping[str, Any]) -> bool:
     """Whether the file of a variant has the inputs and outputs of an imported ONNX file."""
     variants, variant = results.study["variants"], cell["variant"]

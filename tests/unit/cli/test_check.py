@@ -10,7 +10,8 @@ import pytest
 import safetensors.torch
 import torch
 import yaml
-from imported_files import INT64, STRING, bring, labels_of, linear, table, value
+from imported_files import FLOAT, INT64, STRING, bring, labels_of, linear, model, table, value
+from onnx import helper
 
 from fairweight.cli import check
 from fairweight.cli.check import Request, write_check
@@ -138,6 +139,9 @@ def test_training_rows_calibrate_and_train_a_student(quick):
 
 def test_the_weights_of_a_module():
     safetensors.torch.save_file({"0.weight": torch.zeros(2, 2)}, "risk.safetensors")
+    with pytest.raises(InputError, match=r"models: risk: module: .* no module 'networks'"):
+        written(people(), name="risk.safetensors", module="networks:risk", inputs=["x", "age"])
+    Path("networks.py").write_text("def risk(): ...")
     config, _ = written(people(), name="risk.safetensors", module="networks:risk", inputs=["x", "age"])
     assert config["models"]["risk"]["module"] == "networks:risk"
     assert "import_torch" in config["variants"]["original"]
@@ -160,11 +164,14 @@ def test_the_real_search_finds_methods():
 
 
 def test_a_study_file_is_not_overwritten(quick):
+    _, text = written(people(), linear(), inputs=["x", "age"])
+    _, again = written(people(), linear(), inputs=["x", "age"])
+    assert again == text  # the same command may be repeated
     Path("risk.yaml").write_text("mine")
     with pytest.raises(
         InputError, match=r"risk.yaml exists and was not changed; run it with `fairweight run risk.yaml`"
     ):
-        written(people(), linear())
+        written(people(), linear(), inputs=["x", "age"])
     assert Path("risk.yaml").read_text() == "mine"
 
 
@@ -192,9 +199,10 @@ def test_inputs_of_other_names_are_asked_for(quick):
 
 
 def test_images_need_a_study_file(quick):
-    proto = linear()
-    proto.graph.input[0].CopyFrom(value("picture", "n", 1, 28, 28))
-    with pytest.raises(InputError, match="takes 784 columns, .* images need a study file"):
+    picture = value("picture", "n", 1, 28, 28)
+    output = helper.make_tensor_value_info("scores", FLOAT, ["n", 784])
+    proto = model([helper.make_node("Flatten", ["picture"], ["scores"])], [picture], [output])
+    with pytest.raises(InputError, match=r"takes 784 columns, .* images need a study file"):
         written(people(), proto)
 
 
@@ -228,10 +236,9 @@ def test_a_module_takes_no_onnx_file(quick):
 
 
 def test_a_model_for_texts_needs_its_tokenizer(quick):
-    proto = linear()
-    for name in ("input_ids", "attention_mask"):
-        proto.graph.input.append(value(name, "n", "l", element=INT64))
-    del proto.graph.input[0]
+    tensors = [value(name, "n", "l", element=INT64) for name in ("input_ids", "attention_mask")]
+    output = helper.make_tensor_value_info("scores", INT64, ["n", "l"])
+    proto = model([helper.make_node("Add", ["input_ids", "attention_mask"], ["scores"])], tensors, [output])
     frame = pd.DataFrame({"comment": [f"text {i}" for i in range(40)], "repaid": ["no", "yes"] * 20})
     with pytest.raises(InputError, match=r"takes tokens, and there is no tokenizer\.json"):
         written(frame, proto)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from trained_study import RECIPE
 
-from fairweight.cli.init import FEWEST_STEPS, learning_recipe
+from fairweight.cli.study_text import FEWEST_STEPS, learning_recipe
 from fairweight.core.artifacts import PARTS, write_augmented, write_split, write_table
 from fairweight.core.table import Augmented, Table
 from fairweight.training.model import Model
