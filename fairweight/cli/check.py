@@ -176,8 +176,8 @@ def _check_calibration(request: Request, other: Raw, raw: Raw) -> None:
     check_columns(other, {"--calibration": needed})
     only = {path: set(first.frame.columns) - set(second.frame.columns) for path, first, second in _both(raw, other)}
     if any(only.values()):
-        found = "; ".join(f"only {path} has {listed(sorted(names))}" for path, names in only.items() if names)
-        raise InputError(f"--calibration: {other.path} and {raw.path} need the same columns ({found})")
+        differences = "; ".join(f"only {path} has {listed(sorted(names))}" for path, names in only.items() if names)
+        raise InputError(f"--calibration: {other.path} and {raw.path} need the same columns ({differences})")
     if other.separator != raw.separator or other.encoding != raw.encoding:
         raise InputError(
             f"--calibration: {other.path} is written in another way than {raw.path} (separator {other.separator!r} and "
