@@ -48,12 +48,12 @@ def guarded(goal=BASELINE_WINS | {"warning": CONSTANT}, decisions=None, guards=(
     return results
 
 
-PLAIN = {"baseline_augmentation": "none", "metric": "churn", "attribute": None, "group": None}
+PLAIN = {"baseline_augmentation": "none", "metric": "churn", "attribute": None, "group": None, "n": 100}
 
 
 def terminal(results):
     console = Console(file=io.StringIO(), width=400, highlight=False)
-    answer(results, console)
+    answer(results, "results/study", console)
     return console.file.getvalue()
 
 
