@@ -9,6 +9,7 @@ from typing import Any
 
 import dask
 from distributed import Scheduler, Security, Worker
+from distributed.comm import inproc
 from distributed.comm.addressing import parse_address
 from distributed.http.routing import RoutingApplication
 from snakemake_interface_common.exceptions import WorkflowError
@@ -87,6 +88,8 @@ class ClosedScheduler(_Pageless, Scheduler):  # type: ignore[misc]
     async def start_unsafe(self) -> Any:
         """Listen to this process as well; called by Dask."""
         started = await Scheduler.start_unsafe(self)
+        # the address needs no number of this machine, for which Dask would open a socket to another one
+        inproc.global_manager._ip = "127.0.0.1"
         await self.listen("inproc://")
         return started
 

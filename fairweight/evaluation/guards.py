@@ -55,6 +55,8 @@ def guard_table(
     Returns:
         Columns COLUMNS; guards that block come first.
     """
+    if models.empty:  # given scores, and language models, are compared with nothing
+        return pd.DataFrame(columns=[*COLUMNS])
     rows: list[dict[str, Any]] = []
     blocking = criteria.get("guards", list(BLOCKING))
     models = models.assign(augmentation=models["model_augmentation"]).drop_duplicates([*CELL, "seed"])

@@ -22,7 +22,7 @@ COLUMNS = {
     "variants": [*MEASURE, "mean", "sd", "n", "baseline"],
     "comparisons": [
         *(*CELL, "baseline", "baseline_augmentation", "metric", "attribute", "group"),
-        *("value", "low", "high"),
+        *("value", "low", "high", "n"),
     ],
     "criteria": [*DECIDED, *CriterionRow.__annotations__],
     "parts": [*DECIDED, *CriterionRow.__annotations__],

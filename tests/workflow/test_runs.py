@@ -64,7 +64,8 @@ def test_it_makes_a_report_that_needs_nothing_else(finished):
 def test_its_progress_is_told(finished):
     output = (finished.folder / "output.txt").read_text()
     assert re.search(r"\n1 of (\d+) steps \(\d+%\) done, .*\n(.*\n)+\1 of \1 steps \(100%\) done", output)
-    assert "Train dense: adult, none, mlp (seed 1)" in output
+    assert re.search(r" left: [A-Z]\w+ .*\(seed \d\)\n", output)  # the step that started last
+    assert "ship " in output and "The report is results/tiny/report/report.html" in output
 
 
 def test_a_second_run_has_nothing_to_do(finished):

@@ -10,7 +10,7 @@ import pytest
 from runs import CONFIG, Run
 
 from fairweight.core import components
-from fairweight.core.artifacts import read_predictions, read_table
+from fairweight.core.artifacts import read_frame, read_predictions, read_table
 from fairweight.core.code_version import ROOT
 
 pytestmark = [
@@ -86,7 +86,9 @@ def test_a_file_runs_in_a_folder_without_the_project_and_says_the_same(texts, tm
     for name in ("model.onnx", "tokenizer.json"):
         made = results / "hub" / "models" / "comments" / "none" / "bert" / "dense" / name
         (tmp_path / name).write_bytes(made.read_bytes())
-    predicted, _ = read_predictions(results / "seed-0/comments/none/bert/dense/onnxruntime/predictions.parquet")
+    shipped = read_frame(results / "summary/shipped.parquet").query("model == 'bert' and variant == 'dense'")
+    made = results / f"seed-{shipped.iloc[0]['seed']}/comments/none/bert/dense/onnxruntime/predictions.parquet"
+    predicted, _ = read_predictions(made)
     table = read_table(results / "data/comments/table.parquet")
     texts_of = dict(zip(table.row, table.texts, strict=True))
     (tmp_path / "texts.json").write_text(json.dumps([str(texts_of[row]) for row in predicted["row"][:20]]))
