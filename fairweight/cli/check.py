@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from fairweight.cli.study_text import (
     comment,
     flow_list,
@@ -195,59 +197,64 @@ def _study_text(request: Request, described: Described | None, raw: Raw, rows: i
     if request.positive is None and len(classes) == 2:  # `predict_proba(...)[:, 1]` is that of the second class
         classes = classes.reindex(sort_classes(list(classes.index))[::-1])
     inputs = _inputs(request, described, raw)
-    columns = [guessed_column(raw, name) for name in raw.frame.columns if name != request.target]
-    taken = {column.name for column in inputs}
-    columns = [*inputs, *(column for column in columns if column.name not in taken)]
     name = key(legal_name(request.model.stem))
     candidates = _candidates(request, described, inputs, rows)
-    tried = [candidate for candidate in candidates if candidate.reason is None]
-    sources = {"all": raw.path} if request.calibration is None else {"train": request.calibration, "test": raw.path}
-    files = ", ".join(f"{part}: {{sources: [{scalar(f'file:{path}')}]}}" for part, path in sources.items())
-    text = [column for column in inputs if column.kind == "text"]
+    names = ", ".join(["original", *(candidate.name for candidate in candidates if candidate.reason is None)])
     lines = [
         f"# Which compressed version of {comment(request.model.name)} can ship? Written once by `fairweight check`;",
         "# from now on it is yours to edit. Check the lines marked CHECK. config/README.md explains every key.",
         f"name: {name}",
         "seeds: 1  # the claims are about this model, on people like the test rows",
         "",
+        *_dataset(request, raw, inputs, classes),
+        "",
+        "models:",
+        f"  {name}: {_model(request, described, raw, classes, inputs)}",
+        "",
+        *_variants(request, candidates, rows),
+        *_rest(name, names),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _dataset(request: Request, raw: Raw, inputs: list[Column], classes: pd.Series) -> list[str]:
+    """Lines of the dataset."""
+    taken = {column.name for column in inputs} | {request.target}
+    columns = [*inputs, *(guessed_column(raw, name) for name in raw.frame.columns if name not in taken)]
+    sources = {"all": raw.path} if request.calibration is None else {"train": request.calibration, "test": raw.path}
+    files = ", ".join(f"{part}: {{sources: [{scalar(f'file:{path}')}]}}" for part, path in sources.items())
+    numeric = [column for column in inputs if column.kind == "numeric"]
+    lines = [
         "datasets:",
         "  rows:",
         f"    title: {scalar(raw.path.stem)}",
         "    licence: null  # CHECK: shown on the data card",
         reader_line(raw),
         f"    files: {{{files}}}",
-        *format_lines(raw, [c for c in inputs if c.kind == "numeric"], columns, request.groups),
+        *format_lines(raw, numeric, columns, request.groups),
         "    inputs:  # what the model takes",
-        *input_lines("numeric", [c for c in inputs if c.kind == "numeric"]),
-        *input_lines("categorical", [c for c in inputs if c.kind == "categorical"]),
-        *(f"      text: {scalar(column.name)}" for column in text),
+        *input_lines("numeric", numeric),
+        *input_lines("categorical", [column for column in inputs if column.kind == "categorical"]),
+        *(f"      text: {scalar(column.name)}" for column in inputs if column.kind == "text"),
     ]
-    if any(c.kind == "numeric" and c.missing for c in inputs):
+    if any(column.missing for column in numeric):
         lines.append("      missing_numeric: mean  # an ONNX file gets a missing number as NaN")
     lines += target_lines(request.target, classes)
-    lines += group_lines(raw, columns, request.groups)
-    lines += [
-        _split_line(request, raw),
-        "",
-        "models:",
-        f"  {name}: {_model(request, described, raw, classes, text)}",
-        "",
-    ]
+    return [*lines, *group_lines(raw, columns, request.groups), _split_line(request, raw)]
+
+
+def _variants(request: Request, candidates: list[Candidate], rows: int) -> list[str]:
+    """Lines of the training recipe, if anything is trained, and of the variants."""
+    tried = [candidate for candidate in candidates if candidate.reason is None]
     trained = any(OPERATIONS[candidate.operation].trains for candidate in tried)
-    if trained:
-        lines += [
-            "training:  # of what is trained from the original",
-            f"  further: {{{flow_mapping(learning_recipe(rows))}, learning_rate: 1.0e-3, schedule: cosine}}",
-            "",
-        ]
+    recipe = f"  further: {{{flow_mapping(learning_recipe(rows))}, learning_rate: 1.0e-3, schedule: cosine}}"
+    lines = ["training:  # of what is trained from the original", recipe, ""] if trained else []
     operation = "import_torch" if request.module else "import_onnx"
     lines += ["variants:", f"  original: {{{operation}: {{{'training: further' if trained else ''}}}}}"]
     lines += [f"  {c.name}: {{from: original, {c.operation}: {_flow(c.recipe)}}}" for c in tried]
     if not request.calibration and not request.module:
         lines.append("  # a student learns from the model where --calibration names training rows")
-    lines += [f"  # {c.name} does not apply: {comment(c.reason)}" for c in candidates if c.reason is not None]
-    names = ", ".join(["original", *(candidate.name for candidate in tried)])
-    return "\n".join([*lines, *_rest(name, names)]) + "\n"
+    return lines + [f"  # {c.name} does not apply: {comment(c.reason)}" for c in candidates if c.reason is not None]
 
 
 def _rest(name: str, names: str) -> list[str]:
@@ -275,7 +282,7 @@ def _split_line(request: Request, raw: Raw) -> str:
     )
 
 
-def _model(request: Request, described: Described | None, raw: Raw, classes: Any, text: list[Column]) -> str:
+def _model(request: Request, described: Described | None, raw: Raw, classes: pd.Series, inputs: list[Column]) -> str:
     """Entry of the model."""
     if described is None:
         entries = [
@@ -285,7 +292,7 @@ def _model(request: Request, described: Described | None, raw: Raw, classes: Any
         ]
     else:
         entries = ["architecture: onnx", f"file: {scalar(str(request.model))}"]
-    if text:
+    if any(column.kind == "text" for column in inputs):
         beside = request.model.with_name("tokenizer.json")
         if not beside.is_file():
             raise InputError(f"{request.model} takes tokens, and there is no {beside}; put the model's tokenizer there")
