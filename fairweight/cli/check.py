@@ -4,6 +4,7 @@ It writes a study file next to the model, as `init` does, runs it, and prints th
 """
 
 import contextlib
+import json
 import math
 import os
 import subprocess
@@ -311,11 +312,9 @@ def _model(request: Request, described: Described | None, raw: Raw, classes: pd.
 
 def _flow(recipe: Any) -> str:
     """A recipe in YAML, on one line."""
-    if not isinstance(recipe, Mapping):
-        return (
-            key(recipe) if isinstance(recipe, str) else str(recipe).lower() if isinstance(recipe, bool) else str(recipe)
-        )
-    return f"{{{', '.join(f'{name}: {_flow(value)}' for name, value in recipe.items())}}}"
+    if isinstance(recipe, Mapping):
+        return f"{{{', '.join(f'{name}: {_flow(value)}' for name, value in recipe.items())}}}"
+    return key(recipe) if isinstance(recipe, str) else json.dumps(recipe)
 
 
 # ---- inputs and variants
