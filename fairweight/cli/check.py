@@ -34,11 +34,13 @@ from fairweight.cli.study_text import (
     write_study,
 )
 from fairweight.cli.table_file import (
+    MISSING,
     Column,
     Raw,
     check_columns,
     class_counts,
     guessed_column,
+    marked,
     of_command,
     read_table_file,
 )
@@ -133,11 +135,12 @@ def write_check(request: Request) -> Path:
 
 def _read(request: Request, described: Described | None) -> Raw:
     """Read the test rows; a mark such as `?` is a missing number, but a category that the model knows remains one."""
-    raw, plain_values = read_table_file(request.data), read_table_file(request.data, [""])
+    unmarked = read_table_file(request.data, [])
+    raw = marked(unmarked, MISSING)
     _check_columns(request, raw)
     numeric = [column.name for column in _inputs(request, described, raw) if column.kind == "numeric"]
-    numbers = plain_values.frame[numeric]
-    return read_table_file(request.data, ["", *(mark for mark in raw.missing if (numbers == mark).to_numpy().any())])
+    numbers = unmarked.frame[numeric]
+    return marked(unmarked, [mark for mark in raw.missing if (numbers == mark).to_numpy().any()])
 
 
 def _check_columns(request: Request, raw: Raw) -> None:
@@ -177,19 +180,16 @@ def _check_loads(described: Described) -> None:
 def _check_calibration(request: Request, other: Raw, raw: Raw) -> None:
     needed = [request.target, *request.groups, *request.inputs, *request.reference]
     check_columns(other, {"--calibration": needed})
-    only = {path: set(first.frame.columns) - set(second.frame.columns) for path, first, second in _both(raw, other)}
-    if any(only.values()):
-        differences = "; ".join(f"only {path} has {listed(sorted(names))}" for path, names in only.items() if names)
-        raise InputError(f"--calibration: {other.path} and {raw.path} need the same columns ({differences})")
+    for file, rest in ((raw, other), (other, raw)):
+        if only := sorted(set(file.frame.columns) - set(rest.frame.columns)):
+            raise InputError(
+                f"--calibration: {other.path} and {raw.path} need the same columns; only {file.path} has {listed(only)}"
+            )
     if other.separator != raw.separator or other.encoding != raw.encoding:
         raise InputError(
             f"--calibration: {other.path} is written in another way than {raw.path} (separator {other.separator!r} and "
             f"{raw.separator!r}, encoding {other.encoding} and {raw.encoding}); write both alike"
         )
-
-
-def _both(raw: Raw, other: Raw) -> list[tuple[Path, Raw, Raw]]:
-    return [(raw.path, raw, other), (other.path, other, raw)]
 
 
 def _study_text(request: Request, described: Described | None, raw: Raw, rows: int) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,9 +113,14 @@ def read_table_file(data: Path, marks: Sequence[str] = MISSING) -> Raw:
     frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
     if len(frame) < LEAST_ROWS:
         raise InputError(f"{data} has {len(frame)} rows; a study needs at least {LEAST_ROWS}.")
-    marks = sorted({mark for mark in marks if (frame == mark).to_numpy().any()} | {""})
-    frame = frame.mask(frame.isin(marks), None)
-    return Raw(data, separator, quote, encoding, marks, frame, guess_formats.guess(frame))
+    return marked(Raw(data, separator, quote, encoding, [""], frame, Formats()), marks)
+
+
+def marked(raw: Raw, marks: Sequence[str]) -> Raw:
+    """The same rows without values where these marks stand; formats are guessed from the rest."""
+    missing = sorted({mark for mark in marks if (raw.frame == mark).to_numpy().any()} | {""})
+    frame = raw.frame.mask(raw.frame.isin(missing), None)
+    return dataclasses.replace(raw, missing=missing, frame=frame, formats=guess_formats.guess(frame))
 
 
 def _separator(header: str) -> str:

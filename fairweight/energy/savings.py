@@ -21,13 +21,8 @@ Cell = Mapping[str, Any]  # values of the columns CELL, perhaps with others
 
 def saving_of_latency(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
     """Milliseconds of median latency that a variant saves against its baseline; see `saving_of_prediction`."""
-    ratio = _at_size(ratios, cell)
     theirs = _at_size(profiles, baseline)["latency_p50_ms"].mean()
-    if ratio.empty:
-        return math.nan, math.nan, math.nan
-    names = ("latency_high", "latency_ratio", "latency_low")
-    low, central, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in names)
-    return low, central, high
+    return _saved(_at_size(ratios, cell), theirs, ("latency_high", "latency_ratio", "latency_low"))
 
 
 def saving_of_prediction(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cell, baseline: Cell) -> Interval:
@@ -45,11 +40,15 @@ def saving_of_prediction(ratios: pd.DataFrame, profiles: pd.DataFrame, cell: Cel
     Returns:
         Negative where a prediction takes more; NaN without a ratio, bounds NaN with one round.
     """
-    ratio = _at_size(ratios, cell)
     theirs = _at_size(profiles, baseline)["cpu_s_per_1000"].mean() / 1000
+    return _saved(_at_size(ratios, cell), theirs, ("high", "ratio", "low"))
+
+
+def _saved(ratio: pd.DataFrame, theirs: float, columns: tuple[str, str, str]) -> Interval:
+    """The baseline's figure x (1 - ratio): the high bound of the ratio is the low one of what is saved."""
     if ratio.empty:
         return math.nan, math.nan, math.nan
-    central, low, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in ("ratio", "high", "low"))
+    low, central, high = (float(theirs * (1 - ratio.iloc[0][name])) for name in columns)
     return low, central, high
 
 

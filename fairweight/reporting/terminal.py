@@ -16,7 +16,7 @@ from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS
-from fairweight.reporting.hub.tasks import replaces_original, root_of
+from fairweight.reporting.hub.tasks import lineage, replaces_original
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED
 
@@ -160,7 +160,7 @@ def _file(results: Results, folder: str, cell: pd.Series) -> str:
     rows = where(results.shipped, cell)
     seed = int(rows.iloc[0]["seed"]) if len(rows) else 0
     path = "/".join([folder, f"seed-{seed}", *(cell[name] for name in CELL[:-1]), "model.onnx"])
-    root = root_of(results, cell["variant"])
+    root = lineage(results, cell["variant"])[-1]
     if OPERATIONS[results.operation(root)].imports and not replaces_original(results, cell):
         return f"The file is {path}; its inputs are not those of {root}: the signature in its metadata describes them."
     return f"The file is {path}."

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairweight.core import components
-from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.core.operations import OPERATIONS
 from fairweight.reporting.report.results import Results
 from fairweight.study.check_datasets import form
 
@@ -29,24 +29,18 @@ def is_published(model: Mapping[str, Any]) -> bool:
     return any(model.get(key) for key in ("hub", "folder", "files", "sources"))
 
 
-def root_of(results: Results, variant: str) -> str:
-    """Root of a variant's lineage."""
-    variants = results.study["variants"]
-    while variants[variant].get("from"):
-        variant = variants[variant]["from"]
-    return variant
+def lineage(results: Results, variant: str) -> list[str]:
+    """Names of a variant and its ancestors, root last."""
+    path = [variant]
+    while parent := results.study["variants"][path[-1]].get("from"):
+        path.append(parent)
+    return path
 
 
 def replaces_original(results: Results, cell: Mapping[str, Any]) -> bool:
     """Whether the file of a variant has the inputs and outputs of an imported ONNX file."""
-    variants, variant = results.study["variants"], cell["variant"]
-    while True:
-        record = OPERATIONS[of_recipe(variants[variant])]
-        if record.output != "file":
-            return False
-        if not record.parents:
-            return record.imports
-        variant = variants[variant]["from"]
+    records = [OPERATIONS[results.operation(variant)] for variant in lineage(results, cell["variant"])]
+    return records[-1].imports and all(record.output == "file" for record in records)
 
 
 def published_name(model: Mapping[str, Any]) -> str | None:
