@@ -180,7 +180,6 @@ rule gate:
 
 # before training, which may take hours: it says what the study cannot decide
 rule power:
-    priority: 1
     input:
         tables=collect("<results>/data/{dataset}/table.parquet", dataset=LABELLED),
         splits=collect("<results>/seed-0/{dataset}/split.parquet", dataset=LABELLED),
@@ -189,6 +188,7 @@ rule power:
         usage="<results>/summary/power.usage.json",
     log:
         "<logs>/power.log",
+    priority: 1
     params:
         tests=lambda w: {d: STUDY.largest_family(d) for d in LABELLED},
         seeds=lambda w: {d: STUDY.most_seeds(d) for d in LABELLED},
