@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.data import guess_formats, value_formats
 from fairweight.data.delimited_text import MARKS
 from fairweight.data.raw_rows import FILE
@@ -87,8 +86,7 @@ def check_columns(raw: Raw, options: Mapping[str, Sequence[str]]) -> None:
     for option, columns in options.items():
         for column in columns:
             if column not in raw.frame.columns:
-                near = difflib.get_close_matches(column, raw.frame.columns, n=1)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                hint = did_you_mean(column, raw.frame.columns)
                 raise InputError(
                     f"{option}: {raw.path} has no column {quoted(column)}{hint}; it has {listed(raw.frame.columns)}."
                 )
@@ -172,7 +170,8 @@ def class_counts(raw: Raw, target: str, positive: str | None) -> pd.Series:
             "make a column of classes from it, for example above and below a threshold."
         )
     if positive is not None and positive not in counts.index:
-        raise InputError(f"--positive: {target!r} has no class {positive!r}; it has {listed(counts.index)}.")
+        hint = did_you_mean(positive, counts.index)
+        raise InputError(f"--positive: {target!r} has no class {positive!r}{hint}; it has {listed(counts.index)}.")
     first = positive if positive is not None else counts.index[-1]
     return counts.reindex([first, *(c for c in counts.index if c != first)])
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed
 
 # share of each weight tensor that stays, in order of the layers (Han et al. 2015, tables 3 and 4); 12 times fewer
 HAN_2015: dict[tuple[tuple[int, ...], ...], tuple[float, ...]] = {
@@ -66,7 +66,8 @@ def layer_sparsities(weights: dict[str, Tensor], sparsity: float | dict[str, flo
     if isinstance(sparsity, dict):
         for name in sparsity:
             if name not in weights:
-                raise InputError(f"there is no layer {name!r}; the layers are: {listed(weights)}")
+                hint = did_you_mean(name, weights)
+                raise InputError(f"there is no layer {name!r}{hint}; the layers are: {listed(weights)}")
         return {name: sparsity.get(name, 0.0) for name in weights}
     return dict.fromkeys(weights, sparsity)
 

@@ -6,7 +6,6 @@ is called, so that Snakemake can parse a study without torch or pandas (standard
 """
 
 import ast
-import difflib
 import functools
 import importlib
 import importlib.util
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from fairweight.core.errors import InputError, first_line, listed, quoted
+from fairweight.core.errors import InputError, did_you_mean, first_line, listed, quoted
 from fairweight.core.local_files import is_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -84,11 +83,9 @@ def locate(folder: str, name: str) -> Path:
     if reason := REFUSED.get(name):
         raise InputError(f"{folder}: {name!r} is not exportable: {reason}")
     legal = names(folder)
-    near = difflib.get_close_matches(name, legal, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise InputError(
-        f"{folder} has no {quoted(name)}{hint}; it has: {listed(legal)}, or 'module:callable' from a package of "
-        "your own"
+        f"{folder} has no {quoted(name)}{did_you_mean(name, legal)}; it has: {listed(legal, 'see config/README.md')}, "
+        "or 'module:callable' from a package of your own"
     )
 
 

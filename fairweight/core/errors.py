@@ -6,9 +6,11 @@ import re
 from collections.abc import Collection, Iterable
 
 LONGEST_NAME = 60  # characters of a group or category; a longer value is a text
-LONGEST_VALUE = 120  # characters of a value of the study file
-LONGEST_LIST = 200  # characters of a list of names or reasons
-LONGEST_SENTENCE = 400  # characters; what quotes lists and other libraries shortens them, so that few are cut
+LONGEST_VALUE = 60  # characters of a value of the study file
+LONGEST_LIST = 100  # characters of a list of names
+LONGEST_REASONS = 160  # characters of a list of reasons
+LEAST_BEGIN = 3  # letters of the begin of a name by which it is suggested
+LONGEST_SENTENCE = 280  # characters; what quotes lists and other libraries shortens them, so that few are cut
 
 
 class InputError(Exception):
@@ -72,20 +74,25 @@ def quoted(value: object) -> str:
     return escaped(shortened(repr(value), LONGEST_VALUE))
 
 
-def listed(names: Iterable[object]) -> str:
-    """Names as a message lists them: those that fit into `LONGEST_LIST` characters, and the number of all."""
+def listed(names: Iterable[object], rest: str = "") -> str:
+    """Names as a message lists them: those that fit into `LONGEST_LIST` characters, and the number of all.
+
+    Args:
+        names: the names.
+        rest: where to find those that are left out, for example "see config/README.md".
+    """
     texts = [str(name) for name in names]
     fitting, length = [], 0
     for text in texts:
         fitting.append(escaped(text) if len(text) <= LONGEST_NAME else f"a text of {len(text):,} characters")
         length += len(fitting[-1]) + 2
         if length > LONGEST_LIST and len(fitting) < len(texts):
-            return f"{', '.join(fitting)}, ... ({len(texts):,} in all)"
+            return f"{', '.join(fitting)}, ... ({len(texts):,} in all{rest and f', {rest}'})"
     return ", ".join(fitting) or "none"
 
 
 def joined(reasons: Iterable[str], rest: str) -> str:
-    """Reasons as a message gives them: the first, what else fits into `LONGEST_LIST` characters, and where the rest is.
+    """Reasons as a message gives them: the first, others that fit into `LONGEST_REASONS` characters, where the rest is.
 
     Args:
         reasons: texts without a mark at their end.
@@ -94,14 +101,47 @@ def joined(reasons: Iterable[str], rest: str) -> str:
     texts = list(reasons)
     if not texts:
         return "none"
-    fitting, length = [shortened(texts[0], LONGEST_LIST)], len(texts[0])
+    fitting, length = [shortened(texts[0], LONGEST_REASONS)], len(texts[0])
     for text in texts[1:]:
         length += len(text) + 2
-        if length > LONGEST_LIST:
+        if length > LONGEST_REASONS:
             break
         fitting.append(text)
     left = len(texts) - len(fitting)
     return "; ".join([*fitting, f"and {left:,} more {rest}"] if left else fitting)
+
+
+def similar(name: object, legal: Iterable[object]) -> str | None:
+    """The legal name that somebody probably meant: equal without case, blanks and dashes, or with few other letters.
+
+    Args:
+        name: what was written.
+        legal: names that exist; long ones, which are texts, are never suggested.
+
+    Returns:
+        The most similar name, the first of equals; None where none is similar.
+    """
+    wanted = _plain(str(name))
+    forms: dict[str, str] = {}
+    for other in map(str, legal):
+        if len(other) <= LONGEST_NAME:
+            forms.setdefault(_plain(other), other)
+    if not wanted or len(wanted) > 2 * LONGEST_NAME:
+        return None
+    near = [wanted] if wanted in forms else difflib.get_close_matches(wanted, forms, n=1)
+    if not near and len(wanted) >= LEAST_BEGIN:  # "onnx" for "onnxruntime"
+        near = sorted((form for form in forms if form.startswith(wanted)), key=len)
+    return forms[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+
+
+def did_you_mean(name: object, legal: Iterable[object]) -> str:
+    """The part of a message that suggests a name, with a blank in front: " (did you mean 'sex'?)"; else empty."""
+    near = similar(name, legal)
+    return "" if near is None or near == str(name) else f" (did you mean {quoted(near)}?)"
 
 
 def known(name: str, legal: Collection[str], place: str, kind: str) -> None:
@@ -116,8 +156,6 @@ def known(name: str, legal: Collection[str], place: str, kind: str) -> None:
     Raises:
         InputError: `name` is not among the legal names.
     """
-    if name in legal:
-        return
-    near = difflib.get_close_matches(name, legal, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise InputError(f"{place}: {quoted(name)} is not {kind} of this study{hint}; there are: {listed(legal)}.")
+    if name not in legal:
+        hint = did_you_mean(name, legal)
+        raise InputError(f"{place}: {quoted(name)} is not {kind} of this study{hint}; there are: {listed(legal)}.")

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from fairweight.core.components import PACKAGE
-from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.core.local_files import expanded, is_file, workflow_input
 from fairweight.core.yaml_file import read_yaml
 
@@ -22,8 +22,11 @@ def terms_file(name: str) -> Path:
     for path in (FOLDER / f"{name}.yaml", expanded(name)):
         if is_file(path):
             return workflow_input(path)
-    shipped = listed(sorted(path.stem for path in FOLDER.glob("*.yaml")))
-    raise InputError(f"terms: there is no file {quoted(name)}; give one of {shipped}, or the path of a YAML file")
+    shipped = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    raise InputError(
+        f"terms: there is no file {quoted(name)}{did_you_mean(name, shipped)}; give one of {listed(shipped)}, or the "
+        "path of a YAML file"
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Inputs, Target
 from fairweight.data.raw_rows import RawRows, label_names, raw_blocks
 from fairweight.data.value_formats import PLAIN, Formats, spellings
@@ -111,7 +111,10 @@ def _wanted(only: list[str], label: pd.Series, target: Target, formats: Formats)
         number = PLAIN.number(text)
         same = [name for name in names if name == text or (number is not None and numbers[name] == number)]
         if not same:
-            raise InputError(f"target: only: {str(value)!r} does not occur; the labels are: {listed(sorted(names))}")
+            hint = did_you_mean(value, names)
+            raise InputError(
+                f"target: only: {shown(value)} does not occur{hint}; the labels are: {listed(sorted(names))}"
+            )
         wanted += same
     return wanted
 

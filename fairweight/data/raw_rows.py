@@ -1,7 +1,6 @@
 """Raw rows of a dataset, one block at a time, with the conversion of their columns to numbers, text and bins."""
 
 import bisect
-import difflib
 import string
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.core.lookalikes import look
 from fairweight.core.recipes import Target
 from fairweight.core.table import MISSING, block_rows
@@ -102,8 +101,7 @@ def present(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
     if name in frame.columns:
         return frame[name]
     legal = [str(c) for c in frame.columns if c != FILE]
-    near = difflib.get_close_matches(name, legal, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = did_you_mean(name, legal)
     for other in legal:
         if look(other) == look(name):
             hint = f" (the data have {other!a}, which looks like {name!a}; copy the name from the file)"

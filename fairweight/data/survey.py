@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
 from fairweight.data.column_checks import Agreement, Bad, Numbers
@@ -231,7 +231,10 @@ def _classes(survey: Survey, target: Target, spelling: Mapping[str, str], format
         (written,) = label_names(pd.Series([str(target["positive"])]), target)
         positive = resolved(written, classes, formats)
         if positive not in classes or len(classes) != 2:
-            raise InputError(f"target: positive: {positive!r} is not one of two classes; they are {listed(classes)}")
+            hint = did_you_mean(positive, classes)
+            raise InputError(
+                f"target: positive: {shown(positive)} is not one of two classes{hint}; they are {listed(classes)}"
+            )
         classes = [c for c in classes if c != positive] + [positive]
     return tuple(classes)
 
@@ -253,7 +256,10 @@ def _levels(
     if "values" in options:
         wanted = list(dict.fromkeys(resolved(value, order, formats) for value in options["values"]))
         if absent := [value for value in wanted if value not in order]:
-            raise InputError(f"{place}: values: {absent[0]!r} does not occur; the groups are {listed(order)}")
+            hint = did_you_mean(absent[0], order)
+            raise InputError(
+                f"{place}: values: {shown(absent[0])} does not occur{hint}; the groups are {listed(order)}"
+            )
         order = wanted
     levels = [level for level in order if level in occurring]
     if len(levels) < 2:
@@ -264,7 +270,8 @@ def _levels(
             "allowed: give 'bins' for a number, 'values' for a selection, or remove the attribute"
         )
     if unknown := [g for g in options.get("reference", {}) if resolved(g, levels, formats) not in levels]:
-        raise InputError(f"{place}: reference: {unknown[0]!r} is not a group; there are: {listed(levels)}")
+        hint = did_you_mean(unknown[0], levels)
+        raise InputError(f"{place}: reference: {shown(unknown[0])} is not a group{hint}; there are: {listed(levels)}")
     return tuple(levels)
 
 
@@ -272,7 +279,8 @@ def _check_ranges(survey: Survey, file: str, ranges: dict[str, tuple[int, int]],
     size = survey.files[file]
     if not size:
         files = listed(survey.files)
-        raise InputError(f"{place}: file: there are no rows of a file {file!r}; the files are {files}")
+        hint = did_you_mean(file, survey.files)
+        raise InputError(f"{place}: file: there are no rows of a file {file!r}{hint}; the files are {files}")
     taken: list[tuple[int, int]] = []
     for level, (first, last) in ranges.items():
         if not first <= last < size:

@@ -6,13 +6,12 @@ doi:10.1002/advs.202100707), with the CPU-seconds that were used in place of wal
 No meter is read here: every result is modelled and has a low and a high bound.
 """
 
-import difflib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.core.recipes import Bounds, EnergyRecipe
 from fairweight.energy.carbon_intensity import intensity_of
 
@@ -48,11 +47,9 @@ def watts_per_core(recipe: EnergyRecipe) -> Bounds:
         return {**recipe["watts_per_core"]}
     table = json.loads(PROCESSORS.read_text(encoding="utf-8"))["processors"]
     if name not in table:
-        near = difflib.get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]!r}? It" if near else "it"
         raise InputError(
-            f"energy: processor: {quoted(name)} is not in config/processors.json; {hint} has {listed(sorted(table))}; "
-            "state watts_per_core instead, or add the processor to the file."
+            f"energy: processor: {quoted(name)} is not in config/processors.json{did_you_mean(name, table)}; it has "
+            f"{listed(sorted(table))}; state watts_per_core instead, or add the processor to the file."
         )
     central = table[name]["tdp_w"] / table[name]["cores"]
     return {"low": central * (1 - MODEL_ERROR), "central": central, "high": central * (1 + MODEL_ERROR)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fairweight.core.errors import InputError, listed, quoted, shown
+from fairweight.core.errors import InputError, did_you_mean, listed, quoted, shown
 from fairweight.core.table import MISSING, Table
 from fairweight.inference.imported_graph import STRING, Described, Tensor
 from fairweight.training.model_inputs import column_numbers, number_of
@@ -175,13 +175,17 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
         named = {name: [value] if isinstance(value, str) else list(value) for name, value in given.items()}
         for name in named:
             if name not in {tensor.name for tensor in tensors}:
-                raise InputError(f"inputs: the file has no input {quoted(name)}; it takes {listed(tensors)}.")
+                hint = did_you_mean(name, [tensor.name for tensor in tensors])
+                raise InputError(f"inputs: the file has no input {quoted(name)}{hint}; it takes {listed(tensors)}.")
         for tensor in tensors:
             if tensor.name not in named:
                 raise InputError(f"inputs: input {tensor} of the file is not given; name its columns.")
         for name in [name for of_tensor in named.values() for name in of_tensor]:
             if name not in every:
-                raise InputError(f"inputs: {quoted(name)} is no input column of the dataset; it has {listed(every)}.")
+                hint = did_you_mean(name, every)
+                raise InputError(
+                    f"inputs: {quoted(name)} is no input column of the dataset{hint}; it has {listed(every)}."
+                )
         return named
     if len(tensors) == 1:
         return {tensors[0].name: every}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.core.errors import InputError, listed, quoted, shown
+from fairweight.core.errors import InputError, did_you_mean, listed, quoted, shown
 from fairweight.inference.bound_outputs import class_key
 from fairweight.inference.imported_graph import STRING, Described, Tensor
 from fairweight.training.signature import Content
@@ -33,7 +33,8 @@ def choose_output(described: Described, name: str | None) -> Tensor:
         for tensor in outputs:
             if tensor.name == name:
                 return tensor
-        raise InputError(f"output: the file has no output {quoted(name)}; it has {listed(outputs)}.")
+        hint = did_you_mean(name, [tensor.name for tensor in outputs])
+        raise InputError(f"output: the file has no output {quoted(name)}{hint}; it has {listed(outputs)}.")
     scores = [t for t in outputs if t.type.startswith("float") and (t.shape is None or len(t.shape) in (1, 2))]
     named = [tensor for tensor in scores if SCORES.search(tensor.name)]
     if len(scores) > 1 and len(named) != 1:
@@ -201,9 +202,9 @@ def _values_of(names: Sequence[str], labels: Sequence[str], *, given: bool) -> l
         return list(names)  # the other labels are of classes that the dataset does not have
     other = next(label for label in labels if class_key(label) not in known)
     raise InputError(
-        f"classes: the file returns the label {shown(other)}, which is not one of the classes ({listed(names)}); let "
-        "the dataset write its labels as the model does, or name the classes with 'classes', in the order of the "
-        "model's numbers."
+        f"classes: the file returns the label {shown(other)}, which is not one of the classes ({listed(names)})"
+        f"{did_you_mean(other, names)}; let the dataset write its labels as the model does, or name the classes with "
+        "'classes', in the order of the model's numbers."
     )
 
 

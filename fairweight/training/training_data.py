@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fairweight.core.artifacts import read_augmented, read_split, read_table
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.core.table import Table
 from fairweight.training.model import Model
 
@@ -98,8 +98,8 @@ class TrainingData:
             InputError: the dataset has no such attribute, or no training row has a value of it.
         """
         if attribute is not None and attribute not in self.training.groups:
-            legal = ", ".join(self.training.groups) or "none"
-            raise InputError(f"training: objective: attribute {attribute!r} is not a group; there are: {legal}.")
+            hint, legal = did_you_mean(attribute, self.training.groups), listed(self.training.groups)
+            raise InputError(f"training: objective: attribute {attribute!r} is not a group{hint}; there are: {legal}.")
         if attribute is not None and not (self.training.groups[attribute] >= 0).any():
             raise InputError(f"training: objective: no training row has a value of {attribute!r}.")
         parts = self.fitted()

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from fairweight.core.errors import InputError
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.core.table import Augmented, Table
 
 OPTIONS = {
@@ -22,8 +22,11 @@ def augment(training: Table, rng: np.random.Generator, *, attribute: str) -> Aug
         InputError: the dataset has no such attribute, or no training row has it.
     """
     if attribute not in training.groups:
-        legal = ", ".join(training.groups) or "none"
-        raise InputError(f"augmentation balance_groups: attribute {attribute!r} is not a group; there are: {legal}")
+        hint = did_you_mean(attribute, training.groups)
+        raise InputError(
+            f"augmentation balance_groups: attribute {attribute!r} is not a group{hint}; there are: "
+            f"{listed(training.groups)}"
+        )
     group = training.groups[attribute]
     member = np.flatnonzero(group >= 0)
     if not len(member):

@@ -1,4 +1,4 @@
-"""Read delimited text such as CSV and TSV; all files have the same columns."""
+"""Read delimited text such as CSV and TSV, whole or in parts; all files have the same columns."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.core.table import block_rows
-from fairweight.data.column_names import check_same
+from fairweight.data.column_names import check_same, with_partition
 from fairweight.data.delimited_rows import rows as delimited_rows
 from fairweight.data.delimited_text import Form
+from fairweight.data.parts import Part, parts
 from fairweight.data.raw_rows import FILE
 
 OPTIONS = {
@@ -94,27 +95,39 @@ def read(
     """
     _check_names("skip_lines", skip_lines, files)
     _check_names("encoding", encoding if isinstance(encoding, dict) else (), files)
-    first: list[str] = []
+    expected: tuple[list[str], str] | None = None  # columns of the first part, and its name
     for name, path in files.items():
         file_encoding = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
         form = Form(separator, None if quote == "none" else quote, file_encoding)
-        names, values = delimited_rows(path, name, form, columns=columns, skip=skip_lines.get(name, 0), most=rows)
-        if absent := [column for column in keep or [] if column not in names]:
-            raise InputError(f"reader: keep: file {name!r} has no column {absent[0]!r}; it has {listed(names)}")
-        first = first or keep or names
-        check_same(keep or names, first, name, next(iter(files)))
-        frame = _frame(names, values, missing)
-        if frame.empty:
+        left, total = rows, 0
+        for part in parts(path, name):
+            names, values = delimited_rows(
+                part.path, part.name, form, columns=columns, skip=skip_lines.get(name, 0), most=left
+            )
+            kept = _kept(names, part, keep)
+            expected = expected or (kept, part.name)
+            check_same(kept, expected[0], part.name, expected[1])
+            while not (frame := _frame(names, values, missing)).empty:
+                left, total = None if left is None else left - len(frame), total + len(frame)
+                yield frame.assign(**part.partition)[expected[0]].assign(**{FILE: name})
+        if not total:
             raise InputError(f"file {name!r} has no rows")
-        while not frame.empty:
-            yield frame[first].assign(**{FILE: name})
-            frame = _frame(names, values, missing)
+
+
+def _kept(names: list[str], part: Part, keep: list[str] | None) -> list[str]:
+    """Columns of a part that are kept, those of its folders included."""
+    every = with_partition(names, part.partition, part.name)
+    if absent := [column for column in keep or [] if column not in every]:
+        hint = did_you_mean(absent[0], every)
+        raise InputError(f"reader: keep: file {part.name!r} has no column {absent[0]!r}{hint}; it has {listed(every)}")
+    return keep or every
 
 
 def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> None:
     for name in names:
         if name not in files:
-            raise InputError(f"reader: {option}: there is no file {name!r}; there are {listed(files)}")
+            hint = did_you_mean(name, files)
+            raise InputError(f"reader: {option}: there is no file {name!r}{hint}; there are {listed(files)}")
 
 
 def _frame(names: list[str], rows: Iterator[list[str]], missing: list[str]) -> pd.DataFrame:

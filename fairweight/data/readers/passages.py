@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.data.delimited_rows import rows as delimited_rows
 from fairweight.data.delimited_text import Form, check_first_bytes, undecodable
 
@@ -73,7 +73,8 @@ def read(
     """
     for name in pairs:
         if name not in files:
-            raise InputError(f"reader: pairs: there is no file {name!r}; there are {listed(files)}")
+            hint = did_you_mean(name, files)
+            raise InputError(f"reader: pairs: there is no file {name!r}{hint}; there are {listed(files)}")
     number = 0
     rows: list[tuple[str, int, str | None]]
     for name, path in files.items():
@@ -163,7 +164,8 @@ def _pairs(path: Path, name: str, columns: list[str], wanted: int | None) -> lis
     names, rows = delimited_rows(path, name, Form(",", '"', "utf-8", fixed=True))
     for column in columns:
         if column not in names:
-            raise InputError(f"file {name!r} has no column {column!r}; it has {listed(names)}")
+            hint = did_you_mean(column, names)
+            raise InputError(f"file {name!r} has no column {column!r}{hint}; it has {listed(names)}")
     positions = [names.index(column) for column in columns]
     pairs, number_of_kind = [], Counter[str]()
     for values in rows:

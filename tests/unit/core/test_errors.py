@@ -4,7 +4,18 @@ import pickle
 
 import pytest
 
-from fairweight.core.errors import LONGEST_LIST, LONGEST_SENTENCE, InputError, joined, known, listed, shown
+from fairweight.core.errors import (
+    LONGEST_LIST,
+    LONGEST_REASONS,
+    LONGEST_SENTENCE,
+    InputError,
+    did_you_mean,
+    joined,
+    known,
+    listed,
+    shown,
+    similar,
+)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +62,8 @@ def test_reasons_that_do_not_fit_are_counted_and_the_place_of_the_rest_is_named(
     many = joined((f"reason {number}" for number in range(1_200)), "in the log")
     assert many.startswith("reason 0; reason 1; ") and many.endswith(" more in the log") and ", " not in many[:-30]
     shown_, left = many.count("reason"), int(many.split("; and ")[1].split()[0].replace(",", ""))
-    assert shown_ + left == 1_200 and len(many) < LONGEST_LIST + 40
-    assert len(joined(["x" * 9_999, "y"], "in the log")) < LONGEST_LIST + 40
+    assert shown_ + left == 1_200 and len(many) < LONGEST_REASONS + 40
+    assert len(joined(["x" * 9_999, "y"], "in the log")) < LONGEST_REASONS + 40
 
 
 def test_a_sentence_that_quotes_another_one_ends_in_one_mark():
@@ -67,3 +78,27 @@ def test_a_misspelt_name_is_suggested():
     assert "'prunned' is not a variant of this study (did you mean 'pruned'?); there are: dense, pruned." in str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("prunned", "prune"),  # letters
+        ("SEX", "sex"),  # case
+        ("group dro", "group_dro"),  # blanks and dashes
+        ("onnx", "onnxruntime"),  # the begin
+        ("f ", "F"),
+        ("", None),
+        ("x", None),
+        ("completely else", None),
+        ("x" * 500, None),
+    ],
+)
+def test_the_most_similar_name_is_found(name, near):
+    legal = ["prune", "prune_onnx", "sex", "group_dro", "onnxruntime", "F", "a text " * 30]
+    assert similar(name, legal) == near
+    assert did_you_mean(name, legal) == ("" if near is None else f" (did you mean '{near}'?)")
+
+
+def test_nothing_is_suggested_where_the_name_exists():
+    assert did_you_mean("sex", ["sex", "sexe"]) == "" and did_you_mean(5, [5, 6]) == ""
