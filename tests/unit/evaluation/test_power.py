@@ -1,6 +1,8 @@
 """Power and decision agree: what power calls impossible is never proven, and what it calls possible can be."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from tables import tabular
 from fairweight.core.artifacts import PARTS, read_frame, write_split, write_table
 from fairweight.evaluation.compare import Compared
 from fairweight.evaluation.criteria import assess, changes
-from fairweight.evaluation.power import CANNOT, plan
+from fairweight.evaluation.power import plan
+from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan
 from fairweight.statistics.decision import verdicts
 from fairweight.statistics.rates import Layout
 
@@ -166,3 +169,33 @@ def test_what_else_cannot_be_decided_is_said(changed, seeds, words, tmp_path, ca
 def test_a_study_that_can_decide_everything_says_nothing(tmp_path, capsys):
     rows = planned(tmp_path, people([20_000, 20_000], [9_000, 8_000]))
     assert rows["reason"].isna().all() and CANNOT not in capsys.readouterr().out
+
+
+def test_groups_that_are_too_small_for_a_rate_are_named_although_others_are_tested(tmp_path, capsys):
+    """27 women of 310 are bad: the true positive rate of men is tested, that of women is not."""
+    margins = dict.fromkeys(MARGINS) | {"group_rates": 0.3}
+    rows = planned(tmp_path, people([690, 310], [190, 27]), CRITERIA | {"margins": margins})
+    assert rows["reason"].isna().all()
+    assert capsys.readouterr().out.splitlines()[0] == (
+        f"{CANNOT}d: groups with fewer than 50 test rows of a rate are reported and not tested: true positive rate by "
+        "sex (label 'bad'): female (27 rows). Ways out: merge groups, lower fairness: smallest_group, or add test rows."
+    )
+
+
+@pytest.mark.parametrize(("women", "share", "said"), [(310, 0.2, True), (3_100, 0.2, False), (310, 1.0, False)])
+def test_counts_of_a_file_and_the_share_of_its_test_rows_say_the_same_before_there_is_a_split(women, share, said):
+    """At 0.2, 62 of 310 women are test rows, 19 of whom are bad."""
+    sex = np.repeat([0, 1], [6_900, women])
+    label = np.concatenate([np.arange(6_900) < 1_900, np.arange(women) < 0.3 * women]).astype(int)
+    counts = Counts.of_rows(label, ("good", "bad"), {"sex": sex}, {"sex": ("male", "female")}).share(share)
+    margins = dict.fromkeys(MARGINS) | {"fairness_gap": 0.2}
+    plan = Plan("d", counts, CRITERIA | {"margins": margins}, tests=1, seeds=8, smallest=50)
+    (*sentences,) = plan.sentences()
+    assert bool(sentences) == said
+    if said:
+        assert "19 of the 62 test rows of female have the label 'bad' (fewer than 50 rows)" in sentences[0]
+
+
+def test_the_statement_needs_no_torch():
+    code = "import sys; import fairweight.evaluation.testable_rates; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
