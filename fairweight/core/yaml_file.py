@@ -21,6 +21,17 @@ LARGEST_INTEGER = 2**63 - 1
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TAG = "tag:yaml.org,2002:"
+# what libyaml and PyYAML say -> what to do
+REMEDIES = {
+    "did not find expected key": "the indentation of this line fits no line above it: indent keys of one level alike",
+    "expected <block end>": "the indentation of this line fits no line above it: indent keys of one level alike",
+    "expected ',' or": "a bracket is not closed before this line, or a comma is missing",
+    "could not find expected ':'": "a key needs a colon and a blank after it, here or in the line above",
+    "block sequence entries": "a list begins on a line of its own, each entry after '- '",
+    "expected alphabetic or numeric": "a value cannot begin with '*' or '&': put it in quotes",
+    "unknown escape character": "in double quotes a backslash begins an escape: use single quotes",
+    "another document": "'---' begins a second document, and a file has one",
+}
 PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+)")
 PLAIN_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
@@ -61,13 +72,42 @@ def parse_yaml(text: str, name: str) -> Any:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        raise InputError(f"{_place(name, error.problem_mark)}: this is not YAML ({error.problem}).") from None
+        raise InputError(f"{_place(name, error.problem_mark)}: this is not YAML{_reason(error, text)}.") from None
     except yaml.YAMLError as error:
         raise InputError(f"{name}: this is not YAML in UTF-8 ({' '.join(str(error).split())}).") from None
 
 
 def _place(name: str, mark: Any) -> str:
     return f"{name}, line {mark.line + 1}, column {mark.column + 1}" if mark else name
+
+
+def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
+    """What is wrong, and how to write it, for the mistakes that people make; else PyYAML's own words."""
+    problem, mark, lines = str(error.problem), error.problem_mark, text.splitlines()
+    if error.context_mark and "quoted scalar" in str(error.context) and "end of stream" in problem:
+        return f"; the quote in line {error.context_mark.line + 1} is not closed"
+    line, column = (lines[mark.line], mark.column) if mark and mark.line < len(lines) else ("", 0)
+    quotes = line[:column].count("'")
+    remedy = next((remedy for words, remedy in REMEDIES.items() if words in problem), None)
+    if line[column : column + 1] == "\t":
+        remedy = "there is a tab, and YAML is indented with blanks only"
+    elif mark and line and problem.startswith("mapping values are not allowed"):
+        remedy = _colon(lines, mark.line, column)
+    elif problem == "did not find expected key" and quotes and quotes % 2 == 0:
+        remedy = "a value ends at its second quote: put it in double quotes"
+    elif line and problem.startswith("found character"):
+        remedy = f"a value cannot begin with {line[column : column + 1]!r}: put it in quotes"
+    return f"; {remedy}" if remedy else f" ({problem})"
+
+
+def _colon(lines: list[str], number: int, column: int) -> str:
+    """Why a colon is not allowed: it is in a value, or that of a key which stands in the wrong place."""
+    line, before = lines[number], lines[number - 1] if number else ""
+    if ":" in line[:column]:
+        return "a value with a colon and a blank needs quotes around it"
+    if re.match(r"\s*[\w.-]+:\S", before):
+        return f"line {number} needs a blank after the colon"
+    return "this line is indented further than the keys above it, whose value stands on their own line"
 
 
 def _check_size(text: str, name: str) -> None:

@@ -46,7 +46,7 @@ REFUSED = {
     "a: =": "put it in quotes",
     "a: &a [*a]": "*a contains itself",
     "a: *b": "this is not YAML (found undefined alias)",
-    "--- a\n--- b": "another document",
+    "--- a\n--- b": "begins a second document",
     "a: \x01": "this is not YAML in UTF-8",
     "[" * 1000 + "]" * 1000: "line 1, column 51: more than 50 levels",
     "{a: " * 1000: "more than 50 levels",
@@ -95,3 +95,28 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     (tmp_path / "s.yaml").write_bytes("a: 1\n".encode("utf-16"))
     with pytest.raises(InputError, match="this is not YAML in UTF-8"):
         read_yaml(tmp_path / "s.yaml")
+
+
+SLIPS = {
+    "a:\n\tb: 1\n": "line 2, column 1: this is not YAML; there is a tab, and YAML is indented with blanks only.",
+    "title: Adult: first\n": "column 13: this is not YAML; a value with a colon and a blank needs quotes around it.",
+    "a: 'x\nb: 1\n": "this is not YAML; the quote in line 1 is not closed.",
+    'a: "C:\\data"\n': "in double quotes a backslash begins an escape: use single quotes.",
+    "a:\n    b: 1\n  c: 2\n": "line 3, column 3: this is not YAML; the indentation of this line fits no line above it",
+    "a: 1\n  b: 2\n": "line 2, column 4: this is not YAML; this line is indented further than the keys above it",
+    "a: [1, 2\nb: 3\n": "a bracket is not closed before this line, or a comma is missing.",
+    "a: 1\nb\nc: 2\n": "a key needs a colon and a blank after it, here or in the line above.",
+    "a: *.csv\n": "a value cannot begin with '*' or '&': put it in quotes.",
+    "a: %x\n": "a value cannot begin with '%': put it in quotes.",
+    "a: - b\n": "a list begins on a line of its own, each entry after '- '.",
+    "a: 1\n---\nb: 2\n": "'---' begins a second document, and a file has one.",
+    "a:1\nb: 2\n": "line 1 needs a blank after the colon.",
+    "a: 'it's'\n": "a value ends at its second quote: put it in double quotes.",
+}
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_a_slip_in_yaml_is_named_with_what_to_write(text):
+    with pytest.raises(InputError) as caught:
+        parse_yaml(text, "study.yaml")
+    assert str(caught.value).startswith("study.yaml, line ") and SLIPS[text] in str(caught.value)
