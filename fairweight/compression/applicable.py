@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+from fairweight.compression.file_growth import growth
 from fairweight.compression.onnx_graph_edits import load_graph
 from fairweight.compression.tree_ensembles import is_ensemble
 from fairweight.core import components
@@ -108,7 +109,15 @@ def _reason(source: Path, operation: str, recipe: dict[str, Any], inputs: tuple[
         session(destination, threads=1, quiet=True)
     except Exception as error:  # a crash, or an operator without a kernel for its types
         return f"onnxruntime does not load its file ({first_line(error)})"
-    before, after = source.stat().st_size, destination.stat().st_size
-    if operation == "quantize" and after >= before:
-        return f"its file would be no smaller ({after:,} bytes from {before:,})"
+    before, after = source.read_bytes(), _without_shapes(destination)
+    if operation == "quantize" and len(after) >= len(before):
+        return f"its file would be {growth(before, after)}"
     return None
+
+
+def _without_shapes(path: Path) -> bytes:
+    """A file as the step writes it: without the shapes that a quantizer inferred for itself."""
+    proto = onnx.load(str(path))
+    del proto.graph.value_info[:]
+    content: bytes = proto.SerializeToString()
+    return content

@@ -241,8 +241,8 @@ def reads_weight(node: onnx.NodeProto, position: int) -> bool:
 def fold_layouts(proto: onnx.ModelProto) -> None:
     """Store weights in the layout in which products read them, in place, where nothing else reads the stored ones.
 
-    Exporters cut, join and convert the weights of recurrent layers, for example. Chains of Transpose and Identity alone
-    stay, because layers share weights by them.
+    Exporters cut, join and convert the weights of recurrent layers, for example, and those of Keras transpose kernels.
+    Transposed matrices stay, because layers share weights by them (see `onnx_graph_edits.separate_uses`).
     """
     graph = proto.graph
     known = {name: array for name, array in constants(proto).items() if array.dtype.kind not in "USO"}
@@ -258,7 +258,7 @@ def fold_layouts(proto: onnx.ModelProto) -> None:
             own = {id(link) for link in chain}
             sources = {n for link in chain for n in link.input if n in known and is_float(known[n])}
             shared = any(users[source] - own for source in sources) or sources & returned
-            if not shared and sources and any(link.op_type not in ("Transpose", "Identity") for link in chain):
+            if not shared and sources and not _is_transposed_matrix(chain, known):
                 values = dict(known)
                 for link in chain:
                     outputs = ReferenceEvaluator(link).run(None, {n: values[n] for n in link.input if n})
@@ -268,6 +268,12 @@ def fold_layouts(proto: onnx.ModelProto) -> None:
                     graph.initializer.append(folded)
                 node.input[position] = folded.name
     _remove_unread_layouts(graph)
+
+
+def _is_transposed_matrix(chain: list[onnx.NodeProto], known: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether a chain does nothing but transpose a stored matrix."""
+    plain = all(link.op_type in ("Transpose", "Identity") for link in chain)
+    return plain and all(known[name].ndim == 2 for name in chain[0].input if name in known)
 
 
 def _chain(

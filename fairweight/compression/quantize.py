@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from fairweight.compression.calibration import Batch
+from fairweight.compression.file_growth import growth
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.rounding_check import ROWS, FunctionChecks, check_function
 from fairweight.core import components
@@ -201,9 +202,9 @@ def _without_gain(parent: str, content: bytes, checks: QuantizationChecks, signa
         return None
     if _narrow(stored(onnx.load_model_from_string(content))) <= _narrow(stored(onnx.load(parent))):
         return "left all weights as they were"
-    before = Path(parent).stat().st_size
-    if len(content) >= before:
-        return f"made the file no smaller ({len(content):,} bytes from {before:,}); choose another one"
+    before = Path(parent).read_bytes()
+    if len(content) >= len(before):
+        return f"made the file {growth(before, content)}; choose another one"
     return None
 
 

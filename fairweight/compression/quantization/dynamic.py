@@ -51,7 +51,12 @@ def quantize(
     separate_uses(proto)
     before = Counter(node.op_type for node in nodes(proto.graph))
     quantize_dynamic(
-        proto, destination, per_channel=per_channel, reduce_range=reduce_range, weight_type=QuantType.QInt8
+        proto,
+        destination,
+        per_channel=per_channel,
+        reduce_range=reduce_range,
+        weight_type=QuantType.QInt8,
+        nodes_to_exclude=_computed_kernels(proto),
     )
     quantized = onnx.load(str(destination))
     if Counter(node.op_type for node in nodes(quantized.graph)) == before:
@@ -62,3 +67,12 @@ def quantize(
     merge_copies(quantized)
     onnx.save(quantized, str(destination))
     return "dynamic"
+
+
+def _computed_kernels(proto: onnx.ModelProto) -> list[str]:
+    """Names of the convolutions whose kernels are not stored as they are read, such as those that two layers share.
+
+    onnxruntime would quantize these kernels in every call, and the file would keep them in float.
+    """
+    stored = {tensor.name for tensor in proto.graph.initializer}
+    return [node.name for node in proto.graph.node if node.op_type == "Conv" and node.input[1] not in stored]
