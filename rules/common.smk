@@ -18,10 +18,10 @@ from fairweight.core import components, run_lock
 from fairweight.core.code_version import ROOT, code_version
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
-from fairweight.core.local_files import expanded, is_file
+from fairweight.core.local_files import expanded
 from fairweight.core.operations import EXPORTED, GIVEN, OPERATIONS, SHIPPED
 from fairweight.core.yaml_file import read_yaml
-from fairweight.data import counterfactual_terms
+from fairweight.data import counterfactual_terms, parts
 from fairweight.energy.carbon_intensity import HOURLY
 from fairweight.energy.energy_model import MODEL
 from fairweight.energy.run_total import print_total_at_exit

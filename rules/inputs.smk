@@ -6,7 +6,7 @@ def local_sources(file):
     paths = [local_path(s.removeprefix("file:")) for s in file.get("sources", []) if s.startswith("file:")]
     if file.get("folder"):
         paths += [expanded(file["folder"]) / name for name in FILES]
-    return [str(path) for path in paths if is_file(path)]
+    return [str(part) for path in paths for part in parts.source_files(path)]
 
 
 def local_files(model):

@@ -1,5 +1,6 @@
 """Archives: download one once and extract a single named member; an archive is never unpacked as a whole."""
 
+import bz2
 import contextlib
 import errno
 import gzip
@@ -12,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from filelock import FileLock
 
@@ -22,6 +23,7 @@ LARGEST_MB = 256  # size to which a member of a small archive may unpack
 RATIO = 100  # how many times as large as its archive a member may be; tables of text rarely exceed 20
 CHUNK = 1 << 20  # bytes
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+COMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # end of a name -> opener
 ENCRYPTED = 1  # bit of a zip member's flags
 # what the libraries raise for damaged archives; of OSError, those that the system has not reported
 DAMAGED = (
@@ -50,17 +52,27 @@ def take_member(archive: Path, member: str, folder: Path) -> Path:
     return target
 
 
-def gunzip(packed: Path, target: Path) -> None:
-    """Decompress a `.gz` file.
+def decompressed(path: Path, target: Path) -> Path:
+    """Decompress a file whose name ends in `.gz`, `.bz2` or `.xz`.
+
+    Args:
+        path: the file.
+        target: file to write.
+
+    Returns:
+        `target`; `path` itself where it is not compressed.
 
     Raises:
         InputError: it is damaged, or would unpack to too large a file (see `unpack`).
     """
-    with _explained(packed), gzip.open(packed) as source:
-        unpack(source, target, packed)
+    if path.suffix not in COMPRESSED:
+        return path
+    with _explained(path), COMPRESSED[path.suffix](path) as source:
+        unpack(source, target, path)
+    return target
 
 
-def unpack(source: IO[bytes] | gzip.GzipFile, target: Path, archive: Path) -> None:
+def unpack(source: IO[bytes], target: Path, archive: Path) -> None:
     """Copy an opened member into a file.
 
     A member may have `LARGEST_MB`, or `RATIO` times the size of its archive. The environment variable

@@ -55,6 +55,15 @@ def _unnamed(position: int, names: list[str]) -> str:
     return name
 
 
+def with_partition(names: list[str], partition: Iterable[str], file: str) -> list[str]:
+    """Names of the columns of a part, followed by those of its folders (see `parts.Part`).
+
+    Raises:
+        InputError: a name occurs twice.
+    """
+    return checked_names([*names, *partition], f"file {file!r} with its folders")
+
+
 def check_same(names: list[str], first: list[str], file: str, first_file: str) -> None:
     """Refuse a file with other columns than the first one.
 

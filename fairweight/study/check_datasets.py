@@ -9,7 +9,7 @@ from fairweight.core import components
 from fairweight.core.errors import InputError, quoted
 from fairweight.core.lineage import local_path
 from fairweight.core.recipes import DatasetRecipe
-from fairweight.data import counterfactual_terms
+from fairweight.data import counterfactual_terms, parts
 
 EXCLUSIVE = ("image", "text")  # a dataset with such a column has no other inputs
 INPUTS = ("numeric", "categorical", *EXCLUSIVE)
@@ -58,7 +58,7 @@ def _check_files(place: str, dataset: DatasetRecipe) -> None:
             try:
                 components.locate("sources", scheme)
                 if scheme == "file":
-                    local_path(reference)
+                    parts.source_files(local_path(reference))
             except InputError as error:
                 raise InputError(f"{place}: files: {name}: {error}.") from None
         if schemes != {"file"} and not file["sha256"]:

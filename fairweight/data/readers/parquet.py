@@ -1,4 +1,4 @@
-"""Read Parquet tables; all files have the same columns."""
+"""Read Parquet tables, whole or in parts; all files have the same columns."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from fairweight.core.errors import InputError, first_line, listed
 from fairweight.core.table import block_rows
-from fairweight.data.column_names import check_same, checked_names
+from fairweight.data.column_names import check_same, checked_names, with_partition
 from fairweight.data.delimited_text import LONGEST_LINE
+from fairweight.data.parts import parts
 from fairweight.data.raw_rows import FILE
 
 OPTIONS = {
@@ -49,36 +50,70 @@ def read(files: dict[str, Path], *, rows: int | None) -> Iterator[pd.DataFrame]:
 
     Raises:
         InputError: a file is not Parquet, is damaged, has no rows, has two columns of one name, or has other columns
-            than the first.
+            than the first; or a column holds numbers in one part and text in another.
     """
-    first: list[str] = []
+    expected: tuple[list[str], str] | None = None  # columns of the first part, and its name
     for name, path in files.items():
-        names, size = _columns(path, name)
-        if not size:
+        kinds: dict[str, tuple[str, str]] = {}  # column -> kind of its values, and the part that has it
+        left, total = rows, 0
+        for part in parts(path, name):
+            names, size, types = _columns(part.path, part.name)
+            names = with_partition(names, part.partition, part.name)
+            expected = expected or (names, part.name)
+            check_same(names, expected[0], part.name, expected[1])
+            _check_kinds(names, types, kinds, part.name)
+            total += size
+            for frame in _blocks(part.path, part.name) if left != 0 else ():
+                block = frame.iloc[:left].assign(**part.partition)
+                left = None if left is None else left - len(block)
+                if len(block):
+                    yield block.assign(**{FILE: name})
+                if left == 0:
+                    break
+        if not total:
             raise InputError(f"file {name!r} has no rows")
-        first = first or names
-        check_same(names, first, name, next(iter(files)))
-    for name, path in files.items():
-        left = rows
-        for frame in _blocks(path, name):
-            block = frame.iloc[:left]
-            left = None if left is None else left - len(block)
-            if len(block):
-                yield block.assign(**{FILE: name})
-            if left == 0:
-                break
 
 
-def _columns(path: Path, name: str) -> tuple[list[str], int]:
-    """(names of the columns, number of rows) of a file."""
+def _columns(path: Path, name: str) -> tuple[list[str], int, list[pa.DataType]]:
+    """(names of the columns, number of rows, types of the columns) of a file."""
     with path.open("rb"):  # a file that cannot be opened is no damaged table
         pass
     try:
         with pq.ParquetFile(path) as file:
-            names, size = _names(file.schema_arrow), file.metadata.num_rows
+            schema, size = file.schema_arrow, file.metadata.num_rows
+            names = _names(schema)
+            types = [schema.field(schema.names.index(column)).type for column in names]
     except UNREADABLE as error:
         raise InputError(f"file {name!r} is not a Parquet table ({first_line(error)}); write it again") from None
-    return checked_names(names, f"file {name!r}"), size
+    return checked_names(names, f"file {name!r}"), size, types
+
+
+def _check_kinds(names: list[str], types: list[pa.DataType], kinds: dict[str, tuple[str, str]], part: str) -> None:
+    """Refuse a part in which a column holds values of another kind than in an earlier part; `kinds` collects them."""
+    for column, kind in zip(names, map(_kind, types), strict=False):  # columns of folders have no type
+        if kind is None:
+            continue
+        expected, first = kinds.setdefault(column, (kind, part))
+        if kind != expected:
+            raise InputError(
+                f"file {part!r}: column {listed([column])} holds {kind}, and {expected} in {first!r}; write all parts "
+                "with one type"
+            )
+
+
+def _kind(type_: pa.DataType) -> str | None:
+    """What a column of this type holds, in words; None where it has no value in any row."""
+    if pa.types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if pa.types.is_null(type_):
+        return None
+    if pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_):
+        return "numbers"
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return "text"
+    if pa.types.is_timestamp(type_):
+        return "time stamps with a time zone" if type_.tz else "time stamps without a time zone"
+    return f"values of type {type_}"
 
 
 def _names(schema: pa.Schema) -> list[str]:

@@ -1,4 +1,4 @@
-"""`https://HOST/FILE`, decompressed if it ends in `.gz`; `https://HOST/ARCHIVE#MEMBER` extracts one member."""
+"""`https://HOST/FILE`, unpacked if it ends in `.gz`, `.bz2` or `.xz`; `https://HOST/ARCHIVE#MEMBER`: a member."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import requests
 
 from fairweight.core.errors import InputError, first_line
-from fairweight.data.archive_members import gunzip, take_member
+from fairweight.data.archive_members import decompressed, take_member
 
 CONNECT_S, READ_S = 10, 60  # time-outs in seconds
 TEMPORARY = (408, 429)  # temporary client errors: request time-out, rate limit
@@ -30,11 +30,7 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
         raise InputError(f"the address is not valid ({first_line(error)})") from None
     if member:
         return take_member(path, member, folder)
-    if path.suffix != ".gz":
-        return path
-    unpacked = folder / "unpacked"
-    gunzip(path, unpacked)
-    return unpacked
+    return decompressed(path, folder / "unpacked")
 
 
 def _download(address: str, path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from dataset_recipes import READER, dataset
 
 from fairweight.core.errors import InputError
-from fairweight.data.archive_members import gunzip, take_member
+from fairweight.data.archive_members import decompressed, take_member
 from fairweight.data.read import read
 from fairweight.data.readers import delimited, passages
 
@@ -205,10 +205,10 @@ def archives():
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("kind", archives())
 def test_archives(tmp_path, kind):
-    rng, path, content = random.Random(kind), tmp_path / "archive", archives()[kind]
+    rng, path, content = random.Random(kind), tmp_path / f"archive.{kind}", archives()[kind]
 
     def unpack():
-        return gunzip(path, tmp_path / "m") if kind == "gz" else take_member(path, "in/m.csv", tmp_path)
+        return decompressed(path, tmp_path / "m") if kind == "gz" else take_member(path, "in/m.csv", tmp_path)
 
     path.write_bytes(content)
     assert accepted(unpack)
