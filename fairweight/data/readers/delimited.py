@@ -1,7 +1,7 @@
 """Read delimited text such as CSV and TSV, whole or in parts; all files have the same columns."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,14 @@ OPTIONS = {
         "description": "Column names of files without a header line; null reads the header. A file has at most 10,000 "
         "columns, and a line at most 10 million characters.",
     },
+    "optional": {
+        "type": "array",
+        "items": {"type": "string"},
+        "uniqueItems": True,
+        "default": [],
+        "description": "Columns that some of the files may lack, such as the outputs of a model for the test rows "
+        "alone; they have no values there.",
+    },
     "missing": {
         "type": "array",
         "items": {"type": "string"},
@@ -80,12 +88,13 @@ def read(
     missing: list[str],
     skip_lines: dict[str, int],
     rows: int | None,
+    optional: Sequence[str] = (),
 ) -> Iterator[pd.DataFrame]:
     """Read the files one after the other, in blocks of rows.
 
     Args:
         files: name -> path.
-        separator, quote, encoding, keep, columns, missing, skip_lines, rows: see `OPTIONS`.
+        separator, quote, encoding, keep, columns, missing, skip_lines, rows, optional: see `OPTIONS`.
 
     Yields:
         Strings without surrounding white space, missing values as None; column `__file__` names the file of each row.
@@ -96,6 +105,7 @@ def read(
     _check_names("skip_lines", skip_lines, files)
     _check_names("encoding", encoding if isinstance(encoding, dict) else (), files)
     expected: tuple[list[str], str] | None = None  # columns of the first part, and its name
+    nowhere = set(optional)
     for name, path in files.items():
         file_encoding = encoding if isinstance(encoding, str) else encoding.get(name, "utf-8")
         form = Form(separator, None if quote == "none" else quote, file_encoding)
@@ -104,23 +114,30 @@ def read(
             names, values = delimited_rows(
                 part.path, part.name, form, columns=columns, skip=skip_lines.get(name, 0), most=left
             )
-            kept = _kept(names, part, keep)
+            kept = _kept(names, part, keep, optional)
             expected = expected or (kept, part.name)
             check_same(kept, expected[0], part.name, expected[1])
             while not (frame := _frame(names, values, missing)).empty:
                 left, total = None if left is None else left - len(frame), total + len(frame)
-                yield frame.assign(**part.partition)[expected[0]].assign(**{FILE: name})
+                whole = frame.assign(**part.partition)
+                nowhere -= set(whole)
+                absent = dict.fromkeys(column for column in expected[0] if column not in whole)
+                yield whole.assign(**absent)[expected[0]].assign(**{FILE: name})
         if not total:
             raise InputError(f"file {name!r} has no rows")
+    if nowhere:
+        raise InputError(
+            f"reader: optional: no file has a column {listed(sorted(nowhere))}; the last one has {listed(names)}"
+        )
 
 
-def _kept(names: list[str], part: Part, keep: list[str] | None) -> list[str]:
-    """Columns of a part that are kept, those of its folders included."""
+def _kept(names: list[str], part: Part, keep: list[str] | None, optional: Sequence[str]) -> list[str]:
+    """Columns of a part that are kept, those of its folders included; those that files may lack come last."""
     every = with_partition(names, part.partition, part.name)
-    if absent := [column for column in keep or [] if column not in every]:
+    if absent := [column for column in keep or [] if column not in every and column not in optional]:
         hint = did_you_mean(absent[0], every)
         raise InputError(f"reader: keep: file {part.name!r} has no column {absent[0]!r}{hint}; it has {listed(every)}")
-    return keep or every
+    return [*(column for column in keep or every if column not in optional), *optional]
 
 
 def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> None:

@@ -393,3 +393,20 @@ def test_a_name_in_another_unicode_form_is_named():
 def test_the_limit_of_a_line_is_that_of_the_documentation():
     assert "at most 10 million characters" in delimited.OPTIONS["columns"]["description"]
     assert delimited_text.LONGEST_LINE == 10**7 and f"{MOST_COLUMNS:,}" in delimited.OPTIONS["columns"]["description"]
+
+
+def test_columns_that_files_may_lack(tmp_path):
+    """As the outputs of a model, which stand beside the test rows alone."""
+    (tmp_path / "train").write_text("x,y\n1,a\n2,b\n")
+    (tmp_path / "test").write_text("p,x,y\n.5,3,a\n")
+    files = {name: tmp_path / name for name in ("train", "test")}
+    for order in (files, dict(reversed(files.items()))):
+        frame = pd.concat(delimited.read(order, **READER | {"optional": ["p"]}), ignore_index=True)
+        assert list(frame.columns) == ["x", "y", "p", "__file__"]
+        assert frame.set_index("x")["p"].to_dict() == {"1": None, "2": None, "3": ".5"}
+    with pytest.raises(InputError, match="file 'test' has other columns than file 'train': it also has p"):
+        list(delimited.read(files, **READER))
+    with pytest.raises(InputError, match="reader: optional: no file has a column q; the last one has p, x, y"):
+        list(delimited.read(files, **READER | {"optional": ["p", "q"]}))
+    frame = pd.concat(delimited.read(files, **READER | {"optional": ["p"], "keep": ["y", "p"]}), ignore_index=True)
+    assert list(frame.columns) == ["y", "p", "__file__"]
