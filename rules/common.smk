@@ -15,7 +15,8 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir)
 
 from fairweight import NO_REPORTS
 from fairweight.core import components, run_lock
-from fairweight.core.code_version import ROOT, code_version
+from fairweight.core.code_version import code_version
+from fairweight.core.components import PACKAGE, WORKFLOW
 from fairweight.core.errors import InputError
 from fairweight.core.lineage import local_path
 from fairweight.core.local_files import expanded

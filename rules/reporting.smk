@@ -51,10 +51,10 @@ rule render_notebook:
     wildcard_constraints:
         concern="|".join(CONCERNS),
     params:
-        notebook=lambda w: str(ROOT / "notebooks" / f"{w.concern}.ipynb"),
+        notebook=lambda w: str(WORKFLOW / "notebooks" / f"{w.concern}.ipynb"),
         code=lambda w: code(
             "reporting/render_notebook",
-            files=[f"notebooks/{w.concern}.ipynb", *ROOT.glob("fairweight/reporting/report/*.py")],
+            files=[f"notebooks/{w.concern}.ipynb", *PACKAGE.glob("reporting/report/*.py")],
         )(w),
     message:
         "Render the section {wildcards.concern} of the report"
@@ -77,7 +77,7 @@ rule report:
     log:
         "<logs>/report.log",
     params:
-        code=code("reporting/report", files=["fairweight/reporting/report/page.html.j2"]),
+        code=code("reporting/report", files=[PACKAGE / "reporting/report/page.html.j2"]),
     message:
         "Assemble the report of {STUDY.name}"
     script:
@@ -123,7 +123,7 @@ rule paper:
 
 rule article:
     input:
-        article=str(ROOT / "paper" / "article.tex"),
+        article=str(WORKFLOW / "paper" / "article.tex"),
         made=outputs_of(rules.paper),
     output:
         pdf="<results>/paper/article.pdf",
@@ -171,7 +171,6 @@ rule archive:
     log:
         "<logs>/archive.log",
     params:
-        root=str(ROOT),
         code=code("reporting/archive"),
     message:
         "Archive {STUDY.name} as a Workflow Run RO-Crate"

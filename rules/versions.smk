@@ -6,10 +6,11 @@ def code(script, files=(), **components):
 
     Args:
         script: below `scripts/`, without its suffix.
-        files: further files, relative to the repository.
+        files: further files, relative to the repository, or absolute ones of the package.
         components: folder -> function of wildcards that returns names of components.
     """
-    paths = [ROOT / "scripts" / f"{script}.py", *(ROOT / file for file in files if (ROOT / file).is_file())]
+    workflow_files = [WORKFLOW / file for file in (f"scripts/{script}.py", *files)]
+    paths = [file for file in workflow_files if file.is_file()]
 
     def version(wildcards):
         named = [(folder, name) for folder, names in components.items() for name in names(wildcards)]
@@ -57,7 +58,7 @@ def method(wildcards):
 
 def compression(operation, **components):
     """Version of the code behind an operation on float weights, with the components that it names."""
-    source = f"fairweight/{OPERATIONS[operation].module.replace('.', '/')}.py"
+    source = PACKAGE / f"{OPERATIONS[operation].module.replace('.', '/')}.py"
     trained = {"architectures": architecture, "objectives": objective, "adaptations": adaptation, "tasks": task}
     return code("compression/compress", [source], **components, **trained)
 

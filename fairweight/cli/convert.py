@@ -1,16 +1,20 @@
 """Convert Keras, TensorFlow and TFLite models to ONNX, in an environment of its own (`make setup-convert-keras`)."""
 
 import os
+import shlex
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import SOURCES, WORKFLOW
 from fairweight.core.errors import InputError
 from fairweight.core.foreign_models import model_format, refuse_foreign
+from fairweight.data.fetch import cache_folder
 
-ENVIRONMENT = ROOT / ".venv-convert"
+# where the Makefile of a checkout makes it; an installed package may be in a folder that cannot be written
+ENVIRONMENT = cache_folder(None) / "convert" if WORKFLOW != SOURCES else SOURCES / ".venv-convert"
+LOCK = WORKFLOW / "requirements-convert-keras.lock"
 SCRIPT = Path(__file__).with_name("convert_keras.py")
 CONVERTED = ("keras", "hdf5", "savedmodel", "tflite")
 OPSET = 18  # the last that tf2onnx writes
@@ -55,8 +59,7 @@ def _run(arguments: list[str], source: Path) -> None:
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists():
         raise InputError(
-            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run make setup-convert-keras in "
-            f"{ROOT}, then again."
+            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run {_setup()}, then again."
         )
     command = [str(python), "-I", str(SCRIPT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | QUIET)
@@ -66,6 +69,14 @@ def _run(arguments: list[str], source: Path) -> None:
     if done.returncode == USER_MISTAKE:
         raise InputError(f"{source}: {last}.")
     raise InputError(f"{source} cannot be converted: TensorFlow and tf2onnx end with an error ({last}).")
+
+
+def _setup() -> str:
+    """Command that creates the environment."""
+    if WORKFLOW == SOURCES:
+        return f"make setup-convert-keras in {SOURCES}"
+    pip = shlex.join([str(ENVIRONMENT / "bin" / "pip"), "install", "--no-deps", "--require-hashes", "-r", str(LOCK)])
+    return f"{shlex.join(['python3', '-m', 'venv', str(ENVIRONMENT)])} && {pip}"
 
 
 def _described(path: Path, rows: Path) -> list[str]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.cli import interrupt  # noqa: F401 - before all other modules, whose import takes a while
-from fairweight.cli.run import ROOT, Options, read_study, run_study
+from fairweight.cli.run import Options, read_study, run_study
 from fairweight.cli.verify import verify_study
+from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, file_problem
 
-DEFAULT_STUDY = ROOT / "config" / "config.yaml"
+DEFAULT_STUDY = WORKFLOW / "config" / "config.yaml"
 RUN_HELP = (
     "Run a study to its report, in the current folder. A killed run is resumed, and finished steps are not repeated."
 )
@@ -274,7 +275,7 @@ def reproduce_archive(parsed: argparse.Namespace) -> None:
     """Run an archived study again and compare."""
     from fairweight.reporting.archive.reproducing import reproduce  # noqa: PLC0415 - `run` needs none of it
 
-    snakefile = ROOT / "Snakefile" if parsed.this_workflow else None
+    snakefile = WORKFLOW / "Snakefile" if parsed.this_workflow else None
     reproduce(parsed.archive, parsed.into, data=parsed.data, tolerance=parsed.tolerance, snakefile=snakefile)
 
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from fairweight.cli.foreign_code import announce
 from fairweight.core import run_lock
-from fairweight.core.components import PACKAGE
+from fairweight.core.components import SOURCES, WORKFLOW
 from fairweight.core.errors import InputError
 from fairweight.core.local_files import expanded, is_file
 from fairweight.core.recipes import EnergyRecipe
@@ -29,7 +29,6 @@ from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
-ROOT = PACKAGE.parent
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
 # as `python -m snakemake`, which would print a traceback when it is interrupted while it starts
 SNAKEMAKE = """import runpy, signal, sys
@@ -74,7 +73,7 @@ def run_study(study: Path, options: Options) -> None:
         InputError: there is no such study, or the run cannot start.
     """
     config = _validated(read_study(study), options)
-    announce(study, config, known=(Path.cwd(), ROOT))
+    announce(study, config, known=(Path.cwd(), SOURCES))
     if any(DRY.fullmatch(word) for word in options.further):
         _become_snakemake(study, options, [])
     else:
@@ -109,7 +108,7 @@ def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn
     command = [sys.executable, "-P", "-c", SNAKEMAKE, "--configfile", str(study)]
     if options.seeds is not None:
         command += ["--config", f"seeds={options.seeds}"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), *own]
+    command += ["--snakefile", str(WORKFLOW / "Snakefile"), *own]
     sys.stdout.flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C waits until its hook is there
     try:
@@ -244,7 +243,8 @@ def _start_sampler(folder: Path, energy: EnergyRecipe) -> None:
         *(["--external"] if meter_csv else []),
         *(["--command", *command] if command and not meter_csv else []),
     ]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    search_path = os.pathsep.join(filter(None, [str(SOURCES), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": search_path}
     sampler = subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     answer = sampler.stdout.readline().strip() if sampler.stdout else ""
     if answer == "ready":

@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fairweight.cli.run import ROOT, read_study
+from fairweight.cli.run import read_study
 from fairweight.core import run_lock
 from fairweight.core.checksums import SUFFIX, WrittenFile, read_usage, rule_of
+from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError
 from fairweight.study.file_sizes import TARGETS
 from fairweight.study.folders import results_folder
@@ -89,7 +90,7 @@ def promised_files(study: Path, seeds: int | None) -> dict[Path, str]:
     """
     command = [sys.executable, "-P", "-m", "snakemake", "--configfile", str(study)]
     command += [] if seeds is None else ["--config", f"seeds={seeds}"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--cores", "1", "--summary"]
+    command += ["--snakefile", str(WORKFLOW / "Snakefile"), "--cores", "1", "--summary"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["Snakemake has failed"]

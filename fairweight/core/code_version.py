@@ -10,9 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from fairweight.core.components import PACKAGE, locate
+from fairweight.core.components import PACKAGE, SOURCES, WORKFLOW, locate
 
-ROOT = PACKAGE.parent
 API = PACKAGE / "api.py"  # public names, loaded one by one
 API_MODULE = f"{PACKAGE.name}.api"
 
@@ -50,8 +49,11 @@ def _hash_of(roots: frozenset[Path]) -> str:
 
 
 def _label(path: Path) -> str:
-    # relative, so that a study moved with its checkout stays valid
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+    # relative, so that a study moved with its checkout, or run by an installed package, stays valid
+    for folder in (WORKFLOW, SOURCES):
+        if path.is_relative_to(folder):
+            return str(path.relative_to(folder))
+    return path.name
 
 
 @functools.cache
@@ -125,14 +127,14 @@ def _public(names: list[str] | None) -> list[Path]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "PUBLIC"
     )
     wanted = modules if names is None or "*" in names else [name for name in names if name in modules]
-    return [file for name in wanted for file in _files_of(f"{PACKAGE.name}.{modules[name]}", [ROOT])]
+    return [file for name in wanted for file in _files_of(f"{PACKAGE.name}.{modules[name]}", [SOURCES])]
 
 
 def _bases(importer: Path, module: str) -> list[Path]:
     """Folders in which a module that a file imports is searched."""
     if module.split(".", maxsplit=1)[0] == PACKAGE.name:
-        return [ROOT]
-    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(ROOT / "scripts"):
+        return [SOURCES]
+    if importer.is_relative_to(PACKAGE) or importer.is_relative_to(WORKFLOW / "scripts"):
         return []  # a test or a benchmark beside the package is not part of it
     top = importer.parent
     while (top / "__init__.py").is_file():

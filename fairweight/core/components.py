@@ -9,6 +9,7 @@ import ast
 import functools
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from fairweight.core.errors import InputError, did_you_mean, first_line, listed,
 from fairweight.core.local_files import is_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
+SOURCES = PACKAGE.parent  # folder from which `fairweight` is imported
+INSTALLED = PACKAGE / "workflow"  # where an installed package holds what lies beside `fairweight/` in a checkout
+WORKFLOW = INSTALLED if INSTALLED.is_dir() else SOURCES  # folder of the Snakefile, rules, scripts, notebooks, config
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ def locate(folder: str, name: str) -> Path:
     if reason := REFUSED.get(name):
         raise InputError(f"{folder}: {name!r} is not exportable: {reason}")
     legal = names(folder)
+    about = [other for other in legal if re.search(rf"\b{re.escape(name)}\b", summary(folder, other), re.IGNORECASE)]
+    hint = did_you_mean(name, legal) or (f" (did you mean {about[0]!r}?)" if len(name) > 1 and about else "")
     raise InputError(
-        f"{folder} has no {quoted(name)}{did_you_mean(name, legal)}; it has: {listed(legal, 'see config/README.md')}, "
-        "or 'module:callable' from a package of your own"
+        f"{folder} has no {quoted(name)}{hint}; it has: {listed(legal, 'see config/README.md')}, or 'module:callable' "
+        "from a package of your own"
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from fairweight.core.components import PACKAGE
+from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.core.local_files import expanded, is_file, workflow_input
 from fairweight.core.yaml_file import read_yaml
 
-FOLDER = PACKAGE.parent / "config" / "terms"
+FOLDER = WORKFLOW / "config" / "terms"
 
 
 def terms_file(name: str) -> Path:

@@ -8,9 +8,9 @@ No meter is read here: every result is modelled and has a low and a high bound.
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal
 
+from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.core.recipes import Bounds, EnergyRecipe
 from fairweight.energy.carbon_intensity import intensity_of
@@ -27,7 +27,7 @@ MODEL = (
     *("watts_per_core", "processor", "watts_per_gb", "pue", "country"),
     *("g_per_kwh", "intensity_source", "intensity_year", "cloud_region", "hourly", "electricity_maps"),
 )
-PROCESSORS = Path(__file__).parents[2] / "config" / "processors.json"
+PROCESSORS = WORKFLOW / "config" / "processors.json"
 
 
 def watts_per_core(recipe: EnergyRecipe) -> Bounds:

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from fairweight.core.artifacts import write_json
-from fairweight.core.components import PACKAGE
+from fairweight.core.components import SOURCES
 from fairweight.energy.carbon_intensity import intensity_of, with_hours
 
 PACKAGES = (
@@ -79,10 +79,15 @@ def write_provenance(
 
 
 def _commit() -> str | None:
-    """Commit of the checkout, marked as dirty if files have changed since; None outside of a git repository."""
+    """Commit of the checkout, marked as dirty if files have changed since; None for an installed package.
+
+    The package may be installed in a folder of another project's repository, whose commit says nothing of it.
+    """
+    if not (SOURCES / "Snakefile").is_file():
+        return None
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        done = subprocess.run(describe, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(describe, cwd=SOURCES, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 HISTORY = ("CHANGELOG.md", "LICENSE", "docs/decisions/")  # what was written stays
 TEXT = {".py", ".smk", ".md", ".ipynb", ".j2", ".yaml", ".rst", ".tex", ".toml", ""}

@@ -8,7 +8,7 @@ import tomllib
 
 import nbformat
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 # the environment of every rule is requirements.lock, installed once; Snakemake would like one stated at each rule
 ACCEPTED = {"Specify a conda environment or container for each rule."}

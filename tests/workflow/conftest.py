@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 from runs import CONFIG, Run
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 # for a few light steps, whatever runs them: a cluster with its warm process takes fifteen CPU-seconds to start
 LOCAL = ("--executor", "local")

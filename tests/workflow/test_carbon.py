@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from runs import LOCAL
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.energy.electricity_maps import KEY
 
 sys.path.insert(0, str(ROOT / "tests" / "unit"))

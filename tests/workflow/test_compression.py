@@ -8,7 +8,7 @@ import yaml
 from runs import Run
 
 from fairweight.core.artifacts import read_frame, read_json
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study

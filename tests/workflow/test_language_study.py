@@ -10,7 +10,7 @@ import yaml
 from runs import Run
 
 from fairweight.core import components
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 

@@ -11,7 +11,7 @@ import pytest
 from runs import CONFIG, LOCAL, Run
 
 from fairweight.core import components
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 pytestmark = [
     pytest.mark.workflow,

@@ -19,7 +19,7 @@ from runs import Run
 
 from fairweight.cli.main import main
 from fairweight.core.checksums import checksum
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.reporting.archive.packing import write_archive
 from fairweight.reporting.archive.unpacking import check, unpack
 

@@ -14,7 +14,7 @@ import pytest
 from runs import LOCAL, Run
 
 from fairweight.core.artifacts import atomic
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.evaluation.metric_rows import SCHEMA
 
 pytestmark = pytest.mark.workflow

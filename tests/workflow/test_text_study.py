@@ -11,7 +11,7 @@ from runs import CONFIG, Run
 
 from fairweight.core import components
 from fairweight.core.artifacts import read_frame, read_predictions, read_table
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 pytestmark = [
     pytest.mark.workflow,

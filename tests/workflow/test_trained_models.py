@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.foreign_models import refuse_foreign
 
 skl2onnx = pytest.importorskip("skl2onnx", reason="make setup-convert")

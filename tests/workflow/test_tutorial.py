@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 pytestmark = pytest.mark.workflow
 

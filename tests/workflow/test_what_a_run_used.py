@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.energy.ledger import read_ledger
 
 pytestmark = pytest.mark.workflow

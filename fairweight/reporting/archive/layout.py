@@ -1,5 +1,6 @@
 """Content of an archive: the run with its results, and the workflow that made them."""
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -55,10 +56,8 @@ FOLDERS = (
     "paper",
     "profiles",
     "config/terms",
-    "fairweight",
-    "snakemake_executor_plugin_dask",
-    "snakemake_logger_plugin_live",
 )
+PACKAGES = ("fairweight", "snakemake_executor_plugin_dask", "snakemake_logger_plugin_live")
 # results that people read and ship. Raw files, tables and predictions are about single people and are left out
 KEPT = (
     "summary/*",
@@ -74,29 +73,40 @@ KEPT = (
 IGNORED = ("logs/*", "archive/*", "paper/article.*", "*/.*", ".*")
 
 
-def workflow_files(root: Path) -> Iterator[tuple[str, Path]]:
-    """(name in the archive, file) of the workflow."""
+def workflow_files() -> Iterator[tuple[str, Path]]:
+    """(name in the archive, file) of the workflow, laid out as in a checkout also where it is installed."""
+    root = components.WORKFLOW
     for pattern in WORKFLOW:
         for path in sorted(root.glob(pattern)):
             yield f"workflow/{path.relative_to(root).as_posix()}", path
     for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*")):
-            parts = path.relative_to(root).parts
-            hidden = any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in parts)
-            if path.is_file() and not hidden and path.suffix != ".pyc":
-                yield f"workflow/{'/'.join(parts)}", path
+        yield from _folder(root / folder, folder)
+    for package in PACKAGES:
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(f"the package {package} is not installed; install it to archive a study.")
+        yield from _folder(Path(spec.origin).parent, package)
 
 
-def own_files(study: Study, root: Path) -> Iterator[tuple[str, Path]]:
+def _folder(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """(name in the archive, file) of a folder of the workflow."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part == "__pycache__" or part.endswith(".egg-info") for part in parts)
+        installed = path.is_relative_to(components.INSTALLED)  # `workflow_files` lists them as a checkout has them
+        if path.is_file() and not hidden and not installed and path.suffix != ".pyc":
+            yield f"workflow/{'/'.join([name, *parts])}", path
+
+
+def own_files(study: Study) -> Iterator[tuple[str, Path]]:
     """(name in the archive, file) of the user's own components, the modules that they import, and lists of terms.
 
     A file is the user's own if it is not listed by `workflow_files`: a run may be in the folder of the workflow.
 
     Args:
         study: the resolved study file.
-        root: folder of the workflow.
     """
-    listed = {path.resolve() for _, path in workflow_files(root)}
+    listed = {path.resolve() for _, path in workflow_files()}
     todo = [components.locate(folder, name) for folder, name in own_components(study)]
     todo += [terms_file(holder[key]) for holder, key in lists_of_terms(study)]
     seen: set[Path] = set()

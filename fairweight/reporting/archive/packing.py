@@ -30,13 +30,12 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in zip files; a file's own ti
 LEVEL = 6
 
 
-def write_archive(destination: str, *, results: str, root: str) -> None:
+def write_archive(destination: str, *, results: str) -> None:
     """Write the archive of a finished study.
 
     Args:
         destination: zip file to write.
         results: the study's folder.
-        root: folder of the workflow.
     """
     provenance = read_json(Path(results) / "summary" / "provenance.json")
     name = provenance["study"]["name"]
@@ -51,8 +50,8 @@ def write_archive(destination: str, *, results: str, root: str) -> None:
         CHECKSUMS: (json.dumps(checksums, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(),
     }
     contents |= {f"run/results/{name}/{p}": content for p, content in made.items() if kept(p)}
-    contents |= dict(own_files(provenance["study"], Path(root)))
-    contents |= dict(workflow_files(Path(root)))
+    contents |= dict(own_files(provenance["study"]))
+    contents |= dict(workflow_files())
     entries = [_entry(name, content) for name, content in sorted(contents.items())]
     about = json.dumps(metadata(entries, provenance, Path(results)), indent=1, ensure_ascii=False) + "\n"
     contents[METADATA] = about.encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fairweight.core.artifacts import write_rows
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.training.training_loop import CURVE
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "deep_compression"))

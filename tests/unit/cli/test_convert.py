@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from fairweight.cli import convert as module
 from fairweight.cli.convert import ENVIRONMENT, convert
 from fairweight.cli.main import main
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 
 needs_tensorflow = pytest.mark.skipif(

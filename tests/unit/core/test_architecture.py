@@ -2,7 +2,7 @@
 
 import sys
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 import architecture

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 ASK = """
 import sys; sys.path.insert(0, sys.argv[1])
-from fairweight.core.code_version import code_version, ROOT
+from fairweight.core.code_version import code_version
+from fairweight.core.components import WORKFLOW as ROOT
 def of(script, *files, **c): print(code_version(ROOT/'scripts'/f'{script}.py', *files, components=list(c.items())))
 pruned = ROOT/'fairweight/compression/prune.py'  # as rules/common.smk names it for rule prune
 of('compression/compress', pruned, pruning='global_magnitude', architectures='mlp', objectives='standard')

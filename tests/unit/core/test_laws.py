@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fairweight.core.code_version import ROOT, imported_files
+from fairweight.core.code_version import imported_files
 from fairweight.core.components import FOLDERS, PACKAGE, names, options, path_of
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.operations import OPERATIONS
 from fairweight.core.step_function import step_function
 from fairweight.study.schema import read_schema

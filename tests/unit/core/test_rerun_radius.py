@@ -13,7 +13,7 @@ import pytest
 import yaml
 from studies import tiny
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 FINETUNE = {"epochs": 1}
 VARIANTS = {

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from fairweight.core import resource_usage
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 SHIFT_S = 7200.0
 # the wall clock is set forward by two hours while the step runs

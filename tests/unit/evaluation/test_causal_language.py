@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fairweight.core import components
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 from fairweight.core.formatting import DASH
 from fairweight.data.readers import passages

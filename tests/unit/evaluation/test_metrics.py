@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.intersections import crossed
 from fairweight.evaluation.metric_rows import SCHEMA, Assessed, MetricRow, metric_row
 from fairweight.evaluation.metrics import agreement, calibration, fairness, quality, roc

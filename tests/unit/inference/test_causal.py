@@ -14,7 +14,7 @@ import torch
 
 from fairweight.compression.quantization import weight_only
 from fairweight.core import components
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.api import SnakemakeApi
 from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 study, folder = map(Path, sys.argv[1:])
 with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:

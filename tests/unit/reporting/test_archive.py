@@ -12,10 +12,10 @@ from importlib import metadata
 import pandas as pd
 import pytest
 
-from fairweight.core import code_version
+from fairweight.core import code_version, components
 from fairweight.core.artifacts import read_json, write_frame, write_json
 from fairweight.core.checksums import checksum
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive import packing, reproducing, rerunning
 from fairweight.reporting.archive.differences import as_json, as_markdown, compare, lines, verdict
@@ -207,7 +207,7 @@ def test_a_ledger_that_grows_while_the_archive_is_written_is_one_file_in_it(tmp_
         return {}
 
     monkeypatch.setattr(packing, "metadata", meanwhile)
-    packing.write_archive(str(tmp_path / "a.zip"), results=str(results), root=str(ROOT))
+    packing.write_archive(str(tmp_path / "a.zip"), results=str(results))
     unpack(tmp_path / "a.zip", tmp_path / "unpacked")
     checksums = read_json(tmp_path / "unpacked" / "run" / "checksums.json")
     kept_ledger = tmp_path / "unpacked" / "run" / "results" / "s" / "ledger" / "1.jsonl"
@@ -256,7 +256,7 @@ def test_files_that_people_read_and_ship_are_kept(name):
 
 
 def test_the_workflow_is_whole_and_nothing_else(tmp_path):
-    names = [name for name, _ in workflow_files(ROOT)]
+    names = [name for name, _ in workflow_files()]
     assert {
         "workflow/Snakefile",
         "workflow/requirements.lock",
@@ -273,8 +273,8 @@ def test_the_workflow_is_whole_and_nothing_else(tmp_path):
 
 
 def test_all_of_config_that_the_code_reads_is_in_the_workflow():
-    names = [name for name, _ in workflow_files(ROOT)]
-    code = [path for name, path in workflow_files(ROOT) if path.suffix in (".py", ".smk") or name.endswith("Snakefile")]
+    names = [name for name, _ in workflow_files()]
+    code = [path for name, path in workflow_files() if path.suffix in (".py", ".smk") or name.endswith("Snakefile")]
     read = set()
     for path in code:
         text = path.read_text(encoding="utf-8")
@@ -311,9 +311,11 @@ def test_the_users_own_modules_are_kept_wherever_the_study_is_run(tmp_path, monk
         "datasets": {"d": {"counterfactuals": "words.yaml"}, "e": {"counterfactuals": "identities"}},
         "engines": ["onnxruntime"],
     }
-    monkeypatch.setattr(code_version, "ROOT", root)  # in one case the folder of the run is that of the workflow
+    # in one case the folder of the run is that of the workflow
+    for module, name in ((components, "WORKFLOW"), (code_version, "WORKFLOW"), (code_version, "SOURCES")):
+        monkeypatch.setattr(module, name, root)
     code_version.imported_files.cache_clear()
-    assert [name for name, _ in own_files(study, root)] == ["run/my_layers.py", "run/my_models.py", "run/words.yaml"]
+    assert [name for name, _ in own_files(study)] == ["run/my_layers.py", "run/my_models.py", "run/words.yaml"]
 
 
 # ---- differences

@@ -9,7 +9,7 @@ import pytest
 from hostile import NAMES
 from small_results import results_with
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 from fairweight.core.formatting import with_interval, with_spread
 from fairweight.core.shown_measures import MEASURES

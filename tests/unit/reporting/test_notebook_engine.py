@@ -10,7 +10,7 @@ import papermill
 import pytest
 from nbformat import v4
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.reporting.report.render_notebook import execute
 
 

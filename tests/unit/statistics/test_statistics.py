@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.statistics import crossed_uncertainty, significance
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import (

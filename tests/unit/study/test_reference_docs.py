@@ -2,7 +2,7 @@
 
 import ast
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.study.reference_docs import reference
 from fairweight.study.schema import PLACES, read_schema
 

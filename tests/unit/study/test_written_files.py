@@ -9,7 +9,7 @@ import pytest
 import yaml
 from studies import tiny
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 
 SCRIPT = Path(__file__).with_name("written_files.py")
 OPERATIONS = {
