@@ -195,9 +195,10 @@ def _named(described: Described, given: Mapping[str, Any] | None, columns: Colum
         return matched
     if not matched and len(rest) == 2 and {tensor.type == STRING for tensor in rest} == {True, False}:
         return {t.name: list(columns.categorical if t.type == STRING else columns.numeric) for t in rest}
+    free = [name for name in every if [name] not in matched.values()]
     raise InputError(
-        f"inputs: {listed(rest)} of the file have the name of no input column of the dataset ({listed(every)}); name "
-        "the columns of each with 'inputs'."
+        f"inputs: {listed(rest)} of the file have the name of no input column of the dataset ({listed(free)} are free"
+        f"{did_you_mean(rest[0].name, free)}); rename the column, or name the columns of each with 'inputs'."
     )
 
 
@@ -259,10 +260,14 @@ def check_values(inputs: Sequence[BoundInput], rows: Table) -> None:
     for tensor in inputs:
         for column in tensor["columns"] if tensor["type"] != STRING else ():
             place = f"input {quoted(tensor['name'])} takes {tensor['type']}, and column {quoted(column)}"
-            words = [level for level in rows.levels.get(column, ()) if level != MISSING and number_of(level) is None]
+            words = [
+                level
+                for level in rows.levels.get(column, ())
+                if level != MISSING and number_of(level, tensor["type"]) is None
+            ]
             if words:
                 raise InputError(f"{place} holds {shown(words[0])}; write the numbers of the model's training")
-            numbers = column_numbers(rows, column)
+            numbers = column_numbers(rows, column, tensor["type"])
             with np.errstate(invalid="ignore", over="ignore"):
                 kept = numbers.astype(tensor["type"]).astype(np.float64)
             exact = tensor["type"].startswith("float")

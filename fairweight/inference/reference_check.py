@@ -1,5 +1,6 @@
 """Compare an imported model with its original before anything else is done: outputs, classes, and rows seen twice."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
 from fairweight.inference.bound_outputs import in_order
+from fairweight.inference.reference_causes import of_missing_values
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Feeds, Signature
 
@@ -19,7 +21,9 @@ Array = NDArray[Any]
 
 BATCH = 256
 CHECKED = 100_000  # rows that are compared with the reference
-SHOWN = 5  # rows with the largest differences that a message names
+SHOWN = 3  # rows with the largest differences that a message names
+OTHER_REASONS = "compare columns, their order, scaling and gaps: docs/trained-models.md"
+OTHER_CLASSES = "compare classes, columns, their order and scaling: docs/trained-models.md"
 CLEARLY = 0.05  # share of rows by which another order of the classes is clearly better
 DEVIATIONS = 4  # standard errors of the gain on rows to which that order was not fitted
 
@@ -54,7 +58,7 @@ def check_imported(
         InputError: its outputs are not numbers, it disagrees with the reference, or its classes are in another order
             than is assumed.
     """
-    first = rows.take(np.arange(min(len(rows), CHECKED)))
+    first = rows.take(_compared(recipe, rows)[:CHECKED])
     probabilities = ModelInputs.from_rows(signature, first).outputs(run, BATCH).astype(float)
     check_numbers(probabilities, first, "its output")
     facts: dict[str, Any] = {
@@ -64,13 +68,30 @@ def check_imported(
         "reference": None,
         "reference_labels": None,
     }
+    explain = functools.partial(of_missing_values, run, signature, first)
     if recipe["reference"] is not None:
-        facts["reference"] = _compare_scores(recipe, probabilities, first, order, scores)
+        facts["reference"] = _compare_scores(recipe, probabilities, first, order, scores, explain)
     if recipe["reference_labels"] is not None:
-        facts["reference_labels"] = _compare_labels(recipe, probabilities, first)
+        facts["reference_labels"] = _compare_labels(recipe, probabilities, first, explain)
     if recipe["reference"] is None and recipe["reference_labels"] is None:
         _check_order(probabilities, first, classes_from)
     return facts
+
+
+def _compared(recipe: MethodRecipe, rows: Table) -> Array:
+    """Positions of the rows that are compared: a file that has no reference, such as training rows, is left out."""
+    reference = recipe["reference"] or []
+    columns = [reference] if isinstance(reference, str) else list(reference)
+    present = np.ones(len(rows), bool)
+    for column in columns:
+        present &= ~np.isnan(rows.given[column])
+    if recipe["reference_labels"] is not None:
+        present &= rows.given[recipe["reference_labels"]] >= 0
+    without = [file for file in np.unique(rows.file) if not present[rows.file == file].any()]
+    if not present.any():
+        names = [*columns, *filter(None, [recipe["reference_labels"]])]
+        raise InputError(f"reference: {listed(names)} has no value in any row; write there what the original returns")
+    return np.flatnonzero(~np.isin(rows.file, without))
 
 
 def verdict(facts: dict[str, Any]) -> dict[str, Any]:
@@ -102,10 +123,40 @@ def check_numbers(output: Array, rows: Table, place: str) -> None:
 
 
 def _compare_scores(
-    recipe: MethodRecipe, probabilities: Array, rows: Table, order: Sequence[int] | None, scores: int
+    recipe: MethodRecipe,
+    probabilities: Array,
+    rows: Table,
+    order: Sequence[int] | None,
+    scores: int,
+    explain: Callable[..., str | None],
 ) -> dict[str, Any]:
     """Compare with the probabilities that the original returned."""
     columns = [recipe["reference"]] if isinstance(recipe["reference"], str) else list(recipe["reference"])
+    expected = _expected(columns, rows, order, scores)
+
+    def distances(outputs: Array, positions: Array | slice = slice(None)) -> Array:
+        distance: Array = np.nan_to_num(np.abs(outputs - expected[positions]).max(axis=1), nan=np.inf)
+        return distance
+
+    differences = distances(probabilities)
+    agreement = float((probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    far = differences > recipe["tolerance"]
+    if far.any():
+        if len(columns) == 1:
+            _check_positive(columns[0], recipe, probabilities, expected, rows)
+        reason = explain(far, lambda outputs, positions: distances(outputs, positions) <= recipe["tolerance"])
+        worst = np.argsort(-differences, kind="stable")[: min(int(far.sum()), 1 if reason else SHOWN)]
+        shown = "; ".join(f"row {rows.row[i] + 1:,}: {_pair(probabilities[i], expected[i])}" for i in worst)
+        raise InputError(
+            f"reference: {int(far.sum()):,} of {len(rows):,} rows differ from the original by more than "
+            f"{recipe['tolerance']:g} ({shown})"
+            + (f"; {reason}" if reason else f", {agreement:.2%} of the decisions agree; {OTHER_REASONS}")
+        )
+    return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
+
+
+def _expected(columns: list[str], rows: Table, order: Sequence[int] | None, scores: int) -> Array:
+    """Probabilities of the original (n, classes), in the order of the dataset's classes."""
     if order is None:
         raise InputError(
             "reference: holds probabilities, and the model returns labels; name the column with the original's labels "
@@ -118,28 +169,13 @@ def _compare_scores(
             f"them data row {rows.row[missing.argmax()] + 1:,}; write what the original returns for every row"
         )
     if len(columns) == 1 and len(rows.classes) == 2:  # of the positive class
-        expected = np.concatenate([1 - expected, expected], axis=1)
-    elif len(columns) == scores > 1:
-        expected = in_order(expected, order)
-    else:
-        raise InputError(
-            f"reference: has {len(columns)} columns for the {scores} classes of the model; name one column for each "
-            "class, in the order of the scores"
-        )
-    differences = np.nan_to_num(np.abs(probabilities - expected).max(axis=1), nan=np.inf)
-    agreement = float((probabilities.argmax(axis=1) == expected.argmax(axis=1)).mean())
-    far = int((differences > recipe["tolerance"]).sum())
-    if far:
-        if len(columns) == 1:
-            _check_positive(columns[0], recipe, probabilities, expected, rows)
-        worst = np.argsort(-differences, kind="stable")[: min(far, SHOWN)]
-        shown = "; ".join(f"row {rows.row[i] + 1:,}: {_pair(probabilities[i], expected[i])}" for i in worst)
-        raise InputError(
-            f"reference: {far:,} of {len(rows):,} rows differ from the original by more than "
-            f"{recipe['tolerance']:g}, and {agreement:.2%} of the decisions agree ({shown}, model and original); other "
-            "inputs (order of columns, scaling, missing values), or a wrong conversion: see docs/trained-models.md"
-        )
-    return {"columns": columns, "largest_difference": float(differences.max()), "agreement": agreement}
+        return np.concatenate([1 - expected, expected], axis=1)
+    if len(columns) == scores > 1:
+        return in_order(expected, order)
+    raise InputError(
+        f"reference: has {len(columns)} columns for the {scores} classes of the model; name one column for each "
+        "class, in the order of the scores"
+    )
 
 
 def _check_positive(column: str, recipe: MethodRecipe, probabilities: Array, expected: Array, rows: Table) -> None:
@@ -154,21 +190,24 @@ def _check_positive(column: str, recipe: MethodRecipe, probabilities: Array, exp
 
 def _pair(actual: Array, expected: Array) -> str:
     far = int(np.nan_to_num(np.abs(actual - expected), nan=np.inf).argmax())
-    return f"{actual[far]:.4g} and {expected[far]:.4g}"
+    return f"{actual[far]:.4g}, not {expected[far]:.4g}"
 
 
-def _compare_labels(recipe: MethodRecipe, probabilities: Array, rows: Table) -> dict[str, Any]:
+def _compare_labels(
+    recipe: MethodRecipe, probabilities: Array, rows: Table, explain: Callable[..., str | None]
+) -> dict[str, Any]:
     """Compare with the classes that the original predicted."""
     column = recipe["reference_labels"]
     expected = rows.given[column].astype(np.int64)
     expected = np.where(expected < 0, len(rows.classes), expected)  # a class that the dataset does not have
-    different = np.flatnonzero(probabilities.argmax(axis=1) != expected)
+    far = probabilities.argmax(axis=1) != expected
+    different = np.flatnonzero(far)
     if len(different) > recipe["tolerance"] * len(rows):
         numbers = listed(f"{rows.row[i] + 1:,}" for i in different[:SHOWN])
+        reason = explain(far, lambda outputs, positions: outputs.argmax(axis=1) == expected[positions])
         raise InputError(
             f"reference_labels: the class of {len(different):,} of {len(rows):,} rows is not that of {column!r} (rows "
-            f"{numbers} first); other inputs (order of columns, scaling), other classes, or a wrong conversion: "
-            "see docs/trained-models.md"
+            f"{numbers} first); {reason or OTHER_CLASSES}"
         )
     return {"column": column, "different_rows": len(different)}
 

@@ -14,6 +14,8 @@ from fairweight.core.table import MISSING, Table
 from fairweight.training.signature import PADDING, TOKENS, BoundInput, Feeds, Pixels, Signature
 from fairweight.training.tokenizer import tokens
 
+BOOLEANS = dict.fromkeys(("true", "yes", "t", "y", "on"), "1") | dict.fromkeys(("false", "no", "f", "n", "off"), "0")
+
 
 def input_tensors(signature: Signature, table: Table) -> Feeds:
     """Compute the input tensors of a model with this signature for all rows of a table.
@@ -101,31 +103,40 @@ def _pixels(images: NDArray[np.uint8], pixels: Pixels) -> NDArray[np.float32]:
 def _column(table: Table, name: str, kind: str) -> NDArray[Any]:
     """A column of a table (n,) as an imported file reads it: a number, or its text; a missing category is ''."""
     if kind != "string":
-        return column_numbers(table, name).astype(kind)
+        return column_numbers(table, name, kind).astype(kind)
     levels = np.array(["" if level == MISSING else level for level in table.levels[name]], dtype=object)
     texts: NDArray[Any] = levels[table.categorical[:, list(table.levels).index(name)]]
     return texts
 
 
-def column_numbers(table: Table, name: str) -> NDArray[np.float64]:
+def column_numbers(table: Table, name: str, kind: str = "float64") -> NDArray[np.float64]:
     """The numbers of a column (n,), as the raw rows have them; NaN for a missing one, and for categories that are none.
 
     Args:
         table: n rows.
         name: numeric or categorical column.
+        kind: type of the input that takes them; see `number_of`.
     """
     if name in table.numeric_names:
         numbers = table.numeric[:, table.numeric_names.index(name)].astype(np.float64)
         return numbers + table.origins.get(name, 0.0)
-    values = [number_of(level) for level in table.levels[name]]
+    values = [number_of(level, kind) for level in table.levels[name]]
     of_level = np.array([np.nan if value is None else value for value in values], np.float64)
     of_rows: NDArray[np.float64] = of_level[table.categorical[:, list(table.levels).index(name)]]
     return of_rows
 
 
-def number_of(level: str) -> float | None:
-    """The number that a category writes, true and false being 1 and 0; None if it is no number."""
-    text = {"true": "1", "false": "0"}.get(level.strip().lower(), level)
+def number_of(level: str, kind: str = "float64") -> float | None:
+    """The number that a category writes, true and false being 1 and 0; None if it is no number.
+
+    Args:
+        level: the category.
+        kind: type of the input that takes it; `bool` understands more words, such as yes and no.
+    """
+    word = level.strip().lower()
+    text = {"true": "1", "false": "0"}.get(word, level)
+    if kind == "bool":
+        text = BOOLEANS.get(word, text)
     try:
         return float(text)
     except ValueError:

@@ -158,7 +158,7 @@ def test_a_wrong_conversion_ends_the_study_with_the_rows(checked, tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     target = "results/cancer/seed-0/rows/none/cancer/original/model.onnx"
     output = Run(tmp_path).snakemake("study.yaml", "--executor", "local", target, ok=False)
-    assert "rows differ from the original by more than 0.001" in output and "model and original" in output
+    assert "rows differ from the original by more than 0.001" in output and ", not 0." in output
 
 
 def test_a_pytorch_module_is_imported_pruned_and_distilled(model, tmp_path):

@@ -62,6 +62,12 @@ def test_a_name_that_several_columns_could_have_is_left_out():
 def test_inputs_without_columns_of_their_name_are_asked_for(tmp_path):
     with pytest.raises(InputError, match=r"inputs: second \(float32 \[\?, 1\]\) of the file have the name of no input"):
         bring(tmp_path, table(), linear(inputs=("x", "second")))
+    with pytest.raises(InputError, match=r"\(age are free\); rename the column, or name the columns of each with 'inp"):
+        bring(tmp_path, table(), linear(inputs=("x", "second")))
+    with pytest.raises(
+        InputError, match=r"inputs: Ages .* \(age are free \(did you mean 'age'\?\)\); rename the column"
+    ):
+        bring(tmp_path, table(), linear(inputs=("x", "Ages")))
     report = bring(tmp_path, table(), linear(inputs=("x", "second")), inputs={"x": "x", "second": ["age"]})
     assert [entry["columns"] for entry in report["binding"]["inputs"]] == [["x"], ["age"]]
 
@@ -164,6 +170,35 @@ def test_categories_that_are_numbers_fill_numeric_inputs(tmp_path):
 def test_categories_that_are_words_do_not(tmp_path):
     with pytest.raises(InputError, match="input 'age' takes float32, and column 'age' holds 'w18'"):
         bring(tmp_path, in_categories(f"w{age}" for age in range(18, 91)), linear(inputs=("x", "age")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("False", "True"), ("false", "TRUE"), ("no", "yes"), ("N", "Y"), ("f", "t"), ("off", "on"), ("0", "1")],
+)
+def test_booleans_are_words_as_well(tmp_path, words):
+    rows = table()
+    flags = (rows.numeric[:, :1] > 0).astype(np.int64)
+    rows = dataclasses.replace(
+        rows, numeric=np.zeros((300, 1), np.float32), numeric_names=("age",), categorical=flags, levels={"x": words}
+    )
+    bring(tmp_path, rows, linear(inputs=("x", "age"), element=TensorProto.BOOL))
+    assert (run(tmp_path, rows).argmax(axis=1) == flags[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "element", "said"),
+    [
+        (("no", "maybe"), TensorProto.BOOL, "takes bool, and column 'age' holds 'maybe'"),
+        (("no", "yes"), FLOAT, "takes float32, and column 'age' holds 'no'; write the numbers of the model's training"),
+        (("no", "(missing)"), TensorProto.BOOL, "takes bool, and column 'age' holds no number in data row"),
+    ],
+)
+def test_words_that_are_no_booleans_are_refused(tmp_path, words, element, said):
+    codes = (table().numeric[:, 1:] > 40).astype(np.int64)
+    rows = dataclasses.replace(in_categories(words), categorical=codes, numeric=np.zeros((300, 1), np.float32))
+    with pytest.raises(InputError, match=said):
+        bring(tmp_path, rows, linear(inputs=("x", "age"), element=element))
 
 
 # ---- words

@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 from foreign_graphs import ORACLES
-from imported_files import bring, linear, recipe, run, table
-from onnx import numpy_helper
+from imported_files import STRING, bring, linear, model, recipe, run, table, value
+from onnx import helper, numpy_helper
 
 from fairweight.core.errors import InputError
 from fairweight.inference.reference_check import _check_order, check_imported
@@ -67,6 +67,99 @@ def test_rows_without_a_reference_are_named(tmp_path, scores):
     probability[[41, 50]] = np.nan
     with pytest.raises(InputError, match="reference: p has no value in 2 of 300 rows, the first of them data row 42"):
         bring(tmp_path, given(table(), p=probability), linear(), reference="p")
+
+
+def test_a_file_without_a_reference_is_left_out(tmp_path, scores):
+    """Training rows on which methods calibrate need no outputs of the original."""
+    probability = scores[0][:, 1].copy()
+    rows = dataclasses.replace(table(), file=np.repeat(["train", "test"], [200, 100]).astype(object))
+    probability[:200] = np.nan
+    facts = bring(tmp_path, given(rows, p=probability), linear(), reference="p")
+    assert facts["rows"] == 100 and facts["reference"]["agreement"] == 1
+    probability[250] = 1 - probability[250]
+    with pytest.raises(InputError, match=r"reference: 1 of 100 rows differ .*row 251: "):
+        bring(tmp_path, given(rows, p=probability), linear(), reference="p")
+    probability[260] = np.nan
+    with pytest.raises(InputError, match="reference: p has no value in 1 of 100 rows, the first of them data row 261"):
+        bring(tmp_path, given(rows, p=probability), linear(), reference="p")
+    with pytest.raises(InputError, match=r"p has no value in any row; write there what"):
+        bring(tmp_path, given(rows, p=np.full(300, np.nan)), linear(), reference="p")
+    codes = np.where(rows.file == "train", -1, scores[0].argmax(axis=1))
+    facts = bring(tmp_path, given(rows, p=codes), linear(), reference_labels="p")
+    assert facts["rows"] == 100 and facts["reference_labels"]["different_rows"] == 0
+
+
+def with_words(words):
+    """A model of one number and the texts `job`, and its rows, of which every fifth has no `job`."""
+    keys = ["a", "b", *words]
+    nodes = [
+        helper.make_node(
+            "LabelEncoder",
+            ["job"],
+            ["code"],
+            domain="ai.onnx.ml",
+            keys_strings=keys,
+            values_floats=[-1.0, 1.0, *[3.0] * len(words)],
+            default_float=0.0,
+        ),
+        helper.make_node("Add", ["x", "code"], ["margin"]),
+        helper.make_node("Sigmoid", ["margin"], ["probability"]),
+    ]
+    inputs = [value("x", "n", 1), value("job", "n", 1, element=STRING)]
+    proto = model(nodes, inputs, [value("probability", "n", 1)])
+    rows = table()
+    codes = np.where(np.arange(300) % 5 == 0, 2, np.arange(300) % 2)[:, None]
+    x = rows.numeric[:, :1]
+    rows = dataclasses.replace(
+        rows, numeric=x, numeric_names=("x",), categorical=codes, levels={"job": ("a", "b", "(missing)")}
+    )
+    effects = np.array([-1.0, 1.0, 3.0])[codes]
+    return proto, given(rows, p=1 / (1 + np.exp(-(x + effects)))[:, 0])
+
+
+@pytest.mark.parametrize("word", ["?", "missing", "Unknown", "nan"])
+def test_a_filling_of_the_original_is_found(tmp_path, word):
+    proto, rows = with_words([word])
+    with pytest.raises(InputError) as raised:
+        bring(tmp_path, rows, proto, reference="p")
+    message = str(raised.value)
+    assert "60 of 300 rows differ" in message
+    assert f"60 of them lack 'job', which the model gets as '', and agree with '{word}'" in message
+    assert message.endswith(f"write '{word}' there, and list it in no 'missing'.")
+
+
+def test_a_filling_that_is_not_known_is_asked_for(tmp_path):
+    proto, rows = with_words(["quite another word"])
+    with pytest.raises(InputError, match=r"lack 'job', .* gets as ''; write there what the original got, such as"):
+        bring(tmp_path, rows, proto, reference="p")
+    labels = given(rows, p=(rows.given["p"] > 0.5).astype(int))
+    with pytest.raises(InputError, match=r"reference_labels: .* lack 'job'"):
+        bring(tmp_path, labels, proto, reference_labels="p")
+
+
+def test_gaps_that_the_original_left_are_no_reason(tmp_path):
+    """Here it is the number that is wrong in all rows."""
+    proto, rows = with_words([""])
+    shifted = dataclasses.replace(rows, numeric=rows.numeric + 1)
+    bring(tmp_path, rows, proto, reference="p")
+    with pytest.raises(InputError, match=r"300 of 300 rows differ .*compare columns, their order") as raised:
+        bring(tmp_path, shifted, proto, reference="p")
+    assert "no value" not in str(raised.value)
+
+
+def test_missing_numbers_are_named(tmp_path, scores):
+    rows = given(table(), p=scores[0][:, 1])
+    numeric = rows.numeric.copy()
+    numeric[::4, 1] = np.nan
+    nodes = [helper.make_node("IsNaN", ["age"], ["gap"]), helper.make_node("Where", ["gap", "zero", "age"], ["filled"])]
+    proto = linear(inputs=("x", "age"))
+    for node in proto.graph.node:
+        node.input[:] = ["filled" if name == "age" else name for name in node.input]
+    for node in reversed(nodes):
+        proto.graph.node.insert(0, node)
+    proto.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 1), np.float32), "zero"))
+    with pytest.raises(InputError, match="70 of them lack 'age', which the model gets as NaN; write the num"):
+        bring(tmp_path, dataclasses.replace(rows, numeric=numeric), proto, reference="p")
 
 
 def test_several_columns_are_in_the_order_of_the_scores(tmp_path, scores):
