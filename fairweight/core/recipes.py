@@ -36,7 +36,7 @@ class Target(TypedDict):
 
     column: str
     positive: str | float | bool | None
-    only: list[str] | None
+    only: list[str | float | bool] | None
     strip: str
 
 
@@ -60,7 +60,8 @@ class GroupRecipe(TypedDict, total=False):
     column: str
     bins: list[float]
     reference: dict[str, float]
-    values: list[str]
+    values: list[str | float | bool]
+    merge: dict[str, list[str | float | bool]]
     file: str
     ranges: dict[str, tuple[int, int]]
 

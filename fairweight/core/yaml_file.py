@@ -5,7 +5,7 @@ date. None of this is what somebody meant who describes data.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ LARGEST_INTEGER = 2**63 - 1
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TAG = "tag:yaml.org,2002:"
+VALUES = (f"{TAG}bool", f"{TAG}int", f"{TAG}float")  # what a value of the data may be to YAML
+KEYED_BY_VALUES = ("reference",)  # keys of a study file whose own keys are values of the data
 # what libyaml and PyYAML say -> what to do
 REMEDIES = {
     "did not find expected key": "the indentation of this line fits no line above it: indent keys of one level alike",
@@ -66,8 +68,8 @@ def parse_yaml(text: str, name: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            for child in _nodes(node):
-                _check_node(child, loader, name)
+            for child, key in _nodes(node):
+                _check_node(child, key, loader, name)
             return loader.construct_document(node)
         finally:
             loader.dispose()
@@ -140,29 +142,29 @@ def _check_size(text: str, name: str) -> None:
             raise InputError(f"{_place(name, event.start_mark)}: more than {MOST_VALUES:,} values; use fewer.")
 
 
-def _nodes(root: Any) -> Iterator[Any]:
-    """A node and every node below it, once; without the keys of mappings."""
-    seen, pending = set[int](), [root]
+def _nodes(root: Any) -> Iterator[tuple[Any, str]]:
+    """(node, its key) of a node and of every node below it, once; without the keys of mappings."""
+    seen, pending = set[int](), [(root, "")]
     while pending:
-        node = pending.pop()
+        node, key = pending.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
-        yield node
+        yield node, key
         if isinstance(node, yaml.MappingNode):
-            pending += [value for _, value in node.value]
+            pending += [(value, str(key.value)) for key, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
-            pending += node.value
+            pending += [(child, "") for child in node.value]
 
 
-def _check_node(node: Any, loader: Any, name: str) -> None:
+def _check_node(node: Any, key: str, loader: Any, name: str) -> None:
     kind = node.tag.removeprefix(TAG)
     if isinstance(node, yaml.ScalarNode):
         _check_scalar(node, loader, name)
     elif kind not in ("map", "seq"):
         raise InputError(f"{_place(name, node.start_mark)}: the tag {quoted(node.tag)} is not known; remove it.")
     if isinstance(node, yaml.MappingNode):
-        _check_keys(node, name)
+        _check_keys(node, name, VALUES if key in KEYED_BY_VALUES else ())
 
 
 def _check_scalar(node: Any, loader: Any, name: str) -> None:
@@ -180,18 +182,19 @@ def _check_scalar(node: Any, loader: Any, name: str) -> None:
         raise InputError(f"{place}: an integer of {len(text):,} digits is too large; put a name in quotes.")
 
 
-def _check_keys(node: Any, name: str) -> None:
-    """Refuse keys that are no text, and keys that occur twice, of which YAML would keep the last."""
+def _check_keys(node: Any, name: str, others: Collection[str]) -> None:
+    """Refuse keys that are neither text nor of other tags, and keys that occur twice, of which YAML keeps the last."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
         place = _place(name, key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
             raise InputError(f"{place}: a key is a list or a mapping; write a name.")
-        if key.tag not in (f"{TAG}str", f"{TAG}merge"):
+        if key.tag not in (f"{TAG}str", f"{TAG}merge", *others):
             raise InputError(f"{place}: YAML reads the key {quoted(key.value)} as no text; put it in quotes.")
-        if key.value in lines:
+        text = str(yaml.SafeLoader.bool_values[key.value.lower()]) if key.tag == f"{TAG}bool" else key.value
+        if text in lines:
             raise InputError(
                 f"{place}: the key {quoted(key.value)} occurs twice, first in line "
-                f"{lines[key.value]}; remove one of them."
+                f"{lines[text]}; remove one of them."
             )
-        lines[key.value] = key.start_mark.line + 1
+        lines[text] = key.start_mark.line + 1

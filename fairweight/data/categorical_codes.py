@@ -28,6 +28,7 @@ class Categories:
     label_spelling: dict[str, str]
     spelling: dict[str, dict[str, str]]  # by categorical column
     group_spelling: dict[str, dict[str, str]]  # by attribute
+    group_of: dict[str, dict[str, str]]  # attribute -> text -> group, for texts that are no names of groups themselves
 
 
 def to_table(
@@ -106,4 +107,4 @@ def _group(rows: RawRows, name: str, recipe: DatasetRecipe, categories: Categori
         positions = rows.bins(options["column"], place, options["bins"])
         code_of_bin = np.array([code_of_level.get(bin_, -1) for bin_ in categories.bins[name]])
         return np.where(positions < 0, -1, code_of_bin[positions])
-    return _codes(rows.names(options["column"], place), levels, categories.group_spelling[name])
+    return _codes(rows.names(options["column"], place), levels, categories.group_of[name])

@@ -93,9 +93,11 @@ class Numbers:
         if (bad := self.unread).count:
             kind = "a number" if date is None else "a date of ISO 8601" if date == ISO else f"a date like {date!r}"
             others = f" ({bad.count:,} of {size:,} values are not)" if bad.count > 1 else ""
+            what = f"{where}: {shown(bad.value)} in {bad.row} is not {kind}{others}"
+            if other := _other_form(str(bad.value)):
+                raise InputError(f"{what}; {other}")
             raise InputError(
-                f"{where}: {shown(bad.value)} in {bad.row} is not {kind}{others}; fix the value, "
-                f"{_hint(str(bad.value))}list it under the reader's 'missing' if it marks a missing value{remedy}"
+                f"{what}; fix the value, list it under the reader's 'missing' if it marks a missing value{remedy}"
             )
         if (bad := self.infinite).count:
             raise InputError(f"{where}: {bad.count:,} values are infinite (first in {bad.row}); fix the data")
@@ -137,13 +139,25 @@ class Numbers:
             )
 
 
-def _hint(value: str) -> str:
-    """What a value that is no number may be, as a remedy."""
-    for decimal, thousands, key in ((",", None, "decimal: ','"), (".", ",", "thousands: ','")):
-        if Formats(decimal, thousands).number(value):
-            return f"set {key} of the dataset, "
+def _other_form(value: str) -> str:
+    """How the study file says that values such as this one are numbers or dates; empty where they are neither."""
+    fitting = [
+        (decimal, thousands)
+        for thousands in (None, ".", ",", " ", "'", "_")
+        for decimal in (".", ",")
+        if decimal != thousands and Formats(decimal, thousands).number(value) is not None
+    ]
+    fewest = [marks for marks in fitting if marks[1] is None] or fitting[:1]
+    if fewest == [(",", None)] and (".", ",") in fitting:  # 1,000
+        fewest.append((".", ","))
+    ways = [
+        " and ".join([*([f"decimal: {d!r}"] if d == "," or not t else []), *([f"thousands: {t!r}"] if t else [])])
+        for d, t in fewest
+    ]
+    if ways:
+        return f"if it is one, set {' or '.join(ways)} of the dataset"
     if not np.isnan(value_formats.numbers(pd.Series([value]), "", Formats(dates={"": ISO}))).any():
-        return "list the column under 'dates' of the dataset, "
+        return "if it is a date, list the column under 'dates' of the dataset"
     return ""
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from fairweight.core.errors import InputError, did_you_mean, listed, shown
+from fairweight.core.errors import InputError
 from fairweight.core.recipes import DatasetRecipe, Inputs, Target
+from fairweight.data.named_values import occurring
 from fairweight.data.raw_rows import RawRows, label_names, raw_blocks
 from fairweight.data.value_formats import PLAIN, Formats, spellings
 
@@ -103,18 +104,15 @@ class _Codes:
         return translation[np.concatenate(self.blocks)]
 
 
-def _wanted(only: list[str], label: pd.Series, target: Target, formats: Formats) -> list[str]:
+def _wanted(only: list[str | float | bool], label: pd.Series, target: Target, formats: Formats) -> list[str]:
     """The labels of the data that are to be kept; a number also means its other spellings."""
     names, wanted = label.dropna().unique().tolist(), list[str]()
     numbers = {name: formats.number(name) for name in names}
     for value, text in zip(only, label_names(pd.Series([str(value) for value in only]), target), strict=True):
         number = PLAIN.number(text)
         same = [name for name in names if name == text or (number is not None and numbers[name] == number)]
-        if not same:
-            hint = did_you_mean(value, names)
-            raise InputError(
-                f"target: only: {shown(value)} does not occur{hint}; the labels are: {listed(sorted(names))}"
-            )
+        if not same or isinstance(value, bool):
+            same = [occurring(value, sorted(names), formats, "target: only")]
         wanted += same
     return wanted
 

@@ -12,8 +12,9 @@ from fairweight.core.errors import InputError, did_you_mean, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
 from fairweight.data.column_checks import Agreement, Bad, Numbers
+from fairweight.data.named_values import merges, named, occurring, resolved
 from fairweight.data.raw_rows import RawRows, bin_names, label_names, rows_by_file
-from fairweight.data.value_formats import Formats, in_order, resolved, spellings
+from fairweight.data.value_formats import Formats, in_order, spellings
 
 MOST_GROUPS = 100  # an attribute with more groups than this is an identifier or needs bins
 MOST_CLASSES = 1_000
@@ -172,19 +173,20 @@ def checked_categories(survey: Survey, recipe: DatasetRecipe) -> Categories:
         if "bins" in options
     }
     group_spelling = {name: spellings(names, formats) for name, names in survey.groups.items() if name not in bins}
+    group_of = {name: _group_of(survey, name, recipe, spelling) for name, spelling in group_spelling.items()}
     ranges = {column: survey.numbers["inputs: numeric", column].range for column in inputs["numeric"]}
     return Categories(
         classes=classes,
         levels={name: tuple(sorted(_merged(c, spelling[name]))) for name, c in survey.categories.items()},
         bins=bins,
         group_levels={
-            name: _levels(survey, name, recipe, bins.get(name, ()), group_spelling.get(name, {}))
-            for name in recipe["groups"]
+            name: _levels(survey, name, recipe, bins.get(name, ()), group_of.get(name, {})) for name in recipe["groups"]
         },
         origins={column: values.origin for column, values in ranges.items() if values.origin},
         label_spelling=label_spelling,
         spelling=spelling,
         group_spelling=group_spelling,
+        group_of=group_of,
     )
 
 
@@ -228,12 +230,14 @@ def _classes(survey: Survey, target: Target, spelling: Mapping[str, str], format
             f"{place}: has {len(classes):,} classes; at most {MOST_CLASSES:,} are allowed (is it a number?)"
         )
     if target["positive"] is not None:
-        (written,) = label_names(pd.Series([str(target["positive"])]), target)
-        positive = resolved(written, classes, formats)
+        wanted: object = target["positive"]
+        if not isinstance(wanted, bool):
+            (wanted,) = label_names(pd.Series([str(wanted)]), target)
+        positive = resolved(wanted, classes, formats)
         if positive not in classes or len(classes) != 2:
             hint = did_you_mean(positive, classes)
             raise InputError(
-                f"target: positive: {shown(positive)} is not one of two classes{hint}; they are {listed(classes)}"
+                f"target: positive: {named(wanted)} is not one of two classes{hint}; they are {listed(classes)}"
             )
         classes = [c for c in classes if c != positive] + [positive]
     return tuple(classes)
@@ -247,21 +251,16 @@ def _levels(
     options, place = recipe["groups"][name], f"groups: {name}"
     if "ranges" in options:
         _check_ranges(survey, options["file"], options["ranges"], place)
-        order, occurring = list(options["ranges"]), set(options["ranges"])
+        order, filled = list(options["ranges"]), set(options["ranges"])
     elif bins:
-        order, occurring = list(bins), {bins[position] for position in survey.groups[name]}
+        order, filled = list(bins), {bins[position] for position in survey.groups[name]}
     else:
         order = in_order(_merged(survey.groups[name], spelling), formats)
-        occurring = set(order)
+        filled = set(order)
     if "values" in options:
-        wanted = list(dict.fromkeys(resolved(value, order, formats) for value in options["values"]))
-        if absent := [value for value in wanted if value not in order]:
-            hint = did_you_mean(absent[0], order)
-            raise InputError(
-                f"{place}: values: {shown(absent[0])} does not occur{hint}; the groups are {listed(order)}"
-            )
-        order = wanted
-    levels = [level for level in order if level in occurring]
+        wanted = [occurring(value, order, formats, f"{place}: values") for value in options["values"]]
+        order = list(dict.fromkeys(wanted))
+    levels = [level for level in order if level in filled]
     if len(levels) < 2:
         raise InputError(f"{place}: has only the group {listed(levels)}; a comparison needs two or more")
     if len(levels) > MOST_GROUPS:
@@ -273,6 +272,16 @@ def _levels(
         hint = did_you_mean(unknown[0], levels)
         raise InputError(f"{place}: reference: {shown(unknown[0])} is not a group{hint}; there are: {listed(levels)}")
     return tuple(levels)
+
+
+def _group_of(survey: Survey, name: str, recipe: DatasetRecipe, spelling: Mapping[str, str]) -> dict[str, str]:
+    """Group of each text of an attribute's column that is no name of a group itself."""
+    options, formats = recipe["groups"][name], Formats.from_recipe(recipe)
+    if "merge" not in options:
+        return dict(spelling)
+    names = in_order(_merged(survey.groups[name], spelling), formats)
+    group_of = merges(options, names, formats, f"groups: {name}")
+    return {text: group_of.get(spelled := spelling.get(text, text), spelled) for text in survey.groups[name]}
 
 
 def _check_ranges(survey: Survey, file: str, ranges: dict[str, tuple[int, int]], place: str) -> None:

@@ -15,9 +15,10 @@ from fairweight.core.intersections import BETWEEN
 from fairweight.core.recipes import DatasetRecipe
 from fairweight.core.table import Table
 from fairweight.data.categorical_codes import Categories
+from fairweight.data.named_values import resolved
 from fairweight.data.raw_rows import FILE, RawRows
 from fairweight.data.survey import Survey
-from fairweight.data.value_formats import Formats, in_order, resolved, spellings
+from fairweight.data.value_formats import Formats, in_order, spellings
 from fairweight.statistics.privacy import Anonymity, Identifier, identifying, k_anonymity
 
 TEST = "test"  # name of the file of the official test rows

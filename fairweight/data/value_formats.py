@@ -108,20 +108,6 @@ def spellings(names: Iterable[str], formats: Formats) -> dict[str, str]:
     return {text: name_of(number) for text, number in zip(texts, numbers, strict=True) if number is not None}
 
 
-def resolved(wanted: object, names: Collection[str], formats: Formats) -> str:
-    """The name that a value of the study file means: 1 means `1.0` where all names are numbers.
-
-    Returns:
-        The value as text, where it means none of the names.
-    """
-    text = str(wanted)
-    if text in names:
-        return text
-    number = PLAIN.number(text) or formats.number(text)
-    of_name = {formats.number(name): name for name in names if name != MISSING}
-    return text if number is None or None in of_name else of_name.get(number, text)
-
-
 def in_order(names: Collection[str], formats: Formats) -> list[str]:
     """Names sorted: by size if all are numbers, else alphabetically."""
     numbers = {name: formats.number(name) for name in names}

@@ -8,7 +8,7 @@ from typing import Any
 from fairweight.core import components
 from fairweight.core.errors import InputError, quoted
 from fairweight.core.lineage import local_path
-from fairweight.core.recipes import DatasetRecipe
+from fairweight.core.recipes import DatasetRecipe, GroupRecipe
 from fairweight.data import counterfactual_terms, parts
 
 EXCLUSIVE = ("image", "text")  # a dataset with such a column has no other inputs
@@ -148,6 +148,7 @@ def _check_groups(place: str, dataset: DatasetRecipe) -> None:
             )
         if ("column" in group) == ("ranges" in group) or ("ranges" in group) != ("file" in group):
             raise InputError(f"{place}: groups: {name}: takes either 'column', or 'file' and 'ranges'.")
+        _check_merge(f"{place}: groups: {name}", group)
     if dataset["repeated"] == "remove" and form(dataset["inputs"]) is None:
         raise InputError(f"{place}: repeated: rows are compared by their inputs, and there are none; leave it out.")
     removes = dataset["repeated"] == "remove" or (dataset["target"] and dataset["target"]["only"])
@@ -155,6 +156,20 @@ def _check_groups(place: str, dataset: DatasetRecipe) -> None:
         raise InputError(
             f"{place}: groups: 'ranges' count the rows of the unchanged file; leave out 'repeated' and 'only'."
         )
+
+
+def _check_merge(place: str, group: GroupRecipe) -> None:
+    if "merge" in group and ("bins" in group or "ranges" in group):
+        other = "bins" if "bins" in group else "ranges"
+        raise InputError(f"{place}: merge: joins values of a column, and there are {other!r}; change those instead.")
+    group_of: dict[str, str] = {}
+    for name, values in group.get("merge", {}).items():
+        for value in values:
+            if group_of.setdefault(str(value), name) != name:
+                raise InputError(
+                    f"{place}: merge: {quoted(value)} is in {quoted(group_of[str(value)])} and in {quoted(name)}; "
+                    "remove it from one of them."
+                )
 
 
 def _check_dropped_columns(place: str, dataset: DatasetRecipe) -> None:

@@ -16,11 +16,12 @@ from fairweight.core import table as tables
 from fairweight.core.artifacts import read_json, read_table
 from fairweight.core.errors import InputError
 from fairweight.data.card import warnings
+from fairweight.data.named_values import resolved
 from fairweight.data.narrowing import MOST_DISTINCT, Range
 from fairweight.data.read import read
 from fairweight.data.split import test_rows as split_test_rows
 from fairweight.data.unseen import unseen_categories
-from fairweight.data.value_formats import PLAIN, Formats, in_order, name_of, numbers, resolved, spellings, texts
+from fairweight.data.value_formats import PLAIN, Formats, in_order, name_of, numbers, spellings, texts
 
 DAY = 1_700_000_000 // 86_400  # 2023-11-14
 
@@ -335,6 +336,26 @@ def test_what_is_no_number_is_refused_wherever_a_number_is_wanted(tmp_path, valu
     sentence = str(caught.value)
     assert f"column 'age': {value!r} in data row 3 of file 'all' is not a number (10 of 40 values are not)" in sentence
     assert ("decimal: ','" in sentence) == (value == "20,5")
+
+
+@pytest.mark.parametrize(
+    ("value", "marks"),
+    [
+        ("1.234,50", "decimal: ',' and thousands: '.'"),
+        ("0,5", "decimal: ','"),
+        ("0,0", "decimal: ','"),
+        ("1,000", "decimal: ',' or thousands: ','"),  # a thousand, or one
+        ("1,234.5", "thousands: ','"),
+        ("1 234,5", "decimal: ',' and thousands: ' '"),
+        ("1'234.50", 'thousands: "\'"'),
+    ],
+)
+def test_a_number_in_another_notation_is_no_category(tmp_path, value, marks):
+    ages = [value if i % 4 == 2 else str(20 + i) for i in range(40)]
+    with pytest.raises(InputError) as caught:
+        read_files(tmp_path, {"all": csv(x=range(40), age=[f'"{age}"' for age in ages])}, inputs={"numeric": ["age"]})
+    assert str(caught.value).endswith(f"if it is one, set {marks} of the dataset.")
+    assert "categorical" not in str(caught.value) and "missing" not in str(caught.value)
 
 
 def test_infinite_and_missing_numbers_of_a_binned_group(tmp_path):
