@@ -5,11 +5,8 @@ Snakemake itself depends.
 """
 
 import copy
-import difflib
 import functools
-import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +15,15 @@ from typing import Any
 import jsonschema
 
 from fairweight.core import components
-from fairweight.core.errors import LONGEST_LIST, InputError, first_line, listed, quoted, shortened
+from fairweight.core.errors import InputError, first_line, listed
 from fairweight.core.operations import RECORDS
 from fairweight.core.yaml_file import read_yaml
 from fairweight.study.check_values import check_names, check_values
+from fairweight.study.sentences import order, sentence
 from fairweight.study.sweeps import Config, expand
+from fairweight.study.values_as_keys import with_text_keys
 
-SCHEMA = components.PACKAGE.parent / "config" / "study.schema.yaml"
+SCHEMA = components.WORKFLOW / "config" / "study.schema.yaml"
 
 # places where a study file names a component: path (`*` is any key), key that holds the name, folder
 PLACES = (
@@ -37,9 +36,6 @@ PLACES = (
     ("variants/*/prune/finetune/distillation", "method", "distillations"),
     ("variants/*/distill/student", "architecture", "architectures"),
 )
-
-# keywords of JSON Schema for the range of a number, in words
-BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
 
 def read_schema(path: Path = SCHEMA) -> Config:
@@ -65,8 +61,9 @@ def resolve(config: Config) -> Config:
     Raises:
         InputError: the first mistake, in one sentence with the key and the legal values.
     """
-    check_values(config)
-    resolved = expand(copy.deepcopy(config))
+    resolved = with_text_keys(config)
+    check_values(resolved)
+    resolved = expand(resolved)
     # a bare name is short for a component without options
     for path, key, _folder in PLACES:
         for holder, name, _place in _matches(resolved, path.split("/")):
@@ -118,8 +115,8 @@ def _check_installed(folder: str, name: str, place: tuple[str, ...]) -> None:
 
 def _check_component(recipe: Any, key: str, folder: str, place: tuple[str, ...], path: str) -> None:
     if not isinstance(recipe.get(key), str):
-        legal = ", ".join(components.names(folder))
-        raise InputError(f"{': '.join(place)}: the key {key!r} is missing; it is one of {legal}.")
+        what = f"the key {key!r} is {'not a name' if isinstance(recipe, dict) and key in recipe else 'missing'}"
+        raise InputError(f"{': '.join(place)}: {what}; it is one of {listed(components.names(folder))}.")
     _check_installed(folder, recipe[key], place)
     _check(recipe, component_schema(folder, recipe[key], key, path), place)
 
@@ -190,77 +187,4 @@ def _unique_items(_validator: Any, unique: bool, instance: Any, _schema: Config)
 def _check(instance: Any, schema: Config, place: tuple[str, ...]) -> None:
     errors = list(_with_defaults()(schema).iter_errors(instance))
     if errors:
-        # a misspelt key is reported before the required key that is missing because of it
-        raise InputError(sentence(min(errors, key=_order), place))
-
-
-def _order(error: jsonschema.ValidationError) -> tuple[int, bool]:
-    return len(error.absolute_path), error.validator != "additionalProperties"
-
-
-def _written(value: Any) -> str:
-    """A value as a study file has it."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else quoted(value)
-
-
-def sentence(error: jsonschema.ValidationError, place: tuple[str, ...] = ()) -> str:  # noqa: PLR0911 - one per kind
-    """Describe a validation error in one sentence: the place, the mistake, and what is legal.
-
-    Args:
-        error: the error.
-        place: keys that lead to the part of the study file that was validated.
-    """
-    parts = [f"entry {part + 1}" if isinstance(part, int) else part for part in (*place, *error.absolute_path)]
-    where = ": ".join(parts) or "top level"
-    rule: Any = error.validator_value
-    schema: Config = dict(error.schema) if isinstance(error.schema, dict) else {}
-    instance: Any = error.instance
-    match error.validator:
-        case "additionalProperties":
-            legal = list(schema.get("properties", {}))
-            extra = next(key for key in instance if key not in legal)
-            near = difflib.get_close_matches(str(extra), legal, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            return f"{where}: the key {quoted(extra)} is not known; {hint}Legal keys: {listed(legal)}."
-        case "required":
-            missing = next(key for key in rule if key not in instance)
-            return f"{where}: the key {missing!r} is missing."
-        case "type":
-            kinds = [rule] if isinstance(rule, str) else rule
-            return f"{where}: {_written(instance)} is not of type {' or '.join(kinds)}{_type_hint(instance, kinds)}."
-        case "enum":
-            return f"{where}: {_written(instance)} is not one of {listed(map(_written, rule))}."
-        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            sizes = " and ".join(f"{words} {schema[bound]:,}" for bound, words in BOUNDS.items() if bound in schema)
-            return f"{where}: {quoted(instance)} is out of range; it is {sizes}."
-        case "minItems" | "maxItems" | "minProperties" | "maxProperties" if "x-remedy" not in schema:
-            words = f"{'at least' if error.validator.startswith('min') else 'at most'} {rule:,}"
-            return f"{where}: has {len(instance):,} entries; it takes {words}."
-        case "uniqueItems":
-            return f"{where}: {error.message} occurs twice; remove one of them."
-        case "oneOf" if bounded := [inner for inner in error.context or () if inner.validator in BOUNDS]:
-            return sentence(bounded[0], place)  # the type is legal, and only the size is not
-        case "oneOf" if isinstance(instance, dict) and (
-            within := [e for e in error.context or () if e.validator != "type" or e.path]
-        ):
-            return sentence(min(within, key=_order), place)  # the mistake is within the legal form
-        case "oneOf":
-            what = schema.get("description", "").partition(". ")[0].rstrip(".")
-            return f"{where}: {quoted(instance)} is not legal; {shortened(what, LONGEST_LIST)}."
-        case _ if remedy := schema.get("x-remedy"):
-            return f"{where}: {quoted(instance)} is not a legal {schema.get('x-kind', 'name')}; {remedy}."
-        case _:
-            return f"{where}: {error.message.replace(repr(instance), quoted(instance))}."
-
-
-def _type_hint(instance: Any, kinds: list[str]) -> str:
-    """What YAML makes of a value without quotes, where a text or a number was meant."""
-    if isinstance(instance, bool) and "string" in kinds:
-        return "; YAML reads yes, no, on and off as true and false: put the word in quotes"
-    if isinstance(instance, int | float) and "string" in kinds:
-        return "; put it in quotes"
-    if isinstance(instance, str) and "number" in kinds and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", instance):
-        mantissa, exponent = re.split("[eE]", instance)
-        sign = "" if exponent[0] in "-+" else "+"
-        return f"; YAML reads it as text: write {mantissa}.0e{sign}{exponent}"
-    return ""
+        raise InputError(sentence(min(errors, key=order), read_schema(), place))

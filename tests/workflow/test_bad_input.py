@@ -95,7 +95,7 @@ def test_an_empty_file_ends_the_run(run):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seedz": 1}, "study file: top level: the key 'seedz' is not known; did you mean 'seeds'?"),
+        ({"seedz": 1}, "study file: top level: the key 'seedz' is not known (did you mean 'seeds'?); legal keys:"),
         ({"datasets": {"../x": {}}}, "'../x' is not a legal name"),
         ({"energy": {"country": "XXX"}}, "energy: country: 'XXX' is not in CodeCarbon's table"),
     ],

@@ -13,13 +13,20 @@ PUBLISHED = True  # its weights are published ones and are not trained
 OPTIONS = {
     "sources": {
         "type": "array",
-        "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"},
+        "items": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9]*:.+",
+            "x-kind": "source",
+            "x-remedy": "write a source such as file:FILE or https://host/file, without a blank after the colon",
+        },
         "default": [],
         "description": "Sources of a GGUF file, tried in order, as for a dataset's files; with `sha256`.",
     },
     "sha256": {
         "type": ["string", "null"],
         "pattern": "^[0-9a-f]{64}$",
+        "x-kind": "checksum",
+        "x-remedy": "a SHA-256 has 64 digits, 0 to 9 and a to f",
         "default": None,
         "description": "SHA-256 of the GGUF file.",
     },

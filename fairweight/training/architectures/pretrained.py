@@ -27,9 +27,19 @@ OPTIONS = {
                 "sources": {
                     "type": "array",
                     "minItems": 1,
-                    "items": {"type": "string", "pattern": "^[a-z][a-z0-9]*:.+"},
+                    "items": {
+                        "type": "string",
+                        "pattern": "^[a-z][a-z0-9]*:.+",
+                        "x-kind": "source",
+                        "x-remedy": "write a source such as file:FILE, without a blank after the colon",
+                    },
                 },
-                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "sha256": {
+                    "type": "string",
+                    "pattern": "^[0-9a-f]{64}$",
+                    "x-kind": "checksum",
+                    "x-remedy": "a SHA-256 has 64 digits, 0 to 9 and a to f",
+                },
             },
         },
         "default": None,

@@ -15,6 +15,8 @@ OPTIONS = {
     "module": {
         "type": "string",
         "pattern": "^[^:]+:[^:]+$",
+        "x-kind": "function",
+        "x-remedy": "write MODULE:CALLABLE, such as networks:build",
         "description": "`module:callable` in a package of your own; the callable returns the torch.nn.Module. It takes "
         "the numeric columns of the dataset as float32 (n, columns), in the order of its `inputs`, or images.",
     },

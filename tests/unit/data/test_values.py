@@ -353,7 +353,7 @@ def test_what_is_no_number_is_refused_wherever_a_number_is_wanted(tmp_path, valu
 def test_a_number_in_another_notation_is_no_category(tmp_path, value, marks):
     ages = [value if i % 4 == 2 else str(20 + i) for i in range(40)]
     with pytest.raises(InputError) as caught:
-        read_files(tmp_path, {"all": csv(x=range(40), age=[f'"{age}"' for age in ages])}, inputs={"numeric": ["age"]})
+        read_files(tmp_path, {"all": csv(x=range(40), age=ages)}, inputs={"numeric": ["age"]})
     assert str(caught.value).endswith(f"if it is one, set {marks} of the dataset.")
     assert "categorical" not in str(caught.value) and "missing" not in str(caught.value)
 

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from studies import DELETE, tiny
 
-from fairweight.core.code_version import ROOT
+from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.errors import InputError
 from fairweight.study.folders import logs_folder, results_folder
 from fairweight.study.schema import resolve
@@ -14,7 +14,7 @@ PRUNE = {"method": "global_magnitude", "sparsity": 0.5}
 
 MISTAKES = {
     "scheduler without a port": (dict(partitions={"scheduler": "tcp://host"}), ["partitions: scheduler", "tcp://host"]),
-    "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "Legal keys"]),
+    "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "legal keys"]),
     "misspelt key below": (
         dict(datasets__adult__tarjet={}),
         ["datasets: adult", "'tarjet'", "did you mean 'target'"],
@@ -34,8 +34,8 @@ MISTAKES = {
     "unknown reader": (dict(datasets__adult__reader="csv"), ["datasets: adult: reader", "delimited, idx, parquet"]),
     "unknown engine": (dict(engines=["onnx"]), ["engines", "onnxruntime"]),
     "unknown module": (dict(augmentations__balanced={"method": "nowhere:f"}), ["augmentations: balanced", "nowhere"]),
-    "wrong type": (dict(seeds="two"), ["seeds", "'two'", "integer"]),
-    "a float for an integer": (dict(seeds=2.0), ["seeds", "2.0", "integer"]),
+    "wrong type": (dict(seeds="two"), ["seeds: 'two' is not a whole number of at least 1", "; write how many seeds"]),
+    "a float for an integer": (dict(seeds=2.0), ["seeds: 2.0 is not a whole number", "; write 2."]),
     "not finite": (dict(variants__pruned50__prune={**PRUNE, "sparsity": float("nan")}), ["sparsity", "nan", "number"]),
     "name with a line break": (dict(name="tiny\n"), ["name", "names become folders"]),
     "no seed": (dict(seeds=0), ["seeds: 0 is out of range; it is at least 1"]),
@@ -149,16 +149,16 @@ MISTAKES = {
     "group of nothing": (dict(datasets__adult__groups={"sex": {}}), ["groups: sex", "'column'"]),
     "a billion seeds": (dict(seeds=10**9), ["seeds: 1000000000 is out of range; it is at least 1 and at most 1,000"]),
     "a number that overflows": (dict(seeds=10**400), ["seeds", "a number is larger than 1e+18"]),
-    "grid of no list": (dict(grid=5), ["grid: 5 is not of type array"]),
+    "grid of no list": (dict(grid=5), ["grid: 5 is not a list; write each entry after '- '."]),
     "a word that YAML reads as true": (
-        dict(datasets__adult__target__positive=True),
+        dict(datasets__adult__title=True),
         [
-            "datasets: adult: target: positive: true is not of type string",
+            "datasets: adult: title: true is not text or null",
             "YAML reads yes, no",
             "put the word in quotes",
         ],
     ),
-    "a number for a text": (dict(datasets__adult__title=5), ["title: 5 is not of type string", "put it in quotes"]),
+    "a number for a text": (dict(datasets__adult__title=5), ["title: 5 is not text or null; put it in quotes."]),
     "a number that YAML reads as text": (
         dict(training__standard__learning_rate="1e-3"),
         ["training: standard: learning_rate", "YAML reads it as text: write 1.0e-3"],
