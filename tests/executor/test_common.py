@@ -1,25 +1,14 @@
-"""Snakemake's own tests for executor plugins, and tests that need no Snakemake process."""
+"""Tests of the executor that need no Snakemake process."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import snakemake.common.tests
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-from snakemake_executor_plugin_dask import ExecutorSettings, resources
+from snakemake_executor_plugin_dask import resources
 from snakemake_executor_plugin_dask.forkserver import ForkServer
 from snakemake_executor_plugin_dask.request import Request
-
-
-class TestSnakemakesOwn(snakemake.common.tests.TestWorkflowsLocalStorageBase):
-    __test__ = True
-
-    def get_executor(self):
-        return "dask"
-
-    def get_executor_settings(self):
-        return ExecutorSettings(dashboard="none")
 
 
 def test_snakemake_finds_the_plugin_and_every_setting_has_a_help_text():

@@ -1,8 +1,6 @@
 """Jobs reserve threads, memory, whole workers and GPUs, which the times of their runs show."""
 
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -139,19 +137,3 @@ def test_another_cluster_class_is_started_with_its_arguments(workflow):
         "kind=small",
     )
     assert len(records(run, "small")) == 1
-
-
-def test_the_executor_is_a_separate_package(tmp_path):
-    from harness import PACKAGE
-
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*command, str(tmp_path), str(PACKAGE)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("snakemake_executor_plugin_dask-*.whl")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    command += ["--target", str(tmp_path / "installed"), str(wheel)]
-    subprocess.run(command, check=True, capture_output=True)
-    code = "import snakemake_executor_plugin_dask as p; print(p.__file__, p.ExecutorSettings().worker_losses)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path / "installed", capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == [str(tmp_path / "installed/snakemake_executor_plugin_dask/__init__.py"), "3"]

@@ -1,0 +1,83 @@
+"""An installed package runs studies without a checkout."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from installed import DISTRIBUTIONS, environment
+
+VERSIONS = """
+import json
+from fairweight.core import components
+from fairweight.core.code_version import code_version
+scripts = sorted(components.WORKFLOW.glob("scripts/*/*.py"))
+versions = {"/".join(path.parts[-2:]): code_version(path) for path in scripts}
+for folder in components.FOLDERS:
+    for name in components.names(folder):
+        versions[f"{folder}: {name}"] = code_version(components=[(folder, name)])
+print(json.dumps({"folder": str(components.PACKAGE), "versions": versions}))
+"""
+STUDY = """
+name: scores
+datasets:
+  loans:
+    title: Loans
+    reader: {method: delimited}
+    files: {table: {sources: ["file:loans.csv"]}}
+    target: {column: repaid, positive: "yes"}
+    groups: {sex: {column: sex}}
+    split: {test: all}
+variants:
+  score: {given: {column: score, above: 0.5}}
+grid:
+  - {dataset: loans, variants: [score]}
+"""
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory):
+    return environment(tmp_path_factory.mktemp("installed"), *DISTRIBUTIONS)
+
+
+def ask(python, folder):
+    """Where the package is, and the versions of its code; -P: the current folder is not searched."""
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(python), "-P", "-c", VERSIONS], cwd=folder, env=clean, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_steps_of_an_installed_package_have_the_versions_of_a_checkout(commands, tmp_path):
+    installed, checkout = ask(commands / "python", tmp_path), ask(sys.executable, tmp_path)
+    assert installed["folder"].startswith(str(commands.parent)) and installed["folder"] != checkout["folder"]
+    assert installed["versions"] == checkout["versions"] and len(checkout["versions"]) > 80
+
+
+def test_an_installed_package_runs_a_study_and_archives_it(commands, tmp_path):
+    rows = random.Random(0)
+    lines = [f"{rows.random():.3f},{rows.choice(['yes', 'no'])},{rows.choice(['f', 'm'])}" for _ in range(400)]
+    (tmp_path / "loans.csv").write_text("\n".join(["score,repaid,sex", *lines]) + "\n")
+    (tmp_path / "study.yaml").write_text(STUDY)
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [commands / "fairweight", "run", "study.yaml", "--", "--cores", "2", "--executor", "local", "all"]
+    done = subprocess.run(
+        [str(word) for word in [*command, "archive"]],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    provenance = json.loads((tmp_path / "results/scores/summary/provenance.json").read_text())
+    assert provenance["commit"] is None
+    with zipfile.ZipFile(tmp_path / "results/scores/archive/scores.crate.zip") as archive:
+        names = archive.namelist()
+    assert {"workflow/Snakefile", "workflow/fairweight/cli/main.py", "workflow/config/study.schema.yaml"} <= set(names)
+    assert {"workflow/snakemake_executor_plugin_dask/executor.py", "workflow/requirements.lock"} <= set(names)
+    assert not [name for name in names if name.startswith("workflow/fairweight/workflow/")]
