@@ -66,6 +66,7 @@ def summarized_steps():
     yield from (("predict", place) for c, place in cells if c.engine != GIVEN)
     yield from (("predict_given", place) for c, place in cells if c.engine == GIVEN)
     yield from (("assess", place) for _, place in cells)
+    yield from (("simple_model", {"dataset": dataset, "seed": 0}) for dataset in LABELLED)
     yield from ((name, place) for name in ("compare", "discover") for place in STUDY.comparisons)
     yield from (("profile", place) for place in STUDY.profiles)
 

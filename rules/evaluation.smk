@@ -25,10 +25,29 @@ rule assess:
         "../scripts/evaluation/assess.py"
 
 
+# once for each dataset: its rows are those of the first seed
+rule simple_model:
+    input:
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        predictions="<results>/seed-{seed}/{dataset}/simple_model.parquet",
+        usage="<results>/seed-{seed}/{dataset}/simple_model.usage.json",
+    log:
+        "<logs>/simple_model/{dataset}/seed-{seed}.log",
+    params:
+        code=code("evaluation/simple_model"),
+    message:
+        "Fit a logistic regression to {wildcards.dataset}"
+    script:
+        "../scripts/evaluation/simple_model.py"
+
+
 rule compare:
     input:
         predictions=predictions_with_baselines,
         table="<results>/data/{dataset}/table.parquet",
+        simple="<results>/seed-0/{dataset}/simple_model.parquet",
     output:
         comparisons="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/comparisons.parquet",
         pairs="<results>/compared/{dataset}/{augmentation}/{model}/{engine}/pairs.parquet",
@@ -128,6 +147,7 @@ rule decide:
         ratios="<results>/summary/ratios.parquet",
         profiles="<results>/summary/profiles.parquet",
         assessments="<results>/summary/assessments.parquet",
+        simple=collect("<results>/seed-0/{dataset}/simple_model.parquet", dataset=LABELLED),
     output:
         comparisons="<results>/summary/comparisons.parquet",
         criteria="<results>/summary/criteria.parquet",
@@ -139,6 +159,7 @@ rule decide:
         shipped="<results>/summary/shipped.parquet",
         slices="<results>/summary/slices.parquet",
         guards="<results>/summary/guards.parquet",
+        simple_models="<results>/summary/simple_models.parquet",
         usage="<results>/summary/decide.usage.json",
     log:
         "<logs>/decide.log",

@@ -85,6 +85,7 @@ def compare(
     pairs: str,
     replicates: str,
     models: str,
+    simple: str | None = None,
 ) -> None:
     """Write how each variant differs from its baseline on test rows, and bootstrap replicates of all variants.
 
@@ -101,6 +102,7 @@ def compare(
         replicates: Parquet file to write: for each replicate of seeds and rows the accuracy of each variant and that of
             its worst group by the first attribute; all variants share the draws.
         models: Parquet file to write, one row per variant and seed: columns of `per_model.ModelRow`.
+        simple: Parquet file of the predictions of the dataset's simple model for the same test rows, if there is one.
     """
     names = [_name(file["augmentation"], file["variant"], augmentation) for file in about]
     predicted = read_models(predictions, names)
@@ -127,7 +129,20 @@ def compare(
     nodes = {name: (file["augmentation"], file["variant"]) for name, file in zip(names, about, strict=True)}
     by_node = {nodes[name]: of_models for name, of_models in predicted.by_variant.items()}
     references = {(augmentation, variant): (other, name) for variant, (other, name) in baselines.items()}
-    write_rows(models, list(model_rows(by_node, references, labels, rows.classes, seeds)), MODELS)
+    of_models = model_rows(by_node, references, labels, rows.classes, seeds, _simple(simple, predicted.rows))
+    write_rows(models, list(of_models), MODELS)
+
+
+def _simple(path: str | None, rows: Array) -> Array | None:
+    """Predictions of the simple model for these rows (n,); None where there is no such model."""
+    if path is None:
+        return None
+    columns, about = read_predictions(path)
+    if about["reason"] is not None:
+        return None
+    order = np.argsort(columns["row"])
+    predictions: Array = columns["prediction"][order[np.searchsorted(columns["row"], rows, sorter=order)]]
+    return predictions
 
 
 def _name(augmentation: str, variant: str, compared: str) -> str:

@@ -17,6 +17,7 @@ from fairweight.evaluation import guards
 from fairweight.evaluation.criteria import CriterionRow, name_of
 from fairweight.evaluation.recommend import Node, recommend
 from fairweight.evaluation.shipped import shipped_table
+from fairweight.evaluation.simple_accuracy import SimpleRow, simple_rows
 from fairweight.statistics import comparison, decision
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import PROVEN, REFUTED, Verdict
@@ -39,6 +40,7 @@ def decide(
     slices: dict[str, dict[str, str]],
     models: dict[str, dict[str, str]],
     summary: Mapping[str, str],
+    simple: Mapping[str, str],
     criteria: Criteria,
     recipe: DecisionRecipe,
     energy: EnergyRecipe,
@@ -53,6 +55,7 @@ def decide(
     Args:
         comparisons, pairs, replicates, slices, models: Parquet file -> dataset, augmentation, model and engine of it.
         summary: tables of `summarize` by name: measures, ratios, profiles, assessments.
+        simple: dataset -> Parquet file of the predictions of its simple model.
         criteria: `criteria` of the study file.
         recipe: `decision` of the study file.
         energy: `energy` of the study file.
@@ -63,7 +66,8 @@ def decide(
         destination: name of the table -> Parquet file to write: comparisons, criteria (one row per variant, criterion
             and rate), parts (one row per test), untested (rates of groups with too few rows), decisions (one row per
             variant), goals (the winner by each goal), crossings (where the winner changes), shipped (the file that
-            ships of each variant), slices, guards (one row per guard that holds).
+            ships of each variant), slices, guards (one row per guard that holds), simple_models (one row per dataset:
+            what can be reached without a model of the study).
     """
     compared = adjusted(_gathered(comparisons), replicated, criteria["error_rate"])
     paired = _gathered(pairs)
@@ -90,6 +94,7 @@ def decide(
         "shipped": shipped_table(table, compared, paired, values["assessments"], criteria, attributes),
         "slices": _gathered(slices),
         "guards": guarded,
+        "simple_models": pd.DataFrame(simple_rows(simple), columns=[*SimpleRow.__annotations__]),
     }
     for name, columns in (("criteria", CriterionRow), ("parts", CriterionRow), ("untested", tests.UntestedRow)):
         rows = [
@@ -223,7 +228,7 @@ def _why_not(entry: tests.Assessed, verdict: Verdict, p_value: float, variants: 
     weakest = max(unshown or criteria, key=lambda row: row["p_proven"])
     more = f" (and {len(unshown) - 1} more)" if len(unshown) > 1 else ""
     return f"{name_of(weakest)}{more} is not shown: p = {weakest['p_proven']:.2g}" + (
-        f", {p_value:.2g} after Holm's correction over {variants} variants" if variants > 1 else ""
+        f" (p = {p_value:.2g} after Holm's correction over {variants} variants)" if variants > 1 else ""
     )
 
 

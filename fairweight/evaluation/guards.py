@@ -1,4 +1,4 @@
-"""Guards: models that learned nothing, seeds that diverged, and variants that are no compression are never proven."""
+"""Guards: models that learned nothing or less than a simple one, that diverged, or that are no compression."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,16 +12,18 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import Criteria
 from fairweight.statistics.decision import REFUTED, UNDECIDED
+from fairweight.statistics.significance import mcnemar, sign_flip, smallest_p
 
 Array = np.ndarray[Any, Any]
 Node = tuple[str, str]  # augmentation and variant
-Guard = Literal["one_class", "majority", "diverged", "same", "classes"]
+Guard = Literal["one_class", "majority", "simple_model", "diverged", "same", "classes"]
 ONE_CLASS: Guard = "one_class"
 MAJORITY: Guard = "majority"
+SIMPLE: Guard = "simple_model"
 DIVERGED: Guard = "diverged"
 SAME: Guard = "same"
 CLASSES: Guard = "classes"  # never blocks: some classes may be too rare to be predicted
-BLOCKING = (ONE_CLASS, MAJORITY, DIVERGED, SAME)
+BLOCKING = (ONE_CLASS, MAJORITY, SIMPLE, DIVERGED, SAME)
 FEWEST_SEEDS = 3  # with two seeds, nothing says which of them diverged
 FAR_BELOW = 0.05  # least loss of accuracy against the other seeds that counts as diverged
 DEVIATIONS = 6.0  # the same in standard deviations of the other seeds
@@ -50,7 +52,7 @@ def guard_table(
         models: columns of `per_model.ModelRow` and of COMPARISON, of all comparisons of the study.
         measures: summary table, for the bytes of files.
         baselines: augmentation and variant -> those of its baseline.
-        criteria: `criteria` of the study file: `error_rate`, and `guards` that block.
+        criteria: `criteria` of the study file: `error_rate`, `margins`, and `guards` that block.
 
     Returns:
         Columns COLUMNS; guards that block come first.
@@ -64,7 +66,7 @@ def guard_table(
         place = dict(zip(CELL, key, strict=True))
         node = (place["augmentation"], place["variant"])
         base = place | dict(zip(("augmentation", "variant"), baselines.get(node, node), strict=True))
-        reasons = dict(_reasons(own.sort_values("seed"), criteria["error_rate"]))
+        reasons = dict(_reasons(own.sort_values("seed"), criteria))
         if (
             base != place
             and bool(own["same"].eq(True).all())
@@ -77,7 +79,7 @@ def guard_table(
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("blocks", ascending=False, kind="stable")
 
 
-def _reasons(models: pd.DataFrame, error_rate: float) -> Iterator[tuple[Guard, str]]:
+def _reasons(models: pd.DataFrame, criteria: Criteria) -> Iterator[tuple[Guard, str]]:
     """Guards that hold for the models of one recipe, with the reason of each; a seed is named by one of them."""
     predicted = [json.loads(names) for names in models["predicted"]]
     constant = np.array([len(names) == 1 for names in predicted])
@@ -93,8 +95,10 @@ def _reasons(models: pd.DataFrame, error_rate: float) -> Iterator[tuple[Guard, s
     if diverged.any():
         yield DIVERGED, _diverged_in_words(models, diverged)
     rest = models[~constant & ~diverged]
-    if len(rest) and (reason := _majority(rest, total, error_rate)):
+    if len(rest) and (reason := _majority(rest, total, criteria["error_rate"])):
         yield MAJORITY, reason
+    if len(rest) and (reason := _simple(rest, criteria)):
+        yield SIMPLE, reason
     ever = {name for names in predicted for name in names}
     never = [name for name in json.loads(models["frequent"].iloc[0]) if name not in ever]
     if never and not constant.all():
@@ -148,6 +152,31 @@ def _majority(models: pd.DataFrame, total: int, error_rate: float) -> str | None
     return (
         f"the accuracy of {_percent(hits / rows)}{mean} is not shown to exceed the {always} "
         f"(p = {p_value:.2g}, exact binomial test of {rows:,} test rows)"
+    )
+
+
+def _simple(models: pd.DataFrame, criteria: Criteria) -> str | None:
+    """Why models are worse than the simple model of the dataset; None where they are not, or where there is none.
+
+    The mean accuracy must be lower by more than the loss that the study accepts, and clearly so: by the exact McNemar
+    test of the mean counts of rows, and, where the seeds suffice for it, by the sign-flip test over seeds.
+    """
+    if models["simple_lost"].isna().any():
+        return None
+    gained, lost = (models[name].to_numpy(float) for name in ("simple_gained", "simple_lost"))
+    rows, hits = int(models["rows"].iloc[0]), float(models["hits"].mean())
+    behind = float((lost - gained).mean()) / rows
+    if behind <= (criteria.get("margins", {}).get("accuracy") or 0.0):
+        return None
+    p_values = {f"exact McNemar test of {rows:,} test rows": mcnemar(float(gained.mean()), float(lost.mean()))}
+    if smallest_p(len(models), sides=1) <= criteria["error_rate"]:
+        p_values[f"sign-flip test of {len(models)} seeds"] = sign_flip(gained - lost, "less")
+    if (p_value := max(p_values.values())) > criteria["error_rate"]:
+        return None
+    mean = f", the mean of {len(models)} seeds," if len(models) > 1 else ""
+    return (
+        f"the accuracy of {_percent(hits / rows)}{mean} is below the {_percent(hits / rows + behind)} of a logistic "
+        f"regression of the same inputs (p = {p_value:.2g}, {' and '.join(p_values)})"
     )
 
 

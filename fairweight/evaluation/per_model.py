@@ -1,4 +1,4 @@
-"""What each model predicts on the test rows: hits, classes, and whether it equals its baseline to the bit."""
+"""What each model predicts on the test rows: hits, classes, whether it equals its baseline, and a simple model."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +26,8 @@ class ModelRow(TypedDict):
     frequent: str  # JSON list of the classes with at least FEWEST_ROWS test rows
     finite: bool  # whether every probability is a number
     same: bool | None  # whether it equals its baseline to the bit; None without probabilities
+    simple_gained: int | None  # rows that it predicts right and the simple model does not; None without a simple model
+    simple_lost: int | None  # the reverse
 
 
 MODELS = {
@@ -40,6 +42,8 @@ MODELS = {
     "frequent": "string",
     "finite": "bool",
     "same": "bool",
+    "simple_gained": "int64",
+    "simple_lost": "int64",
 }
 
 
@@ -49,6 +53,7 @@ def model_rows(
     labels: Array,
     classes: Sequence[str],
     seeds: list[int],
+    simple: Array | None = None,
 ) -> Iterator[ModelRow]:
     """What every model of one comparison predicts, one row per variant and seed.
 
@@ -58,27 +63,32 @@ def model_rows(
         labels: int (n,).
         classes: names of the classes.
         seeds: of the models.
+        simple: predictions of the simple model of the dataset (n,), if there is one.
     """
     counts = np.bincount(labels[labels >= 0], minlength=len(classes))
     frequent = [name for name, number in zip(classes, counts, strict=False) if number >= FEWEST_ROWS]
     largest = int(counts.argmax())
+    right = None if simple is None else simple == labels
     for node, (predictions, scores) in models.items():
         other = models.get(baselines.get(node, node)) if baselines.get(node, node) != node else None
         for position, seed in enumerate(seeds):
             own = predictions[:, position]
             names = [_class_name(int(code), classes) for code in np.unique(own)]
+            hits = own == labels
             yield {
                 "model_augmentation": node[0],
                 "variant": node[1],
                 "seed": seed,
                 "rows": len(labels),
-                "hits": int((own == labels).sum()),
+                "hits": int(hits.sum()),
                 "largest": int(counts[largest]),
                 "largest_class": _class_name(largest, classes),
                 "predicted": json.dumps(names),
                 "frequent": json.dumps(frequent),
                 "finite": scores is None or bool(np.isfinite(scores[:, position]).all()),
                 "same": None if other is None else _same((predictions, scores), other, position),
+                "simple_gained": None if right is None else int((hits & ~right).sum()),
+                "simple_lost": None if right is None else int((right & ~hits).sum()),
             }
 
 

@@ -351,9 +351,9 @@ def _reason(candidates: Candidates, goal: str, predictions: float, saved: Interv
     if not candidates.proven:
         return "no compressed variant is proven to keep the criteria"
     if saved is not None:
-        return "the interval of its saving excludes 0"
+        return "the interval of its saving lies above zero"
     known = [variant for variant in candidates.proven if np.isfinite(candidates.saving(goal, variant, predictions)[0])]
-    return "no saving of a proven variant excludes 0" if known else f"{goal.replace('_', ' ')} is not estimable"
+    return "no proven variant has a saving that can be distinguished from zero" if known else f"{goal.replace('_', ' ')} is not estimable"
 
 
 def _choose(rows: list[GoalRow], goal: str) -> None:

@@ -42,3 +42,35 @@ def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
         for row in rows.to_dict("records")
     ]
     return list(dict.fromkeys(names))
+
+
+def simple_accuracies(results: Results, first: Mapping[str, Any]) -> str | None:
+    """Accuracy of the baselines of a family beside what needs no model of the study; None without a known accuracy.
+
+    Args:
+        results: the study.
+        first: values of FAMILY, and of `engine` where only one is of interest.
+
+    Returns:
+        A sentence without a full stop: "dense has an accuracy of 85.7 %, a logistic regression of the same inputs
+        85.3 %, always predicting '<=50K' 76.4 %".
+    """
+    rows = where(results.simple_models, {"dataset": first["dataset"]})
+    if rows.empty:
+        return None
+    simple = rows.iloc[0]
+    place = {key: first[key] for key in FAMILY} | ({"engine": first["engine"]} if "engine" in first else {})
+    measured = where(results.variants, place | {"measure": "accuracy"})
+    measured = measured[(measured["variant"] == measured["baseline"]) & measured["attribute"].isna()]
+    models = dict(zip(measured["variant"], measured["mean"], strict=True))
+    if not models:
+        return None
+    named = [f"{name} has an accuracy of {_percent(mean)}" for name, mean in models.items()]
+    if not missing(simple["accuracy"]):
+        named.append(f"a logistic regression of the same inputs {_percent(simple['accuracy'])}")
+    named.append(f"always predicting {simple['majority_class']!r} {_percent(simple['majority_share'])}")
+    return ", ".join(named)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -43,6 +43,18 @@ def sign_flip(differences: Array, alternative: str = "two-sided") -> float:
     return float(np.mean(means >= means[0] - TIE * np.abs(means).max()))
 
 
+def mcnemar(gained: float, lost: float) -> float:
+    """p-value of McNemar's exact test that one model is right on fewer rows than another (McNemar 1947), one-sided.
+
+    Args:
+        gained: rows that the first model alone predicts right.
+        lost: rows that the second one alone predicts right. Counts may be means over models; they are rounded to the
+            side of the null hypothesis.
+    """
+    more, fewer = int(np.ceil(gained)), int(np.floor(lost))
+    return float(stats.binom.cdf(more, more + fewer, 0.5))
+
+
 def range_flip(changes: Array) -> float:
     """p-value of the hypothesis that groups change alike, from the spread over seeds on the same rows.
 

@@ -14,4 +14,5 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         pairs=snakemake.output.pairs,
         replicates=snakemake.output.replicates,
         models=snakemake.output.models,
+        simple=snakemake.input.simple,
     )

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from fairweight.core.step import step
 from fairweight.evaluation.decide import decide
 
@@ -9,6 +11,7 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
     decide(
         **compared,
         summary={name: snakemake.input[name] for name in ("measures", "ratios", "profiles", "assessments")},
+        simple={Path(path).parent.name: path for path in snakemake.input.simple},
         criteria=snakemake.params.criteria,
         recipe=snakemake.params.recipe,
         energy=snakemake.params.energy,

@@ -11,6 +11,7 @@ from fairweight.evaluation import guards, shipped
 from fairweight.evaluation.criteria import CriterionRow, UntestedRow
 from fairweight.evaluation.decide import DECIDED, DECISION
 from fairweight.evaluation.recommend import FAMILY, CrossingRow, GoalRow
+from fairweight.evaluation.simple_accuracy import SimpleRow
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.reporting.report.results import Results
 
@@ -30,6 +31,7 @@ COLUMNS = {
     "decisions": [*DECIDED, *DECISION, "cost", "recommended", "front_probability"],
     "goals": [*FAMILY, *GoalRow.__annotations__],
     "guards": list(guards.COLUMNS),
+    "simple_models": list(SimpleRow.__annotations__),
     "crossings": [*FAMILY, *CrossingRow.__annotations__],
     "shipped": list(shipped.COLUMNS),
     "language": ["seed", *CELL, *LANGUAGE],

@@ -68,6 +68,8 @@ def test_a_model_that_learned_nothing_is_no_reference_and_the_gate_says_so_first
     assert "(int8, pruned50: the baseline dense is no reference: " in output
     guards = pd.read_parquet(scratch.folder / "results/tiny/summary/guards.parquet")
     assert set(guards.loc[guards["variant"] == "dense", "guard"]) & {"one_class", "majority"}
+    simple = pd.read_parquet(scratch.folder / "results/tiny/summary/simple_models.parquet").iloc[0]
+    assert simple["dataset"] == "adult" and 0.5 < simple["majority_share"] < simple["accuracy"] < 1
     decisions = pd.read_parquet(scratch.folder / "results/tiny/summary/decisions.parquet")
     assert not decisions["recommended"].any() and "proven" not in set(decisions["verdict"])
 

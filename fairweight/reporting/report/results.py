@@ -37,6 +37,7 @@ class Results:
     power: pd.DataFrame
     profiles: pd.DataFrame
     shipped: pd.DataFrame
+    simple_models: pd.DataFrame
     slices: pd.DataFrame
     untested: pd.DataFrame
     variants: pd.DataFrame

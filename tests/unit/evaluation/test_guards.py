@@ -28,14 +28,14 @@ def scores_of(predictions, classes=2):
     return np.eye(classes, dtype=np.float32)[predictions] * 0.8 + 0.1
 
 
-def models_of(by_variant, labels=LABELS, classes=CLASSES, **place):
+def models_of(by_variant, labels=LABELS, classes=CLASSES, simple=None, **place):
     """The table of what models predict, from predictions (K, n) of each variant."""
     models = {
         ("none", name): (np.stack(seeds, axis=1), scores_of(np.stack(seeds, axis=1), len(classes)))
         for name, seeds in by_variant.items()
     }
     seeds = list(range(len(next(iter(by_variant.values())))))
-    return pd.DataFrame(model_rows(models, NODES, labels, classes, seeds)).assign(**PLACE | place)
+    return pd.DataFrame(model_rows(models, NODES, labels, classes, seeds, simple)).assign(**PLACE | place)
 
 
 def measures_of(sizes=SIZES):
@@ -168,3 +168,68 @@ def test_a_guard_that_the_study_leaves_out_is_reported_and_decides_nothing():
     models = models_of({"dense": [CONSTANT] * 8, "small": [CONSTANT] * 8})
     table = guards_of(models, criteria=CRITERIA | {"guards": ["diverged"]})
     assert len(table) == 2 and not table["blocks"].any() and decided(table) == ("proven", None)
+
+
+def differing(simple, gained, lost, labels=LABELS):
+    """Predictions that are right on `gained` of the rows that a simple model gets wrong, and wrong on `lost` others."""
+    predictions = simple.copy()
+    predictions[np.flatnonzero(simple != labels)[:gained]] = labels[np.flatnonzero(simple != labels)[:gained]]
+    wrong = np.flatnonzero(simple == labels)[:lost]
+    predictions[wrong] = (labels[wrong] + 1) % (labels.max() + 1)
+    return predictions
+
+
+SIMPLE = right_on(255)  # 85 % of 300
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "guarded"),
+    [(2, 11, True), (3, 11, True), (4, 12, True), (4, 11, False), (0, 4, False), (0, 5, True), (20, 20, False)],
+)
+def test_one_model_that_is_clearly_worse_than_the_simple_one(gained, lost, guarded):
+    """scipy.stats.binomtest(gained, gained + lost, alternative="less"): .011, .029, .038, .059, .0625, .031, .56."""
+    table = guards_of(models_of({"dense": [differing(SIMPLE, gained, lost)], "small": [SIMPLE]}, simple=SIMPLE))
+    assert set(reasons(table, "dense")) == ({"simple_model"} if guarded else set())
+    assert reasons(table, "small") == {}  # as good as the simple model is no fault
+    assert decided(table)[0] == ("undecided" if guarded else "proven")
+
+
+def test_the_reason_names_both_accuracies_and_the_tests():
+    seeds = [differing(SIMPLE, 2, lost) for lost in (20, 21, 19, 20, 22, 18, 20, 20)]
+    table = guards_of(models_of({"dense": [SIMPLE] * 8, "small": seeds}, simple=SIMPLE))
+    assert reasons(table, "small")["simple_model"] == (
+        "the accuracy of 79 %, the mean of 8 seeds, is below the 85 % of a logistic regression of the same inputs "
+        "(p = 0.0039, exact McNemar test of 300 test rows and sign-flip test of 8 seeds)"
+    )
+    assert decided(table, "refuted", "accuracy is refuted")[0] == "refuted"
+
+
+def test_seeds_of_which_half_are_better_are_not_worse_than_the_simple_model():
+    seeds = [differing(SIMPLE, 0, 60)] * 3 + [differing(SIMPLE, 5, 0)] * 5
+    assert "simple_model" not in reasons(guards_of(models_of({"dense": seeds, "small": GOOD}, simple=SIMPLE)), "dense")
+
+
+@pytest.mark.parametrize(("margin", "guarded"), [(0.05, False), (0.03, True), (None, True)])
+def test_a_loss_that_the_study_accepts_is_no_fault(margin, guarded):
+    """12 of 300 rows are 4 points."""
+    models = models_of({"dense": [differing(SIMPLE, 0, 12)], "small": [SIMPLE]}, simple=SIMPLE)
+    table = guards_of(models, criteria=CRITERIA | {"margins": {"accuracy": margin}})
+    assert set(reasons(table, "dense")) == ({"simple_model"} if guarded else set())
+
+
+def test_without_a_simple_model_nothing_is_compared_with_it():
+    models = models_of({"dense": [differing(SIMPLE, 0, 12)], "small": [SIMPLE]})
+    assert guards_of(models).empty
+
+
+@pytest.mark.parametrize("seeds", [1, 4, 8])
+def test_models_as_good_as_the_simple_one_are_guarded_no_more_often_than_the_error_rate(seeds):
+    """300 studies in which every model is right with the same probability, on the same easy and hard rows."""
+    rng, alarms = np.random.default_rng(0), 0
+    for _ in range(300):
+        easy = rng.random(300) < 0.7
+        right = easy | (rng.random((seeds + 1, 300)) < 0.4)
+        models = [np.where(of_seed, LABELS, 1 - LABELS) for of_seed in right]
+        table = guards_of(models_of({"dense": models[1:], "small": models[1:]}, simple=models[0]), {"dense": 2.0})
+        alarms += "simple_model" in reasons(table, "dense")
+    assert alarms / 300 <= 0.06
