@@ -353,7 +353,11 @@ def _reason(candidates: Candidates, goal: str, predictions: float, saved: Interv
     if saved is not None:
         return "the interval of its saving lies above zero"
     known = [variant for variant in candidates.proven if np.isfinite(candidates.saving(goal, variant, predictions)[0])]
-    return "no proven variant has a saving that can be distinguished from zero" if known else f"{goal.replace('_', ' ')} is not estimable"
+    return (
+        "no proven variant has a saving that can be distinguished from zero"
+        if known
+        else f"{goal.replace('_', ' ')} is not estimable"
+    )
 
 
 def _choose(rows: list[GoalRow], goal: str) -> None:
