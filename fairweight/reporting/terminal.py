@@ -1,38 +1,72 @@
-"""The answer in the terminal: what to ship, and one line for each variant with what it costs and whom it changes."""
+"""The answer in the terminal: what to ship, and the verdict matrix, as wide as the terminal allows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fairweight.core.formatting import DASH, count, missing
+from fairweight.core.formatting import DASH, MINUS, count, missing
 from fairweight.core.frames import where
-from fairweight.core.lineage import CELL, FAMILY
+from fairweight.core.lineage import CELL
 from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import measure
-from fairweight.reporting import goals as goals_in_words
+from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
-from fairweight.reporting.goals import GOALS
+from fairweight.reporting.goals import saving, winner_of
+from fairweight.reporting.goals import title as goal_title
 from fairweight.reporting.hub.tasks import lineage, replaces_original
 from fairweight.reporting.report.results import Results
-from fairweight.statistics.decision import PROVEN, REFUTED
+from fairweight.reporting.verdict_matrix import (
+    MOST_ROWS,
+    SYMBOLS,
+    TAGS,
+    Answer,
+    Cost,
+    Criterion,
+    Row,
+    Test,
+    answers,
+    saves,
+)
+from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-SYMBOLS: dict[str, tuple[str, str]] = {
-    PROVEN: ("\N{CHECK MARK} proven", "green"),
-    REFUTED: ("\N{BALLOT X} refuted", "red"),
-}
-OPEN = ("? undecided", "yellow")
-BASELINE = (DASH + " baseline", "dim")
-POINTS = measure("accuracy")
+COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", "warning": "bold red"}
 LONGEST = 200  # characters of a reason
 WIDTH = 120  # columns where the output is no terminal
+MOST_ANSWERS = 4  # from which an overview comes last, and matrices are short
+FEW_ROWS = 4  # of a matrix then
+LEAST, LARGE = 0.005, 10.0  # points that are shown as 0, and without decimals
+GAP = 2  # blanks between columns
+NOTES = (
+    "Changes against the baseline in points, with their 95 % interval; of several groups, the weakest evidence. "
+    "* wins among those proven and the baseline; of those that cannot be distinguished, the smallest file. Energy is "
+    "modelled from CPU time."
+)
+SHIPS = " \N{LEFTWARDS ARROW} ship"
+Cell = tuple[str, str]  # text and style
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the matrix in the terminal: its heading over two lines, and how a row fills it."""
+
+    heading: str
+    below: str
+    fill: Callable[[Row], Cell]
+    right: bool = False
+
+    def width(self, rows: list[Row]) -> int:
+        """Columns of the terminal that it takes."""
+        return max(map(cell_len, (self.heading, self.below, *(self.fill(row)[0] for row in rows))))
 
 
 def answer(results: Results, folder: str, console: Console | None = None) -> None:
-    """Print the answer of every dataset, model and augmentation.
+    """Print the answer of every dataset, model, augmentation and baseline; many end with an overview.
 
     Args:
         results: the study.
@@ -40,154 +74,220 @@ def answer(results: Results, folder: str, console: Console | None = None) -> Non
         console: where to print; by default standard output.
     """
     console = console or Console(highlight=False, width=None if Console().is_terminal else WIDTH)
-    decided = results.decisions
-    if decided.empty:
+    made = answers(results)
+    if not made:
         console.print("There is no decision: no variant is compared with a baseline.", markup=False)
         return
-    for _, family in results.ordered(decided).groupby([*FAMILY, "engine"], sort=False):
-        if family["verdict"].notna().any():
-            _family(results, folder, family, console)
+    many = len(made) > MOST_ANSWERS
+    for each in made:
+        _print(results, folder, each, console, FEW_ROWS if many else MOST_ROWS)
+    console.print(Text(NOTES, "dim"))
+    if many:
+        _overview(made, console)
 
 
-def _family(results: Results, folder: str, family: pd.DataFrame, console: Console) -> None:
-    first = family.iloc[0]
-    place = ", ".join([results.title(first["dataset"]), first["model"]])
-    several = [name for name in ("augmentation", "engine") if results.decisions[name].nunique() > 1]
-    place += "".join(f", {name} {first[name]}" for name in several)
+def _print(results: Results, folder: str, each: Answer, console: Console, most: int) -> None:
+    """One answer: headline, warnings, matrix, and what stands beside it."""
     console.print()
-    console.print(Text.assemble((place, "bold"), ": ", headline(results, family)))
-    for line in guards.of_family(results, first[[*FAMILY, "engine"]]):
+    console.print(Text.assemble((each.place, "bold"), ": ", headline(results, each)))
+    for line in each.warnings:
         console.print(Text.assemble(("! ", "bold red"), line))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    cost = GOALS["life_cycle_energy"]
-    for heading, right in (
-        ("Variant", False),
-        ("Size", True),
-        ("Latency", True),
-        ("J per 1,000", True),
-        ("Accuracy", True),
-        ("Change, points", False),
-        ("Who loses most, points", False),
-        ("Verdict", False),
+    console.print(Text(f"{each.chip} ({each.rests_on}{_rows(results, each)})", COLOURS.get(each.status, "yellow")))
+    rows = each.visible(most)
+    _matrix(each, rows, console)
+    if left_out := len(each.rows) - len(rows):
+        console.print(Text(f"and {count(left_out, 'more variant')}, in the report: {_counted(each, rows)}", "dim"))
+    for title, text in (
+        ("May lose most", words.loses(results, each)),
+        ("Not known", words.unknown(results, each)),
     ):
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for _, row in family.iterrows():
-        table.add_row(*_cells(results, row))
-    console.print(table)
-    for _, row in family[family["recommended"].astype(bool)].iterrows():
-        console.print(Text(_file(results, folder, row[CELL])))
-    for line in reasons(family):
+        console.print(Text(f"{title}: {text}"))
+    if simple := guards.simple_accuracies(results, each.family):
+        console.print(Text(f"For comparison: {simple}."))
+    if each.file:
+        console.print(Text(_file(results, folder, each)))
+    for line in reasons(rows):
         console.print(Text(line, "dim"))
-    modelled = " Energy is modelled from CPU time." if cost.modelled else ""
-    rows = _rows(results, first)
-    console.print(Text(f"{rows}{modelled}", "dim"))
 
 
-def headline(results: Results, family: pd.DataFrame) -> str:
-    """What to ship of one family, and what it saves."""
-    first = family.iloc[0]
-    rows = where(results.goals, {**first[FAMILY], "engine": first["engine"]})
-    chosen = rows[rows["chosen"].astype(bool)].to_dict("records")
-    if not chosen:
-        names = ", ".join(family.loc[family["verdict"] == PROVEN, "variant"]) or "none"
-        return f"proven to keep the criteria: {names}; nothing is profiled, so that no saving is known."
-    row = chosen[0]
-    name = goals_in_words.winner_of(row)
+def headline(results: Results, each: Answer) -> str:
+    """What to ship, and what it saves."""
+    row = each.goal
+    if row is None:
+        return f"{each.headline}; nothing is profiled, so that no saving is known."
     if warning := guards.warning(row):
         return f"{warning}."
-    if goals_in_words.is_baseline(row):
-        return f"ship {name}, the baseline: {row['reason']}."
-    saved = goals_in_words.saving(row)
-    return f"ship {name}, which saves {saved} {goals_in_words.title(row['goal'])}{_use(results, row)}."
+    if not saves(each):
+        return f"ship {winner_of(row)}, the baseline: {row['reason']}."
+    use = words.use_of(results, row)
+    return f"ship {winner_of(row)}, which saves {saving(row)} {goal_title(row['goal'])}{use}."
 
 
-def _use(results: Results, row: Mapping[str, Any]) -> str:
-    return goals_in_words.assumed_use(row["goal"], results.study["decision"])
+def _counted(each: Answer, rows: list[Row]) -> str:
+    """How many variants that are not shown have which verdict."""
+    shown = {id(row) for row in rows}
+    verdicts = pd.Series([row.verdict or "not tested" for row in each.rows if id(row) not in shown])
+    return ", ".join(f"{number} {verdict}" for verdict, number in verdicts.value_counts().items())
 
 
-def _cells(results: Results, row: pd.Series) -> list[Text]:
-    cell = row[CELL]
-    symbol, colour = SYMBOLS.get(row["verdict"], OPEN) if isinstance(row["verdict"], str) else BASELINE
-    batch = results.study["decision"]["batch"]
-    compared = where(results.comparisons, cell)
-    changes = where(compared, {"metric": "accuracy"})
-    whole = changes[changes["attribute"].isna()]
-    texts = [
-        str(row["variant"]) + (" \N{LEFTWARDS ARROW} ship" if row["recommended"] else ""),
-        _value(results, cell, "size_bytes"),
-        _value(results, cell, "latency_p50_ms", batch),
-        _value(results, cell, "energy_j_per_1000", batch).removesuffix(" J"),
-        _value(results, cell, "accuracy"),
-        _change(whole.iloc[0]) if len(whole) else DASH,
-        _loses_most(
-            changes[changes["attribute"].isin(_attributes(results, row["dataset"])) & _tested(results, changes)]
-        ),
-    ]
-    style = "bold" if row["recommended"] else ""
-    return [*(Text(text, style) for text in texts), Text(symbol, colour)]
+# ---- the matrix
 
 
-def _value(results: Results, cell: pd.Series, key: str, batch: int | None = None) -> str:
-    rows = where(results.measured(key, batch_size=batch), cell)
-    return measure(key).with_unit(rows.iloc[0]["mean"]) if len(rows) else DASH
+def _matrix(each: Answer, rows: list[Row], console: Console) -> None:
+    """Print the richest matrix that fits the width."""
+    for columns in _layouts(each):
+        width = sum(column.width(rows) for column in columns) + GAP * (len(columns) - 1)
+        if width <= console.width:
+            break
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        heading = f"{column.heading}\n{column.below}"
+        table.add_column(heading, justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        style = "bold" if row.ships else ""
+        table.add_row(*(Text(text, f"{style} {colour}".strip()) for text, colour in (c.fill(row) for c in columns)))
+    console.print(table)
 
 
-def _change(row: pd.Series) -> str:
-    return POINTS.with_interval(row["value"], row["low"], row["high"], signed=True)
+def _layouts(each: Answer) -> Iterator[list[Column]]:
+    """Columns of the matrix, from the richest layout to the shortest."""
+    name = Column("Variant", "", lambda row: (f"{row.name}{SHIPS if row.ships else ''}", ""))
+    verdict = Column("Verdict", "", _verdict)
+    accuracy = Column("Accuracy", "%", lambda row: (_accuracy(row), ""), right=True)
+    loses = Column("Loses most", "points", lambda row: (_loses(row), ""))
+    costs = [_cost(cost) for cost in each.costs]
+    intervals, changes, symbols = (
+        [_criterion(c, kind) for c in each.criteria] for kind in ("full", "change", "symbol")
+    )
+    yield [name, verdict, *intervals, *costs, accuracy, loses]
+    yield [name, verdict, *intervals, *costs, accuracy]
+    yield [name, verdict, *intervals, *costs]
+    yield [name, verdict, *intervals, *costs[:1], *costs[2:]]
+    yield [name, verdict, *intervals, *costs[:1]]
+    yield [name, verdict, *changes, *costs]
+    yield [name, verdict, *changes, *costs[:1]]
+    yield [name, verdict, *symbols, *costs[:1]]
+    yield [name, verdict, *costs[:1]]
 
 
-def _tested(results: Results, changes: pd.DataFrame) -> pd.Series:
-    """Whether a group has enough rows to be tested."""
-    return changes["n"] >= results.study["fairness"]["smallest_group"]
+def _verdict(row: Row) -> Cell:
+    if row.verdict is None:
+        return ("baseline" if row.baseline else "not tested"), "dim"
+    return f"{SYMBOLS[row.verdict]} {row.verdict}", COLOURS[row.verdict]
 
 
-def _attributes(results: Results, dataset: str) -> list[str]:
-    """Attributes that the criteria are about."""
-    return list(results.study["criteria"]["attributes"] or results.study["datasets"][dataset]["groups"])
+def _accuracy(row: Row) -> str:
+    return DASH if row.accuracy is None else measure("accuracy").text(row.accuracy)
 
 
-def _loses_most(changes: pd.DataFrame) -> str:
-    """The group whose accuracy falls most; of several, the one that may fall most."""
-    known = changes[changes["low"].notna()]
-    if known.empty:
+def _loses(row: Row) -> str:
+    if row.loses_most is None:
         return DASH
-    row = known.sort_values(["value", "low"], kind="stable").iloc[0]
-    return f"{row['group']} {_change(row)}"
+    group, _, change = row.loses_most
+    return f"{group} {words.change(change)}"
 
 
-def _file(results: Results, folder: str, cell: pd.Series) -> str:
+def _cost(cost: Cost) -> Column:
+    """A column of a cost; the winner has a star."""
+
+    def fill(row: Row) -> Cell:
+        value = row.costs[cost.goal]
+        star = "*" if TAGS[cost.goal] in row.tags else " "
+        return (DASH if value is None else f"{cost.shown.text(value / cost.shown.scale)}{star}"), ""
+
+    heading, _, batch = cost.title.partition(", ")
+    first, _, second = heading.rpartition(" ")
+    unit = f"{cost.shown.unit} "
+    return Column(
+        first or second, f"{second if first else batch.replace('batch ', 'b')}, {unit}".strip(), fill, right=True
+    )
+
+
+def _criterion(criterion: Criterion, kind: str) -> Column:
+    """A column of a criterion: symbol, change and interval, symbol and change, or the symbol alone."""
+
+    def fill(row: Row) -> Cell:
+        test = row.tests.get(criterion.key)
+        if test is None:
+            return DASH, "dim"
+        symbol = SYMBOLS[test.verdict]
+        return f"{symbol} {_evidence(criterion, test, kind)}".strip(), COLOURS[test.verdict]
+
+    return Column(criterion.short, _limit(criterion), fill)
+
+
+def _limit(criterion: Criterion) -> str:
+    """What a criterion allows, in a few characters."""
+    number = criterion.limit.rsplit(" by ", 1)[-1].replace(" points", "").replace(" point", "")
+    sign = {"may fall by": MINUS, "may grow by": "+", "may worsen by": "\N{PLUS-MINUS SIGN}"}
+    for start, mark in sign.items():
+        if criterion.limit.startswith(start):
+            return f"limit {mark}{number}"
+    return criterion.limit.replace("at most ", "\N{LESS-THAN OR EQUAL TO} ")
+
+
+def _evidence(criterion: Criterion, test: Test, kind: str) -> str:
+    if kind == "symbol":
+        return ""
+    if test.change.value is None:
+        return "no data" if kind == "full" else ""
+    texts = [_number(criterion, each) for each in (test.change.value, test.change.low, test.change.high)]
+    return texts[0] if kind == "change" or test.change.low is None else f"{texts[0]} [{texts[1]},{texts[2]}]"
+
+
+def _number(criterion: Criterion, value: float | None) -> str:
+    """A number in short form: fewer decimals of larger ones."""
+    if value is None:
+        return DASH
+    if not criterion.signed:
+        return criterion.shown.text(value / criterion.shown.scale)
+    if abs(value) < LEAST:
+        return "0"
+    text = f"{value:+.0f}" if abs(value) >= LARGE else f"{value:+.1f}" if abs(value) >= 1 else f"{value:+.2f}"
+    return text.replace("0.", ".", 1).replace("-", MINUS) if abs(value) < 1 else text.replace("-", MINUS)
+
+
+# ---- what stands beside the matrix
+
+
+def _overview(made: list[Answer], console: Console) -> None:
+    """One line for each answer."""
+    console.print()
+    table = Table(box=None, pad_edge=False, header_style="bold", title=f"{len(made)} answers", title_justify="left")
+    for heading in ("Dataset, model", "Answer", "Verdict", "Saves"):
+        table.add_column(heading, overflow="fold")
+    for each in made:
+        saved = saving(each.goal) if each.goal is not None and saves(each) else DASH
+        chip = Text(each.chip, COLOURS.get(each.status, "yellow"))
+        table.add_row(Text(each.place), Text(each.headline, "bold"), chip, Text(saved))
+    console.print(table)
+
+
+def _file(results: Results, folder: str, each: Answer) -> str:
     """Where the file that ships is, and what it takes if that differs from the imported one."""
-    rows = where(results.shipped, cell)
-    seed = int(rows.iloc[0]["seed"]) if len(rows) else 0
-    path = "/".join([folder, f"seed-{seed}", *(cell[name] for name in CELL[:-1]), "model.onnx"])
+    cell: dict[str, Any] = each.chosen.cell if each.chosen else each.base.cell
+    path = f"{folder}/{each.file}"
     root = lineage(results, cell["variant"])[-1]
-    if OPERATIONS[results.operation(root)].imports and not replaces_original(results, cell):
+    series = pd.Series({name: cell[name] for name in CELL})
+    if OPERATIONS[results.operation(root)].imports and not replaces_original(results, series):
         return f"The file is {path}; its inputs are not those of {root}: the signature in its metadata describes them."
     return f"The file is {path}."
 
 
-def reasons(family: pd.DataFrame) -> list[str]:
+def reasons(rows: list[Row]) -> list[str]:
     """Why variants are not proven; variants with the same reason share a line."""
     variants: dict[str, list[str]] = {}
-    for _, row in family.iterrows():
-        if isinstance(row["verdict"], str) and row["verdict"] != PROVEN and not missing(row["reason"]):
-            variants.setdefault(str(row["reason"]), []).append(row["variant"])
+    for row in rows:
+        if row.verdict and row.verdict != PROVEN and not missing(row.reason):
+            variants.setdefault(str(row.reason), []).append(row.name)
     return [
         f"{', '.join(names)}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
         for text, names in variants.items()
     ]
 
 
-def _rows(results: Results, first: pd.Series) -> str:
-    """What the changes rest on, and what the columns hold."""
-    tested = where(results.comparisons, {**first[FAMILY], "engine": first["engine"], "metric": "accuracy"})
-    tested = tested[tested["attribute"].isna()]
-    if tested.empty:
-        return ""
-    rows, seeds = int(tested.iloc[0]["n"]), int(tested.iloc[0]["seeds"])
-    about = "this model" if seeds == 1 else f"{count(seeds, 'seed')} of the recipe"
-    batch = results.study["decision"]["batch"]
-    return (
-        f"Changes of {about} on {count(rows, 'test row')}, with 95 % intervals, against the baseline. Latency is the "
-        f"median of a call of {count(batch, 'row')}."
-    )
+def _rows(results: Results, each: Answer) -> str:
+    """Number of test rows that the changes rest on."""
+    tested = where(results.comparisons, {**each.family, "engine": each.base.cell["engine"], "metric": "accuracy"})
+    rows = tested[tested["attribute"].isna()]["n"].dropna() if len(tested) else tested
+    return f", {count(int(rows.iloc[0]), 'test row')}" if len(rows) else ""

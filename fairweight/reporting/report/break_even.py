@@ -31,7 +31,7 @@ def intervals(results: Results, dataset: str) -> HTML | None:
         return None
     sizes = list(dict.fromkeys(rows["batch_size"]))
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
-    figure, axes = panels(len(sizes), width=4.6, height=1.1 + 0.42 * len(shown))
+    figure, axes = panels(len(sizes), height=1.1 + 0.42 * len(shown))
     known = rows[["low", "predictions", "high"]].to_numpy(float)
     known = known[np.isfinite(known) & (known > 0)]
     start, end = (known.min() / 10, known.max() * 100) if len(known) else (1.0, 1e6)

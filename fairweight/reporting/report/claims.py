@@ -12,7 +12,7 @@ from fairweight.core.shown_measures import measure
 from fairweight.evaluation.criteria import name_of
 from fairweight.reporting.report.columns import INTERVAL, POINTS
 from fairweight.reporting.report.group_changes import attributes_of
-from fairweight.reporting.report.page import listing, table
+from fairweight.reporting.report.page import fold, listing, table
 from fairweight.reporting.report.results import Results, place, varying
 
 ACCURACY, FLIPS = measure("accuracy"), measure("flips")
@@ -34,7 +34,10 @@ def sentences(results: Results, dataset: str) -> HTML | None:
         control = ", a control" if variant in results.controls else ""
         name = f"<b>{escape(str(variant))}</b>{control}{about}"
         items.append(f"{name}: {' '.join(_claims(results, dataset, part))}")
-    return listing(items, most=16)
+    inside = listing(items, most=len(items)).data
+    return HTML(
+        fold(f"{results.title(dataset)}: what each variant changes, in words", inside, count(len(items), "item"))
+    )
 
 
 def _claims(results: Results, dataset: str, rows: pd.DataFrame) -> list[str]:
@@ -148,7 +151,7 @@ def slices(results: Results, dataset: str) -> HTML | None:
     unit = measure("log_loss").unit
     header = ["Variant", "Slice", "Rows", f"Rise of the loss, {unit}", f"More than elsewhere, {unit}", INTERVAL, "p"]
     caption = f"{title}: slices of the inputs on which the loss rises most."
-    return table(header, cells, caption, notes=notes, text_columns=2, breaks=breaks)
+    return table(header, cells, caption, notes=notes, text_columns=2, breaks=breaks, repeated=1)
 
 
 def _slice_notes(selected: pd.DataFrame, rising: pd.DataFrame) -> str:

@@ -27,10 +27,12 @@ from fairweight.evaluation.recommend import LIFE_CYCLE
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS, winner_of
+from fairweight.reporting.report.answer_cards import answer_cards
 from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
 from fairweight.reporting.report.life_cycle import disturbed_rounds
-from fairweight.reporting.report.page import listing, table, tied
+from fairweight.reporting.report.page import table
 from fairweight.reporting.report.results import Results, varying
+from fairweight.reporting.verdict_matrix import Answer, is_ceiling, tests_both
 from fairweight.statistics.decision import PROVEN
 
 RATE = measure("accuracy")  # how criteria with a margin are shown: changes of rates, in percentage points
@@ -43,35 +45,30 @@ SUPERLATIVES = {
 MOST_REASONS = 3  # variants whose reasons the answer gives; the table of criteria has all
 
 
-def recommendation(results: Results) -> HTML | None:
-    """For each dataset, model and augmentation: what to ship, and why."""
-    decided = results.decisions[results.decisions["verdict"].notna()]
-    if decided.empty:
-        return HTML("<p>There is no decision: no variant is compared with a baseline.</p>")
-    families = [family for _, family in results.ordered(decided).groupby(FAMILY, sort=False)]
-    return listing([tied(_answer(results, family)) for family in families], most=30)
+def recommendation(results: Results) -> HTML:
+    """For each dataset, model, augmentation and baseline: a card with what to ship, and why."""
+    cards = answer_cards(results, lambda answer: _sentences(results, answer))
+    return cards or HTML("<p>There is no decision: no variant is compared with a baseline.</p>")
 
 
-def _answer(results: Results, family: pd.DataFrame) -> str:
-    """What to ship of one family, what it saves, its verdict, and what the answer rests on."""
-    first = family.iloc[0]
-    place = f"<b>{escape(results.title(first['dataset']))}</b>, {escape(first['model'])}"
-    if len(set(results.decisions["augmentation"])) > 1:
-        place += f", augmentation {escape(first['augmentation'])}"
-    rows = where(results.goals, first[FAMILY])
-    chosen = rows[rows["chosen"].astype(bool)].to_dict("records")
-    warnings = "; ".join(guards.of_family(results, first[FAMILY]))
-    parts = [f"{place}:", *([f"<strong>Warning: {escape(warnings)}.</strong>"] if warnings else [])]
-    for row in chosen:  # one for each baseline
-        same = where(rows, {name: row[name] for name in ("engine", "baseline", "baseline_augmentation")})
+def _sentences(results: Results, answer: Answer) -> str:
+    """What to ship, what it saves, its verdict, and what the answer rests on, in sentences."""
+    family = where(results.decisions, answer.family)
+    family = results.ordered(family[family["verdict"].notna()])
+    warnings = "; ".join(answer.warnings)
+    parts = [f"<strong>Warning: {escape(warnings)}.</strong>"] if warnings else []
+    if (row := answer.goal) is not None:
         parts.append(_shipped(results, family, row))
         if guards.warning(row) is None:
+            rows = where(results.goals, answer.family)
+            same = where(rows, {name: row[name] for name in ("engine", "baseline", "baseline_augmentation")})
             parts += [_other_goals(same, row), _crossings(results, row)]
-    if not chosen:  # no file is measured
+    else:  # no file is measured
         names = escape(", ".join(family.loc[family["verdict"] == PROVEN, "variant"])) or "none"
-        parts.append(f"proven to keep the criteria: <b>{names}</b>. Nothing is profiled, so that no saving is known.")
-    parts += [f'<small class="evidence">{part}</small>' for part in _evidence(results, family) if part]
-    return " ".join(part for part in parts if part)
+        parts.append(f"Proven to keep the criteria: <b>{names}</b>. Nothing is profiled, so that no saving is known.")
+    first = " ".join(part for part in parts if part)
+    evidence = [f'<p class="evidence">{part}</p>' for part in _evidence(results, family) if part]
+    return f"<p>{first[:1].upper()}{first[1:]}</p>{''.join(evidence)}"
 
 
 def _shipped(results: Results, family: pd.DataFrame, row: Mapping[str, Any]) -> str:
@@ -189,23 +186,12 @@ def _baseline(results: Results, row: pd.Series) -> str:
 def _changes(results: Results, row: pd.Series) -> str:
     """Change of each criterion with a margin; of several groups that with the weakest evidence."""
     entries = where(results.criteria, row[CELL])
-    entries = entries[~entries.apply(lambda entry: _is_ceiling(results, entry), axis=1)]
+    entries = entries[~entries.apply(lambda entry: is_ceiling(results, entry["criterion"]), axis=1)]
     return "; ".join(
         f"{escape(name_of(entry))} {_change(entry)}"
         for _, entry in entries.iterrows()
-        if entry["criterion"] != "worst_group_accuracy" or not _both(entries)
+        if entry["criterion"] != "worst_group_accuracy" or not tests_both(entries)
     )
-
-
-def _both(entries: pd.DataFrame) -> bool:
-    """Whether the accuracy of every group is limited by two criteria with the same margin, which test the same."""
-    margins = entries[entries["criterion"].isin(["group_accuracy", "worst_group_accuracy"])]
-    return margins["criterion"].nunique() == 2 and margins["margin"].nunique() == 1
-
-
-def _is_ceiling(results: Results, entry: Any) -> bool:
-    """Whether a criterion is a ceiling on a resource usage; the others are margins of a change."""
-    return entry["criterion"] in results.study["criteria"].get("ceilings", {})
 
 
 def _change(entry: Any) -> str:
@@ -223,7 +209,7 @@ def criteria(results: Results, dataset: str) -> HTML | None:
         return None
     rows: list[list[str]] = []
     breaks: set[int] = set()
-    if _both(entries):
+    if tests_both(entries):
         entries = entries[entries["criterion"] != "worst_group_accuracy"]
     shown = varying(entries, ("model", "engine", "augmentation"))
     columns = ["model", "engine", "augmentation", "variant"]
@@ -246,12 +232,14 @@ def criteria(results: Results, dataset: str) -> HTML | None:
         f"correction over the variants of its model and augmentation, at an error rate of {rate} %."
     )
     caption = f"{results.title(dataset)}: criteria of the study."
-    return table(header, rows, caption, notes=notes, text_columns=3 + len(shown), breaks=breaks)
+    return table(
+        header, rows, caption, notes=notes, text_columns=3 + len(shown), breaks=breaks, repeated=1 + len(shown)
+    )
 
 
 def _criterion(results: Results, entry: Any) -> list[str]:
     """Cells of one criterion of a variant: name, verdict, value, interval, margin or ceiling, p-value."""
-    if not _is_ceiling(results, entry):
+    if not is_ceiling(results, entry["criterion"]):
         write, margin = RATE, points(entry["margin"])
     elif "at_most_of_baseline" in results.study["criteria"]["ceilings"][entry["criterion"]]:
         write = ShownMeasure(entry["criterion"], "Ratio to the baseline", "x baseline", 2, "lower")
@@ -259,7 +247,7 @@ def _criterion(results: Results, entry: Any) -> list[str]:
     else:
         write = measure(entry["criterion"])
         margin = f"{as_stated(entry['margin'], write.scale)} {write.unit}"
-    signed = not _is_ceiling(results, entry)
+    signed = not is_ceiling(results, entry["criterion"])
     value, low, high = (write.text(entry[key], signed=signed) for key in ("value", "low", "high"))
     verdict = f"{entry['verdict']}\n{entry['reason']}" if isinstance(entry["reason"], str) else str(entry["verdict"])
     interval = DASH if missing(entry["low"]) else f"{low} to {high}"
@@ -345,7 +333,7 @@ def untested(results: Results, dataset: str) -> HTML | None:
     )
     header = ["Variant", *map(str.capitalize, keys), "Rate", "Rows", "Baseline, %", "Change, points", INTERVAL]
     caption = f"{results.title(dataset)}: rates of groups that are not tested."
-    return table(header, cells, caption, notes=notes, text_columns=2 + len(keys), breaks=breaks)
+    return table(header, cells, caption, notes=notes, text_columns=2 + len(keys), breaks=breaks, repeated=1 + len(keys))
 
 
 def front(results: Results, dataset: str) -> HTML | None:

@@ -1,24 +1,20 @@
 """The trade-off explorer: every variant as a point, on axes that the reader chooses."""
 
-import json
 import math
 from html import escape
-from importlib.metadata import version
 from typing import Any
 
 import altair as alt
 import pandas as pd
-import vl_convert
 from IPython.display import HTML
 
-from fairweight.core.artifacts import atomic
 from fairweight.core.formatting import missing
 from fairweight.core.frames import by_cell, where
 from fairweight.core.lineage import CELL
 from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import ShownMeasure
-from fairweight.data.fetch import cache_folder
 from fairweight.reporting.report.columns import Column
+from fairweight.reporting.report.page_scripts import EMBED, SPECIFICATION, vega
 from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Results
 
@@ -37,7 +33,6 @@ QUALITIES = (
     "flips",
 )
 USAGES = ("transfer_bytes", "size_bytes", "latency_p50_ms", "energy_j_per_1000", "making_energy_j")
-EMBEDDED = {"renderer": "svg", "actions": False, "mode": "vega-lite", "defaultStyle": False}
 STYLE = (
     "<style>#explorer { display: flex; flex-direction: column-reverse; width: 100%; }"
     "#explorer .vega-bindings { display: grid; gap: .3rem 1.2rem; margin-bottom: .8rem; font-size: .9rem;"
@@ -71,21 +66,11 @@ def explorer(results: Results) -> HTML | None:
         "the study. Choose what the axes show; point at a variant to see its numbers."
     )
     specification = chart.to_json(indent=None).replace("<", "\\u003c")  # only this character could end the script
-    call = f"vegaEmbed('#explorer', {specification}, {json.dumps(EMBEDDED)}).catch(console.error);"
     return HTML(
         f'<figure class="picture"><figcaption><b>Every variant as it ships.</b> {escape(caption)}</figcaption>{STYLE}'
-        f'<div id="explorer"></div><script>{_scripts()}</script><script>{call}</script></figure>'
+        f'<div id="explorer"></div><script type="application/json" id="{SPECIFICATION}">{specification}</script>'
+        f"<script>{vega()}</script><script>{EMBED}</script></figure>"
     )
-
-
-def _scripts() -> str:
-    """Vega as one script; because bundling takes two seconds, it is cached for this version of the package."""
-    cached = cache_folder(None) / "scripts" / f"vega-{version('vl-convert-python')}.js"
-    if not cached.exists():
-        bundle: str = vl_convert.javascript_bundle()  # type: ignore[call-arg]  # its stub does not know the default
-        with atomic(cached) as temporary:
-            temporary.write_text(bundle, encoding="utf-8")
-    return cached.read_text(encoding="utf-8")
 
 
 def _points(results: Results) -> tuple[list[Column], pd.DataFrame]:
@@ -230,12 +215,13 @@ def _chart(results: Results, points: pd.DataFrame, names: list[str], horizontal:
         .add_params(*_parameters(points, names, horizontal))
         .properties(
             width="container",
-            height=380,
+            height=340,
             title=title,
             autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
             description=description,
         )
         .configure(background="white", font="DejaVu Sans, sans-serif")
+        .configure_axis(gridColor="#e3e7ea", domainColor="#1b1f24", tickColor="#1b1f24", labelFontSize=11)
         .configure_legend(orient="bottom", columns=4)
         .configure_view(stroke=None)
     )

@@ -35,20 +35,21 @@ mpl.rcParams.update(
 
 Filling = Literal["full", "none", "left", "bottom", "right", "top"]
 FILLINGS: tuple[Filling, ...] = get_args(Filling)
+FULL_WIDTH = 10.2  # of a figure, in inches
 PADDING = {"w_pad": 0.1, "h_pad": 0.1}  # around each panel, in inches
 WIDE = 6.0  # ratio of largest to smallest value from which a logarithmic axis has ticks at 1, 2 and 5
 
 
-def panels(count: int, width: float = 4.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` axes in up to two columns.
+def panels(count: int, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+    """A figure of the full width of the page, with `count` axes in up to two columns.
 
     Args:
         count: number of axes.
-        width, height: of one of them, in inches.
+        height: of one of them, in inches.
     """
     columns = min(count, 2)
     rows = -(-count // columns)
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    figure = Figure(figsize=(FULL_WIDTH, height * rows), layout="constrained")
     figure.get_layout_engine().set(**PADDING)  # type: ignore[union-attr]  # `layout` has set it
     axes = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for unused in axes[count:]:
@@ -85,12 +86,12 @@ def _legend(figure: Figure, results: Results, dataset: str, cells: pd.DataFrame)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
 
 
-def curves(results: Results) -> HTML:
-    """Figure of the validation loss over the epochs, one line for each seed; a sentence where nothing was trained."""
+def curves(results: Results) -> HTML | None:
+    """Figure of the validation loss over the epochs, one line for each seed; None where nothing was trained."""
     trained = results.trained_from_data
     table = results.curves[results.curves["variant"].isin(trained)] if len(results.curves) else results.curves
     if table.empty:
-        return HTML("<p>No model of this study is trained from initial weights.</p>")
+        return None
     combinations = results.ordered(table)[["dataset", "augmentation", "model"]].drop_duplicates()
     figure, axes = panels(len(combinations), height=2.9)
     look = looks(results)

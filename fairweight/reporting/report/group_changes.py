@@ -54,7 +54,7 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
     rows, left_out = _costliest(rows[rows["attribute"].isin(attributes)])
     shown = list(dict.fromkeys(rows["variant"]))
     most = int(rows.groupby("attribute")["group"].nunique().max())
-    figure, axes = panels(len(attributes), width=5.4, height=1.1 + (0.18 + 0.13 * len(shown)) * most)
+    figure, axes = panels(len(attributes), height=1.1 + (0.18 + 0.13 * len(shown)) * most)
     for axis, attribute in zip(axes, attributes, strict=True):
         _intervals(axis, results, rows[rows["attribute"] == attribute], shown)
         axis.set_title(f"by {attribute}", fontsize=9)
@@ -213,7 +213,7 @@ def slopes(results: Results, dataset: str) -> HTML | None:
     shown = [v for v in results.variant_order if v in set(average["variant"])]
     styles: dict[str, Literal["-", "--"]] = {v: "--" if v in results.noise_floors else "-" for v in shown}
     # the legend of many variants needs more height
-    figure, axes = panels(len(worst), width=4.2, height=3.0 + 0.2 * -(-len(shown) // 4) / -(-len(worst) // 2))
+    figure, axes = panels(len(worst), height=3.0 + 0.2 * -(-len(shown) // 4) / -(-len(worst) // 2))
     for axis, (attribute, rows) in zip(axes, worst.items(), strict=True):
         for variant in shown:
             ends = [where(part, {"variant": variant}) for part in (average, rows)]

@@ -11,7 +11,7 @@ from fairweight.core.lineage import CELL
 from fairweight.core.shown_measures import measure
 from fairweight.inference.profile_columns import DISTURBED_CORES
 from fairweight.reporting.report.columns import Column, energy_cell
-from fairweight.reporting.report.figures import panels
+from fairweight.reporting.report.figures import FULL_WIDTH, panels
 from fairweight.reporting.report.page import picture, table
 from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Document, Results, place, varying
@@ -98,7 +98,7 @@ def inference_ratios(results: Results, dataset: str) -> HTML | None:
         return None
     sizes = list(dict.fromkeys(rows["batch_size"]))
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
-    figure, axes = panels(len(sizes), width=4.2, height=1.0 + 0.26 * len(shown))
+    figure, axes = panels(len(sizes), height=1.0 + 0.26 * len(shown))
     for axis, size in zip(axes, sizes, strict=True):
         for row in rows[rows["batch_size"] == size].to_dict("records"):
             y = shown.index(row["variant"])
@@ -132,7 +132,7 @@ def making_stages(results: Results, dataset: str) -> HTML | None:
     if rows.empty:
         return None
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
-    figure = Figure(figsize=(7.5, 1.3 + 0.3 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(FULL_WIDTH, 1.3 + 0.3 * len(shown)), layout="constrained")
     axis, left = figure.subplots(), np.zeros(len(shown))
     bounds = rows.groupby("variant")[["energy_j_low", "energy_j_high"]].sum().reindex(shown)
     for i, (stage, part) in enumerate(rows.groupby("stage", sort=False)):

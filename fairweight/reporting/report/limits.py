@@ -89,7 +89,7 @@ def limits(results: Results) -> HTML:
         "are fair, or whether these are the people that the model will meet.",
         "A gap that is not shown may still exist; the power statement below shows how large it may be.",
     ]
-    return listing(items, most=30)
+    return listing(items)
 
 
 def _guards(results: Results) -> list[str]:

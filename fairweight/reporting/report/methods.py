@@ -42,7 +42,7 @@ def trade_off(results: Results, dataset: str) -> HTML | None:
     rows = rows[(rows["dataset"] == dataset) & (rows["augmentation"] == "none")]
     rows = rows[~rows["variant"].isin(results.noise_floors)]
     groups = list(rows[["model", "engine"]].drop_duplicates().itertuples(index=False))
-    figure, axes = panels(len(groups) * len(usages), width=5.2, height=4.0)
+    figure, axes = panels(len(groups) * len(usages), height=4.0)
     methods = list(dict.fromkeys(method(results, v) for v in results.variant_order))
     shown = [v for v in results.variant_order if v in set(rows["variant"])]
     looks = {v: palette.look(methods.index(method(results, v))) for v in shown}

@@ -10,9 +10,10 @@ from typing import Any
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from fairweight.core.formatting import NOT_ESTIMABLE
+from fairweight.core.formatting import NOT_ESTIMABLE, count
 
 MOST_ITEMS = 6  # items of a list that are shown on the first screen; the others are folded
+SHOWN_ROWS = 12  # rows of a table that `report.js` shows at first; it has the same number
 LONG_TEXT = 28  # characters from which the text of a cell may wrap
 
 
@@ -45,6 +46,23 @@ def listing(items: list[str], most: int = MOST_ITEMS) -> HTML:
     return HTML(f"<ul>{first}</ul>{folded}")
 
 
+def fold(summary: str, body: str, size: str = "") -> str:
+    """A part of the page that is folded under a line that says what is in it.
+
+    Args:
+        summary: that line, as text.
+        body: HTML.
+        size: small print after it, for example a number of rows.
+    """
+    small = f' <span class="size">{escape(size)}</span>' if size else ""
+    return f'<details class="fold"><summary>{escape(summary)}{small}</summary>{body}</details>'
+
+
+def opened(piece: HTML | None) -> HTML | None:
+    """A folded table or figure that is open at first: the first of a section."""
+    return piece and HTML(piece.data.replace('<details class="fold">', '<details class="fold" open>', 1))
+
+
 def table(
     header: list[str],
     rows: list[list[str]],
@@ -53,8 +71,11 @@ def table(
     notes: str = "",
     text_columns: int = 1,
     breaks: Collection[int] = (),
+    repeated: int = 0,
 ) -> HTML:
-    """A table that scrolls inside itself on a narrow screen.
+    """A table, folded under its caption, that scrolls inside itself on a narrow screen.
+
+    The whole table stands in the page; `report.js` hides rows after the first SHOWN_ROWS, sorts and filters.
 
     Args:
         header: column titles.
@@ -63,35 +84,46 @@ def table(
         notes: how to read it: definitions, intervals, assumptions.
         text_columns: number of leading columns with text; the others hold numbers and align right.
         breaks: positions of rows that start a new block.
+        repeated: leading columns in which an empty cell means that of the row above.
     """
     kinds = ["text" if column < text_columns else "number" for column in range(len(header))]
     head = "".join(f'<th scope="col" class="{k}">{escape(t)}</th>' for k, t in zip(kinds, header, strict=True))
-    body = []
+    body: list[str] = []
+    above: list[str] = []
     for position, row in enumerate(rows):
+        again = [column < repeated and not text and bool(above) for column, text in enumerate(row)]
+        above = [above[column] if again[column] else text for column, text in enumerate(row)]
         cells = "".join(
-            _cell(text, kind, column == 0) for column, (text, kind) in enumerate(zip(row, kinds, strict=True))
+            _cell(text, kind, column == 0, again[column])
+            for column, (text, kind) in enumerate(zip(above, kinds, strict=True))
         )
         body.append(f"<tr{' class=block' if position in breaks else ''}>{cells}</tr>")
     region = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption[:80], quote=True)}">'
     return HTML(
-        f'<figure class="table">{_caption(caption, notes)}{region}'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div></figure>"
+        fold(
+            caption.removesuffix("."),
+            f'<figure class="table">{_notes(notes)}{region}<table class="data"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table></div></figure>",
+            size=count(len(rows), "row"),
+        )
     )
 
 
-def _caption(caption: str, notes: str) -> str:
-    return f"<figcaption><b>{escape(caption)}</b>{f' {escape(notes)}' if notes else ''}</figcaption>"
+def _notes(notes: str) -> str:
+    return f"<figcaption>{escape(notes)}</figcaption>" if notes else ""
 
 
-def _cell(text: str, kind: str, first: bool) -> str:
+def _cell(text: str, kind: str, first: bool, again: bool = False) -> str:
+    """A cell; one that repeats the cell above is only shown where rows are sorted or filtered."""
     main, _, small = text.partition("\n")
-    inner = escape(main) + (f"<small>{escape(small)}</small>" if small else "")
+    inner = escape(main) + (f"<small>{escape(small)}</small>" if small and not again else "")
+    inner = f'<span class="again">{inner}</span>' if again else inner
     style = f"{kind} faint" if text == NOT_ESTIMABLE else f"{kind} long" if len(text) > LONG_TEXT else kind
     return f'<th scope="row" class="{style}">{inner}</th>' if first else f'<td class="{style}">{inner}</td>'
 
 
 def picture(figure: Figure, caption: str, alternative: str, notes: str = "") -> HTML:
-    """A figure as SVG inside the page.
+    """A figure as SVG inside the page, folded under its caption.
 
     Args:
         figure: it is drawn as it is.
@@ -102,7 +134,6 @@ def picture(figure: Figure, caption: str, alternative: str, notes: str = "") -> 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     encoded = base64.b64encode(buffer.getvalue()).decode()
-    return HTML(
-        f'<figure class="picture"><img alt="{escape(alternative, quote=True)}" '
-        f'src="data:image/svg+xml;base64,{encoded}">{_caption(caption, notes)}</figure>'
-    )
+    image = f'<img alt="{escape(alternative, quote=True)}" src="data:image/svg+xml;base64,{encoded}">'
+    body = f'<figure class="picture">{image}{_notes(notes)}</figure>'
+    return HTML(fold(caption.removesuffix("."), body, size="figure"))

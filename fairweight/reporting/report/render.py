@@ -8,6 +8,7 @@ import nbformat
 from nbconvert import HTMLExporter
 
 from fairweight.core.artifacts import atomic, read_json
+from fairweight.reporting.report.page_scripts import EMBED, PAGE_SCRIPT, policy, vega
 
 TEMPLATES = Path(__file__).resolve().parent
 # marks of the direction of text, and characters without a width that join no letters
@@ -25,10 +26,18 @@ def assemble(notebooks: list[str], *, results: str, page: str) -> None:
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_output_prompt=True)
     bodies = [exporter.from_notebook_node(nbformat.read(notebook, as_version=4))[0] for notebook in notebooks]
     body = "\n".join(bodies)
-    contents = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', body)
+    contents = re.findall(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?)?</h2>', body)
     study = read_json(Path(results) / "summary" / "provenance.json")["study"]["name"]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
-    html = environment.get_template("page.html.j2").render(title=f"fairweight: {study}", body=body, contents=contents)
+    script = PAGE_SCRIPT.read_text(encoding="utf-8")
+    scripts = [script, *(each for each in (EMBED, vega() if EMBED in body else "") if each and each in body)]
+    html = environment.get_template("page.html.j2").render(
+        title=f"fairweight: {study}",
+        body=body,
+        contents=contents,
+        script=script,
+        policy=policy(map(without_marks, scripts)),
+    )
     with atomic(page) as temporary:
         temporary.write_text(without_marks(html), encoding="utf-8")
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fairweight.core.formatting import DASH, TWO_LINES, count, missing, number, significant, with_interval
 from fairweight.reporting.report.columns import energy_cell
+from fairweight.reporting.report.figures import FULL_WIDTH
 from fairweight.reporting.report.page import picture, table
 from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Results
@@ -21,7 +22,7 @@ SUMMED = ["attempts", "failed", "cpu_s", "energy_j_low", "energy_j_central", "en
 
 def energy_by_rule(results: Results) -> HTML:
     """Figure of the energy of each rule, stacked by dataset, with the bounds of the model."""
-    figure = Figure(figsize=(7.5, 0.9 + 0.28 * min(len(results.rules), MOST_RULES)), layout="constrained")
+    figure = Figure(figsize=(FULL_WIDTH, 0.9 + 0.28 * min(len(results.rules), MOST_RULES)), layout="constrained")
     caption = draw_energy_by_rule(figure, results)
     return picture(
         figure, caption, "Stacked bars of energy by rule and dataset, with lines for the bounds of the model."

@@ -23,10 +23,14 @@ def title(results: Results) -> HTML:
     variants = count(results.assessments["variant"].nunique(), "variant")
     return HTML(
         f"<h1>{escape(results.study['name'])}: which compressed model can ship?</h1>"
-        "<p>Which compressed version of the model can be shipped without losing accuracy or fairness for anyone, and "
-        f"what does it save? This study compares <b>{variants}</b> on {escape(datasets)} with <b>{seeds}</b>: "
+        f'<p class="place"><b>{variants}</b> on {escape(datasets)}, <b>{seeds}</b>, '
         f"{count(results.provenance['cells'], 'combination')} of dataset, augmentation, model, variant and engine.</p>"
     )
+
+
+def section(title: str) -> HTML:
+    """Title of a section that not every study has; the contents link to it."""
+    return HTML(f'<h2 id="{escape(title.replace(" ", "-"), quote=True)}">{escape(title)}</h2>')
 
 
 def headline(results: Results) -> HTML | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from fairweight.core.formatting import as_stated, number, p_value, points, significant, with_spread
-from fairweight.reporting.report.page import table
+from fairweight.reporting.report.page import opened, table
 from fairweight.reporting.report.render import without_marks
 
 NASTY = ['<script>alert("x")</script>', 'quote"s & ampersand', "中文 🎉", "x" * 200, "$\\alpha$ **bold** `code`"]
@@ -75,8 +75,17 @@ def test_small_p_values_are_shown_as_below_a_bound():
     assert (p_value(0.0004), p_value(0.0234)) == ("below 0.001", "0.023")
 
 
-def test_captions_and_notes_are_escaped_and_the_caption_stands_out():
-    assert "<figcaption><b>a &lt; b</b> c &amp; d</figcaption>" in table(["x"], [["1"]], "a < b", notes="c & d").data
+def test_captions_and_notes_are_escaped_and_a_folded_table_says_what_it_holds():
+    page = table(["x"], [["1"], ["2"]], "a < b.", notes="c & d").data
+    assert page.startswith('<details class="fold"><summary>a &lt; b <span class="size">2 rows</span></summary>')
+    assert "<figcaption>c &amp; d</figcaption>" in page
+    assert opened(table(["x"], [["1"]], "a")).data.startswith('<details class="fold" open>') and opened(None) is None
+
+
+def test_a_cell_that_repeats_the_one_above_is_there_for_sorting_and_for_screen_readers():
+    page = table(["Variant", "By", "n"], [["int8\nproven", "", "1"], ["", "sex", "2"]], "t", text_columns=2, repeated=1)
+    assert page.data.count('<span class="again">int8</span>') == 1 and page.data.count("proven") == 1
+    assert '<td class="text"></td>' in page.data  # an empty cell of another column stays empty
 
 
 def test_a_mark_that_would_reorder_or_hide_a_name_is_shown():

@@ -1,0 +1,582 @@
+"""The answer of a study as plain data: variants by criteria, what each costs, and which one ships.
+
+Report and terminal show the same matrix, each in its own way.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from fairweight.core.formatting import as_stated, count, missing
+from fairweight.core.frames import where
+from fairweight.core.lineage import CELL, FAMILY, variant_name
+from fairweight.core.shown_measures import ShownMeasure, measure
+from fairweight.evaluation.criteria import name_of
+from fairweight.reporting import guards
+from fairweight.reporting.goals import GOALS, is_baseline
+from fairweight.reporting.report.results import Results
+from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
+
+POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
+SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
+WARNING, NOT_MEASURED = "warning", "not measured"
+MOST_ROWS = 12  # rows of a matrix that are shown at once
+TAGS = {
+    "transfer_bytes": "smallest",
+    "latency": "fastest",
+    "energy_per_prediction": "least energy per prediction",
+    "life_cycle_energy": "least energy over its life",
+}
+# criterion with a margin -> its title, and what the margin limits
+MARGINS = {
+    "accuracy": ("Accuracy", "may fall by {}"),
+    "group_accuracy": ("Group accuracy", "may fall by {}"),
+    "worst_group_accuracy": ("Worst group", "may fall by {}"),
+    "group_rates": ("Error rates", "may worsen by {}"),
+    "fairness_gap": ("Gaps of groups", "may grow by {}"),
+    "floor": ("Small groups", "may not vanish"),
+}
+SHORT = {
+    "accuracy": "Accuracy",
+    "group_accuracy": "Groups",
+    "worst_group_accuracy": "Worst group",
+    "group_rates": "Rates",
+    "fairness_gap": "Gaps",
+    "floor": "Small groups",
+}
+RISES = ("false_positive_rate",)  # rates that may not rise; the others may not fall
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change against the baseline, or another value, with its interval, in the unit of its column."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any], scale: float) -> "Change":
+        """Value and bounds of a row of a summary table."""
+        return cls(*(None if missing(row[key]) else float(row[key]) * scale for key in ("value", "low", "high")))
+
+
+@dataclass(frozen=True)
+class Test:
+    """The weakest evidence on one criterion of one variant.
+
+    Attributes:
+        verdict: of this criterion alone, before the correction for several variants.
+        change: what was observed.
+        bound: what must not be crossed; None where there is no number.
+        above: whether values above the bound violate the criterion.
+        about: rate, group and attribute, in words.
+        further: tests of this criterion with the same verdict that are not shown, unless it is proven.
+    """
+
+    verdict: str
+    change: Change
+    bound: float | None
+    above: bool
+    about: str
+    further: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A column of the matrix.
+
+    Attributes:
+        key: as in the study file.
+        title, short: its names for page and terminal.
+        limit: what it allows, in words.
+        shown: how its values are written.
+        signed: whether its values are changes.
+        low, high: ends of the scale that all its cells share.
+    """
+
+    key: str
+    title: str
+    short: str
+    limit: str
+    shown: ShownMeasure
+    signed: bool
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A cost that all variants have: how it is written, and its largest value, in the unit that is shown."""
+
+    goal: str
+    title: str
+    shown: ShownMeasure
+    most: float
+
+
+@dataclass
+class Row:
+    """One variant of the matrix.
+
+    Attributes:
+        name: with augmentation and engine where they differ.
+        cell: values of CELL.
+        verdict: None of a baseline, or where it is not tested.
+        ships: whether it is recommended.
+        tests: criterion -> weakest evidence.
+        costs: goal -> value in the unit that is shown.
+        accuracy: mean over seeds, a share.
+        change: of the accuracy, in points.
+        loses_most: group, attribute and change of its accuracy, in points.
+        tags: what it is best in, among the proven variants and the baseline.
+    """
+
+    name: str
+    cell: dict[str, Any]
+    baseline: bool
+    verdict: str | None
+    ships: bool
+    reason: str | None
+    tests: dict[str, Test] = field(default_factory=dict)
+    costs: dict[str, float | None] = field(default_factory=dict)
+    accuracy: float | None = None
+    change: Change | None = None
+    loses_most: tuple[str, str, Change] | None = None
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to ship of one dataset, model, augmentation and baseline.
+
+    Attributes:
+        place: dataset, model, and augmentation and engine where they differ, as text.
+        headline: what to ship.
+        status: a verdict, WARNING, or NOT_MEASURED.
+        chip: the status in words, with its symbol.
+        rests_on: error rate and number of seeds.
+        goal: row of the table `goals` that the recommendation follows; None where no file is measured.
+        warnings: guards that hold, those that block first.
+        majority: share of the largest class among the test rows.
+        logistic_regression: accuracy of one of the same inputs; None where none was fitted.
+        untested: rates of groups with too few rows, of the variant that ships or else of any: rows of `untested`.
+        file: path of the file that ships, below the study's folder; None where none does.
+        chosen: the row that ships; None where nothing does.
+    """
+
+    family: dict[str, Any]
+    dataset: str
+    model: str
+    place: str
+    headline: str
+    status: str
+    chip: str
+    rests_on: str
+    goal: dict[str, Any] | None
+    warnings: list[str]
+    criteria: list[Criterion]
+    costs: list[Cost]
+    rows: list[Row]
+    majority: float | None
+    logistic_regression: float | None
+    untested: list[dict[str, Any]]
+    file: str | None
+    chosen: Row | None
+
+    @property
+    def base(self) -> Row:
+        """The baseline, in the engine of the row that ships."""
+        engine = (self.chosen or self.rows[0]).cell["engine"]
+        return next((row for row in self.rows if row.baseline and row.cell["engine"] == engine), self.rows[0])
+
+    @property
+    def proven(self) -> list[Row]:
+        """The variants that are proven."""
+        return [row for row in self.rows if row.verdict == PROVEN]
+
+    def visible(self, most: int = MOST_ROWS) -> list[Row]:
+        """At most so many rows: baselines and what ships, then proven ones, then the others, in their order."""
+        ranked = sorted(self.rows, key=lambda row: (not (row.baseline or row.ships or row.tags), row.verdict != PROVEN))
+        kept = {id(row) for row in ranked[:most]}
+        return [row for row in self.rows if id(row) in kept]
+
+
+def answers(results: Results) -> list[Answer]:
+    """The answers of a study, in the order of datasets and models, augmentation `none` first."""
+    if results.decisions.empty:
+        return []
+    ordered = results.ordered(results.decisions)
+    made = []
+    for _, family in ordered.groupby(FAMILY, sort=False):
+        if family["verdict"].notna().any():
+            made += [_answer(results, family, baseline) for baseline in _baselines(results, family)]
+    return made
+
+
+def _baselines(results: Results, family: pd.DataFrame) -> list[tuple[str, str]]:
+    """Augmentation and name of each baseline of a family."""
+    first = family.iloc[0]
+    columns = ["baseline_augmentation", "baseline"]
+    compared = where(results.comparisons, first[FAMILY])
+    compared = compared[compared["variant"].isin(family.loc[family["verdict"].notna(), "variant"])]
+    tables = [where(results.goals, first[FAMILY])[columns], compared[columns]]
+    pairs = [pair for table in tables for pair in zip(*(table[name] for name in columns), strict=True)]
+    return list(dict.fromkeys(pairs)) or [(first["augmentation"], str(first["variant"]))]
+
+
+def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -> Answer:
+    """The answer of one family and baseline."""
+    place = dict(family.iloc[0][FAMILY])
+    goals = where(results.goals, place | dict(zip(("baseline_augmentation", "baseline"), baseline, strict=True)))
+    chosen = goals[goals["chosen"].astype(bool)].to_dict("records")
+    goal = {str(key): value for key, value in chosen[0].items()} if chosen else None
+    rows = _rows(results, family, baseline, goal)
+    if goal:
+        _tag(rows, goals[goals["engine"] == goal["engine"]])
+    warnings = guards.of_family(results, place)
+    ships = next((row for row in rows if row.ships), None)
+    headline, status, chip = _headline(rows, ships, goal)
+    entries = where(results.criteria, place)
+    return Answer(
+        family=place,
+        dataset=results.title(place["dataset"]),
+        model=place["model"],
+        place=_place(results, place),
+        headline=headline,
+        status=status,
+        chip=f"{SYMBOLS.get(status, '!')} {chip}",
+        rests_on=_rests_on(results, rows, family),
+        goal=goal,
+        warnings=warnings,
+        criteria=_criteria(results, entries, rows),
+        costs=_costs(results, rows),
+        rows=rows,
+        majority=_majority(results, place),
+        logistic_regression=_logistic_regression(results, place),
+        untested=_untested(results, place, ships),
+        file=_file(results, ships),
+        chosen=ships,
+    )
+
+
+def _place(results: Results, family: Mapping[str, Any]) -> str:
+    parts = [results.label(family["dataset"]), family["model"]]
+    if results.decisions["augmentation"].nunique() > 1:
+        parts.append(f"augmentation {family['augmentation']}")
+    return ", ".join(parts)
+
+
+def _headline(rows: list[Row], ships: Row | None, goal: dict[str, Any] | None) -> tuple[str, str, str]:
+    """Headline, status and chip of an answer."""
+    verdicts = [row.verdict for row in rows if row.verdict]
+    proven = [row.name for row in rows if row.verdict == PROVEN]
+    if goal and guards.warning(goal):
+        return "Nothing to ship", WARNING, "warning"
+    if ships and not ships.baseline:
+        return f"Ship {ships.name}", PROVEN, "proven"
+    share = f"{len(proven)} of {len(verdicts)} proven"
+    if goal is None:
+        headline = f"Proven: {', '.join(proven)}" if proven else "Nothing to ship"
+        return headline, PROVEN if proven else NOT_MEASURED, f"{share}, no file is measured"
+    baseline = next(row.name for row in rows if row.baseline)
+    headline = f"Ship the baseline {baseline}"
+    if proven:
+        return headline, PROVEN, f"{share}, no saving shown"
+    open_variants = sum(verdict == UNDECIDED for verdict in verdicts)
+    if open_variants:
+        return headline, UNDECIDED, f"none proven, {open_variants} of {len(verdicts)} undecided"
+    return headline, REFUTED, f"all {len(verdicts)} refuted"
+
+
+def _rests_on(results: Results, rows: list[Row], family: pd.DataFrame) -> str:
+    """Error rate and number of seeds."""
+    seeds = family["seeds"].dropna()
+    rate = f"error rate {as_stated(results.study['criteria']['error_rate'], 100)} %"
+    return f"{rate}, {count(int(seeds.max()), 'seed')}" if len(seeds) and rows else rate
+
+
+# ---- rows
+
+
+def _rows(results: Results, family: pd.DataFrame, baseline: tuple[str, str], goal: dict[str, Any] | None) -> list[Row]:
+    """The baseline in each engine, then the variants that are compared with it."""
+    place = dict(family.iloc[0][FAMILY])
+    engines = list(dict.fromkeys(family["engine"]))
+    compared = where(results.comparisons, place)
+    pairs = {
+        (row["engine"], row["variant"]): (row["baseline_augmentation"], row["baseline"])
+        for row in compared.drop_duplicates(["engine", "variant"]).to_dict("records")
+    }
+    cells = [{**place, "augmentation": baseline[0], "variant": baseline[1], "engine": engine} for engine in engines]
+    decided = {(row["engine"], row["variant"]): row for row in family.to_dict("records")}
+    cells += [
+        {**place, "variant": variant, "engine": engine}
+        for (engine, variant), row in decided.items()
+        if isinstance(row["verdict"], str) and pairs.get((engine, variant), baseline) == baseline
+    ]
+    shown = _Shown(results, place)
+    rows = []
+    for cell in cells:
+        row = decided.get((cell["engine"], cell["variant"]), {})
+        same = cell["augmentation"] == place["augmentation"]
+        name = variant_name(cell["variant"], cell["augmentation"], place["augmentation"])
+        is_base = (cell["augmentation"], cell["variant"]) == baseline
+        rows.append(
+            Row(
+                name=f"{name} ({cell['engine']})" if len(engines) > 1 else name,
+                cell=cell,
+                baseline=is_base,
+                verdict=row.get("verdict") if same and not is_base and isinstance(row.get("verdict"), str) else None,
+                ships=_ships(cell, goal),
+                reason=row["reason"] if same and isinstance(row.get("reason"), str) else None,
+                **shown.of(cell),
+            )
+        )
+    return rows
+
+
+def _ships(cell: Mapping[str, Any], goal: Mapping[str, Any] | None) -> bool:
+    """Whether the row of the table `goals` recommends a cell."""
+    if goal is None or guards.warning(goal):
+        return False
+    winner = (goal["winner_augmentation"], goal["winner"], goal["engine"])
+    return (cell["augmentation"], cell["variant"], cell["engine"]) == winner
+
+
+def _tag(rows: list[Row], goals: pd.DataFrame) -> None:
+    """Name the winner by each goal, if anything is proven and nothing warns of the baseline."""
+    if not any(row.verdict == PROVEN for row in rows):
+        return
+    for entry in goals.to_dict("records"):
+        if not missing(entry["cost"]) and guards.warning(entry) is None:
+            for row in rows:
+                if _ships(row.cell, entry):
+                    row.tags.append(TAGS[entry["goal"]])
+
+
+class _Shown:
+    """What the rows of a family show: tests, costs, accuracy, and the group that loses most."""
+
+    def __init__(self, results: Results, place: Mapping[str, Any]) -> None:
+        self.results = results
+        criteria = where(results.criteria, place)
+        self.criteria = dict(iter(criteria.groupby(["engine", "variant"], sort=False)))
+        dataset = {key: place[key] for key in ("dataset", "model")}
+        self.variants = where(results.variants, dataset) if len(results.variants) else results.variants
+        self.comparisons = where(results.comparisons, {**place, "metric": "accuracy"})
+        self.batch = results.study["decision"]["batch"]
+
+    def of(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """Fields of a row."""
+        changes = where(self.comparisons, cell)
+        whole = changes[changes["attribute"].isna()].to_dict("records")
+        tests = dict(self._tests(cell))
+        compared = Change.read(whole[0], POINTS.scale) if whole else None
+        return {
+            "tests": tests,
+            "costs": {goal: self._cost(goal, cell) for goal in self._goals()},
+            "accuracy": self._mean(cell, "accuracy"),
+            "change": tests["accuracy"].change if "accuracy" in tests else compared,
+            "loses_most": self._loses_most(changes, cell["dataset"]),
+        }
+
+    def _goals(self) -> tuple[str, ...]:
+        energy = self.results.study["decision"]["goal"]
+        return ("transfer_bytes", "latency", energy if energy == "life_cycle_energy" else "energy_per_prediction")
+
+    def _cost(self, goal: str, cell: Mapping[str, Any]) -> float | None:
+        """A cost in the unit in which its goal is shown."""
+        if goal == "life_cycle_energy":
+            decided = where(self.results.decisions, cell)
+            stored = None if decided.empty or missing(decided.iloc[0]["cost"]) else float(decided.iloc[0]["cost"])
+        elif goal == "energy_per_prediction":
+            each = self._mean(cell, "energy_j_per_1000", self.batch)
+            stored = None if each is None else each / 1000
+        elif goal == "latency":
+            stored = self._mean(cell, "latency_p50_ms", self.batch)
+        else:
+            stored = self._mean(cell, goal)
+        return None if stored is None else GOALS[goal].scaled(stored)
+
+    def _mean(self, cell: Mapping[str, Any], key: str, batch: int | None = None) -> float | None:
+        """Mean of a measure over seeds."""
+        rows = where(self.variants, {**cell, "measure": key})
+        rows = rows[rows["attribute"].isna() & rows["group"].isna()] if len(rows) else rows
+        if batch is not None and len(rows):
+            rows = rows[rows["batch_size"] == batch]
+        return None if rows.empty or missing(rows.iloc[0]["mean"]) else float(rows.iloc[0]["mean"])
+
+    def _tests(self, cell: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
+        """The weakest test of each criterion."""
+        entries = self.criteria.get((cell["engine"], cell["variant"]))
+        if entries is None:
+            return
+        for criterion, part in entries.groupby("criterion", sort=False):
+            yield str(criterion), _weakest(self.results, part)
+
+    def _loses_most(self, changes: pd.DataFrame, dataset: str) -> tuple[str, str, Change] | None:
+        """The group whose accuracy falls most, of those with enough rows to be tested."""
+        attributes = attributes_of(self.results, dataset)
+        known = changes[changes["attribute"].isin(attributes) & changes["group"].notna() & changes["low"].notna()]
+        known = known[known["n"] >= self.results.study["fairness"]["smallest_group"]] if len(known) else known
+        if known.empty:
+            return None
+        row = known.sort_values(["value", "low"], kind="stable").iloc[0]
+        return str(row["group"]), str(row["attribute"]), Change.read(row, POINTS.scale)
+
+
+def attributes_of(results: Results, dataset: str) -> list[str]:
+    """Attributes that the criteria are about."""
+    return list(results.study["criteria"].get("attributes") or results.study["datasets"][dataset]["groups"])
+
+
+# ---- criteria
+
+
+def _weakest(results: Results, part: pd.DataFrame) -> Test:
+    """The test of a criterion with the weakest evidence: what refutes it, or what is least shown."""
+    refuted, unshown = (part[part["verdict"] == verdict] for verdict in (REFUTED, UNDECIDED))
+    if len(refuted):
+        verdict, of_verdict, row = REFUTED, refuted, refuted.loc[refuted["p_refuted"].idxmin()]
+    else:
+        verdict, of_verdict = (UNDECIDED, unshown) if len(unshown) else (PROVEN, part)
+        row = of_verdict.loc[of_verdict["p_proven"].idxmax()]
+    shown = _shown(results, row)
+    above = is_ceiling(results, row["criterion"]) or row["criterion"] == "fairness_gap" or row["rate"] in RISES
+    bound = None if missing(row["margin"]) or row["criterion"] == "floor" else float(row["margin"]) * shown.scale
+    return Test(
+        verdict=verdict,
+        change=Change.read(row, shown.scale),
+        bound=bound if bound is None or above else -bound,
+        above=above,
+        about=name_of(row),
+        further=0 if verdict == PROVEN else len(of_verdict) - 1,
+        reason=row["reason"] if isinstance(row["reason"], str) else None,
+    )
+
+
+def is_ceiling(results: Results, criterion: str) -> bool:
+    """Whether a criterion is a ceiling on a resource usage; the others are margins of a change."""
+    return criterion in results.study["criteria"].get("ceilings", {})
+
+
+def _shown(results: Results, row: Mapping[str, Any]) -> ShownMeasure:
+    """How the values of a criterion are written."""
+    criterion = row["criterion"]
+    if not is_ceiling(results, criterion):
+        return POINTS
+    if "at_most_of_baseline" in results.study["criteria"]["ceilings"][criterion]:
+        return ShownMeasure(criterion, "Ratio to the baseline", "x baseline", 2, "lower")
+    return measure(criterion)
+
+
+def tests_both(entries: pd.DataFrame) -> bool:
+    """Whether the accuracy of every group is limited by two criteria with the same margin, which test the same."""
+    margins = entries[entries["criterion"].isin(["group_accuracy", "worst_group_accuracy"])]
+    return bool(margins["criterion"].nunique() == 2 and margins["margin"].nunique() == 1)
+
+
+def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[Criterion]:
+    """The columns of the matrix: each criterion that was tested, with the scale of its cells."""
+    if tests_both(entries):
+        entries = entries[entries["criterion"] != "worst_group_accuracy"]
+    order = [*MARGINS, *results.study["criteria"].get("ceilings", {})]
+    columns = []
+    for key in sorted(entries["criterion"].unique(), key=order.index):
+        row = entries[entries["criterion"] == key].iloc[0]
+        shown = _shown(results, row)
+        limit = f"{as_stated(row['margin'], shown.scale)} {shown.unit}"
+        if limit == "1 points":
+            limit = "1 point"
+        ceiling = is_ceiling(results, key)
+        title, allowed = MARGINS[key] if not ceiling else (measure(key).title, "at most {}")
+        low, high = _scale([row.tests[key] for row in rows if key in row.tests])
+        columns.append(
+            Criterion(key, title, SHORT.get(key, title), allowed.format(limit), shown, not ceiling, low, high)
+        )
+    return columns
+
+
+def _scale(tests: list[Test]) -> tuple[float, float]:
+    """Ends of a scale that holds 0, all bounds, and all intervals."""
+    ends = [0.0, *(test.bound for test in tests if test.bound is not None)]
+    for test in tests:
+        ends += [end for end in (test.change.value, test.change.low, test.change.high) if end is not None]
+    pad = 0.06 * (max(ends) - min(ends)) or 1.0
+    return min(ends) - pad, max(ends) + pad
+
+
+def _costs(results: Results, rows: list[Row]) -> list[Cost]:
+    """The costs that are known of any variant."""
+    columns = []
+    batch = results.study["decision"]["batch"]
+    titles = {
+        "transfer_bytes": "Transfer size",
+        "latency": f"Latency, batch {batch}",
+        "life_cycle_energy": "Life-cycle energy",
+        "energy_per_prediction": "Energy per prediction",
+    }
+    for goal in rows[0].costs if rows else ():
+        known = [value for row in rows if (value := row.costs[goal]) is not None]
+        if known:
+            columns.append(Cost(goal, titles[goal], GOALS[goal], max(known)))
+    return columns
+
+
+# ---- what stands beside the matrix
+
+
+def _majority(results: Results, place: Mapping[str, Any]) -> float | None:
+    """Share of the largest class: of the test rows, or of all rows where no class was compared."""
+    if (simple := _simple(results, place)) is not None:
+        return float(simple["majority_share"])
+    classes = where(results.comparisons, {**place, "metric": "accuracy", "attribute": "class"})
+    rows = classes.drop_duplicates("group")["n"].dropna() if len(classes) else classes
+    if len(rows) > 1:
+        return float(rows.max() / rows.sum())
+    labels = results.card(place["dataset"]).get("label") or {}
+    return max(labels.values()) / sum(labels.values()) if labels and sum(labels.values()) else None
+
+
+def _simple(results: Results, place: Mapping[str, Any]) -> pd.Series | None:
+    """What needs no model of the study: the row of the dataset in the table `simple_models`."""
+    rows = where(results.simple_models, {"dataset": place["dataset"]}) if len(results.simple_models) else None
+    return rows.iloc[0] if rows is not None and len(rows) else None
+
+
+def _logistic_regression(results: Results, place: Mapping[str, Any]) -> float | None:
+    """Accuracy of a logistic regression of the same inputs."""
+    simple = _simple(results, place)
+    return None if simple is None or missing(simple["accuracy"]) else float(simple["accuracy"])
+
+
+def _untested(results: Results, place: Mapping[str, Any], ships: Row | None) -> list[dict[str, Any]]:
+    """Rates that are not tested: of the variant that ships, or of the first one."""
+    rows = where(results.untested, place) if len(results.untested) else results.untested
+    if rows.empty:
+        return []
+    own = where(rows, {"variant": ships.cell["variant"], "engine": ships.cell["engine"]}) if ships else rows.head(0)
+    if own.empty:
+        own = where(rows, rows.iloc[0][["variant", "engine"]])
+    return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]
+
+
+def _file(results: Results, ships: Row | None) -> str | None:
+    """Path of the file that ships, below the study's folder."""
+    if ships is None:
+        return None
+    rows = where(results.shipped, ships.cell)
+    seed = int(rows.iloc[0]["seed"]) if len(rows) else 0
+    checks = where(results.checks, {key: ships.cell[key] for key in CELL[:-1]}) if len(results.checks) else None
+    coded = checks is not None and "coded_bytes" in checks and checks["coded_bytes"].notna().any()
+    folder = "/".join(str(ships.cell[name]) for name in CELL[:-1])
+    return f"seed-{seed}/{folder}/{'model.coded' if coded else 'model.onnx'}"
+
+
+def saves(answer: Answer) -> bool:
+    """Whether what ships saves something against its baseline."""
+    return answer.goal is not None and answer.chosen is not None and not is_baseline(answer.goal)
