@@ -59,7 +59,7 @@ def _run(arguments: list[str], source: Path) -> None:
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists():
         raise InputError(
-            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run {_setup()}, then again."
+            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run {setup_command()}, then again."
         )
     command = [str(python), "-I", str(SCRIPT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | QUIET)
@@ -71,7 +71,7 @@ def _run(arguments: list[str], source: Path) -> None:
     raise InputError(f"{source} cannot be converted: TensorFlow and tf2onnx end with an error ({last}).")
 
 
-def _setup() -> str:
+def setup_command() -> str:
     """Command that creates the environment."""
     if WORKFLOW == SOURCES:
         return f"make setup-convert-keras in {SOURCES}"
