@@ -5,10 +5,12 @@ import contextlib
 import os
 import sys
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from fairweight.cli import interrupt  # noqa: F401 - before all other modules, whose import takes a while
+from fairweight.cli.parser import Parser, above_zero, at_least_zero, one_of, parse, whole
 from fairweight.cli.run import Options, read_study, run_study
 from fairweight.cli.verify import verify_study
 from fairweight.core.components import WORKFLOW
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     own, further = list(sys.argv[1:] if arguments is None else arguments), []
     if "--" in own:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
-    parser = argparse.ArgumentParser(prog="fairweight", description=__doc__)
+    parser = Parser(prog="fairweight", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands, further)
     reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
@@ -65,7 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
     shown.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
     shown.set_defaults(function=lambda a: print_answer(a.study))
     _add_energy(commands)
-    chosen = parser.parse_args(own)
+    _add_about(parser, commands)
+    chosen = parse(parser, commands.choices, own)
     try:
         chosen.function(chosen)
         sys.stdout.flush()
@@ -83,6 +86,16 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"fairweight: {sentence}")
 
 
+def _add_about(parser: argparse.ArgumentParser, commands: Any) -> None:
+    """Add what is about the command itself."""
+    parser.add_argument("--version", action="version", version=f"fairweight {metadata.version('fairweight')}")
+    examine = commands.add_parser("doctor", help="say what is installed, what can be measured, and what to do about it")
+    examine.set_defaults(function=lambda _: print_state())
+    completion = commands.add_parser("completion", help="print a script that completes this command in a shell")
+    completion.add_argument("shell", choices=["bash", "zsh", "tcsh"])
+    completion.set_defaults(function=lambda a: print_completion(parser, a.shell))
+
+
 def _open_streams() -> None:
     """Open standard streams that were closed: the next file that is opened would get their numbers and their output."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -95,10 +108,10 @@ def _open_streams() -> None:
 def _add_run(commands: Any, further: list[str]) -> None:
     run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
     run.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
-    run.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
+    run.add_argument("--seeds", type=whole, help="number of seeds, instead of the study's own")
     run.add_argument(
         "--carbon-budget",
-        type=_grams,
+        type=at_least_zero,
         metavar="GRAMS",
         help="start no step that is expected to exceed this budget in gCO2e",
     )
@@ -108,7 +121,7 @@ def _add_run(commands: Any, further: list[str]) -> None:
         metavar="FORECAST",
         help="wait for the greenest start in a CSV file with the columns hour and g_per_kwh",
     )
-    run.add_argument("--hours", type=float, help="duration of the run in hours, to choose that start (1)")
+    run.add_argument("--hours", type=above_zero, help="duration of the run in hours, to choose that start (1)")
     run.add_argument("--no-wait", action="store_true", help="start at once, whatever the study file says")
     run.epilog = "Arguments after `--` are passed to Snakemake: fairweight run study.yaml -- --dry-run"
     run.set_defaults(
@@ -116,13 +129,6 @@ def _add_run(commands: Any, further: list[str]) -> None:
             a.study, Options(a.seeds, a.carbon_budget, a.wait_for_green, a.hours, not a.no_wait, further)
         )
     )
-
-
-def _grams(text: str) -> float:
-    grams = float(text)
-    if not 0 <= grams < float("inf"):
-        raise ValueError(text)
-    return grams
 
 
 def _add_init(commands: Any) -> None:
@@ -141,7 +147,7 @@ def _add_convert(commands: Any) -> None:
     )
     convert.add_argument("model", type=Path, help=".keras, .h5 or .tflite file, or the folder of a SavedModel")
     convert.add_argument("onnx", type=Path, help="ONNX file to write")
-    convert.add_argument("--opset", type=int, choices=range(13, 19), default=18, help="version of the operators (18)")
+    convert.add_argument("--opset", type=one_of(*range(13, 19)), default=18, help="version of the operators (18)")
     convert.add_argument("--signature", help="signature of a SavedModel (default: serving_default, or the only one)")
     convert.set_defaults(function=convert_model)
 
@@ -151,7 +157,9 @@ def _add_check(commands: Any, further: list[str]) -> None:
         "check", help="say which compressed version of a model can ship", description=CHECK_HELP
     )
     check.add_argument("model", type=Path, help="ONNX file; or weights in safetensors, with --module")
-    check.add_argument("--data", type=Path, required=True, help="test rows: CSV or similar, with a header line")
+    check.add_argument(
+        "--data", type=Path, required=True, help="test rows: CSV or similar with a header line, or images (IDX)"
+    )
     check.add_argument("--target", required=True, help="column of the label")
     check.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
     check.add_argument("--calibration", type=Path, help="training rows, to calibrate and to train on")
@@ -162,11 +170,15 @@ def _add_check(commands: Any, further: list[str]) -> None:
         metavar="COLUMN",
         help="what the original returns: probability of the positive class, probabilities of all classes, or the class",
     )
-    check.add_argument("--positive", help="positive class of a label with two classes (default: the rarer one)")
+    check.add_argument("--positive", help="positive class of two (default: the second one in sorted order)")
     check.add_argument(
         "--inputs", nargs="+", default=[], metavar="COLUMN", help="columns that the model takes, in order"
     )
     check.add_argument("--module", metavar="MODULE:CALLABLE", help="function that builds the PyTorch module")
+    check.add_argument("--tokenizer", type=Path, help="of a model for texts (default: tokenizer.json beside the model)")
+    check.add_argument("--scale", type=above_zero, help="what pixels (0 to 255) are divided by, such as 255")
+    check.add_argument("--mean", type=float, nargs="+", default=[], help="what is then subtracted, for each channel")
+    check.add_argument("--std", type=above_zero, nargs="+", default=[], help="what is then divided by, per channel")
     check.add_argument("--output", type=Path, help="study file to write (default: the name of the model, .yaml)")
     check.epilog = "Arguments after `--` are passed to Snakemake."
     check.set_defaults(function=lambda a: check_trained_model(a, further))
@@ -175,7 +187,7 @@ def _add_check(commands: Any, further: list[str]) -> None:
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser("verify", help="check every file of a study", description=VERIFY_HELP)
     verify.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
-    verify.add_argument("--seeds", type=int, help="number of seeds, instead of the study's own")
+    verify.add_argument("--seeds", type=whole, help="number of seeds, instead of the study's own")
     verify.set_defaults(function=lambda a: verify_study(a.study, a.seeds))
 
 
@@ -192,7 +204,7 @@ def _add_archives(commands: Any) -> None:
     )
     again.add_argument(
         "--tolerance",
-        type=float,
+        type=at_least_zero,
         default=0.01,
         help="tolerance for means over seeds, where versions or machines differ (default 0.01)",
     )
@@ -214,7 +226,7 @@ def _add_energy(commands: Any) -> None:
     used.set_defaults(function=lambda a: print_energy(a.study, a.places))
     when = commands.add_parser("when", help="propose the hours in which a run would emit least")
     when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
-    when.add_argument("--hours", type=float, default=1.0, help="duration of the run in hours (1)")
+    when.add_argument("--hours", type=above_zero, default=1.0, help="duration of the run in hours (1)")
     when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
 
 
@@ -237,11 +249,27 @@ def convert_model(parsed: argparse.Namespace) -> None:
 
 def check_trained_model(parsed: argparse.Namespace, further: list[str]) -> None:
     """Write the study file of a trained model, run it, and print the answer."""
-    from fairweight.cli.check import Request, check_model  # noqa: PLC0415 - `run` needs none of it
+    from fairweight.cli.check import check_model  # noqa: PLC0415 - `run` needs none of it
+    from fairweight.cli.check_inputs import Request  # noqa: PLC0415
 
     request = Request(**{name: value for name, value in vars(parsed).items() if name != "function"})
     if code := check_model(request, further):
         sys.exit(code)
+
+
+def print_state() -> None:
+    """Print what this machine and this environment can run; the exit code is 1 if a study cannot run."""
+    from fairweight.cli.doctor import doctor  # noqa: PLC0415 - `run` needs none of it
+
+    if not doctor():
+        sys.exit(1)
+
+
+def print_completion(parser: argparse.ArgumentParser, shell: str) -> None:
+    """Print the completions of the command for a shell."""
+    import shtab  # noqa: PLC0415 - `run` needs none of it
+
+    print(shtab.complete(parser, shell))
 
 
 def print_answer(study: Path) -> None:

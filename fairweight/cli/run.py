@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from fairweight.cli.foreign_code import announce
+from fairweight.cli.snakemake_words import check_words
+from fairweight.cli.study_path import check_study_path
 from fairweight.core import run_lock
 from fairweight.core.components import SOURCES, WORKFLOW
 from fairweight.core.errors import InputError
@@ -73,6 +75,7 @@ def run_study(study: Path, options: Options) -> None:
         InputError: there is no such study, or the run cannot start.
     """
     config = _validated(read_study(study), options)
+    check_words(options.further)
     announce(study, config, known=(Path.cwd(), SOURCES))
     if any(DRY.fullmatch(word) for word in options.further):
         _become_snakemake(study, options, [])
@@ -263,8 +266,7 @@ def read_study(study: Path) -> Config:
     Raises:
         InputError: there is no such file, or it is not a mapping in YAML.
     """
-    if not is_file(study):
-        raise InputError(f"there is no study file {study}.")
+    check_study_path(study)
     config = read_yaml(study)
     if not isinstance(config, dict):
         raise InputError(f"{study}: a study file has keys at its top level; see config/README.md.")

@@ -10,6 +10,7 @@ LONGEST_VALUE = 60  # characters of a value of the study file
 LONGEST_LIST = 100  # characters of a list of names
 LONGEST_REASONS = 160  # characters of a list of reasons
 LEAST_BEGIN = 3  # letters of the begin of a name by which it is suggested
+LESS_LIKE = 0.5  # ratio of difflib from which a name with the same begin is suggested; of others it is 0.6
 LONGEST_SENTENCE = 280  # characters; what quotes lists and other libraries shortens them, so that few are cut
 
 
@@ -128,10 +129,26 @@ def similar(name: object, legal: Iterable[object]) -> str | None:
             forms.setdefault(_plain(other), other)
     if not wanted or len(wanted) > 2 * LONGEST_NAME:
         return None
-    near = [wanted] if wanted in forms else difflib.get_close_matches(wanted, forms, n=1)
-    if not near and len(wanted) >= LEAST_BEGIN:  # "onnx" for "onnxruntime"
-        near = sorted((form for form in forms if form.startswith(wanted)), key=len)
+    near = [wanted] if wanted in forms else difflib.get_close_matches(wanted, forms, n=5)
+    near.sort(key=lambda form: _edits(wanted, form))
+    if not near and len(wanted) >= LEAST_BEGIN:  # "onnx" for "onnxruntime", "cheque" for "check"
+        begins = [form for form in forms if form.startswith(wanted[:LEAST_BEGIN])]
+        near = sorted((form for form in begins if form.startswith(wanted)), key=len)
+        near = near or difflib.get_close_matches(wanted, begins, n=1, cutoff=LESS_LIKE)
     return forms[near[0]] if near else None
+
+
+def _edits(one: str, other: str) -> int:
+    """Number of letters that are added, removed or replaced between two names (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        above, row[0] = row[0], number
+        for position, another in enumerate(other, start=1):
+            above, row[position] = (
+                row[position],
+                min(row[position] + 1, row[position - 1] + 1, above + (letter != another)),
+            )
+    return row[-1]
 
 
 def _plain(name: str) -> str:

@@ -87,6 +87,7 @@ def test_a_misspelt_name_is_suggested():
         ("SEX", "sex"),  # case
         ("group dro", "group_dro"),  # blanks and dashes
         ("onnx", "onnxruntime"),  # the begin
+        ("cheque", "check"),
         ("f ", "F"),
         ("", None),
         ("x", None),
@@ -95,7 +96,7 @@ def test_a_misspelt_name_is_suggested():
     ],
 )
 def test_the_most_similar_name_is_found(name, near):
-    legal = ["prune", "prune_onnx", "sex", "group_dro", "onnxruntime", "F", "a text " * 30]
+    legal = ["check", "prune", "prune_onnx", "sex", "group_dro", "onnxruntime", "F", "a text " * 30]
     assert similar(name, legal) == near
     assert did_you_mean(name, legal) == ("" if near is None else f" (did you mean '{near}'?)")
 
