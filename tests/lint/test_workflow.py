@@ -55,13 +55,15 @@ def pins(file):
 
 
 def test_every_dependency_is_locked_with_its_hashes():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, own = settings["project"], settings["tool"]["uv"]["sources"]  # own: distributions of this repository
     extras, locked = project["optional-dependencies"], pins("requirements.lock")
 
     def named(requirements):
         return {re.split(r"[\[><=]", name)[0].lower().replace("_", "-") for name in requirements}
 
-    assert named([*project["dependencies"], *extras["dev"], *extras["slurm"]]) <= set(locked)
+    assert named([*project["dependencies"], *extras["dev"], *extras["slurm"]]) <= set(locked) | set(own)
+    assert all((ROOT / source["path"] / "pyproject.toml").is_file() for source in own.values())
     for extra in ("text", "llm", "openvino", "convert"):
         more = pins(f"requirements-{extra}.lock")
         assert named(extras[extra]) <= set(locked) | set(more) and not set(more) & set(locked)
