@@ -1,0 +1,217 @@
+"""The verdict matrix as plain data: the right symbol, number and bound in each cell, and what ships."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from planted_answers import BASE, ENGINE, compared, criterion, decided, family, goal, measured, planted, results_of
+
+from fairweight.reporting import answer_in_words as words
+from fairweight.reporting.verdict_matrix import MOST_ROWS, answers
+
+
+def only(results):
+    (answer,) = answers(results)
+    return answer
+
+
+def with_rows(results, table, *rows):
+    """The same results with these rows in a table."""
+    return replace(results, **{table: pd.DataFrame(rows, columns=getattr(results, table).columns)})
+
+
+def row_of(answer, name):
+    return next(row for row in answer.rows if row.name == name)
+
+
+def test_each_row_has_the_weakest_test_of_each_criterion_with_its_bound():
+    answer = only(planted(variants=3))
+    assert [row.name for row in answer.rows] == ["dense", "v0", "v1", "v2"]
+    assert [c.key for c in answer.criteria] == ["accuracy", "group_accuracy", "group_rates", "fairness_gap"]
+    tests = row_of(answer, "v1").tests
+    rates, gap = tests["group_rates"], tests["fairness_gap"]
+    assert (rates.verdict, rates.about, rates.further) == ("refuted", "true positive rate of Black by race", 0)
+    assert (rates.change.value, rates.bound, rates.above) == (pytest.approx(-6.0), -5.0, False)
+    assert (gap.bound, gap.above) == (5.0, True)
+    assert row_of(answer, "dense").tests == {}
+
+
+def test_all_cells_of_a_column_share_a_scale_that_holds_intervals_bounds_and_zero():
+    for column in (answer := only(planted(variants=6))).criteria:
+        for row in answer.rows:
+            if test := row.tests.get(column.key):
+                for end in (0.0, test.bound, test.change.low, test.change.high):
+                    assert column.low <= end <= column.high
+
+
+def test_a_false_positive_rate_may_not_rise_and_others_may_not_fall():
+    rates = {"rate": "false_positive_rate", "attribute": "sex", "group": "Male"}
+    row = criterion("d0", "v0", "group_rates", 0.07, "refuted", **rates)
+    results = with_rows(planted(variants=1), "criteria", row)
+    test = row_of(only(results), "v0").tests["group_rates"]
+    assert (test.bound, test.above, test.verdict) == (5.0, True, "refuted")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "shown", "further"),
+    [
+        (("proven", "undecided", "undecided"), "undecided", 1),
+        (("proven", "refuted", "undecided"), "refuted", 0),
+        (("proven", "proven", "proven"), "proven", 0),
+    ],
+)
+def test_one_attribute_that_is_not_shown_decides_the_cell(verdicts, shown, further):
+    results = planted(variants=1)
+    rows = [
+        criterion("d0", "v0", "group_accuracy", -0.01, verdict, attribute=name, group="g")
+        for verdict, name in zip(verdicts, ("sex", "race", "age"), strict=True)
+    ]
+    test = row_of(only(with_rows(results, "criteria", *rows)), "v0").tests["group_accuracy"]
+    assert (test.verdict, test.further) == (shown, further)
+
+
+def test_the_headline_the_file_and_the_winners():
+    answer = only(planted(variants=3))
+    assert (answer.headline, answer.chip, answer.status) == ("Ship v2", "✓ proven", "proven")
+    assert answer.rests_on == "error rate 5 %, 3 seeds"
+    assert answer.file == "seed-2/d0/none/m/v2/model.onnx"
+    assert row_of(answer, "v2").tags == ["least energy over its life", "smallest"]
+    assert row_of(answer, "dense").tags == ["fastest"]
+    assert row_of(answer, "v2").costs == {"transfer_bytes": 20.0, "latency": 10.0, "life_cycle_energy": 40.0}
+
+
+def changed(results, table, **values):
+    for column, value in values.items():
+        getattr(results, table)[column] = value
+    return results
+
+
+def test_the_baseline_ships_where_no_saving_is_shown():
+    results = with_rows(planted(variants=3), "goals", goal("d0", "life_cycle_energy", "dense", 100.0, 100.0))
+    answer = only(results)
+    assert (answer.headline, answer.chip) == ("Ship the baseline dense", "✓ 2 of 3 proven, no saving shown")
+    assert answer.chosen is answer.base and answer.chosen.baseline
+    assert words.loses(results, answer).startswith("Nobody, because the baseline changes nothing. With v2 instead:")
+    assert "No saving is shown by life-cycle energy" in words.saving(results, answer)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "chip"),
+    [(("undecided", "refuted"), "? none proven, 1 of 2 undecided"), (("refuted",) * 2, "✗ all 2 refuted")],
+)
+def test_the_chip_of_a_study_in_which_nothing_is_proven(verdicts, chip):
+    base = decided("d0", "dense", None, p_value=None, tests=None, seeds=None)
+    results = results_of(
+        ["d0"],
+        ["v0", "v1"],
+        decisions=[base, *(decided("d0", f"v{i}", verdict) for i, verdict in enumerate(verdicts))],
+        goals=[goal("d0", "life_cycle_energy", "dense", 1.0, 1.0)],
+        variants=measured("d0", "dense", accuracy=0.9),
+    )
+    answer = only(results)
+    assert (answer.headline, answer.chip) == ("Ship the baseline dense", chip)
+    assert all(not row.tags for row in answer.rows)  # a winner among one candidate is none
+
+
+def test_a_guarded_baseline_ships_nothing():
+    results = changed(planted(variants=2), "goals", warning="one class is predicted for all rows")
+    answer = only(results)
+    assert (answer.headline, answer.status, answer.chip) == ("Nothing to ship", "warning", "! warning")
+    assert answer.chosen is None and answer.file is None
+    assert words.why(answer).startswith("Nothing is recommended: dense, the baseline, is no reference: one class")
+
+
+def test_without_a_measured_file_nothing_is_recommended():
+    answer = only(with_rows(planted(variants=2), "goals"))
+    assert (answer.headline, answer.chip) == ("Proven: v0, v1", "✓ 2 of 2 proven, no file is measured")
+    assert words.why(answer) == "No file is profiled, so that no saving is known."
+
+
+def test_two_baselines_have_an_answer_each():
+    decisions = [decided("d0", name, None, p_value=None, tests=None, seeds=None) for name in ("dense", "tiny")]
+    decisions += [decided("d0", "v0", "proven"), decided("d0", "v1", "undecided")]
+    other = {"baseline": "tiny"}
+    results = results_of(
+        ["d0"],
+        ["v0", "v1", "tiny"],
+        decisions=decisions,
+        goals=[
+            goal("d0", "life_cycle_energy", "v0", 40.0, 100.0, 60.0),
+            goal("d0", "life_cycle_energy", "tiny", 30.0, 30.0) | other,
+        ],
+        comparisons=[compared("d0", "v0"), compared("d0", "v1") | other],
+    )
+    first, second = answers(results)
+    assert [row.name for row in first.rows] == ["dense", "v0"] and first.headline == "Ship v0"
+    assert [row.name for row in second.rows] == ["tiny", "v1"] and second.headline == "Ship the baseline tiny"
+
+
+def test_two_engines_share_an_answer_and_name_their_rows():
+    results = planted(variants=1)
+    again = results.decisions.assign(engine="openvino", recommended=False)
+    tables = {
+        name: getattr(results, name).to_dict("records") for name in ("goals", "comparisons", "variants", "criteria")
+    }
+    both = pd.concat([results.decisions, again]).to_dict("records")
+    answer = only(results_of(["d0"], ["v0"], decisions=both, **tables))
+    assert {row.name for row in answer.rows} == {
+        f"{name} ({engine})" for name in ("dense", "v0") for engine in ("onnxruntime", "openvino")
+    }
+    assert [row.name for row in answer.rows if row.ships] == ["v0 (onnxruntime)"]
+
+
+def test_a_baseline_of_another_augmentation_is_named_with_it():
+    place = family("d0") | {"augmentation": "mixed"}
+    won = {
+        "engine": "onnxruntime",
+        "winner_augmentation": "mixed",
+        "baseline_augmentation": "none",
+        "baseline": "dense",
+    }
+    results = results_of(
+        ["d0"],
+        ["v0"],
+        decisions=[decided("d0", "v0", "proven") | {"augmentation": "mixed"}],
+        goals=[goal("d0", "life_cycle_energy", "v0", 40.0, 100.0, 60.0) | place | won],
+        comparisons=[place | ENGINE | BASE | {"variant": "v0", "metric": "accuracy", "value": 0.0, "n": 9}],
+    )
+    assert [row.name for row in only(results).rows] == ["dense (none)", "v0"]
+
+
+def test_of_many_variants_the_baseline_and_what_ships_are_always_visible():
+    answer = only(planted(variants=40))
+    visible = [row.name for row in answer.visible()]
+    assert len(answer.rows) == 41 and len(visible) == MOST_ROWS
+    assert visible[0] == "dense" and visible[-1] == "v39"
+    assert {row.verdict for row in answer.visible()[1:]} == {"proven"}  # there are 14 of them
+
+
+def test_the_questions_have_an_answer():
+    results = planted(variants=3)
+    answer = only(results)
+    assert (
+        words.why(answer)
+        == "Proven to keep all 4 criteria; of those proven, it has the lowest life-cycle energy (modelled)."
+    )
+    assert words.loses(results, answer) == (
+        "accuracy of Male (sex) −0.30 (−0.80 to +0.20) points; "
+        "not tested: true positive rate of Other (race) 0.00 (−10.00 to +10.00), 19 rows."
+    )
+    assert words.unknown(results, answer) == "1 rate of 1 group is not tested (fewer than 50 rows)."
+    assert words.saving(results, answer).startswith("60.0 J (95\N{NO-BREAK SPACE}% interval 54.0 to 66.0) of 100.0 J")
+    tiles = {tile.title: (tile.value, *tile.below) for tile in words.tiles(answer)}
+    assert tiles["Transfer size"] == ("20.0 kB", "−75 %, was 80.0 kB")
+    assert tiles["Accuracy"] == ("89.00 %", "−0.10 (−0.50 to +0.30) points", "largest class 50.00 %")
+    assert tiles["Group that loses most"] == ("Male", "by sex", "−0.30 (−0.80 to +0.20) points")
+
+
+def test_a_cheaper_variant_that_cannot_be_distinguished_is_named():
+    results = planted(variants=4)
+    results.decisions.loc[results.decisions["variant"] == "v0", "cost"] = 30.0
+    assert words.why(only(results)).endswith("v0 needs less, but not distinguishably so, and v3 has the smallest file.")
+
+
+def test_no_groups_are_said():
+    results = planted(variants=1)
+    results.study["datasets"]["d0"]["groups"] = {}
+    assert words.unknown(results, only(results)).startswith("Nothing is known of groups")
