@@ -1,12 +1,14 @@
 """Data cards: what the study file says of a dataset, what the dataset holds, and warnings about it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import cast
 
 from fairweight.core.artifacts import read_json, read_table, write_json
 from fairweight.core.errors import LONGEST_NAME, InputError, joined, listed, shown
 from fairweight.core.lookalikes import code_points, hidden, look, strange_letters
 from fairweight.core.recipes import DatasetRecipe, RawFile
+from fairweight.data.leaks import leaks
 from fairweight.data.tally import Contents, GroupRows
 from fairweight.data.unseen import Unseen, unseen_categories
 
@@ -46,22 +48,26 @@ def write_card(contents: str, table: str, destination: str, *, name: str, recipe
         raise InputError(f"datasets: {name}: split: {error}.") from None
     described: DatasetRecipe = {key: recipe[key] for key in DESCRIBED}  # type: ignore[literal-required, assignment]
     categories = read_table(table, block=0).levels
-    write_json(destination, card(read_json(contents), unseen, categories, name=name, recipe=described))
+    write_json(destination, card(read_json(contents), unseen, categories, leaks(table), name=name, recipe=described))
 
 
 def card(
     contents: Contents,
     unseen: dict[str, Unseen],
     categories: Mapping[str, Iterable[str]],
+    leaking: Mapping[str, float] = MappingProxyType({}),
     *,
     name: str,
     recipe: DatasetRecipe,
 ) -> Card:
-    """The card of a dataset; see `write_card`. `categories` are those of each categorical column."""
+    """The card of a dataset; see `write_card`.
+
+    `categories` are those of each categorical column, and `leaking` inputs that alone predict the label.
+    """
     counts = {key: value for key, value in contents.items() if key not in LAST}
     last = {key: value for key, value in contents.items() if key in LAST}
     declared = {"dataset": name, **recipe, "title": recipe["title"] or name}
-    sentences = warnings(contents, unseen, categories)
+    sentences = [*_leaks(leaking), *warnings(contents, unseen, categories)]
     return cast(Card, {**declared, **counts, "unseen": unseen, "warnings": sentences, **last})
 
 
@@ -73,6 +79,14 @@ def warnings(contents: Contents, unseen: dict[str, Unseen], categories: Mapping[
         *_lookalikes(contents, categories),
         *_small_groups(contents),
     ]
+
+
+def _leaks(leaking: Mapping[str, float]) -> Iterator[str]:
+    for column, accuracy in leaking.items():
+        yield (
+            f"{column}: this input alone predicts the label, with a balanced accuracy of {accuracy:.1%} on held-out rows; "
+            "remove it from the inputs if it is known only after the label."
+        )
 
 
 def _unseen_categories(unseen: dict[str, Unseen]) -> Iterator[str]:

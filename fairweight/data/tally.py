@@ -118,7 +118,7 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
     counts = Tally(Counter(label), test=[rows.file == TEST])
     counts.hashes = [_row_hashes(rows)]
     counts.quasi = _quasi_hashes(raw, recipe, categories)
-    counts.first = raw.frame.drop(columns=FILE) if raw.start == 0 else None
+    counts.first = _with_numbers(raw, recipe) if raw.start == 0 else None
     missing = dict(zip(rows.numeric_names, np.isnan(rows.numeric).T, strict=True))
     missing |= {column: raw.frame[column].isna().to_numpy() for column in rows.levels}
     for attribute, codes in rows.groups.items():
@@ -129,6 +129,14 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
         codes_of_pair = zip(*(rows.groups[attribute].tolist() for attribute in pair), strict=True)
         counts.pairs.update(zip(itertools.repeat(pair), codes_of_pair, label, strict=False))
     return counts
+
+
+def _with_numbers(raw: RawRows, recipe: DatasetRecipe) -> pd.DataFrame:
+    """Raw rows with numbers where the study file says so: hardly two amounts are equal, and they identify nobody."""
+    groups = [options["column"] for options in recipe["groups"].values() if "bins" in options]
+    numeric = dict.fromkeys([*recipe["inputs"]["numeric"], *groups])
+    numbers = {column: raw.numbers(column, "inputs: numeric") for column in numeric}
+    return raw.frame.drop(columns=FILE).assign(**numbers)
 
 
 def quasi_identifiers(recipe: DatasetRecipe) -> list[str]:
