@@ -14,6 +14,8 @@ from typing import Any, Literal, TypedDict
 import psutil
 from snakemake_interface_common.exceptions import WorkflowError
 
+from snakemake_executor_plugin_dask.process_age import age_s
+
 Status = Literal["ok", "failed", "lost", "cancelled"]
 REFRESHED_S = 2.0  # interval at which the resource usage of the run itself is written while jobs end
 PRELOADED = "snakemake_executor_plugin_dask.preload"  # in the command line of a preloaded process and of its forks
@@ -157,7 +159,7 @@ class Ledger:
                 continue
             rows.append({"pid": process.pid, "command": command, "cpu_s": round(times.user + times.system, 4)})
         rows.append({"pid": None, "command": "(ended before the executor began)", "cpu_s": round(self.before_s, 4)})
-        age, now = _age_s(), time.time()
+        age, now = age_s(), time.time()
         return {
             "session": self.session,
             "host": socket.gethostname(),
@@ -190,16 +192,6 @@ def _without_jobs(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [process for process in processes if not of_job(process.pid)]
 
 
-def _age_s() -> float:
-    """Seconds since this process started, on Linux by a clock that nobody sets (as `core/resource_usage.py`)."""
-    try:
-        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        start = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except OSError:
-        return max(0.0, time.time() - psutil.Process().create_time())
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start)
-
-
 def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
     """Add the CPU time since `write_overhead`, in which this process closes the cluster and Snakemake finishes.
 
@@ -220,7 +212,7 @@ def _add_the_end(path: Path, pid: int, jobs_s: float | None) -> None:
         others.append({"pid": None, "command": "(ends of processes)", "cpu_s": round(max(0.0, more), 4)})
     overhead["processes"] = [own, *others]
     overhead["cpu_s"] = round(sum(row["cpu_s"] for row in overhead["processes"]), 4)
-    overhead["ended"], overhead["wall_s"], overhead["complete"] = round(time.time(), 3), round(_age_s(), 4), True
+    overhead["ended"], overhead["wall_s"], overhead["complete"] = round(time.time(), 3), round(age_s(), 4), True
     _write(path, overhead)
 
 

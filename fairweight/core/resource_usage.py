@@ -12,6 +12,7 @@ import psutil
 
 from fairweight.core import checksums
 from fairweight.core.artifacts import write_json
+from snakemake_executor_plugin_dask.process_age import age_s
 
 
 def write_usage(path: str | Path, threads: int, outputs: Iterable[Path] = (), others: Iterable[Path] = ()) -> None:
@@ -35,7 +36,7 @@ def write_usage(path: str | Path, threads: int, outputs: Iterable[Path] = (), ot
 def process_usage(threads: int) -> dict[str, Any]:
     """The figures of `write_usage`: seconds, bytes, host."""
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = _age_s()
+    wall = age_s()
     scale = 1 if platform.system() == "Darwin" else 1024  # ru_maxrss: bytes there, KiB elsewhere
     return {
         "cpu_s": round(own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime, 4),
@@ -46,22 +47,6 @@ def process_usage(threads: int) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "started": round(time.time() - wall, 3),
     }
-
-
-def _age_s() -> float:
-    """Seconds since this process started, to 10 ms.
-
-    On Linux, start and now are read from the clock that counts from the boot and that nobody sets; time in which the
-    machine sleeps counts. psutil adds the start to a boot time that the kernel gives in whole seconds, which would make
-    every process up to a second older. Elsewhere psutil's start is exact, but a change of the wall clock counts.
-    """
-    try:
-        # the name of the program, in parentheses, may hold blanks
-        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        start = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-    except OSError:
-        return max(0.0, time.time() - psutil.Process().create_time())
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start)
 
 
 class PeakMemory:

@@ -179,7 +179,7 @@ def test_a_forecast_that_does_not_reach_is_refused(tmp_path, capsys, at, hours, 
 @pytest.mark.parametrize("number", range(6))
 def test_a_dry_run_prepares_nothing(tmp_path, monkeypatch, dry, number):
     dries = (["-n"], ["-np"], ["-pn"], ["--dry-run"], ["--dryrun"], ["power", "--dry"])
-    words = (dries if dry else (["-p"], ["-c2"], ["--notemp"], ["train-n"], ["-j", "2"], []))[number]
+    words = (dries if dry else (["-p"], ["-c2"], ["--notemp"], ["results/train-n"], ["-j", "2"], []))[number]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tiny()))
     launched, started = [], []
