@@ -2,7 +2,9 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 import yaml
@@ -63,12 +65,28 @@ def write_study(output: Path, text: str, command: str) -> None:
         ) from None
 
 
-def reader_line(raw: Raw) -> str:
-    """How a file is read."""
+def criteria_lines(baseline: str) -> list[str]:
+    """Lines of the criteria; `baseline` is what variants are compared with."""
+    return [
+        f"# what a variant must keep to be recommended: accepted losses against {baseline}, as shares",
+        "# CHECK: decide on the margins before you look at results",
+        "criteria:",
+        "  margins: {accuracy: 0.01, group_accuracy: 0.02, worst_group_accuracy: 0.02, fairness_gap: 0.05}",
+    ]
+
+
+def grid_lines(dataset: str, model: str, variants: Iterable[str]) -> list[str]:
+    """Lines of a grid of one dataset and one model."""
+    return ["grid:", f"  - {{dataset: {dataset}, models: [{model}], variants: [{', '.join(variants)}]}}"]
+
+
+def reader_line(raw: Raw, further: Mapping[str, list[str]] = MappingProxyType({})) -> str:
+    """How a file is read; `further` has options with lists of columns."""
     quote = "quote: none, " * (raw.quote == "none")
+    columns = "".join(f", {option}: {flow_list(names)}" for option, names in further.items())
     return (
         f"    reader: {{method: delimited, separator: {scalar(raw.separator)}, {quote}encoding: {raw.encoding}, "
-        f"missing: {flow_list(raw.missing)}}}" + "  # CHECK: quotes are taken for text" * bool(quote)
+        f"missing: {flow_list(raw.missing)}{columns}}}" + "  # CHECK: quotes are taken for text" * bool(quote)
     )
 
 

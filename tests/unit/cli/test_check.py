@@ -11,10 +11,11 @@ import safetensors.torch
 import torch
 import yaml
 from imported_files import FLOAT, INT64, STRING, bring, labels_of, linear, model, table, value
-from onnx import helper
+from onnx import TensorProto, helper
 
-from fairweight.cli import check
-from fairweight.cli.check import Request, write_check
+from fairweight.cli import check_study
+from fairweight.cli.check_inputs import Request
+from fairweight.cli.check_study import Candidate, write_check
 from fairweight.core.errors import InputError
 from fairweight.core.foreign_models import ForeignModelError
 from fairweight.study.schema import resolve
@@ -30,9 +31,9 @@ def folder(tmp_path, monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Without the search for methods, which has tests of its own."""
-    candidate = check.Candidate("half", "quantize", {"method": "float16"}, None)
-    refused = check.Candidate("int8", "quantize", {"method": "dynamic"}, "it has no layers")
-    monkeypatch.setattr(check, "applicable", lambda _: [candidate, refused])
+    candidate = Candidate("half", "quantize", {"method": "float16"}, None)
+    refused = Candidate("int8", "quantize", {"method": "dynamic"}, "it has no layers")
+    monkeypatch.setattr(check_study, "applicable", lambda _: [candidate, refused])
 
 
 def people(rows=120, **columns):
@@ -198,12 +199,148 @@ def test_inputs_of_other_names_are_asked_for(quick):
         written(people(), linear(inputs=("x", "second")))
 
 
-def test_images_need_a_study_file(quick):
-    picture = value("picture", "n", 1, 28, 28)
-    output = helper.make_tensor_value_info("scores", FLOAT, ["n", 784])
-    proto = model([helper.make_node("Flatten", ["picture"], ["scores"])], [picture], [output])
-    with pytest.raises(InputError, match=r"takes 784 columns, .* images need a study file"):
-        written(people(), proto)
+def test_inputs_find_the_closest_column(quick):
+    frame = people().rename(columns={"age": "age_in_years"})
+    with pytest.raises(InputError, match=r"inputs age \(float32 .* like no column of test.csv \(did you mean 'age_in_"):
+        written(frame, linear(inputs=("x", "age")))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (["x", "age", "weight"], "--inputs: risk.onnx takes one column an input, and none is named like weight; leave"),
+        (["x", "age", "repaid"], "--inputs: 'repaid' is the target, which the model predicts; leave it out"),
+        (["x", "age", "x"], "--inputs: 'x' is named twice"),
+        (["x", "age", "p"], "--inputs: 'p' is the reference, which the model returns; leave it out"),
+    ],
+)
+@pytest.mark.parametrize("tensors", [("x", "age"), ("input",)])
+def test_inputs_that_would_be_ignored_are_refused(quick, tensors, inputs, message):
+    frame = people(weight=1.5, p=np.linspace(0, 1, 120))
+    if tensors == ("input",) and "weight" in inputs:
+        message = "takes 2 columns, and test.csv has 3 beside the target"
+    with pytest.raises(InputError, match=message):
+        written(frame, linear(inputs=tensors), inputs=inputs, reference=["p"])
+
+
+def test_the_target_is_no_group_and_no_reference(quick):
+    with pytest.raises(InputError, match="--groups: 'repaid' is the target"):
+        written(people(), linear(), groups=["repaid"], inputs=["x", "age"])
+    with pytest.raises(InputError, match="--reference: 'repaid' is the target"):
+        written(people(), linear(), reference=["repaid"], inputs=["x", "age"])
+
+
+def flagged(rows=120, words=("False", "True")):
+    return people(rows).assign(x=np.resize(words, rows))
+
+
+@pytest.mark.parametrize("element", [FLOAT, TensorProto.BOOL])
+def test_booleans_as_words(quick, element, tmp_path):
+    config, _ = written(flagged(), linear(inputs=("x", "age")), inputs=["x", "age"])
+    assert config["datasets"]["rows"]["inputs"] == {"numeric": ["age"], "categorical": ["x"]}
+    Path("risk.yaml").unlink()
+    config, _ = written(flagged(), linear(element=FLOAT), inputs=["x", "age"])
+    # numeric columns would come first otherwise
+    assert config["models"]["risk"]["inputs"] == {"input": ["x", "age"]}
+
+
+def test_words_for_booleans_need_an_input_of_booleans(quick):
+    frame = flagged(words=("no", "yes")).assign(age=lambda t: t["x"])
+    with pytest.raises(InputError, match=r"takes numbers, and column 'x' of test.csv holds 'no'"):
+        written(frame, linear(inputs=("x", "age")))
+    config, _ = written(frame, linear(inputs=("x", "age"), element=TensorProto.BOOL))
+    assert config["datasets"]["rows"]["inputs"]["categorical"] == ["x", "age"]
+
+
+# ---- images
+
+
+def write_idx(name, array):
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    Path(name).write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+def pictures(part, rows):
+    random = np.random.default_rng(0)
+    write_idx(f"{part}-images-idx3-ubyte", random.integers(0, 256, (rows, 28, 28)))
+    write_idx(f"{part}-labels-idx1-ubyte", np.arange(rows) % 10)
+    return Path(f"{part}-images-idx3-ubyte")
+
+
+def image_model(element=FLOAT):
+    picture = value("picture", "n", 1, 28, 28, element=element)
+    nodes = [helper.make_node("Cast", ["picture"], ["f"], to=FLOAT), helper.make_node("Flatten", ["f"], ["flat"])]
+    nodes.append(helper.make_node("MatMul", ["flat", "W"], ["scores"]))
+    weights = np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32)
+    return model(nodes, [picture], [value("scores", "n", 10)], {"W": weights})
+
+
+def checked_images(**options):
+    onnx.save(image_model(options.pop("element", FLOAT)), "risk.onnx")
+    base = dict.fromkeys(("calibration", "positive", "module", "output"))
+    base |= {"groups": [], "reference": [], "inputs": [], "target": "label", "data": pictures("t10k", 60)}
+    path = write_check(Request(**{"model": Path("risk.onnx"), "scale": 255.0, **base, **options}))
+    return yaml.safe_load(path.read_text())
+
+
+def test_images_in_idx_files(quick):
+    config = checked_images(mean=[0.1307], std=[0.3081], calibration=pictures("train", 90))
+    rows = config["datasets"]["rows"]
+    assert rows["reader"] == "idx" and rows["inputs"] == {"image": "image"} and rows["split"]["test"] == "official"
+    assert rows["files"]["test-labels"] == {"sources": ["file:t10k-labels-idx1-ubyte"]}
+    assert rows["files"]["train-images"] == {"sources": ["file:train-images-idx3-ubyte"]}
+    assert config["models"]["risk"].items() >= {"scale": 255, "mean": [0.1307], "std": [0.3081]}.items()
+    assert config["variants"]["student"]["distill"]["student"] == {"architecture": "lenet_300_100"}
+
+
+def test_whole_numbers_need_no_scale(quick):
+    config = checked_images(element=TensorProto.UINT8, scale=None)
+    assert "scale" not in config["models"]["risk"]
+    assert list(config["datasets"]["rows"]["files"]) == ["all-images", "all-labels"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": None}, r"--scale: picture \(float32 \[\?, 1, 28, 28\]\) takes numbers, and pixels are 0 to 255"),
+        ({"target": "digit"}, "--target: the classes of images in IDX files are called 'label'"),
+        ({"groups": ["writer"]}, "--groups: images have no columns; leave it out, and write groups of images into"),
+        ({"reference": ["p"]}, "--reference: images have no columns"),
+    ],
+)
+def test_options_of_images(quick, options, message):
+    with pytest.raises(InputError, match=message):
+        checked_images(**options)
+
+
+def test_images_without_labels_and_other_pictures(quick):
+    data = pictures("t10k", 60)
+    Path("t10k-labels-idx1-ubyte").rename("elsewhere")
+    with pytest.raises(InputError, match="needs its labels beside it, in a file 't10k-labels-idx1-ubyte'"):
+        onnx.save(image_model(), "risk.onnx")
+        base = dict.fromkeys(("calibration", "positive", "module", "output"))
+        write_check(Request(Path("risk.onnx"), data, "label", scale=1.0, groups=[], reference=[], inputs=[], **base))
+    np.save("pictures.npy", np.zeros((3, 28, 28)))
+    Path("one.png").write_bytes(b"\x89PNG\r\n")
+    for name, kind in (("pictures.npy", "an array of NumPy"), ("one.png", "a picture in PNG")):
+        with pytest.raises(
+            InputError, match=rf"{name} is {kind}; images come as IDX files .* see docs/trained-models.md"
+        ):
+            checked_images(data=Path(name))
+
+
+def test_a_table_for_a_model_of_images(quick):
+    with pytest.raises(
+        InputError, match=r"takes images, and test.csv is a table; name a file of images in the format IDX"
+    ):
+        written(people(), image_model())
+    with pytest.raises(
+        InputError, match=r"--scale: is about the pixels of images, and test.csv is a table; leave it out"
+    ):
+        written(people(), linear(), scale=255.0)
+
+
+# ---- models and rows that cannot be used
 
 
 @pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x80\x04\x95."])
@@ -240,8 +377,14 @@ def test_a_model_for_texts_needs_its_tokenizer(quick):
     output = helper.make_tensor_value_info("scores", INT64, ["n", "l"])
     proto = model([helper.make_node("Add", ["input_ids", "attention_mask"], ["scores"])], tensors, [output])
     frame = pd.DataFrame({"comment": [f"text {i}" for i in range(40)], "repaid": ["no", "yes"] * 20})
-    with pytest.raises(InputError, match=r"takes tokens, and there is no tokenizer\.json"):
+    with pytest.raises(InputError, match=r"takes tokens, and there is no tokenizer\.json; name .* with --tokenizer"):
         written(frame, proto)
+    Path("other.json").write_text("{}")
+    config, _ = written(frame, proto, tokenizer=Path("other.json"), output=Path("other.yaml"))
+    assert config["models"]["risk"]["tokenizer"] == "other.json"
+    with pytest.raises(InputError, match=r"--tokenizer: risk\.onnx takes no tokens \(inputs input_ids, "):
+        written(people(), linear(), inputs=["x", "age"], tokenizer=Path("other.json"))
+    onnx.save(proto, "risk.onnx")
     Path("tokenizer.json").write_text("{}")
     config, _ = written(frame, proto)
     assert config["datasets"]["rows"]["inputs"]["text"] == "comment"
@@ -253,8 +396,29 @@ def test_calibration_rows_are_written_as_the_test_rows(quick):
     with pytest.raises(InputError, match=r"--calibration: train.csv is written in another way than test.csv"):
         written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
     people().drop(columns="age").to_csv("train.csv", index=False)
-    with pytest.raises(InputError, match="--calibration"):
+    with pytest.raises(InputError, match=r"--calibration: train.csv has no column 'age'"):
         written(people(), linear(), inputs=["x", "age"], calibration=Path("train.csv"))
+
+
+def test_calibration_rows_need_no_reference(quick):
+    people().to_csv("train.csv", index=False)
+    frame = people(p=np.linspace(0, 1, 120))
+    config, _ = written(frame, linear(), groups=["sex"], reference=["p"], calibration=Path("train.csv"))
+    reader = config["datasets"]["rows"]["reader"]
+    assert reader["keep"] == ["x", "age", "repaid", "sex", "p"] and reader["optional"] == ["p"]
+
+
+def test_columns_that_the_study_does_not_use_may_differ(quick):
+    people(number=np.arange(120)).to_csv("train.csv", index=False)
+    config, _ = written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
+    assert config["datasets"]["rows"]["reader"]["keep"] == ["x", "age", "repaid", "sex"]
+    assert "optional" not in config["datasets"]["rows"]["reader"]
+
+
+def test_a_mark_of_the_calibration_rows_is_a_mark(quick):
+    people().astype({"age": object}).assign(age=lambda t: ["?", *t["age"][1:]]).to_csv("train.csv", index=False)
+    config, _ = written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
+    assert config["datasets"]["rows"]["reader"]["missing"] == ["", "?"]
 
 
 def test_the_study_imports_what_was_checked(quick, tmp_path):
