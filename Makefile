@@ -13,7 +13,7 @@ BIN := .venv/bin
 INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
 # what tests need: the environment with every extra but slurm's
 TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert)
-SNAKEFILES := Snakefile rules tests/executor/workflows
+SNAKEFILES := Snakefile rules workflow tests/executor/workflows
 
 .PHONY: help
 help: ## List the targets.

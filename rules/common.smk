@@ -8,9 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
-# this checkout goes first, here and in the scripts, whatever is installed
-sys.path.insert(0, str(workflow.basedir))
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")])))
+# this checkout goes first, here and in the scripts, whatever is installed; another Snakefile may include or import it
+CHECKOUT = str(Path(str(workflow.current_basedir)).parent)
+sys.path.insert(0, CHECKOUT)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [CHECKOUT, os.environ.get("PYTHONPATH")])))
 
 
 from fairweight import NO_REPORTS

@@ -36,7 +36,7 @@ rule what_if:
         recipe=lambda w: energy_model() | part(config["energy"], "elsewhere", "wue_l_per_kwh", "embodied"),
         code=code("energy/what_if", files=["config/processors.json"]),
     message:
-        "Compute the emissions of {STUDY.name} in other places and hours"
+        f"Compute the emissions of {STUDY.name} in other places and hours"
     script:
         "../scripts/energy/what_if.py"
 
@@ -66,7 +66,7 @@ rule life_cycle:
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("energy/life_cycle", files=["config/processors.json"]),
     message:
-        "Compute the life cycle of the variants of {STUDY.name}"
+        f"Compute the life cycle of the variants of {STUDY.name}"
     script:
         "../scripts/energy/life_cycle.py"
 
@@ -88,6 +88,6 @@ rule later_steps:
         recipe=lambda w: energy_model(),
         code=code("energy/later_steps", files=["config/processors.json"]),
     message:
-        "Count what {STUDY.name} has used since its table by rule"
+        f"Count what {STUDY.name} has used since its table by rule"
     script:
         "../scripts/energy/later_steps.py"

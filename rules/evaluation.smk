@@ -131,7 +131,7 @@ rule summarize:
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("evaluation/summarize", files=["config/processors.json"]),
     message:
-        "Summarize {STUDY.name}"
+        f"Summarize {STUDY.name}"
     script:
         "../scripts/evaluation/summarize.py"
 
@@ -174,7 +174,7 @@ rule decide:
         attributes=lambda w: {d: STUDY.decided_attributes(d) for d in STUDY.datasets},
         code=code("evaluation/decide", files=["config/processors.json"]),
     message:
-        "Decide what {STUDY.name} recommends"
+        f"Decide what {STUDY.name} recommends"
     script:
         "../scripts/evaluation/decide.py"
 
@@ -194,7 +194,7 @@ rule gate:
         variant=lambda w: config["criteria"]["variant"],
         code=code("evaluation/gate"),
     message:
-        "Check {STUDY.name} against its criteria"
+        f"Check {STUDY.name} against its criteria"
     script:
         "../scripts/evaluation/gate.py"
 
@@ -219,6 +219,6 @@ rule power:
         smallest_group=lambda w: config["fairness"]["smallest_group"],
         code=code("evaluation/power"),
     message:
-        "Compute the power of {STUDY.name} (see {log})"
+        f"Compute the power of {STUDY.name} (see {{log}})"
     script:
         "../scripts/evaluation/power.py"

@@ -31,7 +31,7 @@ rule provenance:
         left_out=STUDY.left_out,
         code=code("reporting/provenance"),
     message:
-        "Record the provenance of {STUDY.name}"
+        f"Record the provenance of {STUDY.name}"
     script:
         "../scripts/reporting/provenance.py"
 
@@ -79,7 +79,7 @@ rule report:
     params:
         code=code("reporting/report", files=[PACKAGE / "reporting/report/page.html.j2"]),
     message:
-        "Assemble the report of {STUDY.name}"
+        f"Assemble the report of {STUDY.name}"
     script:
         "../scripts/reporting/report.py"
 
@@ -116,7 +116,7 @@ rule paper:
     params:
         code=code("reporting/paper"),
     message:
-        "Write the numbers, tables and figures of {STUDY.name} for an article"
+        f"Write the numbers, tables and figures of {STUDY.name} for an article"
     script:
         "../scripts/reporting/paper.py"
 
@@ -133,7 +133,7 @@ rule article:
     params:
         code=code("reporting/article", files=["paper/article.tex"]),
     message:
-        "Compile the article of {STUDY.name}"
+        f"Compile the article of {STUDY.name}"
     script:
         "../scripts/reporting/article.py"
 
@@ -154,7 +154,7 @@ rule cards:
         lineages=lambda w: {v: STUDY.lineage(v) for v in STUDY.variants},
         code=code("reporting/cards"),
     message:
-        "Write the model cards and data cards of {STUDY.name}"
+        f"Write the model cards and data cards of {STUDY.name}"
     script:
         "../scripts/reporting/cards.py"
 
@@ -173,6 +173,6 @@ rule archive:
     params:
         code=code("reporting/archive"),
     message:
-        "Archive {STUDY.name} as a Workflow Run RO-Crate"
+        f"Archive {STUDY.name} as a Workflow Run RO-Crate"
     script:
         "../scripts/reporting/archive.py"

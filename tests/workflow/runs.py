@@ -1,5 +1,6 @@
 """Studies through the real Snakefile, with real data, in folders of their own."""
 
+import random
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,31 @@ from fairweight.core.components import WORKFLOW as ROOT
 # for a few light steps, whatever runs them: a cluster with its warm process takes fifteen CPU-seconds to start
 LOCAL = ("--executor", "local")
 CONFIG = ROOT / "tests" / "config"
+
+# the smallest study: nothing is trained
+SCORES = """
+name: scores
+datasets:
+  loans:
+    title: Loans
+    reader: {method: delimited}
+    files: {table: {sources: ["file:loans.csv"]}}
+    target: {column: repaid, positive: "yes"}
+    groups: {sex: {column: sex}}
+    split: {test: all}
+variants:
+  score: {given: {column: score, above: 0.5}}
+grid:
+  - {dataset: loans, variants: [score]}
+"""
+
+
+def write_scores(folder: Path) -> None:
+    """Write `study.yaml`, a study of given scores, and its table."""
+    rows = random.Random(0)
+    lines = [f"{rows.random():.3f},{rows.choice(['yes', 'no'])},{rows.choice(['f', 'm'])}" for _ in range(400)]
+    (folder / "loans.csv").write_text("\n".join(["score,repaid,sex", *lines]) + "\n")
+    (folder / "study.yaml").write_text(SCORES)
 
 
 class Run:

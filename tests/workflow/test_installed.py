@@ -2,13 +2,13 @@
 
 import json
 import os
-import random
 import subprocess
 import sys
 import zipfile
 
 import pytest
 from installed import DISTRIBUTIONS, environment
+from runs import write_scores
 
 VERSIONS = """
 import json
@@ -20,21 +20,6 @@ for folder in components.FOLDERS:
     for name in components.names(folder):
         versions[f"{folder}: {name}"] = code_version(components=[(folder, name)])
 print(json.dumps({"folder": str(components.PACKAGE), "versions": versions}))
-"""
-STUDY = """
-name: scores
-datasets:
-  loans:
-    title: Loans
-    reader: {method: delimited}
-    files: {table: {sources: ["file:loans.csv"]}}
-    target: {column: repaid, positive: "yes"}
-    groups: {sex: {column: sex}}
-    split: {test: all}
-variants:
-  score: {given: {column: score, above: 0.5}}
-grid:
-  - {dataset: loans, variants: [score]}
 """
 
 
@@ -59,10 +44,7 @@ def test_steps_of_an_installed_package_have_the_versions_of_a_checkout(commands,
 
 
 def test_an_installed_package_runs_a_study_and_archives_it(commands, tmp_path):
-    rows = random.Random(0)
-    lines = [f"{rows.random():.3f},{rows.choice(['yes', 'no'])},{rows.choice(['f', 'm'])}" for _ in range(400)]
-    (tmp_path / "loans.csv").write_text("\n".join(["score,repaid,sex", *lines]) + "\n")
-    (tmp_path / "study.yaml").write_text(STUDY)
+    write_scores(tmp_path)
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     command = [commands / "fairweight", "run", "study.yaml", "--", "--cores", "2", "--executor", "local", "all"]
     done = subprocess.run(
