@@ -1,4 +1,5 @@
 # From raw files to tables, data cards, splits and augmented training rows.
+# What `power` needs goes first: it says what the study cannot decide before anything is trained.
 
 
 rule fetch:
@@ -9,6 +10,7 @@ rule fetch:
         usage="<results>/data/{dataset}/raw-usage/{file}.fetch.usage.json",
     log:
         "<logs>/fetch/{dataset}/{file}.log",
+    priority: 1
     params:
         sha256=lambda w: raw_file(w)["sha256"],
         code=code("data/fetch", sources=source_schemes(raw_file)),
@@ -29,6 +31,7 @@ rule read:
         usage="<results>/data/{dataset}/read.usage.json",
     log:
         "<logs>/read/{dataset}.log",
+    priority: 1
     params:
         files=lambda w: list(config["datasets"][w.dataset]["files"]),
         recipe=lambda w: part(
@@ -71,6 +74,7 @@ rule split:
         usage="<results>/seed-{seed}/{dataset}/split.usage.json",
     log:
         "<logs>/split/{dataset}/seed-{seed}.log",
+    priority: 1
     params:
         recipe=recipe("datasets", "{dataset}", "split"),
         code=code("data/split"),

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame, write_json
-from fairweight.core.errors import InputError, joined
+from fairweight.core.errors import LONGEST_REASONS, InputError, joined
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY
 from fairweight.evaluation.criteria import listed
 from fairweight.statistics.decision import PROVEN, REFUTED
+
+LONGEST_FIRST = 220  # characters of the first thing that failed
 
 
 def check_criteria(
@@ -53,7 +55,7 @@ def check_criteria(
                 passed.append(_entry(row, files))
     if failed:
         print(*failed, sep="\n")
-        raise InputError(f"gate: {joined(failed, 'in the log')}.")
+        raise InputError(f"gate: {_in_short(failed)}.")
     missing = list(_untested(read_frame(untested), passed))
     names = sorted(set(read_frame(criteria)["criterion"]))
     write_json(destination, {"passed": passed, "criteria": names, "not_tested": missing})
@@ -65,6 +67,18 @@ def _proven(family: pd.DataFrame) -> pd.DataFrame:
     """The proven variants that are recommended; all that are proven where the baseline is recommended instead."""
     proven = family[family["verdict"] == PROVEN]
     return proven[proven["recommended"]] if proven["recommended"].any() else proven
+
+
+def _in_short(failed: list[str]) -> str:
+    """What failed, as one sentence has room for it; the log has all of it.
+
+    A long reason loses its end and not its middle: it begins with what comes first, such as a guard.
+    """
+    first, *others = failed
+    if len(first) <= LONGEST_REASONS:
+        return joined(failed, "in the log")
+    kept = first if len(first) <= LONGEST_FIRST else f"{first[:LONGEST_FIRST].rsplit(' ', 1)[0]} ... (in the log)"
+    return f"{kept}; and {len(others):,} more in the log" if others else kept
 
 
 def _problem(row: dict[str, Any], files: pd.DataFrame) -> str | None:

@@ -20,6 +20,7 @@ TOO_FEW = (
     "test rows"
 )
 SMALL_GROUPS = "merge groups, lower fairness: smallest_group, or add test rows"
+BY_CLASS = "Ways out: compare the rates by class in assessments.parquet, or take a label with two classes"
 WAYS_OUT = {"untested": "criteria: untested: report, merged groups, or more test rows"}  # by criterion
 MOST_CRITERIA = 4  # that a sentence names
 MOST_GROUPS = 6  # the same of groups
@@ -279,6 +280,12 @@ class Plan:
             yield (
                 f"{self.dataset}: groups with fewer than {self.smallest} test rows of a rate are reported and not "
                 f"tested: {rates}. Ways out: {SMALL_GROUPS}."
+            )
+        attributes = list(dict.fromkeys(test.attribute for test in self._tests() if test.attribute is not None))
+        if attributes and not self.counts.binary:
+            yield (
+                f"{self.dataset}: what single classes lose within a group of {_listed(attributes, MOST_GROUPS)} has no "
+                f"criterion: with {len(self.counts.classes):,} classes, a group's accuracy is tested. {BY_CLASS}."
             )
 
     def _small_in_words(self, attribute: str, rate: str, groups: list[GroupRows]) -> str:

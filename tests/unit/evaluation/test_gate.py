@@ -27,7 +27,12 @@ def gate(folder, rows, files=(), variant=None):
     }
     for name, table in tables.items():
         table.to_parquet(folder / f"{name}.parquet")
-    paths = {name: str(folder / f"{name}.parquet") for name in tables}
+    return check_written(folder, variant)
+
+
+def check_written(folder, variant=None):
+    """Verdict on the tables of a folder; only decisions are needed for one that fails."""
+    paths = {name: str(folder / f"{name}.parquet") for name in ("decisions", "criteria", "untested", "shipped")}
     check_criteria(**paths, destination=str(folder / "gate.json"), variant=variant)
     return json.loads((folder / "gate.json").read_text())
 
@@ -69,3 +74,21 @@ def test_many_failures_are_one_short_sentence_and_the_log_has_all(tmp_path, caps
     assert sentence.startswith("gate: d0, none, m: no variant is proven") and len(sentence) < 300
     assert sentence.endswith(" more in the log.") and " ... " not in sentence
     assert capsys.readouterr().out.count("no variant is proven to keep the criteria (int8: why)") == 60
+
+
+@pytest.mark.parametrize(("families", "words"), [(1, 30), (1, 60), (3, 60)])
+def test_a_long_reason_keeps_its_beginning_where_the_guards_stand(tmp_path, words, families, capsys):
+    guard = "the baseline dense is no reference: in seed 1 (1 of 2), one class (<=50K) is predicted for all rows"
+    reason = f"{guard}; {' '.join(['accuracy'] * words)}"
+    cells = [CELL | {"dataset": f"d{n}", "variant": "int8", "verdict": "undecided"} for n in range(families)]
+    rows = pd.DataFrame(
+        [cell | {"recommended": False, "p_value": 1.0, "seeds": 2.0, "reason": reason} for cell in cells]
+    )
+    rows.to_parquet(tmp_path / "decisions.parquet")
+    pd.DataFrame(columns=[*CELL, "variant", "seed", "verdict"]).to_parquet(tmp_path / "shipped.parquet")
+    with pytest.raises(InputError) as caught:
+        check_written(tmp_path)
+    sentence = str(caught.value)
+    assert sentence.startswith(f"gate: d0, none, m: no variant is proven to keep the criteria (int8: {guard}; accuracy")
+    assert len(sentence) < 300 and sentence.endswith("2 more in the log." if families > 1 else "(in the log).")
+    assert capsys.readouterr().out.count(reason) == families

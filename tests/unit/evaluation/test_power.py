@@ -199,3 +199,14 @@ def test_counts_of_a_file_and_the_share_of_its_test_rows_say_the_same_before_the
 def test_the_statement_needs_no_torch():
     code = "import sys; import fairweight.evaluation.testable_rates; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("classes", "margins", "said"), [("abc", MARGINS, True), ("ab", MARGINS, False)])
+def test_classes_within_groups_have_no_criterion_where_there_are_more_than_two(classes, margins, said):
+    of_sex = {sex: np.full(len(classes), 9_000) for sex in "fm"}
+    counts = Counts(tuple(classes), np.full(len(classes), 20_000), {"sex": of_sex})
+    sentences = list(Plan("d", counts, CRITERIA | {"margins": margins}, tests=1, seeds=8, smallest=50).sentences())
+    words = "d: what single classes lose within a group of sex has no criterion: with 3 classes, a group's accuracy is"
+    assert [sentence.startswith(words) for sentence in sentences if "single classes" in sentence] == [True] * said
+    alone = CRITERIA | {"margins": dict.fromkeys(MARGINS) | {"accuracy": 0.01}}
+    assert not any("single" in text for text in Plan("d", counts, alone, tests=1, seeds=8, smallest=50).sentences())
