@@ -10,7 +10,9 @@ import os
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +69,26 @@ class LocalNanny(Nanny):  # type: ignore[misc]
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C for the moment, and for good in the processes that start here; the run ends them when it ends."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread
-        before = None
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a cluster starts, and pass it on afterwards.
+
+    The threads and processes that start here inherit the blocked signal, so that it does not reach them: the run ends
+    them when it ends.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # which would unblock the signal where it starts
+    held: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # a signal that has come meanwhile is delivered here
+        signal.signal(signal.SIGINT, before)
+    if held and callable(before):
+        before(*held[0])
 
 
 class Cluster:
@@ -112,20 +123,13 @@ class Cluster:
         self.local = not settings.scheduler and not settings.cluster
         self.owned: Any = None
         self.folder: RunFolder | None = None
-        if settings.scheduler:
-            _check_address(settings.scheduler)
-            security.check_scheme(settings.scheduler, "--dask-scheduler")
-            security.check_certificates(settings.scheduler, "--dask-scheduler")
-            self.client = _client(settings.scheduler)
-        else:
-            self.folder = RunFolder()
-            with dask.config.set(SAFE_PATH | {FOLDER: self.folder.path}), _uninterrupted():
-                self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
-            near = getattr(self.owned, "scheduler", None)
-            if isinstance(near, security.ClosedScheduler):
-                self.client = _client(near.own_process_address, self.owned.loop)
-            else:
-                self.client = _client(self.owned)
+        try:
+            self.client = self._connected(settings, cores, log)
+        except KeyboardInterrupt:
+            self._close_owned()
+            if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+                raise  # the workflow has a handler of its own, which has said so
+            raise WorkflowError("dask: cancelled while the cluster started.") from None
         preset = dask.config.get("distributed.nanny.pre-spawn-environ", {})
         self.variables = {*preset, *NANNY_VARIABLES}  # which a nanny in this process sets for a moment
         # Dask sets PYTHONHASHSEED for its workers
@@ -133,6 +137,21 @@ class Cluster:
         modules, own_log = _modules(settings.preload), str(log) if self.local else None
         self.plugin = WorkerPlugin(session, modules, variables, begin_with_scripts=scripts, log=own_log)
         self.client.register_plugin(self.plugin)
+
+    def _connected(self, settings: Any, cores: int | None, log: Path) -> Client:
+        """A client of the cluster that the settings name, which is started unless it runs."""
+        if settings.scheduler:
+            _check_address(settings.scheduler)
+            security.check_scheme(settings.scheduler, "--dask-scheduler")
+            security.check_certificates(settings.scheduler, "--dask-scheduler")
+            return _client(settings.scheduler)
+        self.folder = RunFolder()
+        with _interrupts_held(), dask.config.set(SAFE_PATH | {FOLDER: self.folder.path}):
+            self.owned = _start_local(settings, cores, log) if self.local else _start(settings)
+        near = getattr(self.owned, "scheduler", None)
+        if isinstance(near, security.ClosedScheduler):
+            return _client(near.own_process_address, self.owned.loop)
+        return _client(self.owned)
 
     def workers(self) -> list[dict[str, float]] | None:
         """Resources of each worker, by the names of `resources`; None if the scheduler does not answer."""
@@ -169,6 +188,14 @@ class Cluster:
         """Whether the scheduler answers."""
         return bool(self.client.status == "running")
 
+    def _close_owned(self) -> None:
+        """Close the cluster that the run has started."""
+        if self.owned is not None:
+            with contextlib.suppress(Exception):
+                self.owned.close(timeout=CLOSING_S)
+        if self.folder:
+            self.folder.remove()
+
     def close(self) -> None:
         """Remove the run's plugin from the workers, and close the cluster if the run has started it."""
         with contextlib.suppress(Exception):  # the scheduler or the workers may be gone already
@@ -177,11 +204,7 @@ class Cluster:
                 self.client.set_metadata([METADATA, self.session], None)
         with contextlib.suppress(Exception):
             self.client.close(timeout=CLOSING_S)
-        if self.owned is not None:
-            with contextlib.suppress(Exception):
-                self.owned.close(timeout=CLOSING_S)
-        if self.folder:
-            self.folder.remove()
+        self._close_owned()
 
 
 def _client(target: Any, loop: Any = None) -> Client:

@@ -67,6 +67,7 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
             divert(self.log)
             with contextlib.suppress(PermissionError):
                 os.setpgid(0, 0)
+            _ignore_interrupts()
         self.closing = False
         self.cut_off = False
         self.devices = _devices(worker)
@@ -119,6 +120,13 @@ class WorkerPlugin(DaskWorkerPlugin):  # type: ignore[misc]
         """Release GPUs."""
         with self.lock:
             self.free_devices = [device for device in self.devices if device in {*self.free_devices, *taken}]
+
+
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C from here on: a worker has started with the signal blocked, which its jobs must not inherit."""
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _dask_variables() -> list[str]:

@@ -32,13 +32,17 @@ from fairweight.study.study import Study
 from fairweight.study.sweeps import Config
 
 DRY = re.compile("-[Fnpqr]*n[Fnpqr]*|--dry.*")  # a dry run, also among other short options (-np), or abbreviated
-# as `python -m snakemake`, which would print a traceback when it is interrupted while it starts
-SNAKEMAKE = """import runpy, signal, sys
+# as `python -m snakemake`, which would print a traceback when it is interrupted while it starts; a run that Ctrl-C has
+# ended (rules/common.smk) has the exit code of one
+SNAKEMAKE = """import os, runpy, signal, sys
 def hook(kind, *error):
     print("fairweight: cancelled.", file=sys.stderr) if kind is KeyboardInterrupt else sys.__excepthook__(kind, *error)
 sys.excepthook = hook
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-runpy.run_module("snakemake", run_name="__main__", alter_sys=True)"""
+try:
+    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    sys.exit(130 if end.code and "FAIRWEIGHT_CANCELLED" in os.environ else end.code)"""
 
 
 @dataclass(frozen=True)

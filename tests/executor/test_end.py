@@ -1,7 +1,10 @@
 """What a run prints when it ends, and when it cannot begin."""
 
 import contextlib
+import os
+import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -62,3 +65,32 @@ def test_workers_that_are_killed_again_and_again_print_no_traceback(workflow):
     assert code == 0, output[-4000:]
     assert "Traceback" not in output and "distributed" not in output
     assert "was lost; the job starts again" in output
+
+
+@pytest.mark.workflow
+def test_ctrl_c_while_the_cluster_starts_ends_the_run_in_a_sentence(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "count=2", "seconds=1")
+    worker_of(process)  # it has started, and has not connected
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it
+    tree = process.tree()
+    code, output = run.finish(process, 20)
+    assert code != 0 and "dask: cancelled while the cluster started." in output
+    assert "Traceback" not in output and "KeyboardInterrupt" not in output and "did not start" not in output
+    assert run.pids() == [] and not (run.folder / "out").exists()
+    eventually(lambda: not [p for p in tree if p.is_running()], 5, "the end of its processes")
+    assert "good" in run.run("--nolock", "--config", "count=1", "seconds=0")
+
+
+@pytest.mark.workflow
+def test_jobs_do_not_inherit_that_the_worker_started_with_ctrl_c_blocked(workflow):
+    run = workflow("faults")
+    process = run.start("--config", "faults=forever", "count=1", "seconds=60")
+    pid = eventually(lambda: next(iter(run.pids()), None))
+    try:
+        fields = dict(
+            line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+        )
+        assert not int(fields["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
+    finally:
+        run.kill(process)

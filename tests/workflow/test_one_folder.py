@@ -104,7 +104,7 @@ def test_a_second_ctrl_c_while_steps_run_leaves_no_traceback_and_the_run_resumes
             os.killpg(started.pid, signal.SIGINT)
         time.sleep(0.2)
     output, _ = started.communicate(timeout=300)
-    assert started.returncode != 0 and output.startswith("fairweight: cancelled; run again to resume."), output
+    assert started.returncode == 130 and output.startswith("fairweight: cancelled; run again to resume."), output
     assert not {"Traceback", "KeyboardInterrupt", "RuleException", "WorkflowError"} & set(re.findall(r"\w+", output))
     resumed = fairweight(run, TABLE)
     output, _ = resumed.communicate(timeout=300)
