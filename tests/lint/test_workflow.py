@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 
 import nbformat
 
@@ -100,3 +101,14 @@ def test_links_and_paths_of_the_documentation_exist():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), (page, target)
+
+
+def test_images_and_continuous_integration_use_what_exists():
+    """The image holds every file that a wheel needs, and every `make` target that is called is there."""
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    copied = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    assert [name for name in wheel["force-include"] if not any(fnmatch(name, pattern) for pattern in copied)] == []
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    files = [*ROOT.glob(".github/workflows/*.yml"), ROOT / ".devcontainer" / "devcontainer.json", ROOT / "Dockerfile"]
+    called = [target for file in files for target in re.findall(r'(?:RUN |run: |"|&& )make ([\w-]+)', file.read_text())]
+    assert len(called) >= 3 and set(called) <= targets
