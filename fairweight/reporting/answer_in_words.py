@@ -83,7 +83,8 @@ def loses(results: Results, answer: Answer) -> str:
     if row.ships:
         parts += [_of_rates(results, row), _of_untested(results, row)]
     parts = [part for part in parts if part]
-    return before + (f"{'; '.join(parts)}." if parts else "no group is compared.")
+    text = before + (f"{'; '.join(parts)}." if parts else "no group is compared.")
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _of_accuracy(row: Row) -> str:

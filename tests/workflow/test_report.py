@@ -106,6 +106,13 @@ def test_what_is_folded_is_printed_and_folded_again(browser, page_file):
     assert before and page.evaluate("window.printed") == 0 and page.evaluate(folded) == before
 
 
+def test_the_page_runs_its_own_scripts_alone_and_needs_no_code_from_strings(browser, page_file):
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page_file.read_text()).group(1)
+    assert "unsafe-eval" not in policy and "http" not in policy and policy.count("sha256-") == 3
+    page = Reader(browser, 1280).open(page_file)  # Vega has drawn under it
+    assert "Verdict matrix" in page.inner_text("#answer-1")
+
+
 def test_names_are_text(browser, finished, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(finished.folder / "results/tiny", results)
@@ -133,6 +140,7 @@ def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_fil
     }""")
     summary = finished.folder / "results/tiny/summary"
     names = ("decisions", "criteria", "variants", "ratios", "goals", "crossings", "untested", "shipped", "profiles")
+    names += ("comparisons", "parts", "simple_models")
     tables = [pd.read_parquet(summary / f"{name}.parquet") for name in names]
     known = {"95", "5", "1", "2", "3", "1,000,000"}  # of the text, counts of variants and seeds, and stated predictions
     for table in tables:
@@ -140,6 +148,11 @@ def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_fil
             known |= {number(abs(value), digits, scale) for digits in range(5) for scale in (1, 100, 1e-3, 1e3)}
     sizes = tables[2][tables[2]["measure"] == "transfer_bytes"]["mean"]
     known |= {number(size / other) for size in sizes for other in sizes}
-    cells = json.loads((summary / "provenance.json").read_text())["cells"]
-    numbers = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text)) - {str(cells)}
+    costs = [tables[4][["cost", "baseline_cost"]].stack(), tables[0]["cost"].dropna(), sizes]
+    latencies = tables[2][tables[2]["measure"] == "latency_p50_ms"]["mean"]
+    for column in (*costs, latencies):  # what ships costs so many per cent less
+        known |= {number(abs(1 - value / other), 0, 100) for value in column for other in column}
+    provenance = json.loads((summary / "provenance.json").read_text())
+    known |= {str(provenance["cells"]), str(provenance["study"]["fairness"]["smallest_group"])}
+    numbers = set(re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])", text))
     assert numbers and numbers <= known, numbers - known

@@ -154,8 +154,9 @@ def _matrix(answer: Answer, number: int) -> str:
     caption = (
         f"<figcaption><b>Verdict matrix.</b> Change against the baseline with its {INTERVAL}; the dashed line must not "
         "be crossed; of several groups, the test with the weakest evidence. Symbols judge one criterion, the verdict "
-        "all of them, corrected for several variants. Tags name winners among the proven variants and the baseline: "
-        "of those that cannot be distinguished, the smallest file.</figcaption>"
+        "all of them, corrected for several variants. Tests are one-sided, so that a proven interval may just reach "
+        "over the line. Tags name winners among the proven variants and the baseline: of those that cannot be "
+        "distinguished, the smallest file.</figcaption>"
     )
     table = f'<table class="matrix data"><thead><tr>{"".join(head)}</tr></thead><tbody>{body}</tbody></table>'
     label = f"Verdict matrix {number}: {answer.place}"

@@ -38,7 +38,7 @@ STYLE = (
     "#explorer .vega-bindings { display: grid; gap: .3rem 1.2rem; margin-bottom: .8rem; font-size: .9rem;"
     " grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); }"
     "#explorer .vega-bind label { display: flex; gap: .5rem; align-items: baseline; justify-content: space-between;"
-    " min-width: 0; overflow-wrap: normal; }"
+    " min-width: 0; overflow-wrap: normal; white-space: nowrap; }"
     "#explorer .vega-bind select { max-width: 14rem; min-width: 0; flex: 0 1 14rem; font: inherit; }"
     "#vg-tooltip-element { position: fixed; z-index: 9; background: #fff; color: #1b1f24; border: 1px solid #8b939b;"
     " padding: .5rem .7rem; font-size: .85rem; visibility: hidden; }"

@@ -127,4 +127,5 @@ function mark() {
   }
 }
 addEventListener("scroll", mark, { passive: true });
+addEventListener("toggle", mark, true); // what opens moves the sections below it
 mark();

@@ -45,7 +45,7 @@ def test_narrow_terminals_lose_columns_and_keep_rows(width):
 def test_it_ends_with_the_file_who_may_lose_and_what_is_not_known():
     lines = " ".join(printed(planted(variants=3), 120))
     assert "The file is results/study/seed-2/d0/none/m/v2/model.onnx." in lines
-    assert "May lose most: accuracy of Male (sex) −0.30" in lines and "Not known: 1 rate of 1 group" in lines
+    assert "May lose most: Accuracy of Male (sex) −0.30" in lines and "Not known: 1 rate of 1 group" in lines
     assert "ship v2, which saves 60.0 J (54.0 to 66.0) life-cycle energy (modelled)" in lines
 
 

@@ -194,7 +194,7 @@ def test_the_questions_have_an_answer():
         == "Proven to keep all 4 criteria; of those proven, it has the lowest life-cycle energy (modelled)."
     )
     assert words.loses(results, answer) == (
-        "accuracy of Male (sex) −0.30 (−0.80 to +0.20) points; "
+        "Accuracy of Male (sex) −0.30 (−0.80 to +0.20) points; "
         "not tested: true positive rate of Other (race) 0.00 (−10.00 to +10.00), 19 rows."
     )
     assert words.unknown(results, answer) == "1 rate of 1 group is not tested (fewer than 50 rows)."
