@@ -53,10 +53,10 @@ def test_pixels_are_the_inputs_and_large_images_are_averaged(tmp_path, monkeypat
     monkeypatch.setattr(module, "MOST_PIXELS", 200)  # 28 x 28 become 14 x 14
     columns, about, _, test = fitted(tmp_path, table)
     assert about["features"] == 196 and (columns["prediction"] == test.label).mean() > 0.95
-    two = np.arange(2 * 6 * 4).reshape(1, 2, 6, 4).astype(np.uint8)
+    images = np.arange(2 * 6 * 4).reshape(1, 2, 6, 4).astype(np.uint8)
     monkeypatch.setattr(module, "MOST_PIXELS", 12)
-    averaged = module._pixels(two)[0] * 255
-    assert averaged == pytest.approx(two.reshape(2, 3, 2, 2, 2).mean(axis=(2, 4)).reshape(-1))
+    averaged = module._pixels(images)[0] * 255
+    assert averaged == pytest.approx(images.reshape(2, 3, 2, 2, 2).mean(axis=(2, 4)).reshape(-1))
 
 
 def test_words_of_texts_are_the_inputs(tmp_path):
