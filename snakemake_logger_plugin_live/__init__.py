@@ -1,12 +1,13 @@
 """Snakemake logger plugin that shows a progress line: steps done, under way, failed, time elapsed, time left.
 
 On a terminal, the line stays at the bottom, below other messages. Elsewhere (a file, a pipe, CI), the same figures are
-printed as plain lines, at most one a second and for each per cent of the steps. Details of each job are in Snakemake's
-own log file.
+printed as plain lines, at most fifty a run and one every two seconds. Details of each job are in Snakemake's own log
+file.
 """
 
 import logging
 import math
+import re
 import sys
 import time
 from datetime import timedelta
@@ -21,8 +22,10 @@ from snakemake_interface_logger_plugins.common import LogEvent
 __all__ = ["LogHandler"]
 
 SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
-LINE_S = 1.0  # least time between two lines of figures
-NOISE = ("Select jobs to execute...",)
+LINE_S = 2.0  # least time between two lines of figures
+LINES = 50  # most lines of figures in a run
+# what Snakemake says of every run, and what the figures say better
+NOISE = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*")
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
 FINDING = "This study cannot decide: "  # how lines of a step's log begin that are shown as soon as it has ended
 FINDING_RULES = ("power",)
@@ -57,11 +60,11 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             disable=not self.live,
         )
         self.task: Any = None
-        self.under_way: set[int] = set()
+        self.under_way: dict[int, str] = {}  # number of a step -> what it does
         self.failed = 0
         self.finding_logs: dict[int, list[str]] = {}  # logs of the steps under way whose findings are shown
         self.mistakes: list[str] = []  # sentences of the steps that a user's mistake has ended
-        self.shown, self.shown_s = -1, -math.inf  # per cent of the last line of figures, and its time
+        self.shown, self.shown_s = -1, -math.inf  # share of the last line of figures in `LINES`, and its time
 
     def emit(self, record: logging.LogRecord) -> None:
         """Update the counts, and print a record unless the progress line replaces it."""
@@ -81,22 +84,21 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
 
     def _count(self, event: Any, record: Any) -> None:
         if event == LogEvent.JOB_INFO:
-            self.under_way.add(record.jobid)
+            self.under_way[record.jobid] = str(getattr(record, "rule_msg", None) or record.rule_name)
         elif event == LogEvent.JOB_FINISHED:
-            self.under_way.discard(record.job_id)
+            self.under_way.pop(record.job_id, None)
         elif event == LogEvent.JOB_ERROR:
-            self.under_way.discard(record.jobid)
+            self.under_way.pop(record.jobid, None)
             self.failed += 1
         elif event == LogEvent.RUN_INFO and self.task is None and not self.common_settings.dryrun:
             self.task = self.progress.add_task("", total=record.stats["total"], under_way=0, failed=0)
             if self.live:
                 self.progress.start()
         if self.task is not None:
-            figures: dict[str, Any] = {"under_way": len(self.under_way), "failed": self.failed}
+            newest = next(reversed(self.under_way.values()), "")
+            figures: dict[str, Any] = {"under_way": len(self.under_way), "failed": self.failed, "description": newest}
             if event == LogEvent.PROGRESS:
                 figures |= {"completed": record.done, "total": record.total}
-            if event == LogEvent.JOB_INFO:
-                figures["description"] = str(getattr(record, "rule_msg", None) or record.rule_name)
             self.progress.update(self.task, **figures)
 
     def _findings(self, event: Any, record: Any) -> list[str]:
@@ -109,15 +111,16 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         return [line for text in texts for line in text.splitlines() if line.startswith(FINDING)]
 
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
-        if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or record.getMessage() in NOISE:
-            return False  # the progress line shows it
+        if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or NOISE.fullmatch(record.getMessage()):
+            return False
         if self.live:
             return event not in (LogEvent.JOB_INFO, LogEvent.PROGRESS, LogEvent.RUN_INFO, LogEvent.RESOURCES_INFO)
         if self.task is not None and event == LogEvent.PROGRESS:
-            percentage, now = int(self.progress.tasks[0].percentage), time.monotonic()
-            if percentage < 100 and (percentage == self.shown or now < self.shown_s + LINE_S):
+            task, now = self.progress.tasks[0], time.monotonic()
+            share = int(task.percentage * LINES / 100)
+            if not task.finished and (share == self.shown or now < self.shown_s + LINE_S):
                 return False
-            self.shown, self.shown_s = percentage, now
+            self.shown, self.shown_s = share, now
             return True
         return self.task is None or event != LogEvent.JOB_INFO  # without a task it is a dry run
 
@@ -129,10 +132,10 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             f"{int(task.completed)} of {total} steps ({task.percentage:.0f}%) done, {len(self.under_way)} under way, "
             f"{self.failed} failed, {_time(task.elapsed)} elapsed"
         )
-        left = task.time_remaining
-        if task.finished or left is None:
+        if task.finished:
             return text
-        return f"{text}, about {_time(left)} left: {task.description}".rstrip(": ")
+        left = "" if task.time_remaining is None else f", about {_time(task.time_remaining)} left"
+        return f"{text}{left}: {task.description}".rstrip(": ")
 
     def close(self) -> None:
         """Remove the progress line, print its last state, and repeat the mistakes."""

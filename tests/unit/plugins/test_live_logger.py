@@ -77,7 +77,72 @@ def test_a_file_gets_few_lines_of_a_large_study(handler, monkeypatch):
         send(handler, LogEvent.JOB_INFO, f"job {done}", jobid=done, rule_name="train")
         send(handler, LogEvent.PROGRESS, None, done=done, total=1000)
     lines = handler.stream.getvalue().splitlines()
-    assert len(lines) <= 102 and lines[-1].startswith("1000 of 1000 steps (100%) done")
+    assert 40 <= len(lines) <= 52 and lines[-1].startswith("1000 of 1000 steps (100%) done")
+
+
+RULES = {f"rule_{number}": 26 for number in range(34)} | {"train": 16, "predict": 15, "all": 1}  # 916 steps
+
+
+def test_a_log_of_the_default_study_has_under_120_lines_of_which_none_repeats_another(handler, monkeypatch):
+    """All that Snakemake says of 916 steps in seven minutes, off a terminal."""
+    now = 0.0
+    monkeypatch.setattr("snakemake_logger_plugin_live.time.monotonic", lambda: now)
+    monkeypatch.setattr(handler.progress, "get_time", lambda: now)
+    for message in ("Using shell: /usr/bin/bash", "Provided remote nodes: unlimited", "Building DAG of jobs..."):
+        send(handler, message=message)
+    stats = RULES | {"total": sum(RULES.values())}
+    table = "\n".join(["Job stats:", "job count", *(f"{name} {count}" for name, count in stats.items())])
+    send(handler, LogEvent.RUN_INFO, table, stats=stats)
+    total, jobid = stats["total"], 0
+    assert total == 916
+    for name, count in RULES.items():
+        for number in range(count):
+            jobid, now = jobid + 1, now + 420 / total
+            send(handler, message="Select jobs to execute...")
+            send(handler, message="Execute 1 jobs...")
+            message = f"{name} of seed {number}"
+            send(handler, LogEvent.JOB_INFO, f"{name}:\n    output: x", jobid=jobid, rule_name=name, rule_msg=message)
+            send(handler, LogEvent.JOB_STARTED, None, jobs=[jobid])
+            send(handler, LogEvent.JOB_FINISHED, f"Finished jobid: {jobid}", job_id=jobid)
+            send(handler, LogEvent.PROGRESS, None, done=jobid, total=total)
+    handler.close()
+    lines = handler.stream.getvalue().splitlines()
+    assert len(lines) < 120 and len(set(lines)) == len(lines)
+    assert lines[0] == "Building DAG of jobs..." and lines[-1] == (
+        "916 of 916 steps (100%) done, 0 under way, 0 failed, 0:07:00 elapsed"
+    )
+    progress = [line for line in lines if " steps (" in line]
+    assert 40 <= len(progress) <= 52
+    assert all(re.search(r", 0:0\d:\d\d elapsed, about 0:0\d:\d\d left$", line) for line in progress[1:-1])
+
+
+def test_the_line_names_a_step_that_runs_and_none_that_has_ended(handler, monkeypatch):
+    monkeypatch.setattr("snakemake_logger_plugin_live.LINE_S", 0)
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"train": 40, "total": 40})
+    for jobid in (1, 2):
+        send(handler, LogEvent.JOB_INFO, "", jobid=jobid, rule_name="train", rule_msg=f"Train {jobid}")
+    send(handler, LogEvent.JOB_FINISHED, None, job_id=2)
+    send(handler, LogEvent.PROGRESS, None, done=1, total=40)
+    assert handler.figures().endswith("elapsed: Train 1")
+    send(handler, LogEvent.JOB_FINISHED, None, job_id=1)
+    send(handler, LogEvent.PROGRESS, None, done=2, total=40)
+    assert "Train" not in handler.figures()
+    for done in (3, 4):
+        send(handler, LogEvent.PROGRESS, None, done=done, total=40)
+    assert [line[:1] for line in handler.stream.getvalue().splitlines()[1:]] == ["1", "2", "3", "4"]
+
+
+def test_mistakes_are_repeated_at_the_end_below_what_snakemake_says(handler, tmp_path):
+    log = tmp_path / "read.log"
+    log.write_text("fairweight: datasets: people: no rows.\n")
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"read": 2, "total": 2})
+    names = {"jobid": 1, "rule_name": "read", "log": [str(log)]}
+    send(handler, LogEvent.JOB_ERROR, "Error in rule read", level=logging.ERROR, **names)
+    send(handler, message="At least one job did not complete successfully.", level=logging.ERROR)
+    handler.close()
+    sentence = f"fairweight: datasets: people: no rows.\n(rule read; log: {log})\n"
+    said = handler.stream.getvalue()
+    assert said == f"Job stats:\n{sentence}At least one job did not complete successfully.\n{sentence}"
 
 
 def test_the_rest_of_long_steps_is_estimated_from_all_steps(handler, monkeypatch):
@@ -104,7 +169,7 @@ def test_a_terminal_gets_one_line_and_what_went_wrong(handler):
 
 def test_an_error_in_the_display_never_ends_a_run(handler, capsys):
     send(handler, LogEvent.JOB_FINISHED, "no job_id here")
-    assert handler.under_way == set()
+    assert handler.under_way == {}
 
 
 @pytest.mark.parametrize(
