@@ -1,11 +1,12 @@
 """Writes a study file for a user's table (`fairweight init`); comments explain each guess and mark what to check."""
 
 import math
-import re
+import textwrap
 from pathlib import Path
 
 import pandas as pd
 
+from fairweight.cli.column_findings import is_sensitive
 from fairweight.cli.study_text import (
     FEWEST_STEPS,
     comment,
@@ -23,6 +24,7 @@ from fairweight.cli.study_text import (
     target_lines,
     write_study,
 )
+from fairweight.cli.table_facts import Facts, table_facts
 from fairweight.cli.table_file import (
     Column,
     Raw,
@@ -33,24 +35,31 @@ from fairweight.cli.table_file import (
     of_command,
     read_table_file,
 )
+from fairweight.cli.table_form import GUESSED, Layout, table_name
 from fairweight.core.errors import InputError
 
-SENSITIVE = re.compile(
-    r"(^|[\W_\d])(sex|gender|race|ethnic\w*|colou?r|age|birth\w*|religio\w*|faith|national\w*|native\w*|citizen\w*|"
-    r"country|disab\w*|marital\w*|marriage|orientation|pregnan\w*|language|veteran|caste|skin)($|[\W_\d])",
-    re.IGNORECASE,
-)
+MOST_LINES = 12  # on groups that are too small
+WIDTH = 116  # of a line of comments
 
 
-def write_study_file(data: Path, *, target: str, groups: list[str], positive: str | None, output: Path | None) -> Path:
-    """Write a commented study file for a delimited table; an existing file is never overwritten.
+def write_study_file(
+    data: Path,
+    *,
+    target: str,
+    groups: list[str],
+    positive: str | None,
+    output: Path | None,
+    layout: Layout = GUESSED,
+) -> Path:
+    """Write a commented study file for a table; an existing file is never overwritten.
 
     Args:
-        data: CSV or similar, with a header line.
+        data: delimited text or Parquet, also compressed or as a folder of parts.
         target: column of the label.
         groups: columns of sensitive attributes.
         positive: positive class of a binary label; None takes the rarer one.
         output: file to write; None is the name of the table with `.yaml`, in the current folder.
+        layout: separator and names of the columns, where they are not found in the table.
 
     Returns:
         The file that was written.
@@ -58,23 +67,52 @@ def write_study_file(data: Path, *, target: str, groups: list[str], positive: st
     Raises:
         InputError: the table or the columns cannot be used; one sentence with the remedy.
     """
-    output = output or Path(f"{legal_name(data.stem)}.yaml")
+    output = output or Path(f"{legal_name(table_name(data))}.yaml")
     with of_command("init"):
-        raw = read_table_file(data)
+        raw = read_table_file(data, layout=layout, target=target)
         check_columns(raw, {"--target": [target], "--groups": groups})
         if target in groups:
             raise InputError(f"--groups: {target!r} is the target; name other columns.")
         classes = class_counts(raw, target, positive)
         columns = [guessed_column(raw, name) for name in raw.frame.columns if name != target]
         drop_identifiers(raw, columns)
-        text = _study_text(raw, columns, target, classes, groups)
+        _drop_copies(raw, columns, target)
+        facts = table_facts(_study_text(raw, columns, target, classes, groups, Facts()), raw)
+        _note_inputs(columns, groups, facts)
+        text = _study_text(raw, columns, target, classes, groups, facts)
     write_study(output, text, "init")
     return output
 
 
-def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series, groups: list[str]) -> str:
+def _drop_copies(raw: Raw, columns: list[Column], target: str) -> None:
+    """Drop the columns that say what the label says."""
+    labels = raw.frame[target]
+    for column in columns:
+        if column.kind != "dropped" and column.distinct == labels.nunique() and not column.missing:
+            pairs = pd.DataFrame({"value": raw.frame[column.name], "label": labels}).drop_duplicates()
+            if len(pairs) == column.distinct:
+                column.kind, column.note = "dropped", "it says what the label says, so that there is nothing to learn"
+
+
+def _note_inputs(columns: list[Column], groups: list[str], facts: Facts) -> None:
+    """Note what to check of the inputs: sensitive ones, and those that alone predict the label."""
+    for column in columns:
+        notes = [column.note] if column.note else []
+        if column.name in groups or is_sensitive(column.name):
+            notes.append("sensitive: an input only if the model may use it")
+        if column.name in facts.leaks:
+            accuracy = f"balanced accuracy {facts.leaks[column.name]:.1%}"
+            notes.append(f"alone predicts the label ({accuracy}): remove it if it is known only after the label")
+        if column.kind != "dropped":
+            column.note = "; ".join(notes) or None
+
+
+def _study_text(
+    raw: Raw, columns: list[Column], target: str, classes: pd.Series, groups: list[str], facts: Facts
+) -> str:
     """Text of the study file."""
-    name = key(legal_name(raw.path.stem))
+    title = table_name(raw.path)
+    name = key(legal_name(title))
     inputs = [c for c in columns if c.kind != "dropped"]
     if not inputs:
         raise InputError(f"{raw.path} has no column to learn from beside {target!r} and what was left out.")
@@ -82,12 +120,13 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
         f"# A first study of {comment(raw.path.name)}: {len(raw.frame):,} rows, {len(raw.frame.columns)} columns.",
         "# Written once by `fairweight init`; from now on it is yours to edit. Check the lines marked CHECK.",
         "# config/README.md explains every key.",
+        *_wrapped(f"CHECK: as it is, the data cannot be read: {facts.problem}", "" if facts.problem else None),
         f"name: {name}",
         "seeds: 8  # the smallest number with which several variants can be proven; 2 for a first look",
         "",
         "datasets:",
         f"  {name}:",
-        f"    title: {scalar(raw.path.stem)}",
+        f"    title: {scalar(title)}",
         "    licence: null  # CHECK: shown on the data card",
         reader_line(raw),
         f"    files: {{all: {{sources: [{scalar(f'file:{raw.path}')}]}}}}",
@@ -100,18 +139,58 @@ def _study_text(raw: Raw, columns: list[Column], target: str, classes: pd.Series
         lines.append("      missing_numeric: mean  # CHECK: replaces a missing number by the mean of the training rows")
     lines += target_lines(target, classes)
     lines += group_lines(raw, columns, groups)
+    lines += _small_lines(facts.small)
     lines += _remarks(columns, groups)
     lines += [
         "    split: {test: 0.2, validation: 0.1}  # test rows are drawn once, validation rows for each seed",
         "",
     ]
-    return "\n".join([*lines, *_rest(name, len(raw.frame))]) + "\n"
+    return "\n".join([*lines, *_rest(name, len(raw.frame), facts)]) + "\n"
+
+
+def _small_lines(small: list[str]) -> list[str]:
+    """Lines on groups that are too small for a rate, and the ways out."""
+    if not small:
+        return []
+    lines = ["    # CHECK: these groups have too few rows for a rate, which is then reported and not tested:"]
+    lines += [f"    #   {comment(line)}" for line in small[:MOST_LINES]]
+    lines += [f"    #   and {len(small) - MOST_LINES:,} more"] if len(small) > MOST_LINES else []
+    ways = "join groups (merge), more rows, another rate (criteria: gap), or a smaller fairness: smallest_group"
+    return [*lines, f"    # ways out: {ways}"]
+
+
+def _undecided_lines(facts: Facts) -> list[str]:
+    """Lines on what the criteria cannot decide with these rows, and the ways out."""
+    if facts.unreachable:
+        return _wrapped(f"CHECK: nothing can be proven: it {facts.unreachable}; more seeds, or fewer variants", "  ")
+    lines = []
+    if facts.undecidable:
+        lines.append("  # CHECK: these stay undecided in every variant, because too few groups have enough rows:")
+        lines += [f"  #   {comment(line)}" for line in facts.undecidable]
+    if facts.wide:
+        lines.append(
+            "  # CHECK: these can be proven only of a variant that improves them; the rows can prove no less than:"
+        )
+        lines += [f"  #   {comment(line)}" for line in facts.wide]
+    if lines:
+        lines.append(
+            "  # ways out: more test rows, larger groups (merge), larger margins, another rate (gap) or none (null)"
+        )
+    return lines
+
+
+def _wrapped(text: str, indent: str | None) -> list[str]:
+    """Text as lines of comments; none without an indent."""
+    if indent is None:
+        return []
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return [f"{indent}# {line}" for line in textwrap.wrap(plain, WIDTH, break_long_words=False)]
 
 
 def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
     """Lines on further sensitive columns, and on those that are left out."""
     others = [c for c in columns if c.name not in groups]
-    sensitive = ", ".join(c.name for c in others if SENSITIVE.search(c.name))
+    sensitive = ", ".join(c.name for c in others if is_sensitive(c.name))
     lines = [f"    # CHECK: may be sensitive and could be groups as well: {comment(sensitive)}"] if sensitive else []
     if dropped := [c for c in others if c.kind == "dropped"]:
         lines.append("    drop:  # CHECK: these columns are left out of the table")
@@ -119,8 +198,8 @@ def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
     return lines
 
 
-def _rest(name: str, rows: int) -> list[str]:
-    """Lines of models, training recipes, variants, criteria and the grid."""
+def _rest(name: str, rows: int, facts: Facts) -> list[str]:
+    """Lines of models, training recipes, variants, criteria with what they cannot decide, and the grid."""
     recipe = learning_recipe(rows)
     learned = flow_mapping(recipe)
     finetuned = max(math.ceil(recipe["epochs"] / 4), 2)
@@ -142,6 +221,7 @@ def _rest(name: str, rows: int) -> list[str]:
         "  pruned50_int8: {from: pruned50, quantize: auto}",
         "",
         *criteria_lines("its baseline"),
+        *_undecided_lines(facts),
         "",
         *grid_lines(name, "mlp", ("dense", "dense_again", "pruned50", "int8", "pruned50_int8")),
     ]

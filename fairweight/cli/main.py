@@ -21,8 +21,8 @@ RUN_HELP = (
     "Run a study to its report, in the current folder. A killed run is resumed, and finished steps are not repeated."
 )
 INIT_HELP = (
-    "Write a commented study file for a delimited table. Guesses are marked CHECK; an existing file is never "
-    "overwritten."
+    "Write a commented study file for a table: delimited text or Parquet. Guesses are marked CHECK; an existing file "
+    "is never overwritten."
 )
 CONVERT_HELP = (
     "Convert a Keras, TensorFlow or TFLite model to ONNX, and compare both on random rows. TensorFlow runs in an "
@@ -133,10 +133,15 @@ def _add_run(commands: Any, further: list[str]) -> None:
 
 def _add_init(commands: Any) -> None:
     init = commands.add_parser("init", help="write a study file for your own table", description=INIT_HELP)
-    init.add_argument("data", type=Path, help="the table: CSV or similar, with a header line")
+    init.add_argument("data", type=Path, help="the table: CSV or similar, also compressed; Parquet; a folder of parts")
     init.add_argument("--target", required=True, help="column of the label")
     init.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
     init.add_argument("--positive", help="positive class of a label with two classes (default: the rarer one)")
+    init.add_argument("--separator", help="text between two values: ';', ',', '|', tab or space (default: found)")
+    init.add_argument("--no-header", action="store_true", help="there is no header line: columns are column_1 ...")
+    init.add_argument(
+        "--names", nargs="+", default=[], metavar="NAME", help="names of all columns of a table without a header line"
+    )
     init.add_argument("--output", type=Path, help="file to write (default: the name of the table, .yaml)")
     init.set_defaults(function=init_study)
 
@@ -233,9 +238,15 @@ def _add_energy(commands: Any) -> None:
 def init_study(parsed: argparse.Namespace) -> None:
     """Write a study file for a user's table."""
     from fairweight.cli.init import write_study_file  # noqa: PLC0415 - `run` needs none of it
+    from fairweight.cli.table_form import Layout  # noqa: PLC0415
 
     written = write_study_file(
-        parsed.data, target=parsed.target, groups=parsed.groups, positive=parsed.positive, output=parsed.output
+        parsed.data,
+        target=parsed.target,
+        groups=parsed.groups,
+        positive=parsed.positive,
+        output=parsed.output,
+        layout=Layout(parsed.separator, tuple(parsed.names), False if parsed.no_header else None),
     )
     print(f"Wrote {written}. Check the lines marked CHECK, then run: fairweight run {written}")
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import pandas as pd
 import yaml
 
+from fairweight.cli.column_findings import alike
 from fairweight.cli.table_file import FEW_VALUES, MOST_LEVELS, Column, Raw
 from fairweight.core.errors import InputError
 from fairweight.core.yaml_file import parse_yaml
@@ -17,6 +18,7 @@ from fairweight.study.study import Study
 
 YEARS = re.compile(r"(^|[\W_])age($|[\W_])", re.IGNORECASE)
 
+FEWEST_ROWS = 250  # of a group, of which a fifth are test rows
 TRAINING_SHARE = 0.7  # what `split` of the file leaves for training
 FEWEST_STEPS, FEWEST_EPOCHS = 2_000, 5
 BATCHES = ((5_000, 32), (100_000, 128), (math.inf, 512))  # (training rows below, batch size)
@@ -82,8 +84,12 @@ def grid_lines(dataset: str, model: str, variants: Iterable[str]) -> list[str]:
 
 def reader_line(raw: Raw, further: Mapping[str, list[str]] = MappingProxyType({})) -> str:
     """How a file is read; `further` has options with lists of columns."""
-    quote = "quote: none, " * (raw.quote == "none")
     columns = "".join(f", {option}: {flow_list(names)}" for option, names in further.items())
+    if raw.method == "parquet":
+        return f"    reader: {{method: parquet{columns}}}"
+    quote = "quote: none, " * (raw.quote == "none")
+    if raw.columns:
+        columns += f", columns: {flow_list(raw.columns)}"
     return (
         f"    reader: {{method: delimited, separator: {scalar(raw.separator)}, {quote}encoding: {raw.encoding}, "
         f"missing: {flow_list(raw.missing)}{columns}}}" + "  # CHECK: quotes are taken for text" * bool(quote)
@@ -105,11 +111,13 @@ def input_lines(kind: str, columns: list[Column]) -> list[str]:
 
 def target_lines(target: str, classes: pd.Series) -> list[str]:
     """Line of the label, with the share of each class."""
+    spellings = [" and ".join(map(repr, codes)) for codes in alike(classes.to_dict()).values()]
+    same = [f"    # CHECK: may be one class, to be written alike in the data: {comment(codes)}" for codes in spellings]
     shares = ", ".join(f"{c} {n / classes.sum():.1%}" for c, n in list(classes.items())[:10])
     if len(classes) > 2:
-        return [f"    target: {{column: {scalar(target)}}}  # {comment(f'{len(classes)} classes: {shares}')}"]
+        return [f"    target: {{column: {scalar(target)}}}  # {comment(f'{len(classes)} classes: {shares}')}", *same]
     label = f"{{column: {scalar(target)}, positive: {scalar(classes.index[0])}}}"
-    return [f"    target: {label}  # CHECK: which class is the positive one? {comment(shares)}"]
+    return [f"    target: {label}  # CHECK: which class is the positive one? {comment(shares)}", *same]
 
 
 def format_lines(raw: Raw, inputs: list[Column], columns: list[Column], groups: list[str]) -> list[str]:
@@ -162,9 +170,23 @@ def _group(raw: Raw, column: Column) -> str:
         raise InputError(
             f"--groups: {column.name!r} has {len(counts):,} distinct values; make a column of fewer groups from it."
         )
-    sizes = ", ".join(f"{k} {n:,}" for k, n in list(counts.items())[:8])
-    small = " CHECK: groups below 50 rows say little;" if counts.min() < 50 else ""
-    return f"{{{definition}}}  #{small} {comment(sizes)}"
+    codes = alike(counts.to_dict())
+    group_of = {code: group for group, same in codes.items() for code in same}
+    counts = counts.groupby(lambda code: group_of.get(code, code)).sum().sort_values(ascending=False, kind="stable")
+    if len(counts) < 2:
+        codes, counts = {}, raw.frame[column.name].value_counts()
+    sizes = comment(", ".join(f"{k} {n:,}" for k, n in list(counts.items())[:8]))
+    if codes:
+        merge = ", ".join(f"{key(group)}: {flow_list(same)}" for group, same in codes.items())
+        return f"{{{definition}, merge: {{{merge}}}}}  # CHECK: are these one group? {sizes}"
+    if len(counts) > 2 and counts.min() < FEWEST_ROWS:
+        return f"{{{definition}}}  # CHECK: join small groups, as in merge: {{{_example(counts)}}}; {sizes}"
+    return f"{{{definition}}}  # {sizes}"
+
+
+def _example(counts: pd.Series) -> str:
+    """The two smallest groups as an example of groups that are merged."""
+    return f"other: {flow_list(map(str, counts.index[-2:]))}"
 
 
 def _thirds(numbers: pd.Series) -> list[float]:
@@ -189,7 +211,7 @@ def key(name: str) -> str:
     return name if plain == name else scalar(name)
 
 
-def flow_list(values: list[str]) -> str:
+def flow_list(values: Iterable[str]) -> str:
     """Strings as a list in YAML, on one line."""
     return f"[{', '.join(map(scalar, values))}]"
 

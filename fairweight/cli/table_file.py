@@ -1,29 +1,29 @@
-"""A user's table of text as `init` and `check` read it: separator, encoding and kinds of columns are guessed."""
+"""A user's table as `init` and `check` read it: its form and the kinds of its columns are guessed."""
 
 import contextlib
-import csv
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from fairweight.cli.column_findings import alike, is_path_of_picture, is_zip_code
+from fairweight.cli.table_form import GUESSED, Layout, TableForm, opened, table_form
 from fairweight.core import components
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.data import guess_formats, value_formats
-from fairweight.data.delimited_text import MARKS
 from fairweight.data.raw_rows import FILE
 from fairweight.data.value_formats import Formats
 from fairweight.statistics.privacy import identifying
 
-SEPARATORS = ",;\t|"
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-", "--")
 MOST_CLASSES = 20  # a numeric target with more distinct values is a quantity
+NO_CATEGORY = "distinct texts: no category"
 MOST_LEVELS = 100  # a column with more categories is text
 FEW_VALUES = 10  # a column with at most this number of distinct whole numbers may hold codes of categories
 LEAST_ROWS = 20
-MOST_CHARACTERS = 100_000  # of a header line, in which the separator is looked for
 
 
 @dataclass
@@ -39,16 +39,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Raw:
-    """A delimited file as it was read.
+    """A table as it was read.
 
     Attributes:
-        path: the file.
+        path: the file, or the folder of parts.
         separator: of its columns.
         quote: around values that contain separators, or `none`.
         encoding: of its text.
         missing: marks of missing values, such as `?`.
         frame: its rows, as strings; missing values are None.
         formats: how numbers and dates are written.
+        method: reader.
+        columns: names of the columns of a table without a header line.
+        typed: its rows with the types of a Parquet table; None for text.
     """
 
     path: Path
@@ -58,10 +61,19 @@ class Raw:
     missing: list[str]
     frame: pd.DataFrame
     formats: Formats
+    method: str = "delimited"
+    columns: tuple[str, ...] = ()
+    typed: pd.DataFrame | None = None
 
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers, missing where a value is none."""
-        return pd.Series(value_formats.numbers(self.frame[column], column, self.formats))
+        source = self.frame if self.typed is None else self.typed
+        return pd.Series(value_formats.numbers(source[column], column, self.formats))
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows as the reader of the study gives them."""
+        return (self.frame if self.typed is None else self.typed).assign(**{FILE: "all"})
 
 
 @contextlib.contextmanager
@@ -92,66 +104,65 @@ def check_columns(raw: Raw, options: Mapping[str, Sequence[str]]) -> None:
                 )
 
 
-def read_table_file(data: Path, marks: Sequence[str] = MISSING) -> Raw:
-    """Read a delimited file; separator and encoding are guessed.
+def read_table_file(
+    data: Path, marks: Sequence[str] = MISSING, layout: Layout = GUESSED, target: str | None = None
+) -> Raw:
+    """Read a table: delimited text, Parquet, or a folder of parts; `.gz`, `.bz2` and `.xz` are unpacked.
 
     Args:
-        data: the file.
+        data: the file or the folder.
         marks: what may mark a missing value.
+        layout: what the command line says of its form.
+        target: column of the label, by which a header line is recognised.
+
+    Raises:
+        InputError: it cannot be read, or has too few rows.
     """
-    if not data.is_file():
-        raise InputError(f"there is no file {data}.")
-    if "#" in str(data):  # a source may be `file:archive.zip#member`
-        raise InputError(f"{data} has a '#', after which a study file names a member of an archive; rename it.")
-    text, encoding = _decoded(data)
-    if "\0" in text or not text.strip():
-        raise InputError(f"{data} is empty or not text; it takes a delimited table (CSV) with a header line.")
-    separator = _separator(text.lstrip().splitlines()[0])
-    quote, blocks = _rows(data, separator, encoding)
-    frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
-    if len(frame) < LEAST_ROWS:
-        raise InputError(f"{data} has {len(frame)} rows; a study needs at least {LEAST_ROWS}.")
-    return marked(Raw(data, separator, quote, encoding, [""], frame, Formats()), marks)
+    with opened(data) as path:
+        form = table_form(path, data, layout, target)
+        raw = _parquet(path, data) if form.method == "parquet" else _delimited(path, data, form)
+    if len(raw.frame) < LEAST_ROWS:
+        raise InputError(f"{data} has {len(raw.frame)} rows; a study needs at least {LEAST_ROWS}.")
+    return marked(raw, marks)
 
 
 def marked(raw: Raw, marks: Sequence[str]) -> Raw:
     """The same rows without values where these marks stand; formats are guessed from the rest."""
+    if raw.typed is not None:  # a Parquet table marks missing values itself
+        texts = [name for name in raw.typed.columns if raw.typed[name].dtype.kind in "OTU"]
+        return dataclasses.replace(raw, formats=guess_formats.guess(raw.frame[texts]))
     missing = sorted({mark for mark in marks if (raw.frame == mark).to_numpy().any()} | {""})
     frame = raw.frame.mask(raw.frame.isin(missing), None)
     return dataclasses.replace(raw, missing=missing, frame=frame, formats=guess_formats.guess(frame))
 
 
-def _separator(header: str) -> str:
-    """The separator of most names in a header line, doubled if it always is there."""
-    header = header[:MOST_CHARACTERS]
-    mark = max(SEPARATORS, key=lambda mark: len(next(csv.reader([header], delimiter=mark))))
-    return mark * 2 if header.count(mark) == 2 * header.count(mark * 2) > 0 else mark
-
-
-def _rows(data: Path, separator: str, encoding: str) -> tuple[str, list[pd.DataFrame]]:
-    """(quote, rows) of a file, by the reader that the study will use; `none` where quotes belong to the text."""
+def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
+    """Rows of delimited text, by the reader that the study will use; quotes may belong to the text."""
     read = components.load("readers", "delimited")
-    options = {"separator": separator, "encoding": encoding, "missing": [""], "keep": None, "columns": None}
+    options: dict[str, Any] = {"separator": form.separator, "encoding": form.encoding, "missing": [""], "keep": None}
+    options |= {"columns": list(form.columns) or None, "skip_lines": {}, "rows": None}
     mistakes = []
     for quote in ('"', "none"):
         try:
-            blocks = list(read({data.name: data}, quote=quote, skip_lines={}, rows=None, **options))
+            blocks = list(read({data.name: path}, quote=quote, **options))
         except InputError as error:
             mistakes.append(error)
             continue
         if not mistakes or not any(block[c].str.fullmatch('".*"').any() for block in blocks for c in block):
-            return quote, blocks
-    raise InputError(f"{mistakes[0]} (read with separator {separator!r}).")
+            frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
+            return Raw(data, form.separator, quote, form.encoding, [""], frame, Formats(), columns=form.columns)
+    raise InputError(f"{mistakes[0]} (read with separator {form.separator!r}).")
 
 
-def _decoded(data: Path) -> tuple[str, str]:
-    """(text, encoding) of a file."""
-    content = data.read_bytes()
-    marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "")
-    for encoding in ("utf-8-sig" if marked == "utf-8" else marked or "utf-8", "latin-1"):
-        with contextlib.suppress(UnicodeError):
-            return content.decode(encoding), encoding
-    raise AssertionError("every byte is a character of latin-1")
+def _parquet(path: Path, data: Path) -> Raw:
+    """Rows of a Parquet table, as they are and as text."""
+    blocks = list(components.load("readers", "parquet")({data.name: path}, rows=None))
+    typed = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
+    single = [name for name in typed.columns if value_formats.nested(typed[name]) is None]
+    texts = {name: value_formats.texts(typed[name]).astype(object) for name in single}
+    frame = pd.DataFrame(texts | {name: None for name in typed.columns if name not in texts}, index=typed.index)
+    frame = frame[list(typed.columns)].where(frame.notna(), None)
+    return Raw(data, ",", '"', "utf-8", [], frame, Formats(), method="parquet", typed=typed)
 
 
 def class_counts(raw: Raw, target: str, positive: str | None) -> pd.Series:
@@ -180,24 +191,56 @@ def guessed_column(raw: Raw, name: str) -> Column:
     """Guess the kind of a column from its values."""
     values = raw.frame[name].dropna()
     column = Column(name, "categorical", int(values.nunique()), int(raw.frame[name].isna().sum()))
+    if raw.typed is not None and (nested := value_formats.nested(raw.typed[name])):
+        column.kind, column.note = "dropped", f"it holds a {nested} in each row: make a column of each value"
+        return column
     if column.distinct < 2:
         column.kind, column.note = "dropped", "it has one value only"
         return column
     numbers = raw.numbers(name)[values.index]
     if numbers.notna().all():
-        column.kind = "numeric"
-        whole = bool((numbers % 1 == 0).all())
-        if name in raw.formats.dates:
-            swapped = guess_formats.may_be_swapped(values, raw.formats.dates[name])
-            column.note = "dates, as days since 1970-01-01" + (": day or month first?" if swapped else "")
-        elif whole and column.distinct <= FEW_VALUES:
-            column.note = f"{column.distinct} distinct whole numbers: categorical if they are codes"
+        _note_numbers(raw, column, values, numbers)
+    elif is_path_of_picture(values):
+        column.kind, column.note = "dropped", "paths of pictures: models read pictures from IDX files (reader: idx)"
+    elif other := _other_format(values, raw.formats):
+        column.kind = "dropped"
+        column.note = f"numbers with another decimal mark than other columns, such as {other!r}: write all alike"
     elif column.distinct > max(MOST_LEVELS, len(values) // 2):
-        column.kind, column.note = "dropped", f"{column.distinct:,} distinct texts: no category"
+        column.kind, column.note = "dropped", f"{column.distinct:,} {NO_CATEGORY}"
     elif numbers.notna().mean() > 0.9:
         odd = values[numbers.isna()].iloc[0]
         column.note = f"numbers except for values like {odd!r}: numeric if it marks a missing value (add it to missing)"
+    elif codes := alike(values.value_counts().to_dict()):
+        column.note = (
+            f"these may be one code, which models read as several: {listed(map(repr, next(iter(codes.values()))))}"
+        )
     return column
+
+
+def _note_numbers(raw: Raw, column: Column, values: pd.Series, numbers: pd.Series) -> None:
+    """Kind of a column of numbers, and what to check of it."""
+    column.kind = "numeric"
+    whole = bool((numbers % 1 == 0).all())
+    if column.name in raw.formats.dates:
+        swapped = guess_formats.may_be_swapped(values, raw.formats.dates[column.name])
+        column.note = "dates, as days since 1970-01-01" + (": day or month first?" if swapped else "")
+    elif is_zip_code(column.name):
+        column.kind = "categorical" if column.distinct <= MOST_LEVELS else "dropped"
+        column.note = "zip codes are no quantity, and may stand for the origin of people"
+    elif whole and values.str.fullmatch(r"0\d+").any():
+        column.note = "numbers with leading zeros: categorical if they are codes"
+    elif whole and column.distinct <= FEW_VALUES:
+        column.note = f"{column.distinct} distinct whole numbers: categorical if they are codes"
+
+
+def _other_format(values: pd.Series, formats: Formats) -> str | None:
+    """A value of a column that has numbers throughout, but not in this format; None for other columns."""
+    distinct = pd.Series(values.unique()).head(guess_formats.EXAMINED)
+    for other in guess_formats.NUMBERS:
+        numbers = [other.number(text) for text in distinct]
+        if None not in numbers:
+            return next(text for text in distinct if formats.number(text) is None)
+    return None
 
 
 def drop_identifiers(raw: Raw, columns: list[Column]) -> None:
@@ -206,6 +249,8 @@ def drop_identifiers(raw: Raw, columns: list[Column]) -> None:
     numbers = {c.name: raw.numbers(c.name) for c in columns if c.kind == "numeric"}
     reasons = {entry["column"]: entry["reason"] for entry in identifying(raw.frame.assign(**numbers))}
     for column in columns:
+        if column.kind == "dropped" and not (column.note or "").endswith(NO_CATEGORY):
+            continue
         if column.name in reasons:
             column.kind, column.note = "dropped", f"may identify a person: {reasons[column.name]}"
         elif _numbers_the_rows(raw, column, numbers):
@@ -214,6 +259,9 @@ def drop_identifiers(raw: Raw, columns: list[Column]) -> None:
 
 def _numbers_the_rows(raw: Raw, column: Column, numbers: dict[str, pd.Series]) -> bool:
     """Whether a column holds a different whole number in every row."""
-    if column.name not in numbers or column.name in raw.formats.dates or column.distinct < len(raw.frame):
+    source = raw.frame if raw.typed is None else raw.typed
+    if column.name not in numbers or value_formats.is_date(source[column.name], column.name, raw.formats):
+        return False
+    if column.distinct < len(raw.frame):
         return False
     return bool((numbers[column.name] % 1 == 0).all())

@@ -1,5 +1,7 @@
 """Guess how a table of text writes its numbers and dates, for a first study file."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -17,8 +19,11 @@ NUMBERS = [
 DATES = (
     ISO,
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d.%m.%y"),
-    *("%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S"),
+    *("%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y"),
+    *(f"{day} {time}" for day in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d") for time in ("%H:%M", "%H:%M:%S")),
+    *("%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p"),
 )
+NO_DATE = re.compile(r"[-+]?(\d{0,7}|\d{9,})([.,]\d*)?|\D*")  # no format needs to be tried
 EARLIEST, LATEST = (value_formats.days(pd.Series(pd.to_datetime([day])))[0] for day in ("1850-01-01", "2150-01-01"))
 EXAMINED = 10_000  # distinct values of a column
 
@@ -44,6 +49,8 @@ def guess(frame: pd.DataFrame) -> Formats:
 
 def date_format(values: pd.Series) -> str | None:
     """The first format in which all values (n,) are days between 1850 and 2150; None if there is none."""
+    if values.head(10).str.fullmatch(NO_DATE).any():
+        return None
     for form in DATES:
         if _are_dates(values.head(10), form) and _are_dates(values, form):
             return form

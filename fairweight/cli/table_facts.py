@@ -1,0 +1,107 @@
+"""What the rows of a user's table say of a study: leaks, groups that are too small, criteria that stay undecided."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fairweight.cli.table_file import Raw
+from fairweight.core.errors import InputError
+from fairweight.core.table import Table
+from fairweight.core.yaml_file import parse_yaml
+from fairweight.data.categorical_codes import to_table
+from fairweight.data.raw_rows import raw_blocks
+from fairweight.data.survey import Survey, checked_categories, survey
+from fairweight.data.value_formats import Formats
+from fairweight.evaluation.testable_rates import Counts, Plan, criterion_in_words
+from fairweight.statistics.lone_predictors import ALMOST, lone_accuracy
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rows say of a study, once the study file says what they are.
+
+    Attributes:
+        problem: why the data cannot be read as the study file says; None where they can.
+        leaks: input -> balanced accuracy with which it alone predicts the label.
+        small: groups that are too small for a rate, one line each.
+        undecidable: criteria that stay undecided whatever a variant predicts, one line each.
+        wide: criteria that can be proven only of a variant that improves them, with the margin that the rows can prove.
+        unreachable: why nothing can be proven; None where something can.
+    """
+
+    problem: str | None = None
+    leaks: dict[str, float] = field(default_factory=dict)
+    small: list[str] = field(default_factory=list)
+    undecidable: list[str] = field(default_factory=list)
+    wide: list[str] = field(default_factory=list)
+    unreachable: str | None = None
+
+
+def table_facts(text: str, raw: Raw) -> Facts:
+    """Read the rows as a study file says, and find what they say of the study.
+
+    Args:
+        text: of a study file with one dataset.
+        raw: its rows.
+    """
+    config = resolve(parse_yaml(text, "study"))
+    ((name, recipe),) = config["datasets"].items()
+    try:
+        blocks = list(raw_blocks(raw.rows, recipe["drop"], Formats.from_recipe(recipe)))
+        totals = Survey()
+        for block in blocks:
+            totals += survey(block, recipe, [])
+        categories = checked_categories(totals, recipe)
+        tables = [to_table(block, categories, recipe, []) for block in blocks]
+    except InputError as error:
+        return Facts(problem=str(error))
+    labels = np.concatenate([table.label for table in tables])
+    codes = {name: np.concatenate([table.groups[name] for table in tables]) for name in categories.group_levels}
+    share, smallest = recipe["split"]["test"], config["fairness"]["smallest_group"]
+    expected = Counts.of_rows(labels, categories.classes, codes, categories.group_levels).share(share)
+    plan = Plan(
+        name,
+        expected,
+        config["criteria"],
+        tests=Study(config).largest_family(name),
+        seeds=config["seeds"],
+        smallest=smallest,
+    )
+    rows = [row for row in plan.margins() if row["reason"] is not None and plan.tests]
+    return Facts(
+        leaks=_leaks(tables, labels),
+        small=list(_small_groups(expected, smallest)),
+        undecidable=[criterion_in_words(row) for row in rows if not row["decidable"]],
+        wide=[
+            f"{criterion_in_words(row)}: margins from {100 * row['provable']:.2f} points"
+            for row in rows
+            if row["decidable"] and row["provable"] is not None
+        ],
+        unreachable=plan.unreachable,
+    )
+
+
+def _leaks(tables: list[Table], labels: np.ndarray) -> dict[str, float]:
+    """Input -> balanced accuracy with which it alone predicts the label, where it does."""
+    numeric, categorical = (
+        np.concatenate([getattr(table, kind) for table in tables]) for kind in ("numeric", "categorical")
+    )
+    names = [*tables[0].numeric_names, *tables[0].levels]
+    accuracies = [lone_accuracy(values, labels) for values in (*numeric.T, *categorical.T)]
+    return {name: value for name, value in zip(names, accuracies, strict=True) if value is not None and value >= ALMOST}
+
+
+def _small_groups(expected: Counts, smallest: int) -> Iterator[str]:
+    """Groups of which too few test rows are expected, in all or of one class."""
+    total = f"among {expected.overall.sum():,} test rows, {smallest:,} needed"
+    for attribute, groups in expected.groups.items():
+        for group, by_class in groups.items():
+            if by_class.sum() < smallest:
+                yield f"{attribute}={group}: {by_class.sum():,} rows expected {total}"
+            elif expected.binary:
+                for label, rows in zip(expected.classes, by_class, strict=True):
+                    if rows < smallest:
+                        yield f"{attribute}={group}: {rows:,} rows of class {label} expected {total}"
