@@ -97,6 +97,8 @@ def _print(results: Results, folder: str, each: Answer, console: Console, most: 
     _matrix(each, rows, console)
     if left_out := len(each.rows) - len(rows):
         console.print(Text(f"and {count(left_out, 'more variant')}, in the report: {_counted(each, rows)}", "dim"))
+    if best := _winners(each):
+        console.print(Text(f"Among those proven and the baseline: {best}."))
     for title, text in (
         ("May lose most", words.loses(results, each)),
         ("Not known", words.unknown(results, each)),
@@ -261,6 +263,17 @@ def _overview(made: list[Answer], console: Console) -> None:
         chip = Text(each.chip, COLOURS.get(each.status, "yellow"))
         table.add_row(Text(each.place), Text(each.headline, "bold"), chip, Text(saved))
     console.print(table)
+
+
+def _winners(each: Answer) -> str:
+    """The winner by each cost, with its figure."""
+    return ", ".join(
+        f"{'least ' + cost.title.lower() if cost.shown.modelled else TAGS[cost.goal]} {row.name} "
+        f"({cost.shown.with_unit((row.costs[cost.goal] or 0.0) / cost.shown.scale)})"
+        for cost in each.costs
+        for row in each.rows
+        if TAGS[cost.goal] in row.tags
+    )
 
 
 def _file(results: Results, folder: str, each: Answer) -> str:

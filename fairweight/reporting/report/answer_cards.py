@@ -156,7 +156,7 @@ def _matrix(answer: Answer, number: int) -> str:
         "be crossed; of several groups, the test with the weakest evidence. Symbols judge one criterion, the verdict "
         "all of them, corrected for several variants. Tests are one-sided, so that a proven interval may just reach "
         "over the line. Tags name winners among the proven variants and the baseline: of those that cannot be "
-        "distinguished, the smallest file.</figcaption>"
+        "distinguished, the smallest file. TPR and FPR are the true and the false positive rate.</figcaption>"
     )
     table = f'<table class="matrix data"><thead><tr>{"".join(head)}</tr></thead><tbody>{body}</tbody></table>'
     label = f"Verdict matrix {number}: {answer.place}"

@@ -208,4 +208,4 @@ def provenance(results: Results) -> HTML:
         ["Power model", power],
         ["Carbon intensity", f"{name}: {intensity['g_per_kwh']:g} gCO2e/kWh ({intensity['source']})"],
     ]
-    return table(["", ""], rows, "Software, machine and energy model of this study.", text_columns=2)
+    return table(["What", "Value"], rows, "Software, machine and energy model of this study.", text_columns=2)
