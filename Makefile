@@ -55,6 +55,10 @@ setup-text: .venv/installed-text ## Add what studies of texts need: the extra `t
 .PHONY: setup-llm
 setup-llm: .venv/installed-llm ## Add what studies of language models need: the extra `llm` (onnxruntime-genai, transformers, accelerate, gguf).
 
+EXTRAS := text llm openvino convert convert-keras
+setup-%:
+	@echo "there is no extra '$*'; there are: $(addprefix setup-,$(EXTRAS))" >&2; exit 2
+
 # OpenVINO and NNCF, for `engines: [openvino]` and `quantize: openvino`; the versions of requirements.lock stay as they are
 .venv/installed-openvino: .venv/installed requirements-openvino.lock
 	@$(BIN)/$(INSTALL) -r requirements-openvino.lock
@@ -84,10 +88,14 @@ setup-convert-keras: .venv-convert/installed ## Create .venv-convert for `fairwe
 study: .venv/installed ## Run a study to its report.
 	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CARBON_BUDGET),--carbon-budget '$(CARBON_BUDGET)')
 
+# Debian's packages that hold all that paper/article.tex takes
+TEX := latexmk texlive-luatex texlive-latex-recommended lmodern
+HAS_TEX := $(and $(shell command -v latexmk),$(shell command -v lualatex))
+
 .PHONY: paper
-paper: .venv/installed ## Write what an article takes from a study, and compile paper/article.tex where latexmk is.
-	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- $(if $(shell command -v latexmk),article,paper)
-	@command -v latexmk > /dev/null || echo "latexmk is not installed: the article is not compiled."
+paper: .venv/installed ## Write what an article takes from a study, and compile paper/article.tex where LuaLaTeX is.
+	@$(BIN)/fairweight run '$(STUDY)' $(if $(SEEDS),--seeds $(SEEDS)) -- $(if $(HAS_TEX),article,paper)
+	@$(if $(HAS_TEX),true,echo "The article is not compiled: latexmk or lualatex is not installed; on Debian and Ubuntu: apt-get install --no-install-recommends $(TEX)")
 
 .PHONY: snakemake-report
 snakemake-report: .venv/installed ## Write Snakemake's own report of a study (results/snakemake-report.zip).
