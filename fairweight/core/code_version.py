@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fairweight.core.components import PACKAGE, SOURCES, WORKFLOW, locate
+from fairweight.core.parsed_source import parsed
 
 API = PACKAGE / "api.py"  # public names, loaded one by one
 API_MODULE = f"{PACKAGE.name}.api"
@@ -58,35 +59,10 @@ def _label(path: Path) -> str:
 
 @functools.cache
 def content_hash(path: Path) -> str:
-    """Hash of one file; for Python, of its syntax without comments, docstrings and types.
-
-    Types are annotations of functions, and classes that are a TypedDict or a Protocol. Annotations of other classes
-    count: they are the fields of a dataclass.
-    """
+    """Hash of one file; for Python, of its syntax without comments, docstrings and types (see `parsed_source`)."""
     if path.suffix != ".py":
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            kept = [child for child in body if not _is_docstring(child) and not _is_type(child)]
-            node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
-        elif isinstance(node, ast.arg):
-            node.annotation = None
-    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _is_type(node: ast.stmt) -> bool:
-    """Whether a statement is for type checkers alone: a TypedDict or a Protocol computes nothing."""
-    if not isinstance(node, ast.ClassDef):
-        return False
-    return bool({"TypedDict", "Protocol"} & {base.id for base in node.bases if isinstance(base, ast.Name)})
+    return parsed(path).syntax
 
 
 @functools.cache
@@ -101,21 +77,19 @@ def imported_files(path: Path) -> tuple[Path, ...]:
     files: set[Path] = set()
     if path == API:
         return ()  # whoever imports a public name depends on its module alone, see `_public`
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                files.update(_public(None) if alias.name == API_MODULE else [])
-                files.update(_files_of(alias.name, _bases(path, alias.name)))
-        elif isinstance(node, ast.ImportFrom) and node.module == API_MODULE:
-            files.update(_public([alias.name for alias in node.names]))
-        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name and "api" in {a.name for a in node.names}:
+    for module, names, level in parsed(path).imports:
+        if names is None:
+            files.update(_public(None) if module == API_MODULE else [])
+            files.update(_files_of(module, _bases(path, module)))
+        elif module == API_MODULE:
+            files.update(_public(names))
+        elif module == PACKAGE.name and "api" in names:
             files.update(_public(None))  # which names are used cannot be seen
-        elif isinstance(node, ast.ImportFrom):
+        else:
             # `from ..x import y` starts `level` folders above the file
-            bases = [path.parents[node.level - 1]] if node.level else _bases(path, node.module or "")
-            modules = [node.module or ""] + [f"{node.module}.{a.name}" if node.module else a.name for a in node.names]
-            for module in modules:
-                files.update(_files_of(module, bases))
+            bases = [path.parents[level - 1]] if level else _bases(path, module)
+            for each in [module, *(f"{module}.{name}" if module else name for name in names)]:
+                files.update(_files_of(each, bases))
     return tuple(sorted(files - {path, API}))
 
 

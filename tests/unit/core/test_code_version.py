@@ -1,5 +1,6 @@
 """A code version changes with the code that a step runs, and with nothing else."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -103,3 +104,24 @@ TYPED = """class More(TypedDict):
 
 
 class EnergyRecipe(TypedDict, total=False):"""
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "not JSON", '{"0": 1}', "damaged"])
+def test_the_cache_of_parsed_files_changes_nothing(copy, tmp_path, monkeypatch, content):
+    """Empty, of another form, or with entries that cannot be used: files are parsed then."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(cache))
+    expected = versions(copy)
+    (file,) = cache.glob("sources-*.json")
+    if content == "damaged":
+        content = json.dumps({key: ["?"] for key in json.loads(file.read_text())})
+    file.write_text(content)
+    assert versions(copy) == expected == versions(copy)
+    assert len(json.loads(file.read_text())) > 50, "what was parsed is kept"
+
+
+def test_a_cache_that_cannot_be_written_is_not_needed(copy, tmp_path, monkeypatch):
+    expected = versions(copy)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FAIRWEIGHT_CACHE", str(tmp_path / "file"))
+    assert versions(copy) == expected
