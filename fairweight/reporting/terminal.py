@@ -80,36 +80,40 @@ def answer(results: Results, folder: str, console: Console | None = None) -> Non
         return
     many = len(made) > MOST_ANSWERS
     for each in made:
-        _print(results, folder, each, console, FEW_ROWS if many else MOST_ROWS)
+        _print(results, folder, each, console, brief=many)
     console.print(Text(NOTES, "dim"))
     if many:
         _overview(made, console)
 
 
-def _print(results: Results, folder: str, each: Answer, console: Console, most: int) -> None:
-    """One answer: headline, warnings, matrix, and what stands beside it."""
+def _print(results: Results, folder: str, each: Answer, console: Console, brief: bool) -> None:
+    """One answer: headline, warnings, matrix, and what stands beside it; a brief one has fewer rows and lines."""
     console.print()
     console.print(Text.assemble((each.place, "bold"), ": ", headline(results, each)))
     for line in each.warnings:
         console.print(Text.assemble(("! ", "bold red"), line))
     console.print(Text(f"{each.chip} ({each.rests_on}{_rows(results, each)})", COLOURS.get(each.status, "yellow")))
-    rows = each.visible(most)
+    rows = each.visible(FEW_ROWS if brief else MOST_ROWS)
     _matrix(each, rows, console)
     if left_out := len(each.rows) - len(rows):
         console.print(Text(f"and {count(left_out, 'more variant')}, in the report: {_counted(each, rows)}", "dim"))
-    if best := _winners(each):
-        console.print(Text(f"Among those proven and the baseline: {best}."))
-    for title, text in (
-        ("May lose most", words.loses(results, each)),
-        ("Not known", words.unknown(results, each)),
-    ):
-        console.print(Text(f"{title}: {text}"))
-    if simple := guards.simple_accuracies(results, each.family):
-        console.print(Text(f"For comparison: {simple}."))
+    if not brief:
+        for line in _comparisons(results, each):
+            console.print(Text(line))
+    console.print(Text(f"May lose most: {words.loses(results, each)}"))
+    console.print(Text(f"Not known: {words.unknown(results, each)}"))
     if each.file:
         console.print(Text(_file(results, folder, each)))
-    for line in reasons(rows):
+    for line in () if brief else reasons(rows):
         console.print(Text(line, "dim"))
+
+
+def _comparisons(results: Results, each: Answer) -> Iterator[str]:
+    """The winner by each cost, and what needs no model of the study."""
+    if best := _winners(each):
+        yield f"Among those proven and the baseline: {best}."
+    if simple := guards.simple_accuracies(results, each.family):
+        yield f"For comparison: {simple}."
 
 
 def headline(results: Results, each: Answer) -> str:

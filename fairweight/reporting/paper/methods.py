@@ -7,6 +7,7 @@ from fairweight.core.operations import GIVEN, OPERATIONS, of_recipe
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.energy.amounts import of_study
 from fairweight.energy.energy_model import watts_per_core
+from fairweight.evaluation import guards
 from fairweight.evaluation.criteria import FLOOR_ROWS, GROUP_MARGINS, gap_rates
 from fairweight.reporting import goals
 from fairweight.reporting.paper.latex import amount, escape, number_text
@@ -114,8 +115,8 @@ def _statistics(results: Results) -> str:
         )
     ]
     if results.decisions["verdict"].notna().any():
-        sentences += [*_comparison(study, seeds), *_criteria(results), *_tests(study, seeds), *_goal(study)]
-        sentences += _file(seeds)
+        sentences += [*_comparison(study, seeds), *_criteria(results), *_tests(study, seeds)]
+        sentences += [*_guards(results, seeds), *_goal(study), *_file(seeds)]
     if results.noise_floors and seeds > 1:
         sentences.append(
             "The noise floor is what one retraining of the baseline with another initialisation changes, with its "
@@ -221,6 +222,42 @@ def _tests(study: dict[str, Any], seeds: int) -> list[str]:
         "Verdicts are corrected after Holm over the variants of a dataset, model and augmentation, at an error rate of "
         f"{rate}. Changes of single groups are exploratory, with false discovery rates after Benjamini and Hochberg.",
     ]
+
+
+def _guards(results: Results, seeds: int) -> list[str]:
+    """What keeps models that learned nothing from being proven, and the models for which it holds."""
+    criteria = results.study["criteria"]
+    stated = [guard for guard in guards.BLOCKING if guard in criteria.get("guards", guards.BLOCKING)]
+    if not stated:
+        return []
+    margin, several = criteria["margins"]["accuracy"], seeds > 1
+    diverged = (
+        f"the accuracy of a seed is below the median of the others by more than {escape(points(guards.FAR_BELOW))}, "
+        f"{guards.DEVIATIONS:g} robust standard deviations of the others and {guards.ERRORS:g} standard errors of the "
+        "rows, or its probabilities are not finite"
+    )
+    below = ", or a seed is at or below that share" if several else ""
+    flips = ", and sign flips over seeds where they suffice" if several else ""
+    smaller = rf"{escape(as_stated(1 - guards.SMALLER, 100))}\,\%"
+    conditions = {
+        guards.ONE_CLASS: f"{'a seed' if several else 'it'} predicts one class for all test rows",
+        guards.MAJORITY: f"its {'mean ' * several}accuracy is not shown to exceed the share of the largest class (exact "
+        f"binomial test){below}",
+        guards.SIMPLE: "its accuracy is shown to be below that of a logistic regression of the same inputs"
+        f"{f', by more than {_points(margin)}' if margin else ''} (exact McNemar test{flips})",
+        guards.DIVERGED: diverged if seeds >= guards.FEWEST_SEEDS else "its probabilities are not finite",
+        guards.SAME: "its predictions and probabilities equal those of its baseline to the bit"
+        f"{' in every seed' * several} and its file is not at least {smaller} smaller",
+    }
+    sentences = [
+        "Guards come before these tests: a variant is never proven, nor is any variant of which it is the baseline, if "
+        f"{'; if '.join(conditions[guard] for guard in stated)}. They only take verdicts away."
+    ]
+    held = results.guards[results.guards["blocks"].astype(bool)] if len(results.guards) else results.guards
+    if len(held):
+        names = dict.fromkeys(f"{row['variant']} ({row['dataset']}, {row['model']})" for row in held.to_dict("records"))
+        sentences.append(f"In this study they hold for {listed([escape(name) for name in names])}.")
+    return sentences
 
 
 def _goal(study: dict[str, Any]) -> list[str]:
