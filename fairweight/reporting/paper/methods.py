@@ -241,8 +241,8 @@ def _guards(results: Results, seeds: int) -> list[str]:
     smaller = rf"{escape(as_stated(1 - guards.SMALLER, 100))}\,\%"
     conditions = {
         guards.ONE_CLASS: f"{'a seed' if several else 'it'} predicts one class for all test rows",
-        guards.MAJORITY: f"its {'mean ' * several}accuracy is not shown to exceed the share of the largest class (exact "
-        f"binomial test){below}",
+        guards.MAJORITY: f"its {'mean ' * several}accuracy is not shown to exceed the share of the largest class "
+        f"(exact binomial test){below}",
         guards.SIMPLE: "its accuracy is shown to be below that of a logistic regression of the same inputs"
         f"{f', by more than {_points(margin)}' if margin else ''} (exact McNemar test{flips})",
         guards.DIVERGED: diverged if seeds >= guards.FEWEST_SEEDS else "its probabilities are not finite",

@@ -11,6 +11,7 @@ from test_paper_decisions import BASELINE_WINS, CELL, CRITERIA, CROSSINGS, DECIS
 from fairweight.reporting.hub.verdicts import verdict
 from fairweight.reporting.paper.decisions import winners
 from fairweight.reporting.paper.findings import findings
+from fairweight.reporting.paper.methods import _guards
 from fairweight.reporting.paper.numbers import numbers
 from fairweight.reporting.report.decision import goals, recommendation
 from fairweight.reporting.report.limits import limits
@@ -110,3 +111,25 @@ def test_a_note_that_blocks_nothing_comes_last():
     ]
     text = terminal(guarded(BASELINE_WINS, DECISIONS, rows))
     assert text.index("! int8: nothing is compressed") < text.index("! dense: never predicted: e, f")
+
+
+def test_the_methods_of_an_article_state_the_guards_of_the_study_and_for_whom_they_hold():
+    results = guarded()
+    text = " ".join(plain(sentence) for sentence in _guards(results, 3))
+    assert text.startswith(
+        "Guards come before these tests: a variant is never proven, nor is any variant of which it is"
+    )
+    for part in (
+        "a seed predicts one class for all test rows; if",
+        "the share of the largest class (exact binomial test), or a seed is at or below that share",
+        "a logistic regression of the same inputs",
+        "below the median of the others by more than 5 points, 6 robust standard deviations",
+        "equal those of its baseline to the bit in every seed and its file is not at least 1",
+        "They only take verdicts away. In this study they hold for dense (d, m).",
+    ):
+        assert part in text, part
+    results.study["criteria"] = results.study["criteria"] | {"guards": ["one_class"]}
+    text = " ".join(_guards(results, 1))
+    assert "if it predicts one class for all test rows. They" in text and "binomial" not in text
+    results.study["criteria"] = results.study["criteria"] | {"guards": []}
+    assert _guards(results, 3) == []
