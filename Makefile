@@ -8,6 +8,7 @@ CARBON_BUDGET ?=
 UPGRADE ?=
 ARCHIVE ?= results/default/archive/default.crate.zip
 INTO ?=
+GALLERY ?= results/default
 BIN := .venv/bin
 # nothing but the files whose hashes the lock files hold
 INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
@@ -55,7 +56,7 @@ setup-text: .venv/installed-text ## Add what studies of texts need: the extra `t
 .PHONY: setup-llm
 setup-llm: .venv/installed-llm ## Add what studies of language models need: the extra `llm` (onnxruntime-genai, transformers, accelerate, gguf).
 
-EXTRAS := text llm openvino convert convert-keras
+EXTRAS := text llm openvino convert convert-keras docs
 setup-%:
 	@echo "there is no extra '$*'; there are: $(addprefix setup-,$(EXTRAS))" >&2; exit 2
 
@@ -83,6 +84,14 @@ setup-convert: .venv/installed-convert ## Add skl2onnx, onnxmltools, XGBoost and
 
 .PHONY: setup-convert-keras
 setup-convert-keras: .venv-convert/installed ## Create .venv-convert for `fairweight convert` (TensorFlow: 1.7 GB).
+
+# mkdocs and what it needs, for `make docs-site`
+.venv/installed-docs: requirements-docs.lock .venv/installed
+	@$(BIN)/$(INSTALL) -r requirements-docs.lock
+	@touch $@
+
+.PHONY: setup-docs
+setup-docs: .venv/installed-docs ## Add what builds the documentation site: the extra `docs` (mkdocs-material, mkdocstrings, mermaidx).
 
 .PHONY: study
 study: .venv/installed ## Run a study to its report.
@@ -169,6 +178,11 @@ format: .venv/installed ## Format the code.
 docs: .venv/installed ## Generate config/README.md (schema, components) and docs/architecture.md (imports).
 	$(BIN)/fairweight reference > config/README.md
 	$(BIN)/python docs/architecture.py > docs/architecture.md
+
+.PHONY: docs-site
+docs-site: .venv/installed-docs ## Build the documentation site in site/; GALLERY="results/a results/b" adds the reports of studies.
+	@GALLERY='$(GALLERY)' $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 .PHONY: lock
 lock: ## Pin what pyproject.toml needs, with hashes; UPGRADE=--upgrade takes the newest versions (torch as in .ci/lock).
