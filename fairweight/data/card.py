@@ -84,7 +84,7 @@ def warnings(contents: Contents, unseen: dict[str, Unseen], categories: Mapping[
 def _leaks(leaking: Mapping[str, float]) -> Iterator[str]:
     for column, accuracy in leaking.items():
         yield (
-            f"{column}: this input alone predicts the label, with a balanced accuracy of {accuracy:.1%} on held-out rows; "
+            f"{column}: this input alone predicts the label, with balanced accuracy {accuracy:.1%} on held-out rows; "
             "remove it from the inputs if it is known only after the label."
         )
 
