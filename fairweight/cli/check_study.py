@@ -164,9 +164,11 @@ def _read(request: Request, described: Described | None) -> tuple[Raw, Raw | Non
     if len(paths) > 1:
         check_columns(unmarked[1], {"--calibration": [request.target, *request.groups, *numeric]})
     marks = [m for m in MISSING if any((file.frame[numeric] == m).to_numpy().any() for file in unmarked)]
-    raw = dataclasses.replace(marked(unmarked[0], marks), missing=sorted({"", *marks}))  # of both files
+    missing = sorted({"", *marks})  # of both files
+    if missing != raw.missing:
+        raw = dataclasses.replace(marked(unmarked[0], marks), missing=missing)
     taken = columns_taken(request, described, raw)
-    calibration = marked(unmarked[1], marks) if len(paths) > 1 else None
+    calibration = unmarked[1] if len(paths) > 1 else None
     if calibration is not None:
         _check_calibration(request, calibration, raw, taken)
     return raw, calibration, taken
@@ -175,10 +177,20 @@ def _read(request: Request, described: Described | None) -> tuple[Raw, Raw | Non
 def _check_calibration(request: Request, other: Raw, raw: Raw, taken: Taken) -> None:
     needed = [request.target, *request.groups, *(column.name for column in taken.columns)]
     check_columns(other, {"--calibration": needed})
-    if other.separator != raw.separator or other.encoding != raw.encoding:
+    for what, of_other, of_raw in (
+        ("format", other.method, raw.method),
+        ("separator", other.separator, raw.separator),
+        ("encoding", other.encoding, raw.encoding),
+    ):
+        if of_other != of_raw:
+            raise InputError(
+                f"--calibration: {other.path} is written in another way than {raw.path} ({what} {of_other!r} and "
+                f"{of_raw!r}); write both alike"
+            )
+    if raw.method == "parquet" and (only := sorted(set(raw.frame.columns) ^ set(other.frame.columns))):
         raise InputError(
-            f"--calibration: {other.path} is written in another way than {raw.path} (separator {other.separator!r} and "
-            f"{raw.separator!r}, encoding {other.encoding} and {raw.encoding}); write both alike"
+            f"--calibration: the Parquet tables {other.path} and {raw.path} need the same columns, and one of them "
+            f"lacks {listed(only)}; add or remove these columns, or write both as CSV"
         )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,6 @@ class Raw:
         encoding: of its text.
         missing: marks of missing values, such as `?`.
         frame: its rows, as strings; missing values are None.
-        formats: how numbers and dates are written.
         method: reader.
         columns: names of the columns of a table without a header line.
         typed: its rows with the types of a Parquet table; None for text.
@@ -60,10 +60,17 @@ class Raw:
     encoding: str
     missing: list[str]
     frame: pd.DataFrame
-    formats: Formats
     method: str = "delimited"
     columns: tuple[str, ...] = ()
     typed: pd.DataFrame | None = None
+
+    @functools.cached_property
+    def formats(self) -> Formats:
+        """How numbers and dates are written, guessed from the values of text."""
+        if self.typed is None:
+            return guess_formats.guess(self.frame)
+        typed = self.typed
+        return guess_formats.guess(self.frame[[name for name in typed.columns if typed[name].dtype.kind in "OTU"]])
 
     def numbers(self, column: str) -> pd.Series:
         """A column as numbers, missing where a value is none."""
@@ -127,13 +134,11 @@ def read_table_file(
 
 
 def marked(raw: Raw, marks: Sequence[str]) -> Raw:
-    """The same rows without values where these marks stand; formats are guessed from the rest."""
-    if raw.typed is not None:  # a Parquet table marks missing values itself
-        texts = [name for name in raw.typed.columns if raw.typed[name].dtype.kind in "OTU"]
-        return dataclasses.replace(raw, formats=guess_formats.guess(raw.frame[texts]))
+    """The same rows without values where these marks stand; a Parquet table marks missing values itself."""
+    if raw.typed is not None:
+        return raw
     missing = sorted({mark for mark in marks if (raw.frame == mark).to_numpy().any()} | {""})
-    frame = raw.frame.mask(raw.frame.isin(missing), None)
-    return dataclasses.replace(raw, missing=missing, frame=frame, formats=guess_formats.guess(frame))
+    return dataclasses.replace(raw, missing=missing, frame=raw.frame.mask(raw.frame.isin(missing), None))
 
 
 def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
@@ -150,7 +155,7 @@ def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
             continue
         if not mistakes or not any(block[c].str.fullmatch('".*"').any() for block in blocks for c in block):
             frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
-            return Raw(data, form.separator, quote, form.encoding, [""], frame, Formats(), columns=form.columns)
+            return Raw(data, form.separator, quote, form.encoding, [""], frame, columns=form.columns)
     raise InputError(f"{mistakes[0]} (read with separator {form.separator!r}).")
 
 
@@ -162,7 +167,7 @@ def _parquet(path: Path, data: Path) -> Raw:
     texts = {name: value_formats.texts(typed[name]).astype(object) for name in single}
     frame = pd.DataFrame(texts | {name: None for name in typed.columns if name not in texts}, index=typed.index)
     frame = frame[list(typed.columns)].where(frame.notna(), None)
-    return Raw(data, ",", '"', "utf-8", [], frame, Formats(), method="parquet", typed=typed)
+    return Raw(data, ",", '"', "utf-8", [], frame, method="parquet", typed=typed)
 
 
 def class_counts(raw: Raw, target: str, positive: str | None) -> pd.Series:

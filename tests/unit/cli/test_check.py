@@ -408,6 +408,38 @@ def test_calibration_rows_need_no_reference(quick):
     assert reader["keep"] == ["x", "age", "repaid", "sex", "p"] and reader["optional"] == ["p"]
 
 
+def test_parquet_folders_and_compressed_files(quick):
+    frame = people()
+    frame.to_parquet("test.parquet")
+    config, _ = written(frame, linear(), groups=["sex"], data=Path("test.parquet"))
+    rows = config["datasets"]["rows"]
+    assert rows["reader"] == {"method": "parquet"} and rows["inputs"]["numeric"] == ["x", "age"]
+    people().to_parquet("train.parquet")
+    paths = {"data": Path("test.parquet"), "calibration": Path("train.parquet"), "groups": ["sex"]}
+    config, _ = written(frame, linear(), output=Path("both.yaml"), **paths)
+    assert config["datasets"]["rows"]["split"]["test"] == "official"
+    people(p=0.5).to_parquet("test.parquet")
+    with pytest.raises(InputError, match="need the same columns, and one of them lacks p; add or remove these columns"):
+        written(frame, linear(), output=Path("third.yaml"), reference=["p"], **paths)
+    frame.to_csv("test.csv.gz", index=False, sep="\t")
+    config, _ = written(frame, linear(), groups=["sex"], data=Path("test.csv.gz"), output=Path("gz.yaml"))
+    assert config["datasets"]["rows"]["reader"]["separator"] == "\t"
+    Path("parts").mkdir()
+    frame[:60].to_csv("parts/a.csv", index=False)
+    frame[60:].to_csv("parts/b.csv", index=False)
+    config, text = written(frame, linear(), groups=["sex"], data=Path("parts"), output=Path("parts.yaml"))
+    assert "24 of 120 rows calibrate" in text
+    with pytest.raises(InputError, match=r"train.parquet is written in another way than parts"):
+        written(frame, linear(), groups=["sex"], data=Path("parts"), calibration=Path("train.parquet"))
+
+
+def test_booleans_of_parquet_are_numbers(quick):
+    frame = people().assign(x=np.resize([True, False], 120))
+    frame.to_parquet("test.parquet")
+    config, _ = written(frame, linear(inputs=("x", "age")), data=Path("test.parquet"))
+    assert config["datasets"]["rows"]["inputs"]["numeric"] == ["x", "age"]
+
+
 def test_columns_that_the_study_does_not_use_may_differ(quick):
     people(number=np.arange(120)).to_csv("train.csv", index=False)
     config, _ = written(people(), linear(), groups=["sex"], calibration=Path("train.csv"))
