@@ -88,6 +88,6 @@ rule later_steps:
         recipe=lambda w: energy_model(),
         code=code("energy/later_steps", files=["config/processors.json"]),
     message:
-        f"Count what {STUDY.name} has used since its table by rule"
+        f"Count what the latest steps of {STUDY.name} have used"
     script:
         "../scripts/energy/later_steps.py"

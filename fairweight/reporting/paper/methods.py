@@ -178,7 +178,7 @@ def _criteria(results: Results) -> list[str]:
     if margins["fairness_gap"]:
         sentences.append(
             f"A group that was clearly behind another one in the baseline ({CLEARLY:g} standard errors) may catch up "
-            "if their difference stays below the margin and nobody loses more than the margin."
+            "if their difference stays below the margin and no group with enough rows loses more than the margin."
         )
     sentences.append(
         "A criterion that cannot be tested leaves a variant undecided, and so does a rate that falls to 0 or rises to "

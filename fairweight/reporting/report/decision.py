@@ -266,7 +266,7 @@ def _test_in_words(entries: pd.DataFrame) -> str:
     if entries["catches_up"].astype(bool).any():
         text += (
             " A group that was clearly behind in the baseline may catch up: then its own difference must stay below "
-            "the margin, and nobody may lose more than the margin."
+            "the margin, and no group with enough rows may lose more than the margin."
         )
     return text
 
