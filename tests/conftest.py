@@ -1,6 +1,7 @@
 """How the tests are spread over processes (`pytest -n 2 --dist loadscope --no-loadscope-reorder`)."""
 
 import functools
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ import fairweight  # noqa: F401 - before a test imports a package that reports i
 FOLDERS = ("executor", "workflow", "contract", "unit", "lint")
 FILES = ("test_paper", "test_tutorial")
 ROOT = Path(__file__).parents[1]
+
+# a shell starts what runs in the background with Ctrl-C ignored, and the processes that tests interrupt would inherit it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
