@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from fairweight.cli.foreign_code import announce
+from fairweight.cli.preload import preload_options
 from fairweight.cli.snakemake_words import check_words
 from fairweight.cli.study_path import check_study_path
 from fairweight.core import run_lock
 from fairweight.core.components import SOURCES, WORKFLOW
 from fairweight.core.errors import InputError
-from fairweight.core.local_files import expanded, is_file
+from fairweight.core.local_files import expanded, is_file, similar_file
 from fairweight.core.recipes import EnergyRecipe
 from fairweight.core.yaml_file import read_yaml
 from fairweight.energy import carbon_budget
@@ -106,7 +107,8 @@ def _launch(study: Path, options: Options, config: Config) -> None:
     _start_sampler(results / "meter", energy)
     run_lock.begin(descriptor)
     os.set_inheritable(descriptor, True)
-    _become_snakemake(study, options, ["--nolock", "--dask-ledger", str(results / "ledger"), *gate])
+    own = ["--nolock", "--dask-ledger", str(results / "ledger"), *gate]
+    _become_snakemake(study, options, [*own, *preload_options(config, WORKFLOW, options.further)])
 
 
 def _become_snakemake(study: Path, options: Options, own: list[str]) -> NoReturn:
@@ -189,7 +191,7 @@ def _fetch_intensities(energy: EnergyRecipe, results: Path) -> None:
         InputError: no file, no key or no connection, which would otherwise end the run after all work is done.
     """
     if (hourly := energy.get("hourly")) and not is_file(hourly):
-        raise InputError(f"energy: hourly: there is no file {hourly}.")
+        raise InputError(f"energy: hourly: there is no file {hourly}{similar_file(hourly)}.")
     if zone := energy.get("electricity_maps"):
         from fairweight.energy import electricity_maps  # noqa: PLC0415 - few runs need the network
         from fairweight.energy.gather_intensity import fetched  # noqa: PLC0415

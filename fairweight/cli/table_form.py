@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fairweight.core import components
 from fairweight.core.errors import InputError, listed, quoted
+from fairweight.core.local_files import similar_file
 from fairweight.data.archive_members import COMPRESSED
 from fairweight.data.delimited_text import MARKS, NO_TEXT
 from fairweight.data.parts import is_folder, parts
@@ -92,7 +93,7 @@ def _check_source(data: Path) -> None:
                 "write a study file with the reader 'idx' by hand (config/README.md)."
             )
     elif not data.is_file():
-        raise InputError(f"there is no file {data}.")
+        raise InputError(f"there is no file {data}{similar_file(data)}.")
     elif data.suffix.lower() in WORKBOOKS:
         raise InputError(f"{data} is a workbook, which is not read; save the sheet as CSV.")
 

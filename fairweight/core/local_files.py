@@ -1,9 +1,12 @@
 """Files of the user's own, whose paths a study file names (standard library only)."""
 
 import re
+from itertools import islice
 from pathlib import Path
 
-from fairweight.core.errors import InputError, quoted
+from fairweight.core.errors import InputError, did_you_mean, quoted
+
+MOST_NAMES = 10_000  # of a folder, among which a similar one is looked for
 
 
 def is_file(path: str | Path) -> bool:
@@ -12,6 +15,15 @@ def is_file(path: str | Path) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):
         return False
+
+
+def similar_file(path: str | Path) -> str:
+    """The part of a message that suggests a file of the same folder: " (did you mean 'people.csv'?)"; else empty."""
+    try:
+        inside = [entry.name for entry in islice(Path(path).parent.iterdir(), MOST_NAMES)]
+    except (OSError, ValueError):
+        return ""
+    return did_you_mean(Path(path).name, sorted(inside))
 
 
 def expanded(path: str) -> Path:

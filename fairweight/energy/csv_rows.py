@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fairweight.core.errors import InputError, listed, quoted
-from fairweight.core.local_files import is_file
+from fairweight.core.local_files import is_file, similar_file
 
 MOST_BYTES = 200_000_000  # a meter that is read each second writes 1 GB in a year; a run takes days
 YEARS = range(1970, 2200)  # what is outside is a slip, and overflows in calculations
@@ -28,7 +28,7 @@ def read_rows(path: Path, what: str) -> Iterator[tuple[dict[str, str], str]]:
             more or fewer cells than the header.
     """
     if not is_file(path):
-        raise InputError(f"there is no file {path} {what}.")
+        raise InputError(f"there is no file {path} {what}{similar_file(path)}.")
     if (size := path.stat().st_size) > MOST_BYTES:
         raise InputError(
             f"{path} has {size:,} bytes; a file {what} may have {MOST_BYTES:,}; keep the part of this run."

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fairweight.core.errors import LONGEST_NAME, InputError, shortened
 from fairweight.core.lineage import local_path
-from fairweight.core.local_files import is_file
+from fairweight.core.local_files import is_file, similar_file
 from fairweight.data.archive_members import decompressed, take_member
 from fairweight.data.parts import is_folder, pack
 
@@ -26,5 +26,6 @@ def fetch(reference: str, folder: Path, archives: Path) -> Path:  # noqa: ARG001
         pack(path, packed, lambda part: decompressed(part, folder / "part"))
         return packed
     if not is_file(path):
-        raise InputError(f"there is no file {shortened(str(path.absolute()), 2 * LONGEST_NAME)}")
+        where = shortened(str(path.absolute()), 2 * LONGEST_NAME)
+        raise InputError(f"there is no file {where}{similar_file(path)}")
     return take_member(path, member, folder) if member else decompressed(path, folder / "unpacked")

@@ -16,6 +16,7 @@ from fairweight.core.errors import (
     shown,
     similar,
 )
+from fairweight.core.local_files import similar_file
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,11 @@ def test_the_most_similar_name_is_found(name, near):
 
 def test_nothing_is_suggested_where_the_name_exists():
     assert did_you_mean("sex", ["sex", "sexe"]) == "" and did_you_mean(5, [5, 6]) == ""
+
+
+def test_a_similar_file_of_the_same_folder_is_suggested(tmp_path):
+    for name in ("people.csv", "other.txt"):
+        (tmp_path / name).touch()
+    assert similar_file(tmp_path / "peeple.csv") == " (did you mean 'people.csv'?)"
+    for nothing in ("xyz", "people.csv", "absent/people.csv", "a\0b", "x" * 5_000):
+        assert similar_file(tmp_path / nothing) == ""
