@@ -10,7 +10,7 @@ from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
-from fairweight.reporting.verdict_matrix import POINTS, RISES, Answer, Change, Cost, Row, attributes_of, saves
+from fairweight.reporting.verdict_matrix import POINTS, RISES, WARNING, Answer, Change, Cost, Row, attributes_of, saves
 from fairweight.statistics.decision import UNDECIDED
 
 MOST_NAMES = 3
@@ -71,12 +71,14 @@ def _ranked(answer: Answer, by: str) -> str:
 
 def loses(results: Results, answer: Answer) -> str:
     """Which group may lose most: by what ships, or by the proven variant that is closest to shipping."""
+    if answer.status == WARNING:
+        return "Nobody: nothing is recommended."
     row, before = answer.chosen, ""
     if row is None or row.baseline:
         proven = sorted(answer.proven, key=lambda each: each.costs["transfer_bytes"] or float("inf"))
         before = "Nobody, because the baseline changes nothing. " if row else ""
         if not proven:
-            return before.strip() or "Nobody: nothing is recommended."
+            return before.strip() or "Not known: nothing is recommended."
         row = proven[0]
         before += f"With {row.name} instead: " if answer.chosen else f"With {row.name}: "
     parts = [_of_accuracy(row)]
@@ -184,9 +186,14 @@ class Tile(NamedTuple):
 
 
 def tiles(answer: Answer) -> list[Tile]:
-    """What changes by shipping: costs, accuracy beside the majority class, and the group that loses most."""
+    """What changes by shipping: costs, accuracy beside the largest class, and the group that loses most.
+
+    Where a guard warns of the baseline, its accuracy alone.
+    """
     row = answer.chosen or answer.base
-    made = [_cost_tile(answer, cost, row) for cost in answer.costs if row.costs[cost.goal] is not None]
+    guarded = answer.status == WARNING
+    costs = [cost for cost in answer.costs if row.costs[cost.goal] is not None and not guarded]
+    made = [_cost_tile(answer, cost, row) for cost in costs]
     if row.accuracy is not None:
         below = [] if row.change is None else [f"{change(row.change)} points"]
         if answer.majority is not None:
@@ -194,7 +201,7 @@ def tiles(answer: Answer) -> list[Tile]:
         if answer.logistic_regression is not None:
             below.append(f"logistic regression {RATE.with_unit(answer.logistic_regression)}")
         made.append(Tile("Accuracy", RATE.with_unit(row.accuracy), tuple(below)))
-    return [*made, _group_tile(row)]
+    return made if guarded else [*made, _group_tile(row)]
 
 
 def _cost_tile(answer: Answer, cost: Cost, row: Row) -> Tile:

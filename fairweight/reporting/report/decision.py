@@ -237,6 +237,12 @@ def criteria(results: Results, dataset: str) -> HTML | None:
     )
 
 
+def _proven(results: Results, dataset: str) -> str:
+    """How many variants of a dataset are proven, over models and augmentations."""
+    verdicts = where(results.decisions, {"dataset": dataset})["verdict"].dropna()
+    return f"{int((verdicts == PROVEN).sum())} of {len(verdicts)} verdicts proven"
+
+
 def _criterion(results: Results, entry: Any) -> list[str]:
     """Cells of one criterion of a variant: name, verdict, value, interval, margin or ceiling, p-value."""
     if not is_ceiling(results, entry["criterion"]):
@@ -301,7 +307,13 @@ def goals(results: Results, dataset: str) -> HTML | None:
         "bytes, and leaves memory out."
     )
     caption = f"{results.title(dataset)}: the winner by each goal."
-    return table(header, cells, caption, notes=notes, text_columns=3 + len(keys), breaks=breaks)
+    return table(header, cells, caption, notes=notes, text_columns=3 + len(keys), breaks=breaks, finding=_winner(rows))
+
+
+def _winner(rows: pd.DataFrame) -> str:
+    """The winners by the goal of the study."""
+    names = {winner_of(row) for row in rows[rows["chosen"].astype(bool)].to_dict("records")}
+    return f"by the goal of the study: {', '.join(sorted(names))}" if names else ""
 
 
 def _years(results: Results) -> str:
@@ -333,7 +345,23 @@ def untested(results: Results, dataset: str) -> HTML | None:
     )
     header = ["Variant", *map(str.capitalize, keys), "Rate", "Rows", "Baseline, %", "Change, points", INTERVAL]
     caption = f"{results.title(dataset)}: rates of groups that are not tested."
-    return table(header, cells, caption, notes=notes, text_columns=2 + len(keys), breaks=breaks, repeated=1 + len(keys))
+    return table(
+        header,
+        cells,
+        caption,
+        notes=notes,
+        text_columns=2 + len(keys),
+        breaks=breaks,
+        repeated=1 + len(keys),
+        finding=_groups(rows),
+    )
+
+
+def _groups(rows: pd.DataFrame) -> str:
+    rates, groups = (
+        len(rows[names].drop_duplicates()) for names in (["attribute", "group", "rate"], ["attribute", "group"])
+    )
+    return f"{count(rates, 'rate')} of {count(groups, 'group')}"
 
 
 def front(results: Results, dataset: str) -> HTML | None:

@@ -69,7 +69,17 @@ def who_pays(results: Results, dataset: str) -> HTML | None:
         f"{title}: change in each group's accuracy against the baseline.",
         f"Dots with intervals: change in accuracy by group and variant for {title}, over a band of the noise floor.",
         _who_pays_notes(rows, left_out),
+        _largest_loss(rows),
     )
+
+
+def _largest_loss(rows: pd.DataFrame) -> str:
+    """The ranked group that loses most accuracy, and by which variant."""
+    ranked = rows[(rows["status"] == "ok") & rows["value"].notna()]
+    if ranked.empty:
+        return ""
+    row = ranked.loc[ranked["value"].astype(float).idxmin()]
+    return f"lowest: {row['group']}, {ACCURACY.text(row['value'], signed=True)} points by {row['variant']}"
 
 
 def _who_pays_notes(rows: pd.DataFrame, left_out: str) -> str:

@@ -72,6 +72,7 @@ def table(
     text_columns: int = 1,
     breaks: Collection[int] = (),
     repeated: int = 0,
+    finding: str = "",
 ) -> HTML:
     """A table, folded under its caption, that scrolls inside itself on a narrow screen.
 
@@ -85,6 +86,7 @@ def table(
         text_columns: number of leading columns with text; the others hold numbers and align right.
         breaks: positions of rows that start a new block.
         repeated: leading columns in which an empty cell means that of the row above.
+        finding: what the table says in a few words; it stands beside the caption.
     """
     kinds = ["text" if column < text_columns else "number" for column in range(len(header))]
     head = "".join(f'<th scope="col" class="{k}">{escape(t)}</th>' for k, t in zip(kinds, header, strict=True))
@@ -104,7 +106,7 @@ def table(
             caption.removesuffix("."),
             f'<figure class="table">{_notes(notes)}{region}<table class="data"><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(body)}</tbody></table></div></figure>",
-            size=count(len(rows), "row"),
+            size="; ".join(filter(None, (finding, count(len(rows), "row")))),
         )
     )
 
@@ -122,7 +124,7 @@ def _cell(text: str, kind: str, first: bool, again: bool = False) -> str:
     return f'<th scope="row" class="{style}">{inner}</th>' if first else f'<td class="{style}">{inner}</td>'
 
 
-def picture(figure: Figure, caption: str, alternative: str, notes: str = "") -> HTML:
+def picture(figure: Figure, caption: str, alternative: str, notes: str = "", finding: str = "") -> HTML:
     """A figure as SVG inside the page, folded under its caption.
 
     Args:
@@ -130,10 +132,11 @@ def picture(figure: Figure, caption: str, alternative: str, notes: str = "") -> 
         caption: what the figure shows, in one sentence or less.
         alternative: a description for readers who cannot see it.
         notes: how to read it.
+        finding: what the figure says in a few words; it stands beside the caption.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     encoded = base64.b64encode(buffer.getvalue()).decode()
     image = f'<img alt="{escape(alternative, quote=True)}" src="data:image/svg+xml;base64,{encoded}">'
     body = f'<figure class="picture">{image}{_notes(notes)}</figure>'
-    return HTML(fold(caption.removesuffix("."), body, size="figure"))
+    return HTML(fold(caption.removesuffix("."), body, size=finding or "figure"))

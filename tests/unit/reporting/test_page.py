@@ -79,6 +79,8 @@ def test_captions_and_notes_are_escaped_and_a_folded_table_says_what_it_holds():
     page = table(["x"], [["1"], ["2"]], "a < b.", notes="c & d").data
     assert page.startswith('<details class="fold"><summary>a &lt; b <span class="size">2 rows</span></summary>')
     assert "<figcaption>c &amp; d</figcaption>" in page
+    with_finding = table(["x"], [["1"]], "a", finding="3 of <4> proven").data
+    assert '<summary>a <span class="size">3 of &lt;4&gt; proven; 1 row</span>' in with_finding
     assert opened(table(["x"], [["1"]], "a")).data.startswith('<details class="fold" open>') and opened(None) is None
 
 

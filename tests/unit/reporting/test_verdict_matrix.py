@@ -118,6 +118,8 @@ def test_a_guarded_baseline_ships_nothing():
     answer = only(results)
     assert (answer.headline, answer.status, answer.chip) == ("Nothing to ship", "warning", "! warning")
     assert answer.chosen is None and answer.file is None
+    assert [tile.title for tile in words.tiles(answer)] == ["Accuracy"]  # what it costs is no answer
+    assert words.loses(results, answer) == "Nobody: nothing is recommended."
     assert words.why(answer).startswith("Nothing is recommended: dense, the baseline, is no reference: one class")
 
 
