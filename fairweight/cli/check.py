@@ -4,6 +4,7 @@ It writes a study file next to the model, as `init` does, runs it, and prints th
 """
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -27,13 +28,14 @@ def check_model(request: Request, further: list[str]) -> int:
     Returns:
         Exit status of the run.
     """
+    started = time.time()
     study = write_check(request)
     print(f"fairweight: wrote {study}; edit it and run it again with: fairweight run {study}", flush=True)
-    return _run(study, further)
+    return _run(study, further, started)
 
 
-def _run(study: Path, further: list[str]) -> int:
-    """Run a study, and print the answer as soon as it is decided; the report follows."""
+def _run(study: Path, further: list[str], started: float) -> int:
+    """Run a study, and print the answer as soon as it is decided, `started` being the start; the report follows."""
     from fairweight.cli.run import read_study  # noqa: PLC0415 - parsing options needs none of it
     from fairweight.study.folders import results_folder  # noqa: PLC0415
     from fairweight.study.schema import resolve  # noqa: PLC0415
@@ -43,9 +45,10 @@ def _run(study: Path, further: list[str]) -> int:
     # what the answer reads; a step writes its usage last
     steps = [results / "summary" / f"{name}.usage.json" for name in ("decide", "life_cycle", "what_if", "provenance")]
     command = [sys.executable, "-P", "-c", FAIRWEIGHT, "run", str(study), "--", *further]
-    started, shown = time.time(), False
+    shown = False
     with subprocess.Popen(command, env={**os.environ, "FAIRWEIGHT_ANSWERED": "1"}) as child:
         try:
+            importlib.import_module("fairweight.reporting.terminal")  # seconds that the run takes to start anyhow
             while child.poll() is None:
                 time.sleep(WAIT_S)
                 if not shown and all(_is_newer(step, started) for step in steps):
@@ -72,7 +75,6 @@ def _is_newer(path: Path, moment: float) -> bool:
 
 def _show(results: Path) -> bool:
     """Print the answer, if all its tables are there."""
-    # a second of imports, after the run has started
     from fairweight.reporting.report.results import TABLES, Results  # noqa: PLC0415
     from fairweight.reporting.terminal import answer  # noqa: PLC0415
 

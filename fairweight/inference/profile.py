@@ -35,6 +35,7 @@ from fairweight.training.signature import Feeds, autoregressive
 
 TURN_S = 0.01  # seconds of one variant before the next one has its turn
 REPEATED = 0.2  # largest share of all rounds that is repeated because it was disturbed
+BATCHES = 32  # different ones of each size, so that a call does not find its rows in the cache
 PATIENCE = 20  # limit of a round's wall time, as a multiple of its CPU-seconds; an engine on a device uses no CPU
 
 
@@ -200,13 +201,14 @@ def _round(group: list[_Candidate], seconds: float, rng: np.random.Generator) ->
 def _candidates(
     path: str, keys: FileKeys, rows: Table, engine: str, batch_sizes: list[int], threads: int
 ) -> list[_Candidate]:
-    """Load a file and prepare up to 32 batches of each size."""
+    """Load a file and prepare up to BATCHES batches of each size."""
     run = load_engine.load(engine, path, threads=threads, checked=True)
     file_bytes, transfer_bytes = sizes(path)
-    inputs = ModelInputs.from_rows(read_signature(path), rows)
+    needed = rows.take(np.arange(min(len(rows), BATCHES * max(batch_sizes))))
+    inputs = ModelInputs.from_rows(read_signature(path), needed)
     candidates = []
     for size in batch_sizes:
-        starts = np.arange(min(32, max(1, len(inputs) // size))) * size
+        starts = np.arange(min(BATCHES, max(1, len(inputs) // size))) * size
         batches = [inputs.at(np.arange(s, s + size) % len(inputs)) for s in starts]
         about: CandidateKeys = {
             **keys,

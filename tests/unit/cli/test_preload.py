@@ -1,0 +1,67 @@
+"""A run preloads torch only if a step of its study uses it."""
+
+import pytest
+import yaml
+
+from fairweight.cli.preload import preload_options, uses_torch
+from fairweight.core.components import WORKFLOW as ROOT
+from fairweight.study.schema import resolve
+
+STUDY = """
+name: own
+seeds: 1
+datasets:
+  rows:
+    reader: {method: delimited}
+    files: {all: {sources: ["file:rows.csv"]}}
+    inputs: {numeric: [x]}
+    target: {column: y}
+    split: {test: 0.8, validation: 0.5}
+models:
+  own: {architecture: onnx, file: own.onnx}
+training:
+  further: {epochs: 1, learning_rate: 0.001}
+variants:
+  original: {import_onnx: {training: further}}
+  int8: {from: original, quantize: {method: auto}}
+  zeros: {from: original, prune_onnx: {method: magnitude, sparsity: 0.5}}
+grid:
+  - {dataset: rows, models: [own], variants: [original, int8, zeros]}
+"""
+
+
+def study(**variants):
+    config = yaml.safe_load(STUDY)
+    config["variants"] |= variants
+    config["grid"][0]["variants"] += list(variants)
+    return resolve(config)
+
+
+def test_files_of_the_users_own_need_no_torch():
+    option, modules = preload_options(study(), ROOT, ["--dry-run"])
+    names = modules.split(",")
+    assert option == "--dask-preload" and {"onnxruntime", "pandas", "sklearn.metrics"} <= set(names)
+    assert not [name for name in names if name.split(".")[0] == "torch"]
+
+
+def test_what_is_trained_needs_torch():
+    student = {"architecture": "mlp", "hidden": [4]}
+    recipe = {"method": "soft_labels", "student": student, "finetune": {"epochs": 1, "learning_rate": 0.001}}
+    config = study(student={"from": "original", "distill": recipe})
+    assert uses_torch(config) and preload_options(config, ROOT, []) == []
+
+
+def test_the_default_study_needs_torch():
+    assert uses_torch(resolve(yaml.safe_load((ROOT / "config" / "config.yaml").read_text())))
+
+
+def test_engines_of_torch_need_torch():
+    config = study()
+    assert not uses_torch(config)
+    for engine in ("torch_eager", "torch_compile"):
+        assert uses_torch(config | {"engines": ["onnxruntime", engine]})
+
+
+@pytest.mark.parametrize("further", [["--dask-preload", "x"], ["--dask-preload=x"], ["--executor", "local"]])
+def test_the_command_line_goes_first(further):
+    assert preload_options(study(), ROOT, further) == []
