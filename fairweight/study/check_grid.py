@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, known, listed
+from fairweight.core.errors import InputError, did_you_mean, known, listed
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.study.check_datasets import form
 from fairweight.study.grid import Cell, Variant
@@ -108,7 +108,7 @@ def _check_objective(study: GridOfStudy, cell: Cell) -> None:
     if ":" not in objective and objective not in legal:
         raise InputError(
             f"training: {name}: objective: {objective!r} is not for the task {dataset['task']!r} of dataset "
-            f"{cell.dataset!r}; there are: {', '.join(legal)}."
+            f"{cell.dataset!r}{did_you_mean(objective, legal)}; there are: {listed(legal)}."
         )
 
 
@@ -209,8 +209,8 @@ def _check_method_for_task(variant: Variant, task: str) -> None:
     legal = components.literal("tasks", task, variant.record.folder.upper())
     if legal is not None and variant.method not in legal:
         raise InputError(
-            f"variants: {variant.name}: {variant.operation}: {variant.method!r} is not for the task {task!r}; there "
-            f"are: {', '.join(legal)}."
+            f"variants: {variant.name}: {variant.operation}: {variant.method!r} is not for the task {task!r}"
+            f"{did_you_mean(variant.method, legal)}; there are: {listed(legal)}."
         )
 
 

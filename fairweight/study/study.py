@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, known
+from fairweight.core.errors import InputError, known, listed
 from fairweight.core.lineage import COMPARISON
 from fairweight.core.operations import GIVEN, OPERATIONS
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
@@ -59,7 +59,7 @@ class Study:
         if len(operations) != 1:
             raise InputError(
                 f"{place}: has {' and '.join(operations) or 'no operation'}; it takes exactly one of "
-                f"{', '.join(OPERATIONS)}."
+                f"{listed(OPERATIONS, 'see config/README.md')}."
             )
         variant = Variant(name, operations[0], recipe, recipe.get("from"))
         if variant.record.parents and variant.parent is None:
@@ -89,8 +89,7 @@ class Study:
             if operation not in legal:
                 raise InputError(
                     f"{place}: from: {variant.parent!r} is made by {operation!r}, and {variant.operation!r} takes only "
-                    f"variants made by {' or '.join(legal)}; there are: "
-                    f"{', '.join(self.made_by(*legal)) or 'none'}."
+                    f"variants made by {' or '.join(legal)}; there are: {listed(self.made_by(*legal))}."
                 )
 
     def _check_against(self, variant: Variant) -> None:
