@@ -229,9 +229,10 @@ def _check_address(address: str) -> None:
 
 def _modules(setting: str | None) -> list[str]:
     """Names of modules, from a list or a file (Snakemake resolves the path of a profile's file)."""
-    if setting and Path(setting).is_file():
-        lines = [line.partition("#")[0] for line in Path(setting).read_text(encoding="utf-8").splitlines()]
-        setting = ",".join(lines)
+    with contextlib.suppress(OSError):  # a list may be longer than a path can be
+        if setting and Path(setting).is_file():
+            lines = [line.partition("#")[0] for line in Path(setting).read_text(encoding="utf-8").splitlines()]
+            setting = ",".join(lines)
     names = [name.strip() for name in (setting or "").split(",") if name.strip()]
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):

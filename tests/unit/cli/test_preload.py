@@ -6,6 +6,7 @@ import yaml
 from fairweight.cli.preload import preload_options, uses_torch
 from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.study.schema import resolve
+from snakemake_executor_plugin_dask.cluster import _modules
 
 STUDY = """
 name: own
@@ -42,6 +43,12 @@ def test_files_of_the_users_own_need_no_torch():
     names = modules.split(",")
     assert option == "--dask-preload" and {"onnxruntime", "pandas", "sklearn.metrics"} <= set(names)
     assert not [name for name in names if name.split(".")[0] == "torch"]
+
+
+def test_the_executor_takes_the_list():
+    """It is longer than the name of a file can be."""
+    _, modules = preload_options(study(), ROOT, [])
+    assert len(modules) > 255 and _modules(modules) == modules.split(",")
 
 
 def test_what_is_trained_needs_torch():
