@@ -77,7 +77,10 @@ rule report:
     log:
         "<logs>/report.log",
     params:
-        code=code("reporting/report", files=[PACKAGE / "reporting/report/page.html.j2"]),
+        code=code(
+            "reporting/report",
+            files=[PACKAGE / "reporting/report" / name for name in ("page.html.j2", "report.js")],
+        ),
     message:
         f"Assemble the report of {STUDY.name}"
     script:

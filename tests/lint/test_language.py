@@ -8,7 +8,7 @@ from pathlib import Path
 from fairweight.core.components import WORKFLOW as ROOT
 
 HISTORY = ("CHANGELOG.md", "LICENSE", "docs/decisions/")  # what was written stays
-TEXT = {".py", ".smk", ".md", ".ipynb", ".j2", ".yaml", ".rst", ".tex", ".toml", ""}
+TEXT = {".py", ".smk", ".md", ".ipynb", ".j2", ".js", ".yaml", ".rst", ".tex", ".toml", ""}
 RETIRED = re.compile(r"\b(so many|told|foretells?|foretold|anew|begun|mend(?:s|ed|ing)?)\b|, too\b", re.IGNORECASE)
 VAGUE = {"of", "found", "told", "stated", "one", "two", "here", "there"}  # identifiers that do not say what they hold
 LONGEST = 120

@@ -35,6 +35,7 @@ KINDS = {
     ".lock": "text/plain",
     ".toml": "application/toml",
     ".j2": "text/plain",
+    ".js": "text/javascript",
     ".cff": "application/yaml",
     ".jsonl": "application/jsonl",
     ".py": "text/x-python",

@@ -160,14 +160,17 @@ def _undecided(results: Results) -> list[str]:
     if undecided.empty:
         return []
     items = []
+    several = results.decisions["augmentation"].nunique() > 1
     for (dataset, model, reason), part in results.ordered(undecided).groupby(
         ["dataset", "model", "reason"], sort=False
     ):
         keep, do = ("keeps", "it does") if len(part) == 1 else ("keep", "they do")
+        place = f"{results.title(dataset)}, {model}"
+        if several:
+            place += f", augmentation {', '.join(dict.fromkeys(part['augmentation']))}"
         items.append(
-            f"{escape(results.title(dataset))}, {escape(model)}: it is undecided whether "
-            f"{escape(', '.join(part['variant']))} {keep} the criteria: {escape(reason)}. This does not prove that "
-            f"{do} not."
+            f"{escape(place)}: it is undecided whether {escape(', '.join(dict.fromkeys(part['variant'])))} {keep} the "
+            f"criteria: {escape(reason)}. This does not prove that {do} not."
         )
     return items
 
