@@ -24,8 +24,10 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
-        """Add an argument, and remember its names."""
+        """Add an argument, and remember its names; a choice that it does not have is suggested."""
         self.option_names += [name for name in names if str(name).startswith("--")]
+        if "choices" in options:
+            options.setdefault("type", _choice(list(options["choices"])))
         return super().add_argument(*names, **options)
 
     def error(self, message: str) -> NoReturn:
@@ -77,6 +79,17 @@ def _number(text: str, kind: Callable[[str], float], fits: Callable[[float], boo
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{quoted(text)} is not {what}")
+
+
+def _choice(choices: list[str]) -> Callable[[str], str]:
+    def chosen(text: str) -> str:
+        if text in choices:
+            return text
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)} is not one of {', '.join(choices)}{did_you_mean(text, choices)}"
+        )
+
+    return chosen
 
 
 def whole(text: str) -> int:

@@ -66,6 +66,10 @@ COMMANDS = {
     "run study.yaml -- papr": "'papr' after -- is no target (did you mean 'paper'?); targets are: all, power",
     "cheque study.yaml": "there is no command 'cheque' (did you mean 'check'?); there are: run, reference, init",
     "study.yaml": "there is no command 'study.yaml' (did you mean 'run study.yaml'?)",
+    "completion bsh": "shell: 'bsh' is not one of bash, zsh, tcsh (did you mean 'bash'?); see fairweight completion "
+    "--help.",
+    "doctr": "there is no command 'doctr' (did you mean 'doctor'?)",
+    "--verbose": "name a command before '--verbose': run, reference",
     "init people.csv": "the following arguments are required: --target; see fairweight init --help.",
     "": "name a command: run, reference, init",
 }
