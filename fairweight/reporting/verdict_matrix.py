@@ -199,7 +199,7 @@ class Answer:
         return [row for row in self.rows if row.verdict == PROVEN]
 
     def visible(self, most: int = MOST_ROWS) -> list[Row]:
-        """At most so many rows: baselines and what ships, then proven ones, then the others, in their order."""
+        """At most `most` rows: baselines and what ships, then proven ones, then the others, in their order."""
         ranked = sorted(self.rows, key=lambda row: (not (row.baseline or row.ships or row.tags), row.verdict != PROVEN))
         kept = {id(row) for row in ranked[:most]}
         return [row for row in self.rows if id(row) in kept]
@@ -333,7 +333,7 @@ def _rows(results: Results, family: pd.DataFrame, baseline: tuple[str, str], goa
                 verdict=row.get("verdict") if same and not is_base and isinstance(row.get("verdict"), str) else None,
                 ships=_ships(cell, goal),
                 reason=row["reason"] if same and isinstance(row.get("reason"), str) else None,
-                **shown.of(cell),
+                **shown.fields(cell),
             )
         )
     return rows
@@ -370,7 +370,7 @@ class _Shown:
         self.comparisons = where(results.comparisons, {**place, "metric": "accuracy"})
         self.batch = results.study["decision"]["batch"]
 
-    def of(self, cell: dict[str, Any]) -> dict[str, Any]:
+    def fields(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Fields of a row."""
         changes = where(self.comparisons, cell)
         whole = changes[changes["attribute"].isna()].to_dict("records")

@@ -150,7 +150,7 @@ def test_every_number_of_the_answer_stands_in_a_file(browser, finished, page_fil
     known |= {number(size / other) for size in sizes for other in sizes}
     costs = [tables[4][["cost", "baseline_cost"]].stack(), tables[0]["cost"].dropna(), sizes]
     latencies = tables[2][tables[2]["measure"] == "latency_p50_ms"]["mean"]
-    for column in (*costs, latencies):  # what ships costs so many per cent less
+    for column in (*costs, latencies):  # what ships costs a percentage less
         known |= {number(abs(1 - value / other), 0, 100) for value in column for other in column}
     provenance = json.loads((summary / "provenance.json").read_text())
     known |= {str(provenance["cells"]), str(provenance["study"]["fairness"]["smallest_group"])}
