@@ -16,6 +16,7 @@ from fairweight.evaluation.criteria import assess, changes
 from fairweight.evaluation.power import plan
 from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan
 from fairweight.statistics.decision import verdicts
+from fairweight.statistics.power import provable
 from fairweight.statistics.rates import Layout
 
 MARGINS = {
@@ -84,28 +85,39 @@ def family_verdicts(table, predictions, others, criteria, smallest):
     return [verdict for verdict, _ in verdicts(entries, criteria["error_rate"])]
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_power_and_decision_agree(data, tmp_path_factory):
-    """Identical variants are proven exactly where power has no objection; nothing else is where it says "cannot"."""
-    draw = data.draw
+@st.composite
+def small_studies(draw):
+    """Test rows, criteria, smallest group, seeds and variants; few criteria, sizes and margins at the limit."""
+    smallest, error_rate = draw(st.sampled_from([1, 2, 10, 50])), draw(st.sampled_from([0.05, 0.3]))
+    seeds, variants, groups = draw(st.sampled_from([1, 2, 5, 8])), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    at_the_limit = st.integers(-1, 1).map(lambda more: max(smallest + more, 1))
+    sizes = draw(st.lists(st.one_of(st.integers(1, 1500), at_the_limit), min_size=groups, max_size=groups))
+    positives = [min(draw(st.one_of(st.integers(0, n), at_the_limit)), n) for n in sizes]
     classes = draw(st.sampled_from([("good", "bad"), ("a", "b", "c")]))
-    groups = draw(st.integers(1, 3))
-    sizes = draw(st.lists(st.integers(1, 1500), min_size=groups, max_size=groups))
-    positives = [draw(st.integers(0, n)) for n in sizes]
-    table = people(sizes, positives, classes, ("male", "female", "none")[:groups])
-    margin = st.one_of(st.none(), st.sampled_from([0.01, 0.03, 0.1, 0.4]))
+    rows = [n for size, k in zip(sizes, positives, strict=True) for n in (size, k, size - k) if n > 1] or [2]
+    limits = st.lists(st.sampled_from(rows), min_size=1, max_size=2).map(
+        lambda counts: provable(rows=counts, seeds=seeds, error_rate=error_rate, tests=variants)
+    )
+    near = st.builds(lambda limit, factor: limit * factor, limits, st.sampled_from([0.97, 1.03]))
+    margin = st.one_of(st.none(), st.none(), st.none(), st.sampled_from([0.03, 0.1, 0.4]), near)
     gaps = [None, "accuracy_difference", "demographic_parity_difference", "equal_opportunity_difference"]
     criteria = CRITERIA | {
-        "margins": {name: draw(margin) for name in MARGINS} | {"accuracy": draw(st.sampled_from([0.01, 0.1]))},
+        "margins": {name: draw(margin) for name in MARGINS} | {"accuracy": draw(st.sampled_from([0.03, 0.4]))},
         "gap": draw(st.sampled_from([*gaps, "equalized_odds_difference"])),
         "untested": draw(st.sampled_from(["report", "undecided"])),
-        "error_rate": draw(st.sampled_from([0.05, 0.3])),
+        "error_rate": error_rate,
     }
-    seeds, variants = draw(st.sampled_from([1, 2, 5, 8])), draw(st.integers(1, 3))
-    smallest = draw(st.sampled_from([1, 2, 10, 50]))
+    table = people(sizes, positives, classes, ("male", "female", "none")[:groups])
+    return table, criteria, smallest, seeds, variants
+
+
+@settings(max_examples=150, deadline=None)
+@given(study=small_studies(), seed=st.integers(0, 100))
+def test_power_and_decision_agree(study, seed, tmp_path_factory):
+    """Identical variants are proven exactly where power has no objection; nothing else is where it says "cannot"."""
+    table, criteria, smallest, seeds, variants = study
     rows = planned(tmp_path_factory.mktemp("power"), table, criteria, variants=variants, seeds=seeds, smallest=smallest)
-    rng = np.random.default_rng(draw(st.integers(0, 100)))
+    rng = np.random.default_rng(seed)
     labels = np.repeat(table.label[:, None], seeds, axis=1)
     base = np.where(rng.random((len(table), 1)) < 0.8, labels, 0)
     possible = rows["reason"].isna().all()
