@@ -89,7 +89,7 @@ def end_run(number, frame):
     """Ctrl-C: one line, and no errors of the steps that end with the run; a second Ctrl-C interrupts no clean-up."""
     signal.signal(signal.SIGINT, end_steps)
     logger.setLevel(logging.CRITICAL)
-    os.environ["FAIRWEIGHT_CANCELLED"] = "1"  # for the exit code of `fairweight run`
+    os.environ.update(FAIRWEIGHT_CANCELLED="1")  # for the exit code of `fairweight run`
     print("fairweight: cancelled; run again to resume.", file=sys.stderr, flush=True)
     end_steps()
     raise KeyboardInterrupt

@@ -138,10 +138,10 @@ def similar(name: object, legal: Iterable[object]) -> str | None:
     return forms[near[0]] if near else None
 
 
-def _edits(one: str, other: str) -> int:
+def _edits(name: str, other: str) -> int:
     """Number of letters that are added, removed or replaced between two names (Levenshtein's distance)."""
     row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
+    for number, letter in enumerate(name, start=1):
         above, row[0] = row[0], number
         for position, another in enumerate(other, start=1):
             above, row[position] = (

@@ -14,5 +14,5 @@ def test_the_readme_states_how_many_steps_the_default_study_has(tmp_path):
     run = Run(tmp_path)
     output = run.snakemake(WORKFLOW / "config" / "config.yaml", "--dry-run", "--quiet", "rules")
     total = int(re.search(r"^total +(\d+)$", output, re.MULTILINE)[1])
-    stated = re.findall(r"(\d[\d,]*) steps", (SOURCES / "README.md").read_text())
-    assert stated == [f"{total:,}"]
+    figures = re.findall(r"(\d[\d,]*) steps", (SOURCES / "README.md").read_text())
+    assert figures == [f"{total:,}"]

@@ -227,8 +227,8 @@ def _tests(study: dict[str, Any], seeds: int) -> list[str]:
 def _guards(results: Results, seeds: int) -> list[str]:
     """What keeps models that learned nothing from being proven, and the models for which it holds."""
     criteria = results.study["criteria"]
-    stated = [guard for guard in guards.BLOCKING if guard in criteria.get("guards", guards.BLOCKING)]
-    if not stated:
+    blocking = [guard for guard in guards.BLOCKING if guard in criteria.get("guards", guards.BLOCKING)]
+    if not blocking:
         return []
     margin, several = criteria["margins"]["accuracy"], seeds > 1
     diverged = (
@@ -251,7 +251,7 @@ def _guards(results: Results, seeds: int) -> list[str]:
     }
     sentences = [
         "Guards come before these tests: a variant is never proven, nor is any variant of which it is the baseline, if "
-        f"{'; if '.join(conditions[guard] for guard in stated)}. They only take verdicts away."
+        f"{'; if '.join(conditions[guard] for guard in blocking)}. They only take verdicts away."
     ]
     held = results.guards[results.guards["blocks"].astype(bool)] if len(results.guards) else results.guards
     if len(held):

@@ -80,7 +80,7 @@ def test_a_file_gets_few_lines_of_a_large_study(handler, monkeypatch):
     assert 40 <= len(lines) <= 52 and lines[-1].startswith("1000 of 1000 steps (100%) done")
 
 
-RULES = {f"rule_{number}": 26 for number in range(34)} | {"train": 16, "predict": 15, "all": 1}  # 916 steps, as many as the default study had
+RULES = {f"rule_{number}": 26 for number in range(34)} | {"train": 16, "predict": 15, "all": 1}  # 916 steps
 
 
 def test_a_log_of_the_default_study_has_under_120_lines_of_which_none_repeats_another(handler, monkeypatch):

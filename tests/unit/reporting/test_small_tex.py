@@ -76,11 +76,9 @@ def test_makefile_readme_and_continuous_integration_name_the_same_packages():
 
 
 def test_make_paper_names_the_packages_where_a_program_is_missing(tmp_path):
-    command = ["make", "-n", "--no-print-directory", "paper", "-o", ".venv/installed"]
-    done = subprocess.run(
-        [shutil.which("make"), *command[1:], f"SHELL={shutil.which('bash')}"],
-        cwd=SOURCES, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    options = ["-n", "--no-print-directory", "-o", ".venv/installed", f"SHELL={shutil.which('bash')}", "paper"]
+    command, environment = [shutil.which("make"), *options], {"PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=SOURCES, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "-- paper" in done.stdout and f"apt-get install --no-install-recommends {PACKAGES}" in done.stdout
 
