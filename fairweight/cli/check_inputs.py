@@ -8,7 +8,7 @@ import pandas as pd
 
 from fairweight.cli.table_file import Column, Raw, check_columns, guessed_column
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
-from fairweight.inference.binding import TEXT_PARTS, matched_by_name
+from fairweight.inference.binding import TEXT_PARTS, check_no_states, matched_by_name
 from fairweight.inference.imported_graph import STRING, Described, Tensor
 from fairweight.training.model_inputs import number_of
 
@@ -31,6 +31,7 @@ class Request:
         tokenizer: tokenizer.json of a model for texts; None takes the one beside the model.
         scale: number that pixels are divided by, of a model for images.
         mean, std: what is then subtracted, and divided by, for each channel.
+        classes: names of the classes in the order of the model's scores, or one file with them; empty finds them.
     """
 
     model: Path
@@ -47,6 +48,7 @@ class Request:
     scale: float | None = None
     mean: Sequence[float] = ()
     std: Sequence[float] = ()
+    classes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def columns_taken(request: Request, described: Described | None, raw: Raw) -> Ta
     tensors = described.inputs
     if tensors and all(tensor.name in TEXT_PARTS for tensor in tensors):
         return Taken([_text_column(request, raw, free)])
+    check_no_states(tensors)
     by_name = matched_by_name([tensor.name for tensor in tensors], chosen)
     if len(by_name) == len(tensors) > 1:
         _check_all_taken(request, list(by_name.values()))

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ from fairweight.cli.table_file import (
     read_table_file,
 )
 from fairweight.compression.applicable import Candidate, applicable
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, first_line, listed
 from fairweight.core.foreign_models import PAGE, model_format, refuse_foreign
 from fairweight.core.operations import OPERATIONS
 from fairweight.inference.binding import TEXT_PARTS
@@ -306,7 +306,30 @@ def _model(request: Request, described: Described | None, further: list[str]) ->
         entries = ["architecture: torch_module", f"module: {module}", f"weights: {weights}"]
     else:
         entries = ["architecture: onnx", f"file: {scalar(str(request.model))}"]
+    if request.classes:
+        entries.append(f"classes: {flow_list(_named_classes(request.classes))}")
     return f"{{{', '.join([*entries, *further])}}}"
+
+
+def _named_classes(named: Sequence[str]) -> list[str]:
+    """Names of the classes: those of the command line, or of the only file that it names.
+
+    Raises:
+        InputError: the file holds no names.
+    """
+    if len(named) > 1:
+        return list(named)
+    path = Path(named[0])
+    if not path.is_file():
+        raise InputError(f"--classes: there is no file {path}; name all classes, or a file with their names.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        names = json.loads(text) if text.lstrip().startswith("[") else [line for line in text.splitlines() if line]
+    except ValueError as error:
+        raise InputError(f"--classes: {path} cannot be read ({first_line(error)}).") from None
+    if len(names) < 2 or not all(isinstance(name, str | int | float) for name in names):
+        raise InputError(f"--classes: {path} holds no list of names, as JSON or one a line.")
+    return [str(name) for name in names]
 
 
 def _text_entries(request: Request, taken: Taken) -> list[str]:

@@ -21,8 +21,8 @@ RUN_HELP = (
     "Run a study to its report, in the current folder. A killed run is resumed, and finished steps are not repeated."
 )
 INIT_HELP = (
-    "Write a commented study file for a table: delimited text or Parquet. Guesses are marked CHECK; an existing file "
-    "is never overwritten."
+    "Write a commented study file for a table: delimited text, Parquet or a workbook. Guesses are marked CHECK; an "
+    "existing file is never overwritten."
 )
 CONVERT_HELP = (
     "Convert a Keras, TensorFlow or TFLite model to ONNX, and compare both on random rows. TensorFlow runs in an "
@@ -133,11 +133,14 @@ def _add_run(commands: Any, further: list[str]) -> None:
 
 def _add_init(commands: Any) -> None:
     init = commands.add_parser("init", help="write a study file for your own table", description=INIT_HELP)
-    init.add_argument("data", type=Path, help="the table: CSV or similar, also compressed; Parquet; a folder of parts")
+    init.add_argument(
+        "data", type=Path, help="the table: CSV or similar, also compressed; Parquet; .xlsx; a folder of parts"
+    )
     init.add_argument("--target", required=True, help="column of the label")
     init.add_argument("--groups", nargs="*", default=[], help="columns of sensitive attributes, such as sex race age")
     init.add_argument("--positive", help="positive class of a label with two classes (default: the rarer one)")
     init.add_argument("--separator", help="text between two values: ';', ',', '|', tab or space (default: found)")
+    init.add_argument("--sheet", help="sheet of a workbook that has several")
     init.add_argument("--no-header", action="store_true", help="there is no header line: columns are column_1 ...")
     init.add_argument(
         "--names", nargs="+", default=[], metavar="NAME", help="names of all columns of a table without a header line"
@@ -178,6 +181,13 @@ def _add_check(commands: Any, further: list[str]) -> None:
     check.add_argument("--positive", help="positive class of two (default: the second one in sorted order)")
     check.add_argument(
         "--inputs", nargs="+", default=[], metavar="COLUMN", help="columns that the model takes, in order"
+    )
+    check.add_argument(
+        "--classes",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="names of the classes in the order of the model's scores, or a file with them (JSON list, or lines)",
     )
     check.add_argument("--module", metavar="MODULE:CALLABLE", help="function that builds the PyTorch module")
     check.add_argument("--tokenizer", type=Path, help="of a model for texts (default: tokenizer.json beside the model)")
@@ -246,7 +256,7 @@ def init_study(parsed: argparse.Namespace) -> None:
         groups=parsed.groups,
         positive=parsed.positive,
         output=parsed.output,
-        layout=Layout(parsed.separator, tuple(parsed.names), False if parsed.no_header else None),
+        layout=Layout(parsed.separator, tuple(parsed.names), False if parsed.no_header else None, parsed.sheet),
     )
     print(f"Wrote {written}. Check the lines marked CHECK, then run: fairweight run {written}")
 

@@ -77,15 +77,29 @@ def bind_inputs(
             "std": by_channel(recipe["std"] or [1.0], channels, "std"),
         }
         return [bound], pixels
-    for tensor in described.inputs:
-        # several dimensions of known sizes are filled by as many columns
-        if tensor.shape is not None and (not tensor.shape or (len(tensor.shape) > 2 and tensor.width is None)):
+    check_no_states(described.inputs)
+    named = _named(described, recipe["inputs"], columns)
+    return [_tabular(tensor, named[tensor.name], columns) for tensor in described.inputs], None
+
+
+def check_no_states(tensors: Sequence[Tensor]) -> None:
+    """Refuse inputs that are no columns of a row: a state that calls hand on, or a setting.
+
+    Several dimensions of known sizes are filled by as many columns.
+
+    Raises:
+        InputError: there is such an input.
+    """
+    free = any(tensor.shape is None or tensor.shape[:1] == (None,) for tensor in tensors)
+    for tensor in tensors:
+        if tensor.shape is None:
+            continue
+        several = len(tensor.shape) > 2
+        if not tensor.shape or (several and (tensor.width is None or (free and tensor.shape[0] is not None))):
             raise InputError(
                 f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill; make a state or a "
                 "setting a constant of the file, and let the model take a row of columns."
             )
-    named = _named(described, recipe["inputs"], columns)
-    return [_tabular(tensor, named[tensor.name], columns) for tensor in described.inputs], None
 
 
 def _texts(described: Described) -> list[BoundInput]:

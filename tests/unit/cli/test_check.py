@@ -252,6 +252,31 @@ def test_words_for_booleans_need_an_input_of_booleans(quick):
     assert config["datasets"]["rows"]["inputs"]["categorical"] == ["x", "age"]
 
 
+def test_classes_in_the_order_of_the_scores(quick):
+    config, _ = written(people(), linear(), inputs=["x", "age"], classes=["yes", "no"])
+    assert config["models"]["risk"]["classes"] == ["yes", "no"]
+    for number, text in enumerate(('["yes", "no", "maybe"]', "yes\nno\nmaybe\n")):
+        Path("classes.txt").write_text(text)
+        output = Path(f"{number}.yaml")
+        config, _ = written(people(), linear(), inputs=["x", "age"], classes=["classes.txt"], output=output)
+        assert config["models"]["risk"]["classes"] == ["yes", "no", "maybe"]
+    for text, said in (("[1", "cannot be read"), ("only", "holds no list of names"), ("[[1], [2]]", "holds no list")):
+        Path("classes.txt").write_text(text)
+        with pytest.raises(InputError, match=f"--classes: classes.txt {said}"):
+            written(people(), linear(), inputs=["x", "age"], classes=["classes.txt"], output=Path("9.yaml"))
+    with pytest.raises(InputError, match=r"--classes: there is no file yes; name all classes"):
+        written(people(), linear(), inputs=["x", "age"], classes=["yes"], output=Path("9.yaml"))
+
+
+@pytest.mark.parametrize("shape", [(), (2, "n", 128), (1, 1, 128)])
+def test_states_and_settings_are_no_columns(quick, shape):
+    """As models of speech take them."""
+    proto = linear()
+    proto.graph.input.append(value("state", *shape))
+    with pytest.raises(InputError, match=r"input state \(float32 .* make a state or a setting a constant of the file"):
+        written(people(), proto)
+
+
 # ---- images
 
 

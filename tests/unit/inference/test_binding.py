@@ -98,7 +98,7 @@ def test_more_columns_than_the_file_takes_are_listed(tmp_path):
         bring(tmp_path, rows, linear())
 
 
-@pytest.mark.parametrize("shape", [(2, "n", 4), ()])
+@pytest.mark.parametrize("shape", [(2, "n", 4), (), (1, 1, 128)])
 def test_states_and_settings_are_refused(tmp_path, shape):
     proto = linear()
     proto.graph.input.append(value("state", *shape))
