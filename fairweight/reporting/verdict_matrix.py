@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.formatting import as_stated, count, missing
-from fairweight.core.frames import where
+from fairweight.core.frames import by_cell, where
 from fairweight.core.lineage import CELL, FAMILY, variant_name
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
@@ -205,11 +205,12 @@ class Answer:
         return [row for row in self.rows if id(row) in kept]
 
 
-def answers(results: Results) -> list[Answer]:
-    """The answers of a study, in the order of datasets and models, augmentation `none` first."""
-    if results.decisions.empty:
+def answers(results: Results, dataset: str | None = None) -> list[Answer]:
+    """The answers of a study, or of one dataset, in the order of datasets and models, augmentation `none` first."""
+    decisions = results.decisions if dataset is None else where(results.decisions, {"dataset": dataset})
+    if decisions.empty:
         return []
-    ordered = results.ordered(results.decisions)
+    ordered = results.ordered(decisions)
     made = []
     for _, family in ordered.groupby(FAMILY, sort=False):
         if family["verdict"].notna().any():
@@ -359,21 +360,31 @@ def _tag(rows: list[Row], goals: pd.DataFrame) -> None:
 
 
 class _Shown:
-    """What the rows of a family show: tests, costs, accuracy, and the group that loses most."""
+    """What the rows of a family show: tests, costs, accuracy, and the group that loses most.
+
+    Tables are indexed once: a mask for each of many look-ups would take seconds.
+    """
 
     def __init__(self, results: Results, place: Mapping[str, Any]) -> None:
         self.results = results
-        criteria = where(results.criteria, place)
-        self.criteria = dict(iter(criteria.groupby(["engine", "variant"], sort=False)))
-        dataset = {key: place[key] for key in ("dataset", "model")}
-        self.variants = where(results.variants, dataset) if len(results.variants) else results.variants
-        self.comparisons = where(results.comparisons, {**place, "metric": "accuracy"})
         self.batch = results.study["decision"]["batch"]
+        self.criteria = _by_variant(where(results.criteria, place))
+        self.changes = _by_variant(where(results.comparisons, {**place, "metric": "accuracy"}))
+        same_model = {key: place[key] for key in ("dataset", "model")}
+        self.costs = by_cell(where(results.decisions, same_model))
+        variants = where(results.variants, same_model)
+        self.means: dict[tuple[Any, ...], float] = {}
+        for row in variants[variants["attribute"].isna() & variants["group"].isna()].to_dict("records"):
+            batch = None if missing(row["batch_size"]) else int(row["batch_size"])
+            if not missing(row["mean"]):
+                key = (*(row[name] for name in CELL), row["measure"], batch)
+                self.means.setdefault(key, float(row["mean"]))
 
     def fields(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Fields of a row."""
-        changes = where(self.comparisons, cell)
-        whole = changes[changes["attribute"].isna()].to_dict("records")
+        changes = self.changes.get((cell["engine"], cell["variant"]), [])
+        changes = [row for row in changes if row["augmentation"] == cell["augmentation"]]
+        whole = [row for row in changes if missing(row["attribute"])]
         tests = dict(self._tests(cell))
         compared = Change.read(whole[0], POINTS.scale) if whole else None
         return {
@@ -391,8 +402,8 @@ class _Shown:
     def _cost(self, goal: str, cell: Mapping[str, Any]) -> float | None:
         """A cost in the unit in which its goal is shown."""
         if goal == "life_cycle_energy":
-            decided = where(self.results.decisions, cell)
-            stored = None if decided.empty or missing(decided.iloc[0]["cost"]) else float(decided.iloc[0]["cost"])
+            decided = self.costs.get(tuple(cell[name] for name in CELL), {"cost": None})
+            stored = None if missing(decided["cost"]) else float(decided["cost"])
         elif goal == "energy_per_prediction":
             each = self._mean(cell, "energy_j_per_1000", self.batch)
             stored = None if each is None else each / 1000
@@ -404,29 +415,39 @@ class _Shown:
 
     def _mean(self, cell: Mapping[str, Any], key: str, batch: int | None = None) -> float | None:
         """Mean of a measure over seeds."""
-        rows = where(self.variants, {**cell, "measure": key})
-        rows = rows[rows["attribute"].isna() & rows["group"].isna()] if len(rows) else rows
-        if batch is not None and len(rows):
-            rows = rows[rows["batch_size"] == batch]
-        return None if rows.empty or missing(rows.iloc[0]["mean"]) else float(rows.iloc[0]["mean"])
+        return self.means.get((*(cell[name] for name in CELL), key, batch))
 
     def _tests(self, cell: Mapping[str, Any]) -> Iterator[tuple[str, Test]]:
         """The weakest test of each criterion."""
-        entries = self.criteria.get((cell["engine"], cell["variant"]))
-        if entries is None:
-            return
-        for criterion, part in entries.groupby("criterion", sort=False):
-            yield str(criterion), _weakest(self.results, part)
+        entries = self.criteria.get((cell["engine"], cell["variant"]), [])
+        for criterion in dict.fromkeys(row["criterion"] for row in entries):
+            part = [row for row in entries if row["criterion"] == criterion]
+            if part[0]["augmentation"] == cell["augmentation"]:
+                yield criterion, _weakest(self.results, part)
 
-    def _loses_most(self, changes: pd.DataFrame, dataset: str) -> tuple[str, str, Change] | None:
+    def _loses_most(self, changes: list[dict[str, Any]], dataset: str) -> tuple[str, str, Change] | None:
         """The group whose accuracy falls most, of those with enough rows to be tested."""
-        attributes = attributes_of(self.results, dataset)
-        known = changes[changes["attribute"].isin(attributes) & changes["group"].notna() & changes["low"].notna()]
-        known = known[known["n"] >= self.results.study["fairness"]["smallest_group"]] if len(known) else known
-        if known.empty:
+        attributes, least = attributes_of(self.results, dataset), self.results.study["fairness"]["smallest_group"]
+        known = [
+            row
+            for row in changes
+            if row["attribute"] in attributes
+            and not missing(row["group"])
+            and not missing(row["low"])
+            and row["n"] >= least
+        ]
+        if not known:
             return None
-        row = known.sort_values(["value", "low"], kind="stable").iloc[0]
+        row = min(known, key=lambda row: (row["value"], row["low"]))
         return str(row["group"]), str(row["attribute"]), Change.read(row, POINTS.scale)
+
+
+def _by_variant(table: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Rows of a table of one family by engine and variant."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in table.to_dict("records"):
+        rows.setdefault((row["engine"], row["variant"]), []).append(row)  # type: ignore[arg-type]
+    return rows
 
 
 def attributes_of(results: Results, dataset: str) -> list[str]:
@@ -437,14 +458,14 @@ def attributes_of(results: Results, dataset: str) -> list[str]:
 # ---- criteria
 
 
-def _weakest(results: Results, part: pd.DataFrame) -> Test:
+def _weakest(results: Results, part: list[dict[str, Any]]) -> Test:
     """The test of a criterion with the weakest evidence: what refutes it, or what is least shown."""
-    refuted, unshown = (part[part["verdict"] == verdict] for verdict in (REFUTED, UNDECIDED))
-    if len(refuted):
-        verdict, of_verdict, row = REFUTED, refuted, refuted.loc[refuted["p_refuted"].idxmin()]
+    refuted, unshown = ([row for row in part if row["verdict"] == verdict] for verdict in (REFUTED, UNDECIDED))
+    if refuted:
+        verdict, of_verdict, row = REFUTED, refuted, min(refuted, key=lambda row: float(row["p_refuted"]))
     else:
-        verdict, of_verdict = (UNDECIDED, unshown) if len(unshown) else (PROVEN, part)
-        row = of_verdict.loc[of_verdict["p_proven"].idxmax()]
+        verdict, of_verdict = (UNDECIDED, unshown) if unshown else (PROVEN, part)
+        row = max(of_verdict, key=lambda row: float(row["p_proven"]))
     shown = _shown(results, row)
     above = is_ceiling(results, row["criterion"]) or row["criterion"] == "fairness_gap" or row["rate"] in RISES
     bound = None if missing(row["margin"]) or row["criterion"] == "floor" else float(row["margin"]) * shown.scale
@@ -486,7 +507,7 @@ def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[
         entries = entries[entries["criterion"] != "worst_group_accuracy"]
     order = [*MARGINS, *results.study["criteria"].get("ceilings", {})]
     columns = []
-    for key in sorted(entries["criterion"].unique(), key=order.index):
+    for key in sorted(entries["criterion"].unique(), key=lambda key: order.index(key) if key in order else len(order)):
         row = entries[entries["criterion"] == key].iloc[0]
         shown = _shown(results, row)
         limit = f"{as_stated(row['margin'], shown.scale)} {shown.unit}"

@@ -25,9 +25,10 @@ def by_class(results: Results, dataset: str) -> HTML | None:
 
     None where the label has two classes, or no variant ships or is proven.
     """
-    answer = next((each for each in answers(results) if each.family["dataset"] == dataset), None)
-    if answer is None or len(results.card(dataset)["classes"]) < 3:
+    made = answers(results, dataset) if len(results.card(dataset)["classes"]) > 2 else []
+    if not made:
         return None
+    answer = made[0]
     rows, variant = _rows(results, answer)
     if rows.empty:
         return None
