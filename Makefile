@@ -13,7 +13,7 @@ BIN := .venv/bin
 # nothing but the files whose hashes the lock files hold
 INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
 # what tests need: the environment with every extra but slurm's
-TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert)
+TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert excel)
 SNAKEFILES := Snakefile rules workflow tests/executor/workflows
 
 .PHONY: help
@@ -56,7 +56,7 @@ setup-text: .venv/installed-text ## Add what studies of texts need: the extra `t
 .PHONY: setup-llm
 setup-llm: .venv/installed-llm ## Add what studies of language models need: the extra `llm` (onnxruntime-genai, transformers, accelerate, gguf).
 
-EXTRAS := text llm openvino convert convert-keras docs
+EXTRAS := text llm openvino convert convert-keras excel docs
 setup-%:
 	@echo "there is no extra '$*'; there are: $(addprefix setup-,$(EXTRAS))" >&2; exit 2
 
@@ -74,6 +74,13 @@ setup-openvino: .venv/installed-openvino ## Add OpenVINO and NNCF (the optional 
 
 .PHONY: setup-convert
 setup-convert: .venv/installed-convert ## Add skl2onnx, onnxmltools, XGBoost and LightGBM: the extra `convert`.
+
+.venv/installed-excel: requirements-excel.lock .venv/installed
+	@$(BIN)/$(INSTALL) -r requirements-excel.lock
+	@touch $@
+
+.PHONY: setup-excel
+setup-excel: .venv/installed-excel ## Add what reads workbooks such as .xlsx: the extra `excel` (python-calamine).
 
 # TensorFlow and tf2onnx, for `fairweight convert`, in an environment apart: 1.7 GB
 .venv-convert/installed: requirements-convert-keras.lock
@@ -181,7 +188,7 @@ docs: .venv/installed ## Generate config/README.md (schema, components) and docs
 
 .PHONY: docs-site
 docs-site: .venv/installed-docs ## Build the documentation site in site/; GALLERY="results/a results/b" adds the reports of studies.
-	@GALLERY='$(GALLERY)' $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 GALLERY='$(GALLERY)' $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 .PHONY: lock

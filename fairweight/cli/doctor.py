@@ -30,6 +30,8 @@ SYMBOLS: dict[State, tuple[str, str]] = {
 DISTRIBUTION = "fairweight"
 INSTALLED_IN = {  # extra -> what it is for
     "convert": "models of scikit-learn, XGBoost and LightGBM to ONNX",
+    "docs": "building the documentation site",
+    "excel": "tables in workbooks, such as .xlsx",
     "llm": "language models",
     "openvino": "the engine and the quantization of OpenVINO",
     "slurm": "runs on SLURM",

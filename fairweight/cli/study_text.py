@@ -87,9 +87,12 @@ def reader_line(raw: Raw, further: Mapping[str, list[str]] = MappingProxyType({}
     columns = "".join(f", {option}: {flow_list(names)}" for option, names in further.items())
     if raw.method == "parquet":
         return f"    reader: {{method: parquet{columns}}}"
-    quote = "quote: none, " * (raw.quote == "none")
     if raw.columns:
         columns += f", columns: {flow_list(raw.columns)}"
+    if raw.method == "workbook":
+        sheet = f", sheet: {scalar(raw.sheet)}" if raw.sheet else ""
+        return f"    reader: {{method: workbook{sheet}, missing: {flow_list(raw.missing)}{columns}}}"
+    quote = "quote: none, " * (raw.quote == "none")
     return (
         f"    reader: {{method: delimited, separator: {scalar(raw.separator)}, {quote}encoding: {raw.encoding}, "
         f"missing: {flow_list(raw.missing)}{columns}}}" + "  # CHECK: quotes are taken for text" * bool(quote)

@@ -51,7 +51,8 @@ class Raw:
         frame: its rows, as strings; missing values are None.
         method: reader.
         columns: names of the columns of a table without a header line.
-        typed: its rows with the types of a Parquet table; None for text.
+        typed: its rows with the types of a Parquet table or a workbook; None for text.
+        sheet: of a workbook.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class Raw:
     method: str = "delimited"
     columns: tuple[str, ...] = ()
     typed: pd.DataFrame | None = None
+    sheet: str | None = None
 
     @functools.cached_property
     def formats(self) -> Formats:
@@ -127,14 +129,17 @@ def read_table_file(
     """
     with opened(data) as path:
         form = table_form(path, data, layout, target)
-        raw = _parquet(path, data) if form.method == "parquet" else _delimited(path, data, form)
+        if form.method == "workbook":
+            raw = _workbook(path, data, form, marks)
+        else:
+            raw = _parquet(path, data) if form.method == "parquet" else _delimited(path, data, form)
     if len(raw.frame) < LEAST_ROWS:
         raise InputError(f"{data} has {len(raw.frame)} rows; a study needs at least {LEAST_ROWS}.")
     return marked(raw, marks)
 
 
 def marked(raw: Raw, marks: Sequence[str]) -> Raw:
-    """The same rows without values where these marks stand; a Parquet table marks missing values itself."""
+    """The same rows without values where these marks stand; rows with types have been marked already."""
     if raw.typed is not None:
         return raw
     missing = sorted({mark for mark in marks if (raw.frame == mark).to_numpy().any()} | {""})
@@ -163,11 +168,32 @@ def _parquet(path: Path, data: Path) -> Raw:
     """Rows of a Parquet table, as they are and as text."""
     blocks = list(components.load("readers", "parquet")({data.name: path}, rows=None))
     typed = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
+    return Raw(data, ",", '"', "utf-8", [], _as_text(typed), method="parquet", typed=typed)
+
+
+def _workbook(path: Path, data: Path, form: TableForm, marks: Sequence[str]) -> Raw:
+    """Rows of a sheet, with the types of its cells and as text."""
+    read = components.load("readers", "workbook")
+    options: dict[str, Any] = {"sheet": form.sheet, "columns": list(form.columns) or None, "rows": None}
+    (written,) = read({data.name: path}, missing=[""], **options)
+    missing = sorted({mark for mark in marks if (written == mark).any(axis=None)} | {""})
+    (typed,) = read({data.name: path}, missing=missing, **options)
+    typed = typed.drop(columns=FILE)
+    return Raw(
+        *(data, ",", '"', "utf-8", missing, _as_text(typed)),
+        method="workbook",
+        columns=form.columns,
+        typed=typed,
+        sheet=form.sheet,
+    )
+
+
+def _as_text(typed: pd.DataFrame) -> pd.DataFrame:
+    """Columns as text; missing values, and lists and mappings, are None."""
     single = [name for name in typed.columns if value_formats.nested(typed[name]) is None]
     texts = {name: value_formats.texts(typed[name]).astype(object) for name in single}
     frame = pd.DataFrame(texts | {name: None for name in typed.columns if name not in texts}, index=typed.index)
-    frame = frame[list(typed.columns)].where(frame.notna(), None)
-    return Raw(data, ",", '"', "utf-8", [], frame, method="parquet", typed=typed)
+    return frame[list(typed.columns)].where(frame.notna(), None)
 
 
 def class_counts(raw: Raw, target: str, positive: str | None) -> pd.Series:

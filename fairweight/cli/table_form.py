@@ -21,8 +21,8 @@ EXAMINED = 200  # lines in which the separator is looked for
 LONGEST = 100_000  # characters of such a line
 FITTING = 0.9  # share of lines with the same number of values, from which a separator fits
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
-TABLES = (".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+TABLES = (*WORKBOOKS, ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq")
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?")
 
 
@@ -34,11 +34,13 @@ class Layout:
         separator: of its columns; None is guessed.
         names: of the columns of a table without a header line.
         header: whether the first line is a header; None is guessed.
+        sheet: of a workbook with several.
     """
 
     separator: str | None = None
     names: tuple[str, ...] = ()
     header: bool | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class TableForm:
         method: reader.
         separator, encoding: of delimited text.
         columns: names of the columns of a table without a header line.
+        sheet: of a workbook.
     """
 
     method: str
     separator: str = ","
     encoding: str = "utf-8"
     columns: tuple[str, ...] = ()
+    sheet: str | None = None
 
 
 GUESSED = Layout()
@@ -94,8 +98,9 @@ def _check_source(data: Path) -> None:
             )
     elif not data.is_file():
         raise InputError(f"there is no file {data}{similar_file(data)}.")
-    elif data.suffix.lower() in WORKBOOKS:
-        raise InputError(f"{data} is a workbook, which is not read; save the sheet as CSV.")
+    elif data.suffix.lower() in WORKBOOKS and (extra := components.missing_extra("readers", "workbook")):
+        remedy = components.remedy("readers", "workbook", extra)
+        raise InputError(f"{data} is a workbook, which needs the extra {extra!r} ({remedy}); or save the sheet as CSV.")
 
 
 def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> TableForm:
@@ -110,6 +115,10 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
     Raises:
         InputError: it is empty or no table, or it is not clear whether its first line is a header.
     """
+    if data.suffix.lower() in WORKBOOKS:
+        return _workbook(data, layout)
+    if layout.sheet:
+        raise InputError(f"--sheet: {data} is no workbook; leave out the option.")
     first = True
     encoding, lines = "utf-8", list[str]()
     for part in parts(raw, data.name):
@@ -126,6 +135,15 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
         first = False
     separator = NAMED.get(layout.separator, layout.separator) if layout.separator else guessed_separator(lines)
     return TableForm("delimited", separator, encoding, _columns(lines, separator, data, layout, target))
+
+
+def _workbook(data: Path, layout: Layout) -> TableForm:
+    if layout.separator or (layout.header is False and not layout.names):
+        raise InputError(
+            f"{data} is a workbook, which has no separator; name the columns of a sheet without a header row with "
+            "--names, and leave out --separator and --no-header."
+        )
+    return TableForm("workbook", columns=layout.names, sheet=layout.sheet)
 
 
 def _parquet(data: Path, layout: Layout) -> TableForm:

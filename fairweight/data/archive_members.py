@@ -90,6 +90,18 @@ def unpack(source: IO[bytes], target: Path, archive: Path) -> None:
             file.write(chunk)
 
 
+def check_unpacked(archive: Path) -> None:
+    """Check that all members of a zip file together are not too large (see `unpack`).
+
+    Raises:
+        InputError: they are, or the archive is damaged.
+    """
+    limit = _largest(archive)
+    with _explained(archive), zipfile.ZipFile(archive) as opened:
+        if sum(info.file_size for info in opened.infolist()) > limit:
+            raise InputError(_too_large(archive, limit))
+
+
 def _too_large(archive: Path, limit: int) -> str:
     return (
         f"{archive.name} unpacks to more than {limit / 1e6:,.0f} MB; if that is right, set the environment variable "

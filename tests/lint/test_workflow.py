@@ -65,7 +65,7 @@ def test_every_dependency_is_locked_with_its_hashes():
 
     assert named([*project["dependencies"], *extras["dev"], *extras["slurm"]]) <= set(locked) | set(own)
     assert all((ROOT / source["path"] / "pyproject.toml").is_file() for source in own.values())
-    for extra in ("text", "llm", "openvino", "convert", "docs"):
+    for extra in ("text", "llm", "openvino", "convert", "excel", "docs"):
         more = pins(f"requirements-{extra}.lock")
         assert named(extras[extra]) <= set(locked) | set(more)
         # colorama: requirements.lock has it for Windows only, and mkdocs-material needs it everywhere

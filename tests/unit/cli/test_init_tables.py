@@ -11,6 +11,7 @@ import yaml
 
 from fairweight.cli.main import main
 from fairweight.cli.table_form import guessed_separator, table_name
+from fairweight.core import components
 from fairweight.core.artifacts import read_table
 from fairweight.data.fetch import fetch
 from fairweight.data.read import read
@@ -320,10 +321,10 @@ MISTAKES = {
         ["p.csv", "--target", "b"],
         "p.csv is packed (gzip)",
     ),
-    "a workbook": (
-        {"p.xlsx": b"PK\x03\x04"},
-        ["p.xlsx", "--target", "b"],
-        "p.xlsx is a workbook, which is not read; save",
+    "a sheet of text": (
+        {"p.csv": PEOPLE},
+        ["p.csv", "--target", "sex", "--sheet", "x"],
+        "--sheet: p.csv is no workbook",
     ),
     "an empty file": ({"p.csv": ""}, ["p.csv", "--target", "b"], "p.csv is empty or not text"),
     "a blank file": ({"p.csv": "\n \n"}, ["p.csv", "--target", "b"], "p.csv is empty or not text"),
@@ -371,6 +372,15 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(mistake, folder):
     sentence = str(caught.value)
     assert all(part in sentence for part in parts) and "\n" not in sentence and len(sentence) < 420
     assert sentence.startswith("fairweight: init: ") and not list(folder.glob("*.yaml"))
+
+
+def test_a_workbook_without_the_extra_is_refused_with_both_remedies(folder, monkeypatch):
+    monkeypatch.setattr(components, "missing_extra", lambda *_: "excel")
+    Path("p.xlsx").write_bytes(b"PK")
+    with pytest.raises(
+        SystemExit, match=r"p.xlsx is a workbook, which needs the extra 'excel' \(.*\); or save the sheet"
+    ):
+        main(["init", "p.xlsx", "--target", "b"])
 
 
 def test_options_of_text_do_not_go_with_parquet(folder):
