@@ -8,9 +8,10 @@ from fairweight.core.frames import where
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
+from fairweight.reporting.answer import POINTS, RISES, WARNING, Answer, Change, Cost, Row, saves
 from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
-from fairweight.reporting.verdict_matrix import POINTS, RISES, WARNING, Answer, Change, Cost, Row, attributes_of, saves
+from fairweight.reporting.verdict_matrix import attributes_of
 from fairweight.statistics.decision import UNDECIDED
 
 MOST_NAMES = 3

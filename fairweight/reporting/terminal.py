@@ -17,22 +17,12 @@ from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
+from fairweight.reporting.answer import MOST_ROWS, SYMBOLS, TAGS, Answer, Cost, Criterion, Row, Test, saves
 from fairweight.reporting.goals import saving, winner_of
 from fairweight.reporting.goals import title as goal_title
 from fairweight.reporting.hub.tasks import lineage, replaces_original
 from fairweight.reporting.report.results import Results
-from fairweight.reporting.verdict_matrix import (
-    MOST_ROWS,
-    SYMBOLS,
-    TAGS,
-    Answer,
-    Cost,
-    Criterion,
-    Row,
-    Test,
-    answers,
-    saves,
-)
+from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
 COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", "warning": "bold red"}

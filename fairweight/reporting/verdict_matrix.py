@@ -1,10 +1,9 @@
-"""The answer of a study as plain data: variants by criteria, what each costs, and which one ships.
+"""The answers of a study: variants by criteria, what each costs, and which one ships.
 
 Report and terminal show the same matrix, each in its own way.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -15,20 +14,24 @@ from fairweight.core.lineage import CELL, FAMILY, variant_name
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
 from fairweight.reporting import guards
-from fairweight.reporting.goals import GOALS, is_baseline
+from fairweight.reporting.answer import (
+    NOT_MEASURED,
+    POINTS,
+    RISES,
+    SYMBOLS,
+    TAGS,
+    WARNING,
+    Answer,
+    Change,
+    Cost,
+    Criterion,
+    Row,
+    Test,
+)
+from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
-SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
-WARNING, NOT_MEASURED = "warning", "not measured"
-MOST_ROWS = 12  # rows of a matrix that are shown at once
-TAGS = {
-    "transfer_bytes": "smallest",
-    "latency": "fastest",
-    "energy_per_prediction": "least energy per prediction",
-    "life_cycle_energy": "least energy over its life",
-}
 # criterion with a margin -> its title, and what the margin limits
 MARGINS = {
     "accuracy": ("Accuracy", "may fall by {}"),
@@ -46,163 +49,6 @@ SHORT = {
     "fairness_gap": "Gaps",
     "floor": "Small groups",
 }
-RISES = ("false_positive_rate",)  # rates that may not rise; the others may not fall
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change against the baseline, or another value, with its interval, in the unit of its column."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def read(cls, row: Mapping[str, Any], scale: float) -> "Change":
-        """Value and bounds of a row of a summary table."""
-        return cls(*(None if missing(row[key]) else float(row[key]) * scale for key in ("value", "low", "high")))
-
-
-@dataclass(frozen=True)
-class Test:
-    """The weakest evidence on one criterion of one variant.
-
-    Attributes:
-        verdict: of this criterion alone, before the correction for several variants.
-        change: what was observed.
-        bound: what must not be crossed; None where there is no number.
-        above: whether values above the bound violate the criterion.
-        about: rate, group and attribute, in words.
-        further: tests of this criterion with the same verdict that are not shown, unless it is proven.
-    """
-
-    verdict: str
-    change: Change
-    bound: float | None
-    above: bool
-    about: str
-    further: int
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """A column of the matrix.
-
-    Attributes:
-        key: as in the study file.
-        title, short: its names for page and terminal.
-        limit: what it allows, in words.
-        shown: how its values are written.
-        signed: whether its values are changes.
-        low, high: ends of the scale that all its cells share.
-    """
-
-    key: str
-    title: str
-    short: str
-    limit: str
-    shown: ShownMeasure
-    signed: bool
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """A cost that all variants have: how it is written, and its largest value, in the unit that is shown."""
-
-    goal: str
-    title: str
-    shown: ShownMeasure
-    most: float
-
-
-@dataclass
-class Row:
-    """One variant of the matrix.
-
-    Attributes:
-        name: with augmentation and engine where they differ.
-        cell: values of CELL.
-        verdict: None of a baseline, or where it is not tested.
-        ships: whether it is recommended.
-        tests: criterion -> weakest evidence.
-        costs: goal -> value in the unit that is shown.
-        accuracy: mean over seeds, a share.
-        change: of the accuracy, in points.
-        loses_most: group, attribute and change of its accuracy, in points.
-        tags: what it is best in, among the proven variants and the baseline.
-    """
-
-    name: str
-    cell: dict[str, Any]
-    baseline: bool
-    verdict: str | None
-    ships: bool
-    reason: str | None
-    tests: dict[str, Test] = field(default_factory=dict)
-    costs: dict[str, float | None] = field(default_factory=dict)
-    accuracy: float | None = None
-    change: Change | None = None
-    loses_most: tuple[str, str, Change] | None = None
-    tags: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to ship of one dataset, model, augmentation and baseline.
-
-    Attributes:
-        place: dataset, model, and augmentation and engine where they differ, as text.
-        headline: what to ship.
-        status: a verdict, WARNING, or NOT_MEASURED.
-        chip: the status in words, with its symbol.
-        rests_on: error rate and number of seeds.
-        goal: row of the table `goals` that the recommendation follows; None where no file is measured.
-        warnings: guards that hold, those that block first.
-        majority: share of the largest class among the test rows.
-        logistic_regression: accuracy of one of the same inputs; None where none was fitted.
-        untested: rates of groups with too few rows, of the variant that ships or else of any: rows of `untested`.
-        file: path of the file that ships, below the study's folder; None where none does.
-        chosen: the row that ships; None where nothing does.
-    """
-
-    family: dict[str, Any]
-    dataset: str
-    model: str
-    place: str
-    headline: str
-    status: str
-    chip: str
-    rests_on: str
-    goal: dict[str, Any] | None
-    warnings: list[str]
-    criteria: list[Criterion]
-    costs: list[Cost]
-    rows: list[Row]
-    majority: float | None
-    logistic_regression: float | None
-    untested: list[dict[str, Any]]
-    file: str | None
-    chosen: Row | None
-
-    @property
-    def base(self) -> Row:
-        """The baseline, in the engine of the row that ships."""
-        engine = (self.chosen or self.rows[0]).cell["engine"]
-        return next((row for row in self.rows if row.baseline and row.cell["engine"] == engine), self.rows[0])
-
-    @property
-    def proven(self) -> list[Row]:
-        """The variants that are proven."""
-        return [row for row in self.rows if row.verdict == PROVEN]
-
-    def visible(self, most: int = MOST_ROWS) -> list[Row]:
-        """At most `most` rows: baselines and what ships, then proven ones, then the others, in their order."""
-        ranked = sorted(self.rows, key=lambda row: (not (row.baseline or row.ships or row.tags), row.verdict != PROVEN))
-        kept = {id(row) for row in ranked[:most]}
-        return [row for row in self.rows if id(row) in kept]
 
 
 def answers(results: Results, dataset: str | None = None) -> list[Answer]:
@@ -596,8 +442,3 @@ def _file(results: Results, ships: Row | None) -> str | None:
     coded = checks is not None and "coded_bytes" in checks and checks["coded_bytes"].notna().any()
     folder = "/".join(str(ships.cell[name]) for name in CELL[:-1])
     return f"seed-{seed}/{folder}/{'model.coded' if coded else 'model.onnx'}"
-
-
-def saves(answer: Answer) -> bool:
-    """Whether what ships saves something against its baseline."""
-    return answer.goal is not None and answer.chosen is not None and not is_baseline(answer.goal)

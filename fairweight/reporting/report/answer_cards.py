@@ -9,21 +9,12 @@ from IPython.display import HTML
 from fairweight.core.formatting import DASH, NOT_ESTIMABLE, count, missing
 from fairweight.core.measures import Measure
 from fairweight.reporting import answer_in_words as words
+from fairweight.reporting.answer import SYMBOLS, TAGS, Answer, Cost, Criterion, Row, Test, saves
 from fairweight.reporting.goals import GOALS, saving
 from fairweight.reporting.report.columns import INTERVAL
 from fairweight.reporting.report.page import SHOWN_ROWS, fold, tied
 from fairweight.reporting.report.results import Results
-from fairweight.reporting.verdict_matrix import (
-    SYMBOLS,
-    TAGS,
-    Answer,
-    Cost,
-    Criterion,
-    Row,
-    Test,
-    answers,
-    saves,
-)
+from fairweight.reporting.verdict_matrix import answers
 
 WIDTH, HEIGHT = 72, 18  # of the plot of an interval
 BAR = 64

@@ -7,12 +7,13 @@ from IPython.display import HTML
 from fairweight.core.formatting import count
 from fairweight.core.frames import where
 from fairweight.core.shown_measures import measure
+from fairweight.reporting.answer import Answer
 from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.page import picture
 from fairweight.reporting.report.palette import COLOURS
 from fairweight.reporting.report.results import Results, place
-from fairweight.reporting.verdict_matrix import Answer, answers
+from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN
 
 ACCURACY = measure("accuracy")

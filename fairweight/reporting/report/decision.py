@@ -26,13 +26,14 @@ from fairweight.evaluation.criteria import name_of
 from fairweight.evaluation.recommend import LIFE_CYCLE
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
+from fairweight.reporting.answer import Answer
 from fairweight.reporting.goals import GOALS, winner_of
 from fairweight.reporting.report.answer_cards import answer_cards
 from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
 from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import table
 from fairweight.reporting.report.results import Results, varying
-from fairweight.reporting.verdict_matrix import Answer, is_ceiling, tests_both
+from fairweight.reporting.verdict_matrix import is_ceiling, tests_both
 from fairweight.statistics.decision import PROVEN
 
 RATE = measure("accuracy")  # how criteria with a margin are shown: changes of rates, in percentage points

@@ -7,7 +7,8 @@ import pytest
 from planted_answers import BASE, ENGINE, compared, criterion, decided, family, goal, measured, planted, results_of
 
 from fairweight.reporting import answer_in_words as words
-from fairweight.reporting.verdict_matrix import MOST_ROWS, answers
+from fairweight.reporting.answer import MOST_ROWS
+from fairweight.reporting.verdict_matrix import answers
 
 
 def only(results):
