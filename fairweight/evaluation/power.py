@@ -1,8 +1,10 @@
 """Power statement: what a study can detect and prove with its seeds and test rows, before anything is trained."""
 
+from collections.abc import Iterator
+
 from fairweight.core.artifacts import read_split, read_table, write_rows
-from fairweight.core.recipes import Criteria, Power
-from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan, PowerRow, criterion_in_words
+from fairweight.core.recipes import Criteria
+from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan, PowerRow, criterion_in_words, points
 
 SCHEMA = {
     "dataset": "string",
@@ -53,25 +55,32 @@ def plan(
         plans.append(
             Plan(dataset, counts, criteria, tests=tests[dataset], seeds=seeds[dataset], smallest=smallest_group)
         )
-    entries = [row for planned in plans for row in (*planned.losses(), *planned.margins())]
     for sentence in (sentence for planned in plans for sentence in planned.sentences()):
         print(f"{CANNOT}{sentence}")
-    for entry in entries:
-        print(_sentence(entry, criteria["power"]))
+    entries: list[PowerRow] = []
+    for planned in plans:
+        margins, losses = list(planned.margins()), list(planned.losses())
+        entries += [*losses, *margins]
+        if planned.unreachable is None:  # otherwise all rows have this reason, which is printed above
+            print(*_statement(planned, margins, losses), sep="\n")
     write_rows(destination, entries, SCHEMA)
 
 
-def _sentence(row: PowerRow, assumed: Power) -> str:
-    if row["criterion"] is not None:
-        about = f"{row['dataset']}, {criterion_in_words(row)}, smallest tested group {row['rows']:,} rows: "
-        return about + (row["reason"] or f"margins down to {100 * (row['provable'] or 0):.2f} points can be proven")
-    rate = row["rate"].replace("_", " ")
-    whom = f"{row['group']} ({row['attribute']})" if row["group"] else "all test rows"
-    start = f"{row['dataset']}, {whom}, {rate}, {row['rows']:,} rows, {row['seeds']} seeds: "
-    if row["reason"] or row["detectable"] is None:
-        return f"{start}{row['reason']}"
-    return (
-        f"{start}a loss of {100 * row['detectable']:.2f} points is found with probability "
-        f"{assumed['probability']:g}, if {100 * assumed['churn']:g} % of predictions differ and seeds differ by "
-        f"{100 * assumed['seed_sd']:g} points"
+def _statement(planned: Plan, margins: list[PowerRow], losses: list[PowerRow]) -> Iterator[str]:
+    """What can be shown on one dataset, in lines."""
+    place = f"{planned.dataset}, {planned.seeds} seed{'' if planned.seeds == 1 else 's'}"
+    assumed = planned.criteria["power"]
+    if margins:
+        yield f"{place}: margins that can be proven of a variant that changes nothing"
+    for row in margins:
+        least = f"{points(row['provable'])} points or more" if row["provable"] is not None else None
+        rows = f" ({row['rows']:,} rows of the smallest tested group)" if row["rows"] else ""
+        yield f"  {criterion_in_words(row)}: {row['reason'] or least}{rows}"
+    yield (
+        f"{place}: losses that are found with probability {assumed['probability']:g}, if "
+        f"{100 * assumed['churn']:g} % of predictions differ and seeds differ by {100 * assumed['seed_sd']:g} points"
     )
+    for row in losses:
+        whom = f"{row['group']} ({row['attribute']})" if row["group"] else "all test rows"
+        least = f"{points(row['detectable'])} points or more" if row["detectable"] is not None else None
+        yield f"  {row['rate'].replace('_', ' ')}, {whom}: {row['reason'] or least} ({row['rows']:,} rows)"

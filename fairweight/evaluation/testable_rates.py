@@ -1,5 +1,6 @@
 """What a study can prove and what it cannot, from the numbers of its test rows by group and class."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -239,7 +240,7 @@ class Plan:
         reason = self.unreachable
         if reason is None and least > test.margin:
             reason = (
-                f"with {sizes[0]:,} rows of the smallest tested group, margins down to {100 * least:.2f} points can be "
+                f"with {sizes[0]:,} rows of the smallest tested group, margins down to {points(least)} points can be "
                 f"proven of a variant that changes nothing, and the margin is {100 * test.margin:g}"
             )
         return self._of_test(test, sizes[0], least, reason, decidable=self.unreachable is None)
@@ -306,6 +307,11 @@ def _by_reason(rows: list[PowerRow]) -> dict[str, list[PowerRow]]:
     return grouped
 
 
+def points(share: float) -> str:
+    """A margin or a loss in points, rounded up, so that one of this size can be shown."""
+    return f"{math.ceil(1e4 * share - 1e-9) / 100:.2f}"
+
+
 def criterion_in_words(row: PowerRow) -> str:
     """Criterion, rate, attribute and margin: "fairness gap (false positive rate by sex, margin 5 points)"."""
     name = str(row["criterion"]).replace("_", " ")
@@ -314,5 +320,6 @@ def criterion_in_words(row: PowerRow) -> str:
     rate = row["rate"].replace("_", " ")
     about = [rate] if rate not in name else []
     about += [f"by {row['attribute']}"] if row["attribute"] else []
-    margin = f"margin {100 * row['margin']:g} points"
+    number = f"{100 * row['margin']:g}"
+    margin = f"margin {number} point{'' if number == '1' else 's'}"
     return f"{name} ({', '.join([' '.join(about), margin] if about else [margin])})"

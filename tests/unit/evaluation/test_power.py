@@ -14,7 +14,7 @@ from fairweight.core.artifacts import PARTS, read_frame, write_split, write_tabl
 from fairweight.evaluation.compare import Compared
 from fairweight.evaluation.criteria import assess, changes
 from fairweight.evaluation.power import plan
-from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan
+from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan, points
 from fairweight.statistics.decision import verdicts
 from fairweight.statistics.power import provable
 from fairweight.statistics.rates import Layout
@@ -222,3 +222,25 @@ def test_classes_within_groups_have_no_criterion_where_there_are_more_than_two(c
     assert [sentence.startswith(words) for sentence in sentences if "single classes" in sentence] == [True] * said
     alone = CRITERIA | {"margins": dict.fromkeys(MARGINS) | {"accuracy": 0.01}}
     assert not any("single" in text for text in Plan("d", counts, alone, tests=1, seeds=8, smallest=50).sentences())
+
+
+def test_the_statement_has_a_line_for_each_margin_and_each_group(tmp_path, capsys):
+    planned(tmp_path, people([20_000, 20_000], [9_000, 8_000]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "d, 8 seeds: margins that can be proven of a variant that changes nothing"
+    assert lines[1] == "  accuracy (margin 1 point): 0.01 points or more (40,000 rows of the smallest tested group)"
+    losses = next(n for n, line in enumerate(lines) if "losses that are found with probability 0.8, if 2 %" in line)
+    assert lines[losses + 1].startswith("  accuracy, all test rows: 0.34 points or more (40,000") and len(lines) == losses + 1 + 2 * 3
+
+
+def test_what_no_number_of_rows_can_change_is_said_once(tmp_path, capsys):
+    planned(tmp_path, people([20_000, 20_000], [9_000, 8_000]), seeds=2)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{CANNOT}d: nothing can be proven: it cannot reach significance with 2 seeds")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.0296, "2.96"), (0.02961, "2.97"), (0.00004, "0.01"), (0.1, "10.00"), (0.07, "7.00")]
+)
+def test_a_margin_is_rounded_up_so_that_the_one_that_is_stated_can_be_proven(share, words):
+    assert points(share) == words
