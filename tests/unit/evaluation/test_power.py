@@ -230,7 +230,10 @@ def test_the_statement_has_a_line_for_each_margin_and_each_group(tmp_path, capsy
     assert lines[0] == "d, 8 seeds: margins that can be proven of a variant that changes nothing"
     assert lines[1] == "  accuracy (margin 1 point): 0.01 points or more (40,000 rows of the smallest tested group)"
     losses = next(n for n, line in enumerate(lines) if "losses that are found with probability 0.8, if 2 %" in line)
-    assert lines[losses + 1].startswith("  accuracy, all test rows: 0.34 points or more (40,000") and len(lines) == losses + 1 + 2 * 3
+    assert (
+        lines[losses + 1].startswith("  accuracy, all test rows: 0.34 points or more (40,000")
+        and len(lines) == losses + 1 + 2 * 3
+    )
 
 
 def test_what_no_number_of_rows_can_change_is_said_once(tmp_path, capsys):
