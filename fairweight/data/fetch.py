@@ -13,12 +13,13 @@ from filelock import FileLock
 from fairweight.core import components
 from fairweight.core.artifacts import atomic
 from fairweight.core.checksums import checksum
-from fairweight.core.errors import LONGEST_NAME, InputError, joined, shortened
+from fairweight.core.errors import LONGEST_NAME, LONGEST_REASONS, InputError, joined, shortened
 from fairweight.core.local_files import expanded
 from fairweight.data.archive_members import check_cached
 
 ATTEMPTS = 3
 LONGEST_REASON = 170  # characters: two checksums fit
+SHORTEST_NAME = 24  # characters of a source
 BACK_OFF_S = 2.0  # before the second attempt; doubled before each further one
 
 log = logging.getLogger(__name__)
@@ -92,10 +93,15 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
             log.info("%s: %s: %s", name, source, reasons[source])
         if not worth_trying:
             break
-    listed = [
-        f"{shortened(source, LONGEST_NAME)}: {shortened(reason, LONGEST_REASON)}" for source, reason in reasons.items()
-    ]
+    listed = [_in_words(source, reason) for source, reason in reasons.items()]
     raise InputError(f"{name} could not be fetched from any of its sources: {joined(listed, 'in the log')}.")
+
+
+def _in_words(source: str, reason: str) -> str:
+    """A source and why it does not have the file; a long reason leaves less room for the source, which is known."""
+    reason = shortened(reason, LONGEST_REASON)
+    room = LONGEST_REASONS - len(reason) - 2
+    return f"{shortened(source, min(max(room, SHORTEST_NAME), LONGEST_NAME))}: {reason}"
 
 
 def _verified(source: str, sha256: str | None, folder: Path, archives: Path) -> Path:
