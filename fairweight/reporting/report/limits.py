@@ -8,6 +8,7 @@ from IPython.display import HTML
 from fairweight.core.formatting import as_stated, count, p_value
 from fairweight.core.lineage import FAMILY
 from fairweight.core.shown_measures import measure
+from fairweight.evaluation.testable_rates import points
 from fairweight.reporting import guards
 from fairweight.reporting.report.columns import in_sentence, metric_title
 from fairweight.reporting.report.life_cycle import disturbed_rounds
@@ -58,6 +59,7 @@ def limits(results: Results) -> HTML:
     items = [
         *_guards(results),
         *_small_groups(results),
+        *_classes_in_groups(results),
         *_left_out(results),
         *_too_few_seeds(results),
         *_undecided(results),
@@ -119,6 +121,21 @@ def _small_groups(results: Results) -> list[str]:
             f"{escape(results.title(dataset))}: these rates rest on fewer than {smallest} of a group, and are left "
             f"out of gaps and of the worst group. {names}."
         )
+    return items
+
+
+def _classes_in_groups(results: Results) -> list[str]:
+    """Datasets with more than two classes, of which single classes may lose within a group."""
+    wanted = results.study["criteria"]["attributes"]
+    items = []
+    for card in results.cards:
+        attributes = [name for name in card["groups"] if wanted is None or name in wanted]
+        if attributes and len(card["classes"]) > 2 and card["dataset"] in set(results.decisions["dataset"]):
+            items.append(
+                f"{escape(results.title(card['dataset']))}: what single classes lose within a group of "
+                f"{escape(', '.join(attributes))} has no criterion. With {len(card['classes']):,} classes, the "
+                "accuracy of each group is tested; the table of assessments has the rates of each class and group."
+            )
     return items
 
 
@@ -187,14 +204,14 @@ def power(results: Results) -> HTML:
     for _, row in results.power.iterrows():
         margin = isinstance(row["criterion"], str)
         group = "smallest tested group" if margin else row["group"] if isinstance(row["group"], str) else "all rows"
-        least = RATE.text(row["provable" if margin else "detectable"])
+        least = row["provable" if margin else "detectable"]
         rows.append(
             [
                 results.title(row["dataset"]),
                 plain(row["attribute"]),
                 group,
                 _criterion(row) if margin else metric_title(row["rate"]),
-                row["reason"] if isinstance(row["reason"], str) else least,
+                row["reason"] if isinstance(row["reason"], str) else points(least),
                 f"{int(row['rows']):,}",
             ]
         )
