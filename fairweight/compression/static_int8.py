@@ -84,7 +84,8 @@ def quantize_file(
     """Write an ONNX file with int8 weights and uint8 activations.
 
     Args:
-        source, destination: ONNX files.
+        source: ONNX file to read.
+        destination: ONNX file to write.
         feeds: batches of input tensors by name, on which the ranges of activations are calibrated.
         ranges: method of calibration, a key of METHODS.
         per_channel: use one scale for each output channel.

@@ -113,7 +113,8 @@ def metric_row(
         value: None where it is undefined; `reason` says why.
         n: rows that it is about.
         denominator: rows that a rate is a share of, where they are not `n`.
-        attribute, group: the group that it is about; an attribute alone is a comparison of its groups.
+        attribute: whose groups it is about; an attribute alone is a comparison of its groups.
+        group: the one that it is about.
         class_name: the class that is compared with the rest, where there are more than two.
         interval: bounds at 95 %.
         by_chance: expected value if there were nothing to find (all groups equal, or scores calibrated).

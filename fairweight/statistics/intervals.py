@@ -21,7 +21,8 @@ def wilson(successes: Array | float, total: Array | float, level: float = LEVEL)
     """Wilson's score interval of a rate (Wilson 1927; Brown, Cai & DasGupta 2001).
 
     Args:
-        successes, total: counts, of one shape; the interval is NaN where the total is 0.
+        successes: counts.
+        total: counts, of the same shape; the interval is NaN where it is 0.
         level: coverage.
 
     Returns:
