@@ -12,7 +12,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import Criteria
 from fairweight.statistics.decision import REFUTED, UNDECIDED
-from fairweight.statistics.significance import mcnemar, sign_flip, smallest_p
+from fairweight.statistics.significance import TIE, mcnemar, sign_flip, smallest_p
 
 Array = np.ndarray[Any, Any]
 Node = tuple[str, str]  # augmentation and variant
@@ -159,14 +159,15 @@ def _simple(models: pd.DataFrame, criteria: Criteria) -> str | None:
     """Why models are worse than the simple model of the dataset; None where they are not, or where there is none.
 
     The mean accuracy must be lower by more than the loss that the study accepts, and clearly so: by the exact McNemar
-    test of the mean counts of rows, and, where the seeds suffice for it, by the sign-flip test over seeds.
+    test of the mean counts of rows, and, where the seeds suffice for it, by the sign-flip test over seeds. Models with
+    a higher mean recall of the classes have given up accuracy for rare classes, as weights or thresholds make them.
     """
     if models["simple_lost"].isna().any():
         return None
     gained, lost = (models[name].to_numpy(float) for name in ("simple_gained", "simple_lost"))
     rows, hits = int(models["rows"].iloc[0]), float(models["hits"].mean())
     behind = float((lost - gained).mean()) / rows
-    if behind <= (criteria.get("margins", {}).get("accuracy") or 0.0):
+    if models["simple_recall"].mean() > TIE or behind <= (criteria.get("margins", {}).get("accuracy") or 0.0):
         return None
     p_values = {f"exact McNemar test of {rows:,} test rows": mcnemar(float(gained.mean()), float(lost.mean()))}
     if smallest_p(len(models), sides=1) <= criteria["error_rate"]:

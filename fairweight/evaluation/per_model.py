@@ -28,6 +28,7 @@ class ModelRow(TypedDict):
     same: bool | None  # whether it equals its baseline to the bit; None without probabilities
     simple_gained: int | None  # rows that it predicts right and the simple model does not; None without a simple model
     simple_lost: int | None  # the reverse
+    simple_recall: float | None  # its mean recall of the classes minus that of the simple model
 
 
 MODELS = {
@@ -44,6 +45,7 @@ MODELS = {
     "same": "bool",
     "simple_gained": "int64",
     "simple_lost": "int64",
+    "simple_recall": "double",
 }
 
 
@@ -89,7 +91,17 @@ def model_rows(
                 "same": None if other is None else _same((predictions, scores), other, position),
                 "simple_gained": None if right is None else int((hits & ~right).sum()),
                 "simple_lost": None if right is None else int((right & ~hits).sum()),
+                "simple_recall": None if right is None else _recall_gained(hits, right, labels),
             }
+
+
+def _recall_gained(hits: Array, right: Array, labels: Array) -> float:
+    """Mean recall of the classes of one model minus that of another (balanced accuracy), from their hits (n,)."""
+    gained = hits.astype(float) - right
+    present = labels >= 0
+    counts = np.bincount(labels[present])
+    recalls = np.bincount(labels[present], weights=gained[present])[counts > 0] / counts[counts > 0]
+    return float(recalls.mean())
 
 
 def _class_name(code: int, classes: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from fairweight.evaluation.guards import applied, guard_table
 from fairweight.evaluation.per_model import model_rows
@@ -233,3 +234,24 @@ def test_models_as_good_as_the_simple_one_are_guarded_no_more_often_than_the_err
         table = guards_of(models_of({"dense": models[1:], "small": models[1:]}, simple=models[0]), {"dense": 2.0})
         alarms += "simple_model" in reasons(table, "dense")
     assert alarms / 300 <= 0.06
+
+
+@pytest.mark.parametrize(("caught", "alarms", "guarded"), [(20, 60, False), (2, 60, True), (0, 0, False)])
+def test_accuracy_that_is_given_up_for_a_rare_class_is_no_fault(caught, alarms, guarded):
+    """30 of 600 rows are rare, of which the simple model finds 10; a threshold finds more, with false alarms."""
+    labels = np.repeat([0, 1], [570, 30])
+    simple = np.where(np.arange(600) >= 590, 1, 0)
+    predictions = np.where((np.arange(600) < alarms) | (np.arange(600) >= 590 - caught), 1, 0)
+    if guarded:  # as many alarms, and fewer of the rare rows
+        predictions[590 - caught + 2 :] = 0
+    models = models_of({"dense": [predictions], "small": [simple]}, labels, simple=simple)
+    assert ("simple_model" in reasons(guards_of(models), "dense")) == guarded
+
+
+def test_the_mean_recall_is_the_balanced_accuracy_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels, simple, predictions = (rng.integers(4, size=200) for _ in range(3))
+    (row,) = model_rows({DENSE: (predictions[:, None], None)}, {}, labels, tuple("abcd"), [0], simple)
+    gained = balanced_accuracy_score(labels, predictions) - balanced_accuracy_score(labels, simple)
+    assert row["simple_recall"] == pytest.approx(gained)
+    assert row["simple_gained"] - row["simple_lost"] == row["hits"] - (simple == labels).sum()
