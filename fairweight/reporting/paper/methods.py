@@ -244,8 +244,8 @@ def _guards(results: Results, seeds: int) -> list[str]:
         guards.MAJORITY: f"its {'mean ' * several}accuracy is not shown to exceed the share of the largest class "
         f"(exact binomial test){below}",
         guards.SIMPLE: "its accuracy is shown to be below that of a logistic regression of the same inputs"
-        f"{f', by more than {_points(margin)}' if margin else ''} (exact McNemar test{flips}), and its mean recall of the classes is "
-        "not above it",
+        f"{f', by more than {_points(margin)}' if margin else ''} (exact McNemar test{flips}), and its mean recall of "
+        "the classes is not above it",
         guards.DIVERGED: diverged if seeds >= guards.FEWEST_SEEDS else "its probabilities are not finite",
         guards.SAME: "its predictions and probabilities equal those of its baseline to the bit"
         f"{' in every seed' * several} and its file is not at least {smaller} smaller",
