@@ -13,7 +13,7 @@ BIN := .venv/bin
 # nothing but the files whose hashes the lock files hold
 INSTALL := python -P -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes
 # what tests need: the environment with every extra but slurm's
-TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert excel)
+TESTED := .venv/installed $(addprefix .venv/installed-,text llm openvino convert excel docs)
 SNAKEFILES := Snakefile rules workflow tests/executor/workflows
 
 .PHONY: help

@@ -30,7 +30,7 @@ def lines(complete: argparse.ArgumentParser) -> Iterator[str]:
     for action in commands._choices_actions:
         name, one_line = action.dest, action.help or ""
         sub = commands.choices[name]
-        words = " ".join(sub.format_usage().removeprefix("usage:").split())
+        words = " ".join(sub.format_usage().removeprefix("usage:").replace(" [-h]", "").split())
         usage = textwrap.fill(words, 78, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
         yield from (f"## fairweight {name}", "", _sentence(sub.description or one_line), "", "```sh", usage, "```", "")
         arguments = [a for a in sub._actions if not isinstance(a, argparse._HelpAction)]

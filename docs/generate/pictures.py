@@ -21,5 +21,5 @@ def fence(source: str, language: str, css_class: str, options: dict[str, Any], m
     Returns:
         HTML with the picture as inline SVG.
     """
-    svg = mermaidx.render(source).svg()
-    return f'<div class="mermaid-picture">{svg.replace("my-svg", f"mermaid-{next(_number)}")}</div>'
+    svg = mermaidx.render(source).svg().replace("my-svg", f"mermaid-{next(_number)}")
+    return f'<div class="mermaid-picture" role="img" aria-label="Diagram">{svg}</div>'
