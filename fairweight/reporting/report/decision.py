@@ -234,7 +234,14 @@ def criteria(results: Results, dataset: str) -> HTML | None:
     )
     caption = f"{results.title(dataset)}: criteria of the study."
     return table(
-        header, rows, caption, notes=notes, text_columns=3 + len(shown), breaks=breaks, repeated=1 + len(shown)
+        header,
+        rows,
+        caption,
+        notes=notes,
+        text_columns=3 + len(shown),
+        breaks=breaks,
+        repeated=1 + len(shown),
+        finding=_proven(results, dataset),
     )
 
 
