@@ -92,6 +92,7 @@ def reader_line(raw: Raw, further: Mapping[str, list[str]] = MappingProxyType({}
     if raw.method == "workbook":
         sheet = f", sheet: {scalar(raw.sheet)}" if raw.sheet else ""
         return f"    reader: {{method: workbook{sheet}, missing: {flow_list(raw.missing)}{columns}}}"
+    columns += ", skip_lines: {all: 1}" * raw.skip
     quote = "quote: none, " * (raw.quote == "none")
     return (
         f"    reader: {{method: delimited, separator: {scalar(raw.separator)}, {quote}encoding: {raw.encoding}, "

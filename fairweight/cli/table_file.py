@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ NO_CATEGORY = "distinct texts: no category"
 MOST_LEVELS = 100  # a column with more categories is text
 FEW_VALUES = 10  # a column with at most this number of distinct whole numbers may hold codes of categories
 LEAST_ROWS = 20
+IDENTIFIER = re.compile(r"(^|[\W_])(id|ids|key|uuid|index|row|record|nr|no|number)($|[\W_\d])|[a-z]I[dD]$", re.ASCII)
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Raw:
         columns: names of the columns of a table without a header line.
         typed: its rows with the types of a Parquet table or a workbook; None for text.
         sheet: of a workbook.
+        skip: lines before the table.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Raw:
     columns: tuple[str, ...] = ()
     typed: pd.DataFrame | None = None
     sheet: str | None = None
+    skip: int = 0
 
     @functools.cached_property
     def formats(self) -> Formats:
@@ -150,7 +154,7 @@ def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
     """Rows of delimited text, by the reader that the study will use; quotes may belong to the text."""
     read = components.load("readers", "delimited")
     options: dict[str, Any] = {"separator": form.separator, "encoding": form.encoding, "missing": [""], "keep": None}
-    options |= {"columns": list(form.columns) or None, "skip_lines": {}, "rows": None}
+    options |= {"columns": list(form.columns) or None, "skip_lines": {data.name: form.skip}, "rows": None}
     mistakes = []
     for quote in ('"', "none"):
         try:
@@ -160,7 +164,7 @@ def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
             continue
         if not mistakes or not any(block[c].str.fullmatch('".*"').any() for block in blocks for c in block):
             frame = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
-            return Raw(data, form.separator, quote, form.encoding, [""], frame, columns=form.columns)
+            return Raw(data, form.separator, quote, form.encoding, [""], frame, columns=form.columns, skip=form.skip)
     raise InputError(f"{mistakes[0]} (read with separator {form.separator!r}).")
 
 
@@ -284,11 +288,21 @@ def drop_identifiers(raw: Raw, columns: list[Column]) -> None:
             continue
         if column.name in reasons:
             column.kind, column.note = "dropped", f"may identify a person: {reasons[column.name]}"
-        elif _numbers_the_rows(raw, column, numbers):
-            column.kind, column.note = "dropped", "distinct whole numbers: they number the rows"
+        elif _differs_in_every_row(raw, column, numbers):
+            values = numbers[column.name]
+            if IDENTIFIER.search(column.name) or _in_sequence(values):
+                column.kind, column.note = "dropped", "distinct whole numbers: they number the rows"
+            else:
+                column.note = "a different whole number in every row: drop it if it identifies a person"
 
 
-def _numbers_the_rows(raw: Raw, column: Column, numbers: dict[str, pd.Series]) -> bool:
+def _in_sequence(numbers: pd.Series) -> bool:
+    """Whether numbers rise or fall from row to row, or fill a range as row numbers do in any order."""
+    rising = numbers.is_monotonic_increasing or numbers.is_monotonic_decreasing
+    return bool(rising or numbers.max() - numbers.min() < 2 * len(numbers))
+
+
+def _differs_in_every_row(raw: Raw, column: Column, numbers: dict[str, pd.Series]) -> bool:
     """Whether a column holds a different whole number in every row."""
     source = raw.frame if raw.typed is None else raw.typed
     if column.name not in numbers or value_formats.is_date(source[column.name], column.name, raw.formats):

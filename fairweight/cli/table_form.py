@@ -23,6 +23,7 @@ FITTING = 0.9  # share of lines with the same number of values, from which a sep
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 TABLES = (*WORKBOOKS, ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq")
+STATED = re.compile(r"sep=(.)\s*")  # a first line that states the separator
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?")
 
 
@@ -52,6 +53,7 @@ class TableForm:
         separator, encoding: of delimited text.
         columns: names of the columns of a table without a header line.
         sheet: of a workbook.
+        skip: lines before the table: 1 where the first one states the separator, as spreadsheets write it.
     """
 
     method: str
@@ -59,6 +61,7 @@ class TableForm:
     encoding: str = "utf-8"
     columns: tuple[str, ...] = ()
     sheet: str | None = None
+    skip: int = 0
 
 
 GUESSED = Layout()
@@ -133,8 +136,12 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
         if first:
             lines = _lines(text, data)
         first = False
-    separator = NAMED.get(layout.separator, layout.separator) if layout.separator else guessed_separator(lines)
-    return TableForm("delimited", separator, encoding, _columns(lines, separator, data, layout, target))
+    stated = STATED.fullmatch(lines[0])
+    lines = lines[1:] if stated and len(lines) > 1 else lines
+    separator = NAMED.get(layout.separator, layout.separator) if layout.separator else None
+    separator = separator or (stated[1] if stated else guessed_separator(lines))
+    columns = _columns(lines, separator, data, layout, target)
+    return TableForm("delimited", separator, encoding, columns, skip=1 if stated else 0)
 
 
 def _workbook(data: Path, layout: Layout) -> TableForm:
@@ -227,13 +234,23 @@ def _columns(lines: list[str], separator: str, data: Path, layout: Layout, targe
         return ()
     if target in numbered:
         return numbered
-    if any(NUMBER.fullmatch(value) for value in first) and not _contrasts(first, others):
+    if _holds_values(first, others) and not _contrasts(first, others):
         raise InputError(
             f"--target: the first line of {data} seems to be no header line ({listed(first)}), and has no name "
             f"{quoted(target)}; name all columns with --names, or use --no-header, which names them column_1 to "
             f"{numbered[-1]}."
         )
     return ()
+
+
+def _holds_values(first: list[str], others: list[list[str]]) -> bool:
+    """Whether a line has what no header line has: numbers, one text twice, or texts that stand below as well."""
+    below = [set(column) for column in zip(*(line for line in others if len(line) == len(first)), strict=True)]
+    return (
+        len(set(first)) < len(first)
+        or any(NUMBER.fullmatch(value) for value in first)
+        or any(value in column for value, column in zip(first, below, strict=False))
+    )
 
 
 def _contrasts(first: list[str], others: list[list[str]]) -> bool:

@@ -145,6 +145,21 @@ def test_compressed_tables(folder, ending, packed):
     assert text.splitlines()[3] == "name: people" and dataset["title"] == "people"
 
 
+def test_a_first_line_that_states_the_separator_is_skipped(folder):
+    Path("people.csv").write_text("sep=;\n" + people().to_csv(index=False, sep=";"))
+    dataset, _, rows = init("people.csv", "--target", "repaid")
+    assert dataset["reader"]["skip_lines"] == {"all": 1} and dataset["reader"]["separator"] == ";" and len(rows) == ROWS
+
+
+def test_amounts_that_differ_in_every_row_are_no_row_numbers(folder):
+    rng = np.random.default_rng(3)
+    amounts = rng.permutation(100_000)[:ROWS] + 1_000
+    people(weight=amounts, personId=amounts * 7, rank=rng.permutation(ROWS)).to_csv("people.csv", index=False)
+    dataset, text, _ = init("people.csv", "--target", "repaid")
+    assert dataset["drop"] == ["personId", "rank"] and "weight" in dataset["inputs"]["numeric"]
+    assert "CHECK: a different whole number in every row: drop it if it identifies" in comments(text, '- "weight"')[0]
+
+
 def parquet_folder(place, **columns):
     table = people(joined=pd.date_range("2020-01-01", periods=ROWS, freq="D"), member=[True, False] * (ROWS // 2))
     table = table.assign(**columns)
@@ -298,6 +313,11 @@ MISTAKES = {
         ["p.csv", "--target", "repaid"],
         "seems to be no header line",
         "name all columns with --names, or use --no-header, which names them column_1 to column_5",
+    ),
+    "no header line of texts": (
+        {"p.csv": "".join(f"{'rd'[i % 2]},y,{'yn?'[i % 3]},?,?\n" for i in range(60))},
+        ["p.csv", "--target", "party"],
+        "the first line of p.csv seems to be no header line (r, y, y, ?, ?), and has no name 'party'",
     ),
     "a header line after all": (
         {"p.csv": PEOPLE},
