@@ -83,7 +83,8 @@ def test_the_power_statement_is_printed_again_where_nothing_has_to_run(run):
     first, second = (run.snakemake("study.yaml", *LOCAL, "power") for _ in range(2))
     assert "Nothing to be done" in second and "Nothing to be done" not in first
     for output in (first, second):
-        assert output.count("people, all test rows, accuracy, 18 rows, 1 seeds: ") == 1
+        assert output.count("people, 1 seed: losses that are found with probability 0.8") == 1
+        assert output.count("  accuracy, all test rows: ") == 1
     assert "all test rows" not in run.snakemake("study.yaml", "--dry-run", "power")
 
 
