@@ -9,24 +9,12 @@ import argparse
 import textwrap
 from collections.abc import Iterator
 
-from fairweight.cli import main as command
+from fairweight.cli.main import command_parser
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the command, as `fairweight completion` receives it."""
-    parsers: list[argparse.ArgumentParser] = []
-    command.print_completion = lambda complete, _: parsers.append(complete)
-    command.main(["completion", "bash"])
-    return parsers[0]
-
-
-def lines(complete: argparse.ArgumentParser) -> Iterator[str]:
-    """Lines of the page: a section for each command, with a table of its arguments.
-
-    Args:
-        complete: parser with all commands.
-    """
-    commands = next(action for action in complete._actions if isinstance(action, argparse._SubParsersAction))
+def lines() -> Iterator[str]:
+    """Lines of the page: a section for each command, with a table of its arguments."""
+    _, commands = command_parser([])
     for action in commands._choices_actions:
         name, one_line = action.dest, action.help or ""
         sub = commands.choices[name]
@@ -56,4 +44,4 @@ def _sentence(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines(parser())))
+    print("\n".join(lines()))

@@ -72,6 +72,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return LINK.sub(partial(_link, source, path, files), markdown)
 
 
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Mark the page of keys, whose tables have a form of their own on narrow screens."""
+    return f'<div class="keys">{html}</div>' if page.file.src_path == "reference/study-file.md" else html
+
+
 def _generated(name: str) -> str:
     if name == "command-line":
         command = [sys.executable, "-P", str(ROOT / "docs" / "generate" / "command_line.py")]

@@ -53,21 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     own, further = list(sys.argv[1:] if arguments is None else arguments), []
     if "--" in own:
         own, further = own[: own.index("--")], own[own.index("--") + 1 :]
-    parser = Parser(prog="fairweight", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands, further)
-    reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
-    reference.set_defaults(function=lambda _: print_reference())
-    _add_init(commands)
-    _add_check(commands, further)
-    _add_convert(commands)
-    _add_verify(commands)
-    _add_archives(commands)
-    shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
-    shown.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
-    shown.set_defaults(function=lambda a: print_answer(a.study))
-    _add_energy(commands)
-    _add_about(parser, commands)
+    parser, commands = command_parser(further)
     chosen = parse(parser, commands.choices, own)
     try:
         chosen.function(chosen)
@@ -84,6 +70,33 @@ def main(arguments: list[str] | None = None) -> None:
         if (sentence := file_problem(error)) is None:
             raise
         sys.exit(f"fairweight: {sentence}")
+
+
+def command_parser(further: list[str]) -> tuple[Parser, Any]:
+    """Make the parser of the command line.
+
+    Args:
+        further: arguments for Snakemake.
+
+    Returns:
+        The parser, and the action that holds the parsers of all commands, by name in `choices`.
+    """
+    parser = Parser(prog="fairweight", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands, further)
+    reference = commands.add_parser("reference", help="print config/README.md from the schema and the components")
+    reference.set_defaults(function=lambda _: print_reference())
+    _add_init(commands)
+    _add_check(commands, further)
+    _add_convert(commands)
+    _add_verify(commands)
+    _add_archives(commands)
+    shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
+    shown.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    shown.set_defaults(function=lambda a: print_answer(a.study))
+    _add_energy(commands)
+    _add_about(parser, commands)
+    return parser, commands
 
 
 def _add_about(parser: argparse.ArgumentParser, commands: Any) -> None:
