@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -23,10 +22,10 @@ Array = np.ndarray[Any, Any]
 MOST_ROWS = 50_000  # training rows that it is fitted on
 FEWEST_ROWS = 1_000  # the same where rows are long and classes are many
 MOST_PRODUCTS = 1e8  # rows x values of a row x outputs: multiplications of one iteration
-MOST_WEIGHTS = 1_000_000  # frequent levels are kept
+MOST_WEIGHTS = 1_000_000  # frequent levels are kept, and words share hashes
 MOST_PIXELS = 4_096  # of an image; larger images are averaged
 MOST_CHARACTERS = 2_000  # of a text
-WORDS = 2**16  # hashes of words
+MOST_WORDS = 2**16  # hashes of words
 WORDS_PER_TEXT = 100  # assumed where rows are chosen
 ITERATIONS = 100
 NOTHING = -1  # prediction where there is no model
@@ -114,6 +113,7 @@ class Fitted:
     scale: Array  # (k,)
     levels: list[Array]  # of each categorical column, its position among the features of each level, -1 if left out
     number: int  # of levels that are kept
+    words: int  # number of hashes of words
     regression: LogisticRegression
 
     @classmethod
@@ -123,17 +123,18 @@ class Fitted:
         Args:
             training: one or more tables of the same dataset; the labels have at least two values.
         """
-        numeric = np.concatenate([rows.numeric for rows in training]).astype(np.float64)
+        numeric = _finite(np.concatenate([rows.numeric for rows in training]))
         with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # columns without a number
             mean, scale = np.nan_to_num(np.nanmean(numeric, axis=0)), np.nan_to_num(np.nanstd(numeric, axis=0))
         scale[scale == 0] = 1.0
         label = np.concatenate([rows.label for rows in training])
-        levels, number = _frequent(training, MOST_WEIGHTS // len(np.unique(label)) - numeric.shape[1])
+        most = max(MOST_WEIGHTS // len(np.unique(label)), 2)  # features
+        levels, number = _frequent(training, most - numeric.shape[1])
         regression = LogisticRegression(max_iter=ITERATIONS)
-        fitted = cls(mean, scale, levels, number, regression)
+        fitted = cls(mean, scale, levels, number, min(most, MOST_WORDS), regression)
         features = [fitted.features(rows) for rows in training]
         stacked = sparse.vstack(features).tocsr() if sparse.issparse(features[0]) else np.concatenate(features)
-        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # iterations are bounded
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # bounded iterations, rare classes
             regression.fit(stacked, label)
         return fitted
 
@@ -151,15 +152,16 @@ class Fitted:
         """Features (n, d): dense, or sparse where there are levels or words."""
         dense, loose = [], []
         if rows.numeric.shape[1]:
-            dense.append((np.where(np.isnan(rows.numeric), self.mean, rows.numeric) - self.mean) / self.scale)
+            numeric = _finite(rows.numeric)
+            dense.append((np.where(np.isnan(numeric), self.mean, numeric) - self.mean) / self.scale)
         if rows.images is not None:
             dense.append(_pixels(rows.images))
         if self.number:
             loose.append(self._one_hot(rows.categorical))
         if rows.texts is not None:
-            loose.append(_words(rows.texts))
+            loose.append(_words(rows.texts, self.words))
         if not loose:
-            return np.concatenate(dense, axis=1)
+            return np.concatenate(dense, axis=1) if dense else np.zeros((len(rows), 1))  # every level is missing
         return sparse.hstack([*map(sparse.csr_matrix, dense), *loose]).tocsr()
 
     def _one_hot(self, codes: Array) -> sparse.csr_matrix:
@@ -168,6 +170,12 @@ class Fitted:
         row, column = np.nonzero(columns >= 0)
         ones = np.ones(len(row))
         return sparse.csr_matrix((ones, (row, columns[row, column])), shape=(len(codes), self.number))
+
+
+def _finite(numeric: Array) -> Array:
+    """Numbers in float64 (n, k); what is infinite counts as missing."""
+    numbers: Array = np.where(np.isfinite(numeric), numeric, np.nan).astype(np.float64)
+    return numbers
 
 
 def _frequent(training: list[Table], most: int) -> tuple[list[Array], int]:
@@ -197,9 +205,9 @@ def _pixels(images: Array) -> Array:
     return averaged
 
 
-def _words(texts: Array) -> sparse.csr_matrix:
+def _words(texts: Array, hashes: int) -> sparse.csr_matrix:
     """Hashed words of texts (n,), each row of length 1."""
-    return HashingVectorizer(n_features=WORDS, alternate_sign=False).transform(_beginnings(texts))
+    return HashingVectorizer(n_features=hashes, alternate_sign=False).transform(_beginnings(texts))
 
 
 def _beginnings(texts: Array) -> Iterator[str]:

@@ -59,19 +59,21 @@ def test_pixels_are_the_inputs_and_large_images_are_averaged(tmp_path, monkeypat
     assert averaged == pytest.approx(images.reshape(2, 3, 2, 2, 2).mean(axis=(2, 4)).reshape(-1))
 
 
-def test_words_of_texts_are_the_inputs(tmp_path):
+def test_words_of_texts_are_the_inputs(tmp_path, monkeypatch):
     table = comments(rows=600)
     columns, _, training, test = fitted(tmp_path, table)
     words = HashingVectorizer(n_features=2**16, alternate_sign=False)
     model = LogisticRegression().fit(words.transform(training.texts), training.label)
     assert (columns["prediction"] == model.predict(words.transform(test.texts))).all()
     assert (columns["prediction"] == test.label).mean() > 0.9
+    monkeypatch.setattr(module, "MOST_WEIGHTS", 2_000)  # two classes
+    assert fitted(tmp_path, table)[1]["features"] == 1_000
 
 
 def test_missing_numbers_levels_that_training_rows_lack_and_empty_columns_are_taken(tmp_path):
     table = tabular(rows=800)
     numeric, categorical = np.column_stack([table.numeric, np.full(800, np.nan, np.float32)]), table.categorical.copy()
-    numeric[::7, 0], categorical[::11, 1] = np.nan, -1
+    numeric[::7, 0], numeric[3, 1], categorical[::11, 1] = np.nan, np.inf, -1
     names, levels = ("x", "age", "empty"), table.levels | {"town": ("k", "l", "m", "n", "nowhere")}
     rows = dataclasses.replace(table, numeric=numeric, numeric_names=names, categorical=categorical, levels=levels)
     columns, about, _, test = fitted(tmp_path, rows)
@@ -111,6 +113,9 @@ def test_without_training_rows_or_inputs_there_is_no_model_and_the_majority_is_k
     scores = {"numeric": np.empty((400, 0), np.float32), "categorical": np.empty((400, 0), np.int64)}
     none = dataclasses.replace(table, **scores, numeric_names=(), levels={})
     assert fitted(tmp_path, none)[1]["reason"] == "the dataset has no inputs"
+    empty = dataclasses.replace(none, categorical=np.full((400, 1), -1), levels={"job": ("a", "b")})
+    columns, *_ = fitted(tmp_path, empty)
+    assert len(np.unique(columns["prediction"])) == 1  # the larger class of the training rows
 
 
 def test_accuracy_and_majority_of_the_test_rows(tmp_path):
