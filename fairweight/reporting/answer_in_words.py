@@ -15,6 +15,7 @@ from fairweight.reporting.verdict_matrix import attributes_of
 from fairweight.statistics.decision import UNDECIDED
 
 MOST_NAMES = 3
+LONGEST_REASON = 150  # characters of a reason on the first screen
 RATE = measure("accuracy")
 
 
@@ -48,8 +49,13 @@ def why(answer: Answer) -> str:
         are = "is" if len(proven) == 1 else "are"
         return f"{named(proven)} {are} proven to keep the criteria, but {goal['reason']}, by {by}."
     first = next((row for row in answer.rows if row.verdict and row.reason), None)
-    reason = f": {first.name}, for example, because {first.reason}" if first else ""
+    reason = f": {first.name}, for example, because {_brief(str(first.reason))}" if first else ""
     return f"No compressed variant is proven to keep the criteria{reason}."
+
+
+def _brief(reason: str) -> str:
+    """A reason without its numbers where it is long; the folded sentences have all of it."""
+    return reason if len(reason) <= LONGEST_REASON else reason.partition(": ")[0]
 
 
 def _all(answer: Answer) -> str:

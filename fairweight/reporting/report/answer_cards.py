@@ -178,7 +178,8 @@ def _test_cell(column: Criterion, test: Test | None, baseline: bool) -> str:
     about = (
         "" if column.key == "accuracy" or not column.signed else f"<small>{escape(_short(test.about))}{further}</small>"
     )
-    reason = f"<small>{escape(test.reason)}</small>" if test.reason and value == NOT_ESTIMABLE else ""
+    hint = f'<small title="{escape(test.reason or "", quote=True)}">cannot be tested</small>'
+    reason = hint if value == NOT_ESTIMABLE else ""
     mark = f'<span class="mark" aria-hidden="true">{SYMBOLS[test.verdict]}</span><span class="vh">{test.verdict}</span>'
     figure = f'<span class="value">{escape(value)}</span>' if not reason else ""
     return (

@@ -63,6 +63,18 @@ def test_each_cell_has_a_symbol_a_word_and_a_plot_with_its_numbers():
     assert page.count('class="tag">smallest<') == 1 and page.count('class="tag">fastest<') == 1
 
 
+def test_what_cannot_be_tested_is_said_in_its_cell():
+    results = planted(variants=1)
+    gap = results.criteria["criterion"] == "fairness_gap"
+    results.criteria.loc[gap, ["value", "low", "high"]] = None
+    results.criteria.loc[gap, "verdict"] = "undecided"
+    results.criteria["reason"] = results.criteria["reason"].astype(object)
+    results.criteria.loc[gap, "reason"] = "fewer than two groups of <age>"
+    page = recommendation(results).data
+    assert '<small title="fewer than two groups of &lt;age&gt;">cannot be tested</small>' in page
+    assert page.count('<svg class="plot"') == 3
+
+
 def test_a_bound_below_shades_what_lies_left_and_one_above_what_lies_right():
     page = recommendation(planted(variants=1)).data
     zones = [

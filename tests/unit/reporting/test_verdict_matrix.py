@@ -214,6 +214,15 @@ def test_a_cheaper_variant_that_cannot_be_distinguished_is_named():
     assert words.why(only(results)).endswith("v0 needs less, but not distinguishably so, and v3 has the smallest file.")
 
 
+def test_a_long_reason_is_cut_where_its_numbers_begin():
+    results = with_rows(planted(variants=2), "goals", goal("d0", "life_cycle_energy", "dense", 1.0, 1.0))
+    few = "fewer than two groups of age have enough rows for the true positive rate"
+    results.decisions["verdict"] = [None, "undecided", "undecided"]
+    results.decisions["reason"] = [None, f"{few}: {'23 of the 82 test rows of >=60 have the label bad; ' * 3}", "b"]
+    expected = f"No compressed variant is proven to keep the criteria: v0, for example, because {few}."
+    assert words.why(only(results)) == expected
+
+
 def test_no_groups_are_said():
     results = planted(variants=1)
     results.study["datasets"]["d0"]["groups"] = {}
