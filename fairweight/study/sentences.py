@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fairweight.core import components
 from fairweight.core.errors import did_you_mean, listed, quoted
 
 Config = dict[str, Any]  # a mapping in YAML
@@ -89,16 +90,10 @@ def _of_kind(kind: str, schema: Config) -> str:
     if kind == "string" and schema.get("maxLength") == 1:
         return "one character"
     if kind == "object" and "x-component" in schema:
-        return f"a name ({listed(_names(schema['x-component']))}) or a mapping"
+        return f"a name ({listed(components.names(schema['x-component']))}) or a mapping"
     if kind == "object" and "properties" in schema:
         return f"a mapping with keys such as {' and '.join(map(repr, list(schema['properties'])[:2]))}"
     return KINDS.get(kind, kind)
-
-
-def _names(folder: str) -> list[str]:
-    from fairweight.core import components  # noqa: PLC0415 - one sentence needs it
-
-    return components.names(folder)
 
 
 def _range(schema: Config) -> str:
