@@ -198,7 +198,8 @@ def _check_numbers(survey: Survey, numbers: Numbers, place: str, column: str, re
     numbers.check_read(where, size, remedy, recipe["dates"].get(column))
     if place.startswith("groups"):  # a row without a number belongs to no group
         return
-    policy = recipe["inputs"]["missing_numeric"] if numeric else "refuse"
+    may_lack = place == "given" and column in recipe["reader"].get("optional", ())
+    policy = recipe["inputs"]["missing_numeric"] if numeric else "keep" if may_lack else "refuse"
     numbers.check_usable(
         where, policy, size, "fix the data or set inputs: missing_numeric: mean" if numeric else "fix the data"
     )

@@ -19,7 +19,7 @@ def predict_given(*, table: str, split: str, destination: str, column: str, abov
         above: a row is predicted positive if its score is larger.
 
     Raises:
-        InputError: the label is not binary.
+        InputError: the label is not binary, or a score is missing.
     """
     rows, part = predicted_rows(table, split)
     if len(rows.classes) != 2:
@@ -27,6 +27,11 @@ def predict_given(*, table: str, split: str, destination: str, column: str, abov
             f"given: column {column!r} can only be compared with a binary label, not {len(rows.classes)} classes."
         )
     scores = rows.given[column]
+    if missing := int(np.isnan(scores).sum()):
+        raise InputError(
+            f"given: column {column!r} has no score in {missing:,} of {len(rows):,} validation and test rows; write "
+            "the scores of all, or use a split without validation rows of such files."
+        )
     columns = {
         "row": rows.row,
         "part": part,

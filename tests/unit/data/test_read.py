@@ -348,3 +348,27 @@ def test_what_is_no_image_is_refused(values):
 def test_bytes_that_are_no_text_are_no_numbers():
     with pytest.raises(InputError, match=r"in data row 1 of file 'train' is not a number"):
         build_table(rows(age=[b"\xff"] * 4), dataset(), [])
+
+
+def test_outputs_of_a_model_may_be_in_some_files_alone(tmp_path):
+    """Training rows on which methods calibrate have no outputs of the original."""
+    rows = "".join(f"{20 + i},{'ab'[i % 2]},{'yes' if i % 3 else 'no'},{'fm'[i % 2]}" + "{0}" + "\n" for i in range(30))
+    (tmp_path / "train").write_text("age,job,paid,sex\n" + rows.format(""))
+    (tmp_path / "test").write_text("age,job,paid,sex,p,named\n" + rows.format(",.5,yes"))
+    files = {name: {"sources": ["file:x"]} for name in ("train", "test")}
+    options = {"method": "delimited", "optional": ["p", "named"]}
+    paths = {name: str(tmp_path / name) for name in files}
+
+    def read_with(reader, given):
+        recipe = dataset(reader=reader, files=files)
+        table, contents = str(tmp_path / "table"), str(tmp_path / "contents")
+        read(paths, table, contents, name="d", recipe=recipe, given=given, predicted=["named"])
+        return read_table(table)
+
+    table = read_with(options, ["p"])
+    assert np.isnan(table.given["p"][:30]).all() and (table.given["p"][30:] == 0.5).all()
+    assert (table.given["named"][:30] == -1).all() and set(table.given["named"][30:]) == {1.0}
+    (tmp_path / "test").write_text("age,job,paid,sex,p,named\n20,a,yes,f,,yes\n" + rows.format(",.5,yes"))
+    (tmp_path / "train").write_text("age,job,paid,sex,p,named\n" + rows.format(",.5,yes"))
+    with pytest.raises(InputError, match=r"given: column 'p': 1 of 61 values are missing .*fix the data"):
+        read_with({"method": "delimited"}, ["p"])
