@@ -63,7 +63,8 @@ def _run(study: Path, further: list[str], started: float) -> int:
     if child.returncode == 0:
         if not shown:
             _show(results)
-        print(f"fairweight: the report is {report}", flush=True)
+        if report.is_file():  # further arguments may ask for less
+            print(f"fairweight: the report is {report}", flush=True)
     return child.returncode
 
 

@@ -1,16 +1,21 @@
 """The recipes of docs/trained-models.md as they stand, and the conversions that it warns of."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pandas as pd
 import pytest
 import safetensors.torch
+import yaml
+from runs import Run
 
 from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.core.foreign_models import refuse_foreign
@@ -35,8 +40,11 @@ FILES = (
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
-    blocks = BLOCK.findall((ROOT / "docs" / "trained-models.md").read_text())
+    page = (ROOT / "docs" / "trained-models.md").read_text()
+    blocks = BLOCK.findall(page)
     assert len(blocks) >= 6
+    (study,) = re.findall(r"^```yaml\n(# file: risk_network.yaml\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (folder / "risk_network.yaml").write_text(study)
     for code in blocks:
         if named := re.match(r"# file: (\S+)\n", code):
             (folder / named.group(1)).write_text(code)
@@ -84,6 +92,47 @@ def test_a_row_alone_and_another_number_of_rows_work(converted):
         rows = pd.read_csv(converted / f"{name}_test.csv")
         whole = probabilities(converted / f"{name}.onnx", rows)
         assert np.allclose(probabilities(converted / f"{name}.onnx", rows[:1]), whole[:1], atol=1e-5), name
+
+
+def test_the_study_of_the_pytorch_section_finetunes_every_variant(converted):
+    study = yaml.safe_load((converted / "risk_network.yaml").read_text())
+    made = "results/risk_network/seed-0/people/none/risk_network"
+    variants = study["grid"][0]["variants"]
+    Run(converted).snakemake(
+        "risk_network.yaml", *(f"{made}/{name}/onnxruntime/predictions.parquet" for name in variants)
+    )
+    facts = json.loads((converted / made / "original/import.json").read_text())
+    assert facts["verdict"] == "as the original" and facts["largest_difference"] < 1e-5
+    accuracy = {}
+    for name in variants:
+        rows = pd.read_parquet(converted / made / name / "onnxruntime/predictions.parquet")
+        accuracy[name] = float((rows["prediction"] == rows["label"]).mean())
+    assert min(accuracy.values()) > 0.6, accuracy
+    state = safetensors.torch.load_file(converted / made / "pruned50/model.safetensors")
+    zeros = sum(int((tensor == 0).sum()) for name, tensor in state.items() if tensor.ndim > 1)
+    assert zeros >= 0.45 * sum(tensor.numel() for tensor in state.values() if tensor.ndim > 1)
+
+
+@pytest.mark.parametrize("name", ["digits", "comments"])
+def test_models_for_images_and_texts_go_through_check(converted, name):
+    page = (ROOT / "docs" / "trained-models.md").read_text()
+    command = next(block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if f"check {name}.onnx" in block)
+    made = f"results/{name}/seed-0/rows/none/{name}/original"
+    words = shlex.split(command.replace("\\\n", " "))
+    fairweight = Path(sys.executable).with_name("fairweight")
+    # up to the predictions of the original: what follows is that of any study
+    done = subprocess.run(
+        [str(fairweight), *words[1:], "--", f"{made}/onnxruntime/predictions.parquet"],
+        cwd=converted,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    rows = pd.read_parquet(converted / made / "onnxruntime/predictions.parquet")
+    assert (rows["prediction"] == rows["label"]).mean() > 0.9
+    facts = json.loads((converted / made / "import.json").read_text())
+    assert facts["verdict"] == ("as the original" if name == "comments" else "not compared with its original")
 
 
 def trees(library):
