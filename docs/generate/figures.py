@@ -145,7 +145,7 @@ def break_even(results: Path) -> None:
     axes.plot([0, end], [0, -saved * end * 1e6], color="#b3562c", linestyle="--", label="making alone")
     axes.axhline(0, color=LINE, linewidth=1)
     axes.set(xlim=(0, end), xlabel="Predictions, millions", ylabel="CPU-seconds, int8 minus dense")
-    axes.legend(frameon=False, loc="lower left")
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
     save(figure, "break-even")
 
 
