@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from fairweight.core.artifacts import PARTS, number_of_blocks, read_split, read_table, write_predictions
 from fairweight.core.random_streams import generator
@@ -134,7 +135,8 @@ class Fitted:
         fitted = cls(mean, scale, levels, number, min(most, MOST_WORDS), regression)
         features = [fitted.features(rows) for rows in training]
         stacked = sparse.vstack(features).tocsr() if sparse.issparse(features[0]) else np.concatenate(features)
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # bounded iterations, rare classes
+        # one thread: sums in another order would end the bounded iterations elsewhere
+        with threadpool_limits(1), warnings.catch_warnings(action="ignore", category=UserWarning):
             regression.fit(stacked, label)
         return fitted
 
