@@ -13,6 +13,7 @@ from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.study.schema import read_schema
 
 PAGES = [ROOT / "docs" / "index.md", *sorted(ROOT.glob("docs/how-to/*.md")), *sorted(ROOT.glob("docs/concepts/*.md"))]
+PAGES.append(ROOT / "docs" / "gallery" / "index.md")
 BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
