@@ -89,9 +89,8 @@ def check_function(parent: Path, path: Path, run: Run, inputs: ModelInputs, *, l
         unit = "nats per token" if likelihoods else "of probability"
         raise InputError(
             "predictions are lost: they change more on validation rows than rounding explains "
-            f"({change:.2g} {unit} from the parent, {unexplained:.2g} from the parent's graph with the same rounded "
-            f"weights, of which rounding explains {limit:.2g}); the method changes what the graph computes, choose "
-            "another one"
+            f"({change:.2g} {unit} from the parent, {unexplained:.2g} from its graph with the same rounded weights, of "
+            f"which rounding explains {limit:.2g}); choose another method"
         )
     return {"output_change": change, "unexplained_change": unexplained, "explained_limit": limit}
 

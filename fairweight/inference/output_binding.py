@@ -160,9 +160,8 @@ def order_of(
         )
     if len(classes) == 2 < len(names):
         raise InputError(
-            f"classes: the file has {len(names)} classes ({listed(names)}), and the dataset has two; a prediction of "
-            "another class would have no place in rates of two classes. Add rows of the other classes, or merge the "
-            "scores into those of two classes before the file is exported."
+            f"classes: the file has {len(names)} classes ({listed(names)}), and the dataset has two; add rows of the "
+            "other classes, or merge the scores into those of two classes before the file is exported."
         )
     places = [positions[class_key(name)] for name in classes]
     if labels is None:
@@ -203,8 +202,7 @@ def _values_of(names: Sequence[str], labels: Sequence[str], *, given: bool) -> l
     other = next(label for label in labels if class_key(label) not in known)
     raise InputError(
         f"classes: the file returns the label {shown(other)}, which is not one of the classes ({listed(names)})"
-        f"{did_you_mean(other, names)}; let the dataset write its labels as the model does, or name the classes with "
-        "'classes', in the order of the model's numbers."
+        f"{did_you_mean(other, names)}; write the labels as the model does, or set 'classes', in its order."
     )
 
 
