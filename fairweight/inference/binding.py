@@ -90,12 +90,12 @@ def check_no_states(tensors: Sequence[Tensor]) -> None:
     Raises:
         InputError: there is such an input.
     """
-    free = any(tensor.shape is None or tensor.shape[:1] == (None,) for tensor in tensors)
+    rows = {tensor.shape[0] for tensor in tensors if tensor.shape}  # one number, fixed or free, if all are columns
     for tensor in tensors:
         if tensor.shape is None:
             continue
         several = len(tensor.shape) > 2
-        if not tensor.shape or (several and (tensor.width is None or (free and tensor.shape[0] is not None))):
+        if not tensor.shape or (several and (tensor.width is None or len(rows) > 1)):
             raise InputError(
                 f"input {tensor} has {len(tensor.shape)} dimensions, which columns do not fill; make a state or a "
                 "setting a constant of the file, and let the model take a row of columns."

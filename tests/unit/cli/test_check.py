@@ -268,7 +268,7 @@ def test_classes_in_the_order_of_the_scores(quick):
         written(people(), linear(), inputs=["x", "age"], classes=["yes"], output=Path("9.yaml"))
 
 
-@pytest.mark.parametrize("shape", [(), (2, "n", 128), (1, 1, 128)])
+@pytest.mark.parametrize("shape", [(), (2, "n", 128), (1, 1, 128), (2, 1, 128)])
 def test_states_and_settings_are_no_columns(quick, shape):
     """As models of speech take them."""
     proto = linear()
