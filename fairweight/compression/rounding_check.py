@@ -90,7 +90,7 @@ def check_function(parent: Path, path: Path, run: Run, inputs: ModelInputs, *, l
         raise InputError(
             "predictions are lost: they change more on validation rows than rounding explains "
             f"({change:.2g} {unit} from the parent, {unexplained:.2g} from its graph with the same rounded weights, of "
-            f"which rounding explains {limit:.2g}); choose another method"
+            f"which rounding explains {limit:.2g}); the method is at fault, choose another one"
         )
     return {"output_change": change, "unexplained_change": unexplained, "explained_limit": limit}
 
