@@ -136,12 +136,12 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
         if first:
             lines = _lines(text, data)
         first = False
-    stated = STATED.fullmatch(lines[0])
-    lines = lines[1:] if stated and len(lines) > 1 else lines
+    separator_line = STATED.fullmatch(lines[0])
+    lines = lines[1:] if separator_line and len(lines) > 1 else lines
     separator = NAMED.get(layout.separator, layout.separator) if layout.separator else None
-    separator = separator or (stated[1] if stated else guessed_separator(lines))
+    separator = separator or (separator_line[1] if separator_line else guessed_separator(lines))
     columns = _columns(lines, separator, data, layout, target)
-    return TableForm("delimited", separator, encoding, columns, skip=1 if stated else 0)
+    return TableForm("delimited", separator, encoding, columns, skip=1 if separator_line else 0)
 
 
 def _workbook(data: Path, layout: Layout) -> TableForm:
