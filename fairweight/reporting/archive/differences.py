@@ -32,8 +32,12 @@ DETERMINED = (
     "*/pairs.parquet",
     "*/replicates.parquet",
     "*/slices.parquet",
+    "*/models.parquet",
+    "*/simple_model.parquet",
     "summary/assessments.parquet",
+    "summary/guards.parquet",
     "summary/parts.parquet",
+    "summary/simple_models.parquet",
     "summary/untested.parquet",
 )
 # the same, unless a ceiling limits a measure of time or energy; what is recommended, and its cost, differ by machine
