@@ -71,6 +71,7 @@ class Contents(TypedDict):
     classes: list[str]
     label: dict[str, int]  # class -> rows
     groups: dict[str, list[GroupRows]]  # attribute -> its groups
+    merged: NotRequired[dict[str, dict[str, list[str]]]]  # attribute -> group -> values of which `merge` makes it
     intersections: dict[str, list[GroupRows]]  # pair of attributes -> the combinations that occur
     entropy: dict[str, float]  # attribute or pair -> evenness of its groups, from 0 to 1
     duplicates: dict[str, int]
@@ -206,7 +207,15 @@ def contents(
     for attribute, options in recipe["groups"].items():
         _add_reference(shares[attribute], options.get("reference", {}), formats)
     quasi = quasi_identifiers(recipe)
-    return {
+    merged = {
+        attribute: {
+            group: [resolved(value, totals.groups[attribute], formats) for value in values]
+            for group, values in options["merge"].items()
+        }
+        for attribute, options in recipe["groups"].items()
+        if "merge" in options
+    }
+    entries: Contents = {
         "rows": totals.size,
         "rows_by_file": dict(totals.files),
         "columns": {"numeric": list(rows.numeric_names), "categorical": {k: len(v) for k, v in rows.levels.items()}},
@@ -227,6 +236,7 @@ def contents(
         "sha256": checksums,
         "removed": removed,
     }
+    return {**entries, "merged": merged} if merged else entries
 
 
 def _spellings(totals: Survey, recipe: DatasetRecipe, formats: Formats) -> Iterator[tuple[str, list[list[str]]]]:

@@ -76,6 +76,7 @@ class Card(TypedDict):
     missing: dict[str, int]
     label: dict[str, int]
     groups: dict[str, list[Group]]
+    merged: NotRequired[dict[str, dict[str, list[str]]]]
     duplicates: Duplicates
     k_anonymity: Anonymity | None
     identifying: list[Identifying]
@@ -179,6 +180,9 @@ def _groups(card: Card) -> str:
         return "No groups are declared."
     header = ["Attribute", "Group", "Rows", "Share", "Reference", "Base rate"]
     note = "The base rate is the share of positive labels; it exists for binary labels only."
+    for attribute, groups in card.get("merged", {}).items():
+        merged = "; ".join(f"{escape(group)} stands for {escape(', '.join(v))}" for group, v in groups.items())
+        note += f" {escape(attribute)}: {merged}."
     return f"{markdown.table(header, rows, 2)}\n{note}"
 
 

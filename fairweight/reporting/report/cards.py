@@ -76,6 +76,10 @@ def group_cards(results: Results) -> HTML:
         "missing values in the group. Rows that belong to no group of an attribute are shown as (none) and left out "
         "of its comparisons."
     )
+    for card in results.cards:
+        for attribute, groups in card.get("merged", {}).items():
+            merged = "; ".join(f"{group} stands for {', '.join(values)}" for group, values in groups.items())
+            notes += f" {card['title']}, {attribute}: {merged}."
     return table(header, rows, "Who is in the data.", notes=notes, text_columns=3, breaks=breaks)
 
 
@@ -115,9 +119,9 @@ def privacy_cards(results: Results) -> HTML:
 
 
 def data_warnings(results: Results) -> HTML | None:
-    """Warnings about groups with few rows, one sentence each, folded; None where there is none."""
+    """Warnings about the data, one sentence each, folded; None where there is none."""
     items = [f"<li>{escape(card['title'])}: {escape(w)}</li>" for card in results.cards for w in card["warnings"]]
     if not items:
         return None
-    summary = f"{count(len(items), 'warning')} about groups with few rows"
+    summary = f"{count(len(items), 'warning')} about the data"
     return HTML(f"<details><summary>{summary}</summary><ul>{''.join(items)}</ul></details>")

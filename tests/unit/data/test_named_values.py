@@ -10,6 +10,7 @@ from fairweight.core.yaml_file import parse_yaml
 from fairweight.data.named_values import resolved
 from fairweight.data.read import read
 from fairweight.data.value_formats import PLAIN
+from fairweight.reporting.hub import datacards
 from fairweight.study.check_datasets import check_dataset
 
 STATUS = ["A91", "A92", "A93", "A94", "A92", "A93"] * 10
@@ -155,3 +156,13 @@ def test_a_boolean_that_means_no_value_is_one_sentence(tmp_path, kind):
 def test_a_word_in_quotes_is_the_value_itself():
     assert resolved("yes", ["yes", "on", "true"], PLAIN) == "yes"
     assert resolved("true", ["yes", "no"], PLAIN) == "yes" and resolved(1, ["1.0", "2"], PLAIN) == "1.0"
+
+
+def test_data_cards_say_which_values_a_group_stands_for(tmp_path):
+    study = "{groups: {sex: {column: status, merge: {male: [A91, A93, A94]}}, flag: {column: flag, merge: {x: [yes]}}}}"
+    _, contents = tables(tmp_path, people(flag=["yes", "no", "no"] * 20), study)
+    assert contents["merged"] == {"sex": {"male": ["A91", "A93", "A94"]}, "flag": {"x": ["yes"]}}
+    _, plain = tables(tmp_path, people(), "{groups: {sex: {column: status}}}")
+    assert "merged" not in plain
+    card = {"groups": contents["groups"], "merged": contents["merged"]}
+    assert "sex: male stands for A91, A93, A94." in datacards._groups(card)
