@@ -304,3 +304,12 @@ def test_a_module_for_other_columns_is_refused(tmp_path, networks):
         InputError, match=r"models: mine: the module cannot be run on rows of the dataset \(.*mat1 and mat2"
     ):
         bring(tmp_path, rows, "linear", saved(tmp_path, good()))
+
+
+def test_options_that_both_architectures_have_are_alike():
+    """Components are read without being imported, so each holds its options as a literal of its own."""
+    of_file, of_module = (components.options("architectures", name) for name in ("onnx", "torch_module"))
+    both = of_file.keys() & of_module.keys()
+    assert {"classes", "reference", "reference_labels", "tolerance", "scale", "mean", "std"} <= both
+    for name in both:
+        assert of_file[name] | {"description": ""} == of_module[name] | {"description": ""}, name
