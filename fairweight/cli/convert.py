@@ -59,7 +59,8 @@ def _run(arguments: list[str], source: Path) -> None:
     python = ENVIRONMENT / "bin" / "python"
     if not python.exists():
         raise InputError(
-            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run {setup_command()}, then again."
+            f"{source} needs TensorFlow, which has an environment of its own (1.7 GB); run {setup_command()}, "
+            "then again."
         )
     command = [str(python), "-I", str(SCRIPT), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | QUIET)

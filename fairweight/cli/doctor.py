@@ -132,9 +132,9 @@ def _extras() -> Iterator[Entry]:
         locked = WORKFLOW == SOURCES and (SOURCES / f"requirements-{extra}.lock").is_file()
         remedy = f"make setup-{extra}" if locked else f"pip install {' '.join(absent)}"
         yield Entry(f"extra {extra}", "absent", f"{purpose}; without {', '.join(absent)}", remedy)
-    there = (ENVIRONMENT / "bin" / "python").exists()
+    set_up = (ENVIRONMENT / "bin" / "python").exists()
     purpose = "models of Keras, TensorFlow and TFLite to ONNX"
-    yield Entry("TensorFlow", "ready" if there else "absent", purpose, "" if there else setup_command())
+    yield Entry("TensorFlow", "ready" if set_up else "absent", purpose, "" if set_up else setup_command())
 
 
 def _engines() -> Iterator[Entry]:
