@@ -23,6 +23,7 @@ FITTING = 0.9  # share of lines with the same number of values, from which a sep
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 TABLES = (*WORKBOOKS, ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq")
+CONTROLS = re.compile("[\x80-\x9f]")  # control characters, which no table of latin-1 has
 STATED = re.compile(r"sep=(.)\s*")  # a first line that states the separator
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?")
 
@@ -123,7 +124,7 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
     if layout.sheet:
         raise InputError(f"--sheet: {data} is no workbook; leave out the option.")
     first = True
-    encoding, lines = "utf-8", list[str]()
+    encodings, lines = dict[str, str](), list[str]()  # encoding -> first part that has it
     for part in parts(raw, data.name):
         with part.path.open("rb") as file:
             head = file.read(8)
@@ -132,16 +133,34 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
         if reason := next((reason for mark, reason in NO_TEXT.items() if head.startswith(mark)), None):
             raise InputError(f"{part.name} {reason}.")
         text, of_part = _decoded(part.path)
-        encoding = of_part if first or of_part == "latin-1" else encoding
+        if of_part != "utf-8" or not text.isascii():  # ASCII is the same in utf-8 and latin-1
+            encodings.setdefault(of_part, part.name)
         if first:
             lines = _lines(text, data)
         first = False
+    encoding = _encoding(encodings)
     separator_line = STATED.fullmatch(lines[0])
     lines = lines[1:] if separator_line and len(lines) > 1 else lines
     separator = NAMED.get(layout.separator, layout.separator) if layout.separator else None
     separator = separator or (separator_line[1] if separator_line else guessed_separator(lines))
     columns = _columns(lines, separator, data, layout, target)
     return TableForm("delimited", separator, encoding, columns, skip=1 if separator_line else 0)
+
+
+def _encoding(part_of: dict[str, str]) -> str:
+    """The encoding of all parts.
+
+    Args:
+        part_of: encoding -> first part that has it; nothing if all parts are ASCII.
+
+    Raises:
+        InputError: there are several.
+    """
+    encodings = [encoding for encoding in part_of if encoding != "utf-8-sig"]
+    if len(encodings) > 1:
+        written = " and ".join(f"{part_of[encoding]} in {encoding}" for encoding in encodings[:2])
+        raise InputError(f"the parts are written in different encodings ({written}); convert all to UTF-8.")
+    return next(iter([*encodings, *part_of]), "utf-8")
 
 
 def _workbook(data: Path, layout: Layout) -> TableForm:
@@ -165,10 +184,14 @@ def _decoded(path: Path) -> tuple[str, str]:
     """(text, encoding) of a file."""
     content = path.read_bytes()
     marked = next((encoding for mark, encoding in MARKS.items() if content.startswith(mark)), "")
-    for encoding in ("utf-8-sig" if marked == "utf-8" else marked or "utf-8", "latin-1"):
+    unicode = "utf-8-sig" if marked == "utf-8" else marked or "utf-8"
+    with contextlib.suppress(UnicodeError):
+        return content.decode(unicode), unicode
+    text = content.decode("latin-1")
+    if CONTROLS.search(text):
         with contextlib.suppress(UnicodeError):
-            return content.decode(encoding), encoding
-    raise AssertionError("every byte is a character of latin-1")
+            return content.decode("cp1252"), "cp1252"  # of Windows, which has quotes and the sign of the euro there
+    return text, "latin-1"
 
 
 def _lines(text: str, data: Path) -> list[str]:

@@ -160,6 +160,18 @@ def test_amounts_that_differ_in_every_row_are_no_row_numbers(folder):
     assert "CHECK: a different whole number in every row: drop it if it identifies" in comments(text, '- "weight"')[0]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "job"), [("utf-8", "Büro €"), ("cp1252", "Büro €"), ("latin-1", "Büro"), ("utf-16", "a")]
+)
+def test_encodings_of_parts_are_found(folder, encoding, job):
+    table = people(job=["office"] * (ROWS // 2) + [job, "trade"] * (ROWS // 4))
+    Path("p").mkdir()
+    for name, part in (("a", table[: ROWS // 2]), ("b", table[ROWS // 2 :])):
+        (folder / "p" / f"{name}.csv").write_text(part.to_csv(index=False), encoding=encoding)
+    dataset, _, rows = init("p", "--target", "repaid")
+    assert dataset["reader"]["encoding"] == encoding and rows.levels["job"] == tuple(sorted(["office", job, "trade"]))
+
+
 def parquet_folder(place, **columns):
     table = people(joined=pd.date_range("2020-01-01", periods=ROWS, freq="D"), member=[True, False] * (ROWS // 2))
     table = table.assign(**columns)
@@ -353,6 +365,11 @@ MISTAKES = {
         {"p/a.csv": PEOPLE, "p/b.csv": PEOPLE.replace("income", "salary")},
         ["p", "--target", "repaid"],
         "file 'p/b.csv' has other columns than file 'p/a.csv': it lacks income and it also has salary",
+    ),
+    "two encodings": (
+        {"p/a.csv": PEOPLE.replace("farm", "é"), "p/b.csv": PEOPLE.replace("farm", "é").encode("latin-1")},
+        ["p", "--target", "repaid"],
+        "the parts are written in different encodings (p/a.csv in utf-8 and p/b.csv in latin-1); convert all to UTF-8",
     ),
     "a folder of nothing": ({"p/_SUCCESS": ""}, ["p", "--target", "b"], "holds no parts of a table"),
     "a Delta table": (
