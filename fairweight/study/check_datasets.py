@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fairweight.core import components
@@ -58,13 +59,20 @@ def _check_files(place: str, dataset: DatasetRecipe) -> None:
             try:
                 components.locate("sources", scheme)
                 if scheme == "file":
-                    parts.source_files(local_path(reference))
+                    _check_local(local_path(reference), dataset["reader"]["method"])
             except InputError as error:
                 raise InputError(f"{place}: files: {name}: {error}.") from None
         if schemes != {"file"} and not file["sha256"]:
             raise InputError(
                 f"{place}: files: {name}: 'sha256' is missing; a downloaded file is used only if its checksum matches."
             )
+
+
+def _check_local(path: Path, reader: str) -> None:
+    """Check a folder of parts, for a reader that takes them."""
+    if parts.is_folder(path) and not components.literal("readers", reader, "PARTS"):
+        raise InputError(f"{path} is a folder, and the reader {reader!r} takes files; name a file")
+    parts.source_files(path)
 
 
 def _check_inputs(place: str, dataset: DatasetRecipe) -> None:

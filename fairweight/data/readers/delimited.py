@@ -15,6 +15,7 @@ from fairweight.data.delimited_text import Form
 from fairweight.data.parts import Part, parts
 from fairweight.data.raw_rows import FILE
 
+PARTS = True  # a raw file may be a folder of parts
 OPTIONS = {
     "separator": {"type": "string", "minLength": 1, "default": ",", "description": "Text between two values."},
     "quote": {

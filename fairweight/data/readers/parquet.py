@@ -15,6 +15,7 @@ from fairweight.data.delimited_text import LONGEST_LINE
 from fairweight.data.parts import parts
 from fairweight.data.raw_rows import FILE
 
+PARTS = True  # a raw file may be a folder of parts
 OPTIONS = {
     "rows": {
         "type": ["integer", "null"],

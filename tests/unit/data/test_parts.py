@@ -173,6 +173,13 @@ def test_a_folder_that_is_more_than_its_files_is_refused_before_anything_runs(tm
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_reader_of_whole_files_takes_no_folder(tmp_path):
+    place = folder(tmp_path, "csv", [ROWS])
+    recipe = dataset(reader={"method": "idx"}, files={"all": {"sources": [f"file:{place}"], "sha256": None}})
+    with pytest.raises(InputError, match="is a folder, and the reader 'idx' takes files; name a file"):
+        check_dataset("d", recipe)
+
+
 def test_the_parts_of_a_folder_are_its_inputs(tmp_path):
     place = folder(tmp_path, "csv", [ROWS[:3], ROWS[3:]])
     assert [path.name for path in source_files(place)] == ["part-00000.csv", "part-00001.csv"]
