@@ -12,16 +12,21 @@ from fairweight.reporting.goals import baseline_of
 from fairweight.reporting.report.results import Results
 
 
+def no_reference(row: Mapping[str, Any]) -> str | None:
+    """What `warning` returns, without the reason, for a place where the guards of the baseline follow."""
+    if missing(row.get("warning")):
+        return None
+    return f"nothing is recommended: {baseline_of(row)}, the baseline, is no reference"
+
+
 def warning(row: Mapping[str, Any]) -> str | None:
     """Why a row of the table `goals` recommends nothing, without a full stop; None where it recommends its winner."""
-    reason = row.get("warning")
-    if missing(reason):
-        return None
-    return f"nothing is recommended: {baseline_of(row)}, the baseline, is no reference: {reason}"
+    brief = no_reference(row)
+    return f"{brief}: {row['warning']}" if brief else None
 
 
 def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
-    """Guards of the variants of a family and of their baselines, those that block first: "dense: reason".
+    """Guards of the variants of a family and of their baselines, those that block first: "dense, int8: reason".
 
     Args:
         results: the study.
@@ -37,11 +42,11 @@ def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
     ]
     rows = pd.concat([*others, own]).drop_duplicates([*CELL, "guard"])
     rows = rows.assign(later=~rows["blocks"].astype(bool)).sort_values("later", kind="stable")
-    names = [
-        f"{variant_name(row['variant'], row['augmentation'], place['augmentation'])}: {row['reason']}"
-        for row in rows.to_dict("records")
-    ]
-    return list(dict.fromkeys(names))
+    variants: dict[str, dict[str, None]] = {}  # reason -> variants in their order
+    for row in rows.to_dict("records"):
+        name = variant_name(row["variant"], row["augmentation"], place["augmentation"])
+        variants.setdefault(str(row["reason"]), {})[name] = None
+    return [f"{', '.join(names)}: {reason}" for reason, names in variants.items()]
 
 
 def simple_accuracies(results: Results, first: Mapping[str, Any]) -> str | None:

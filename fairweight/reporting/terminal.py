@@ -111,7 +111,7 @@ def headline(results: Results, each: Answer) -> str:
     row = each.goal
     if row is None:
         return f"{each.headline}; nothing is profiled, so that no saving is known."
-    if warning := guards.warning(row):
+    if warning := guards.no_reference(row):
         return f"{warning}."
     if not saves(each):
         return f"ship {winner_of(row)}, the baseline: {row['reason']}."
@@ -285,7 +285,8 @@ def reasons(rows: list[Row]) -> list[str]:
     """Why variants are not proven; variants with the same reason share a line."""
     variants: dict[str, list[str]] = {}
     for row in rows:
-        if row.verdict and row.verdict != PROVEN and not missing(row.reason):
+        guarded = missing(row.reason) or " is no reference: " in str(row.reason)  # the headline and the guards say it
+        if row.verdict and row.verdict != PROVEN and not guarded:
             variants.setdefault(str(row.reason), []).append(row.name)
     return [
         f"{', '.join(names)}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"

@@ -60,8 +60,8 @@ def terminal(results):
 
 def test_the_terminal_recommends_nothing_and_says_why_first():
     lines = [line for line in terminal(guarded()).splitlines() if line.strip()]
-    assert lines[0].startswith(f"Data, m: nothing is recommended: dense, the baseline, is no reference: {CONSTANT}.")
-    assert lines[1] == f"! dense: {CONSTANT}"
+    assert lines[0] == "Data, m: nothing is recommended: dense, the baseline, is no reference."
+    assert lines[1] == f"! dense: {CONSTANT}" and terminal(guarded()).count(CONSTANT) == 1
     assert "ship" not in terminal(guarded())
 
 
