@@ -11,7 +11,8 @@ LONGEST_LIST = 100  # characters of a list of names
 LONGEST_REASONS = 160  # characters of a list of reasons
 LEAST_BEGIN = 3  # letters of the begin of a name by which it is suggested
 LESS_LIKE = 0.5  # ratio of difflib from which a name with the same begin is suggested; of others it is 0.6
-LONGEST_SENTENCE = 280  # characters; what quotes lists and other libraries shortens them, so that few are cut
+# characters, 299 with "fairweight: " in front; what quotes lists and other libraries shortens them, so that few are cut
+LONGEST_SENTENCE = 287
 
 
 class InputError(Exception):

@@ -17,7 +17,9 @@ from fairweight.training.signature import Feeds
 Run = Callable[[Feeds], NDArray[Any]]  # a loaded file: input tensors by name -> output (n, ...)
 
 _LOADED: set[str] = set()  # engines that have loaded a file in this process
-LONGEST = 200  # characters of an engine's own message
+LONGEST = 48  # characters of an engine's own message
+# what onnxruntime says before it
+BEFORE = re.compile(r"^\[.*?\][^:]*:|Load model from \S+ failed:|(\d+ : )?\b[A-Z_]+ : |Fatal error: ")
 
 
 def load(
@@ -100,6 +102,6 @@ def unknown_operator(path: str | Path, error: Exception) -> str | None:
         return None
     lines = [line.strip(" -") for line in message.splitlines()]
     relevant = [line for line in lines if any(name in line for name in named)] or lines
-    words = re.sub(r"^\[.*?\][^:]*:|Load model from \S+ failed:", "", relevant[0]).strip(" :")[:LONGEST]
+    words = BEFORE.sub("", relevant[0]).strip(" :")[:LONGEST]
     names = ", ".join(f"{nodes[name]}.{name}" if nodes[name] else name for name in named)
     return f"{f'operator {names}' if named else 'an operator that it does not name'} (its message: {words})"
