@@ -60,7 +60,7 @@ def test_only_keeps_and_counts(tmp_path, adult):
 
 
 def test_a_label_to_keep_that_does_not_occur_is_refused(tmp_path, adult):
-    with pytest.raises(InputError, match=r"only: '>50k' does not occur .did you mean '>50K'.*there are: <=50K, >50K\.$"):
+    with pytest.raises(InputError, match=r"only: '>50k' does not occur .did you mean '>50K'.*: <=50K, >50K\.$"):
         read_adult(tmp_path, adult, target=ADULT | {"only": ["<=50K", ">50k"]})
 
 
