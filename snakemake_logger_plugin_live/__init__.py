@@ -27,7 +27,8 @@ LINES = 50  # most lines of figures in a run
 # what Snakemake says of every run, and what the figures say better
 NOISE = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*")
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
-FINDING = "This study cannot decide: "  # how lines of a step's log begin that are shown as soon as it has ended
+# how lines of a step's log begin that are shown as soon as it has ended
+FINDINGS = ("This study cannot decide: ", "Ways out for ")
 FINDING_RULES = ("power",)
 TRACEBACK = "Traceback (most recent call last):"
 
@@ -108,7 +109,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         if event != LogEvent.JOB_FINISHED:
             return []
         texts = [_text(log) for log in self.finding_logs.pop(record.job_id, [])]
-        return [line for text in texts for line in text.splitlines() if line.startswith(FINDING)]
+        return [line for text in texts for line in text.splitlines() if line.startswith(FINDINGS)]
 
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
         if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or NOISE.fullmatch(record.getMessage()):

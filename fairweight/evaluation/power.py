@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fairweight.core.artifacts import read_split, read_table, write_rows
 from fairweight.core.recipes import Criteria
-from fairweight.evaluation.testable_rates import CANNOT, Counts, Plan, PowerRow, criterion_in_words, points
+from fairweight.evaluation.testable_rates import Counts, Plan, PowerRow, criterion_in_words, points
 
 SCHEMA = {
     "dataset": "string",
@@ -56,7 +56,7 @@ def plan(
             Plan(dataset, counts, criteria, tests=tests[dataset], seeds=seeds[dataset], smallest=smallest_group)
         )
     for sentence in (sentence for planned in plans for sentence in planned.sentences()):
-        print(f"{CANNOT}{sentence}")
+        print(sentence)
     entries: list[PowerRow] = []
     for planned in plans:
         margins, losses = list(planned.margins()), list(planned.losses())
@@ -75,7 +75,8 @@ def _statement(planned: Plan, margins: list[PowerRow], losses: list[PowerRow]) -
     for row in margins:
         least = f"{points(row['provable'])} points or more" if row["provable"] is not None else None
         rows = f" ({row['rows']:,} rows of the smallest tested group)" if row["rows"] else ""
-        yield f"  {criterion_in_words(row)}: {row['reason'] or least}{rows}"
+        why = "" if row["reason"] is None else ", more than its margin" if least else "undecided, see above"
+        yield f"  {criterion_in_words(row)}: {least or ''}{why}{rows}"
     yield (
         f"{place}: losses that are found with probability {assumed['probability']:g}, if "
         f"{100 * assumed['churn']:g} % of predictions differ and seeds differ by {100 * assumed['seed_sd']:g} points"

@@ -14,15 +14,18 @@ from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.power import detectable, provable
 
 Array = np.ndarray[Any, Any]
-CANNOT = "This study cannot decide: "  # how a sentence begins that the progress line shows before anything is trained
-REMEDY = "test larger groups only (fairness: smallest_group), accept a larger margin, or add test rows"
-TOO_FEW = (
-    "merge groups, lower fairness: smallest_group, limit another rate (criteria: gap) or none (margin null), or add "
-    "test rows"
-)
-SMALL_GROUPS = "merge groups, lower fairness: smallest_group, or add test rows"
-BY_CLASS = "Ways out: compare the rates by class in assessments.parquet, or take a label with two classes"
-WAYS_OUT = {"untested": "criteria: untested: report, merged groups, or more test rows"}  # by criterion
+# how sentences begin that the progress line shows before anything is trained
+CANNOT = "This study cannot decide: "
+WAYS_OUT = "Ways out for "
+# ways out, which a sentence lists once for all that cannot be decided
+MORE_ROWS = "add test rows"
+MERGE = ("merge groups", "lower fairness: smallest_group")
+TOO_FEW = (*MERGE, "limit another rate (criteria: gap) or none (margin null)", MORE_ROWS)
+WIDE = ("accept a larger margin", "test larger groups only (raise fairness: smallest_group)", MORE_ROWS)
+SMALL_GROUPS = (*MERGE, MORE_ROWS)
+BY_CLASS = ("compare the rates by class in assessments.parquet", "take a label with two classes")
+SEEDS = ("more seeds (seeds)", "fewer variants")
+WAYS = {"untested": ("criteria: untested: report", "merged groups", MORE_ROWS)}  # by criterion
 MOST_CRITERIA = 4  # that a sentence names
 MOST_GROUPS = 6  # the same of groups
 
@@ -252,48 +255,81 @@ class Plan:
         return row | {"criterion": test.criterion, "margin": test.margin, "decidable": decidable}
 
     def untested(self) -> dict[tuple[str, str], list[GroupRows]]:
-        """Groups that no test includes, though others of their attribute are tested: (attribute, rate) -> groups."""
+        """Groups that no test includes, though others of their attribute are tested: (rate, attribute) -> groups."""
         small: dict[tuple[str, str], list[GroupRows]] = {}
         for test in self._tests():
             groups = self._groups(test)
             few = [entry for entry in groups if entry.why is not None]
             if test.attribute is not None and few and len(groups) - len(few) >= test.fewest:
-                small[test.attribute, test.rate] = few
+                small[test.rate, test.attribute] = few
         return small
 
     def sentences(self) -> Iterator[str]:
-        """What cannot be decided, one sentence for each reason with the ways out; nothing without a comparison."""
+        """What cannot be decided, one sentence for each kind, then the ways out; nothing without a comparison."""
         if not self.tests:
             return
-        criteria = [row for row in self.margins() if row["reason"] is not None]
-        for reason, rows in _by_reason(criteria).items():
-            names = list(dict.fromkeys(criterion_in_words(row) for row in rows))
-            shown = _listed(names, MOST_CRITERIA)
-            if reason.startswith("cannot reach significance"):
-                what, way = f"nothing can be proven: it {reason}", "more seeds (seeds), or fewer variants"
-            elif not rows[0]["decidable"]:
-                what, way = f"{shown} stays undecided in every variant: {reason}", WAYS_OUT.get(shown, TOO_FEW)
+        ways: dict[str, None] = {}
+        for sentence, ways_out in self._findings():
+            yield f"{CANNOT}{self.dataset}: {sentence}."
+            ways |= dict.fromkeys(ways_out)
+        if ways:
+            *first, last = ways
+            yield f"{WAYS_OUT}{self.dataset}: {', '.join(first)}, or {last}."
+
+    def _findings(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """(sentence without a full stop, ways out) of everything that cannot be decided."""
+        few = self._few()
+        named: set[tuple[str, str, str | None]] = set()
+        for place, (criteria, rows) in few.items():
+            named.update((criterion, *place) for criterion in criteria)
+            names = " and ".join(name.replace("_", " ") for name in criteria)
+            stays = "stays" if len(criteria) == 1 else "stay"
+            about = f"{names} of the {self._rate_in_words(*place)}"
+            yield f"{about} {stays} undecided in every variant: {rows}", TOO_FEW
+        criteria_rows = [row for row in self.margins() if row["reason"] is not None]
+        others = [row for row in criteria_rows if (row["criterion"], row["rate"], row["attribute"]) not in named]
+        for reason, alike in _by_reason(others).items():
+            shown = _listed(list(dict.fromkeys(criterion_in_words(row) for row in alike)), MOST_CRITERIA)
+            if reason == self.unreachable:
+                yield f"nothing can be proven: it {reason}", SEEDS
+            elif (least := alike[0]["provable"]) is not None:
+                proof = f"{alike[0]['rows']:,} rows can prove {points(least)} points"
+                yield f"{shown} can be proven only of a variant that improves it: {proof}", WIDE
             else:
-                what, way = f"{shown} can be proven only of a variant that improves it: {reason}", REMEDY
-            yield f"{self.dataset}: {what}. Ways out: {way}."
+                yield f"{shown} stays undecided in every variant: {reason}", WAYS.get(shown, TOO_FEW)
         if small := self.untested():
-            rates = "; ".join(self._small_in_words(*place, groups) for place, groups in small.items())
-            yield (
-                f"{self.dataset}: groups with fewer than {self.smallest} test rows of a rate are reported and not "
-                f"tested: {rates}. Ways out: {SMALL_GROUPS}."
-            )
+            rates = "; ".join(f"{self._rate_in_words(*place)}: {_sizes(groups)}" for place, groups in small.items())
+            yield f"groups with fewer than {self.smallest} test rows are reported and not tested: {rates}", SMALL_GROUPS
         attributes = list(dict.fromkeys(test.attribute for test in self._tests() if test.attribute is not None))
         if attributes and not self.counts.binary:
-            yield (
-                f"{self.dataset}: what single classes lose within a group of {_listed(attributes, MOST_GROUPS)} has no "
-                f"criterion: with {len(self.counts.classes):,} classes, a group's accuracy is tested. {BY_CLASS}."
-            )
+            whom = f"a group of {_listed(attributes, MOST_GROUPS)}"
+            why = f"with {len(self.counts.classes):,} classes, a group's accuracy is tested"
+            yield f"what single classes lose within {whom} has no criterion: {why}", BY_CLASS
 
-    def _small_in_words(self, attribute: str, rate: str, groups: list[GroupRows]) -> str:
-        """A rate and the groups that are too small for it: "true positive rate by race (label '>50K'): Other (25)"."""
+    def _few(self) -> dict[tuple[str, str], tuple[list[str], str]]:
+        """Rates of which too few groups have enough rows: (rate, attribute) -> criteria, rows of the small groups."""
+        few: dict[tuple[str, str], tuple[list[str], str]] = {}
+        for test in self._tests():
+            groups = self._groups(test)
+            small = [entry for entry in groups if entry.why is not None]
+            if test.attribute is not None and small and len(groups) - len(small) < test.fewest:
+                need = "two groups need" if test.fewest == 2 else "a group needs"
+                rows = f"{_sizes(small)}; {need} {self.smallest}"
+                few.setdefault((test.rate, test.attribute), ([], rows))[0].append(test.criterion)
+        return few
+
+    def _rate_in_words(self, rate: str, attribute: str) -> str:
+        """A rate, its attribute and the label that it is a share of: "true positive rate by race (label '>50K')"."""
         label = f" (label {self.counts.classes[ERRORS[::-1].index(rate)]!r})" if rate in ERRORS else ""
-        names = [f"{entry.group} ({entry.rows:,} rows)" for entry in sorted(groups, key=lambda entry: -entry.rows)]
-        return f"{rate.replace('_', ' ')} by {attribute}{label}: {_listed(names, MOST_GROUPS)}"
+        return f"{rate.replace('_', ' ')} by {attribute}{label}"
+
+
+def _sizes(groups: list[GroupRows]) -> str:
+    """Groups with their test rows, the largest first: "male 33 rows, female 21 rows"."""
+    ordered = sorted(groups, key=lambda entry: -entry.rows)
+    return _listed(
+        [f"{entry.group} {entry.rows:,} row{'' if entry.rows == 1 else 's'}" for entry in ordered], MOST_GROUPS
+    )
 
 
 def _listed(names: list[str], most: int) -> str:

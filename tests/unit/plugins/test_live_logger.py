@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from fairweight.evaluation.power import CANNOT
-from snakemake_logger_plugin_live import FINDING, LogHandler
+from fairweight.evaluation.testable_rates import CANNOT, WAYS_OUT
+from snakemake_logger_plugin_live import FINDINGS, LogHandler
 
 
 class Terminal(io.StringIO):
@@ -57,7 +57,7 @@ def test_a_file_gets_plain_lines_with_all_figures(handler, monkeypatch):
 
 
 def test_what_a_study_cannot_decide_is_shown_when_power_has_ended(handler, tmp_path):
-    assert FINDING == CANNOT
+    assert FINDINGS == (CANNOT, WAYS_OUT)
     log = tmp_path / "power.log"
     log.write_text(f"{CANNOT}d: accuracy stays undecided.\nd, all test rows, accuracy, 18 rows\n")
     for jobid, name in ((1, "power"), (2, "train")):
