@@ -14,7 +14,7 @@ FOLDERS = ("executor", "workflow", "contract", "unit", "lint")
 FILES = ("test_paper", "test_tutorial")
 ROOT = Path(__file__).parents[1]
 
-# a shell starts what runs in the background with Ctrl-C ignored, and the processes that tests interrupt would inherit it
+# a shell starts what runs in the background with Ctrl-C ignored, which the processes that tests interrupt would inherit
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
