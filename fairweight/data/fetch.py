@@ -18,7 +18,7 @@ from fairweight.core.local_files import expanded
 from fairweight.data.archive_members import check_cached
 
 ATTEMPTS = 3
-LONGEST_REASON = 170  # characters: two checksums fit
+LONGEST_REASON = 130  # characters: a checksum fits
 SHORTEST_NAME = 24  # characters of a source
 BACK_OFF_S = 2.0  # before the second attempt; doubled before each further one
 
@@ -108,7 +108,7 @@ def _verified(source: str, sha256: str | None, folder: Path, archives: Path) -> 
     scheme, _, reference = source.partition(":")
     path: Path = components.load("sources", scheme)(reference, folder, archives)
     if sha256 is not None and (actual := checksum(path)) != sha256:
-        raise InputError(f"the checksum differs (expected {sha256}, found {actual})")
+        raise InputError(f"the checksum differs (expected {sha256[:12]}..., found {actual})")
     if path.stat().st_size == 0:
         raise InputError("the file is empty")
     return path
