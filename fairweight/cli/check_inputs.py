@@ -8,9 +8,12 @@ import pandas as pd
 
 from fairweight.cli.table_file import Column, Raw, check_columns, guessed_column
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
+from fairweight.core.foreign_models import PAGE
 from fairweight.inference.binding import TEXT_PARTS, check_no_states, matched_by_name
 from fairweight.inference.imported_graph import STRING, Described, Tensor
 from fairweight.training.model_inputs import number_of
+
+PICTURE = 4  # dimensions of an input from which it takes images
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ def columns_taken(request: Request, described: Described | None, raw: Raw) -> Ta
     tensors = described.inputs
     if tensors and all(tensor.name in TEXT_PARTS for tensor in tensors):
         return Taken([_text_column(request, raw, free)])
+    if len(tensors) == 1 and tensors[0].shape is not None and len(tensors[0].shape) >= PICTURE:
+        _check_pixels(request, tensors[0], chosen)
     check_no_states(tensors)
     by_name = matched_by_name([tensor.name for tensor in tensors], chosen)
     if len(by_name) == len(tensors) > 1:
@@ -118,6 +123,15 @@ def columns_taken(request: Request, described: Described | None, raw: Raw) -> Ta
         kinds = {name: numbers if _is_numeric(raw, name) else strings for name in chosen}
         return Taken([_of_kind(raw, name, t.type, f"input {t.name}") for name, t in kinds.items()])
     raise InputError(_unmatched(request, tensors, by_name, chosen))
+
+
+def _check_pixels(request: Request, tensor: Tensor, chosen: list[str]) -> None:
+    """Refuse a table for a model of images, unless its columns are their pixels."""
+    if tensor.width not in (len(chosen), len([name for name in chosen if name not in request.groups])):
+        raise InputError(
+            f"input {tensor} of {request.model} takes images, and {request.data} is a table of {len(chosen)} columns; "
+            f"name a file of images in the format IDX with --data: see {PAGE}"
+        )
 
 
 def _check_all_taken(request: Request, taken: list[str]) -> None:

@@ -47,7 +47,7 @@ from fairweight.cli.table_file import (
 )
 from fairweight.compression.applicable import Candidate, applicable
 from fairweight.core.errors import InputError, first_line, listed
-from fairweight.core.foreign_models import PAGE, model_format, refuse_foreign
+from fairweight.core.foreign_models import model_format, refuse_foreign
 from fairweight.core.operations import OPERATIONS
 from fairweight.inference.binding import TEXT_PARTS
 from fairweight.inference.import_onnx import load_imported
@@ -56,7 +56,6 @@ from fairweight.inference.output_binding import sort_classes
 
 TEST, VALIDATION = 0.8, 0.5  # without calibration rows: a tenth of the rows each to calibrate and to validate
 OFFICIAL_VALIDATION = 0.3
-PICTURE = (3, 4)  # dimensions of an input that takes images, besides that of the rows
 
 
 def write_check(request: Request) -> Path:
@@ -114,7 +113,7 @@ def _check_loads(described: Described) -> None:
 
 def _of_table(request: Request, described: Described | None) -> str:
     """Text of the study file of a model for columns or texts."""
-    _check_no_pictures(request, described)
+    _check_no_pixels(request)
     raw, calibration, taken = _read(request, described)
     rows = len(raw.frame) // 10 if calibration is None else len(calibration.frame)
     classes = class_counts(raw, request.target, request.positive)
@@ -138,17 +137,11 @@ def _of_images(request: Request, described: Described | None) -> str:
     return _text(request, described, dataset, pixel_entries(request), rows, student)
 
 
-def _check_no_pictures(request: Request, described: Described | None) -> None:
-    """Refuse a table for a model of images, and options of images for a table."""
+def _check_no_pixels(request: Request) -> None:
+    """Refuse options of images for a table."""
     for option, value in {"--scale": request.scale, "--mean": request.mean, "--std": request.std}.items():
         if value:
             raise InputError(f"{option}: is about the pixels of images, and {request.data} is a table; leave it out.")
-    inputs = () if described is None else described.inputs
-    if len(inputs) == 1 and inputs[0].shape is not None and len(inputs[0].shape) - 1 in PICTURE:
-        raise InputError(
-            f"input {inputs[0]} of {request.model} takes images, and {request.data} is a table; name a file of images "
-            f"in the format IDX with --data: see {PAGE}"
-        )
 
 
 def _read(request: Request, described: Described | None) -> tuple[Raw, Raw | None, Taken]:

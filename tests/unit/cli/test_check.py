@@ -354,9 +354,18 @@ def test_images_without_labels_and_other_pictures(quick):
             checked_images(data=Path(name))
 
 
+def test_a_table_of_pixels_for_a_model_of_images(quick):
+    """As MNIST is often written: a column for each pixel."""
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 784))
+    frame = pd.DataFrame(pixels, columns=[f"pixel{number}" for number in range(784)])
+    frame = frame.assign(repaid=np.arange(60) % 10, writer=["a", "b"] * 30)
+    config, _ = written(frame, image_model(), groups=["writer"])
+    assert len(config["datasets"]["rows"]["inputs"]["numeric"]) == 784
+
+
 def test_a_table_for_a_model_of_images(quick):
     with pytest.raises(
-        InputError, match=r"takes images, and test.csv is a table; name a file of images in the format IDX"
+        InputError, match=r"takes images, and test.csv is a table of 3 columns; name a file of images in the"
     ):
         written(people(), image_model())
     with pytest.raises(
