@@ -1,7 +1,7 @@
 """Snakemake logger plugin that shows a progress line: steps done, under way, failed, time elapsed, time left.
 
 On a terminal, the line stays at the bottom, below other messages. Elsewhere (a file, a pipe, CI), the same figures are
-printed as plain lines, at most fifty a run and one every two seconds. Details of each job are in Snakemake's own log
+printed as plain lines, at most forty a run and one every two seconds. Details of each job are in Snakemake's own log
 file.
 """
 
@@ -23,9 +23,11 @@ __all__ = ["LogHandler"]
 
 SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
 LINE_S = 2.0  # least time between two lines of figures
-LINES = 50  # most lines of figures in a run
+LINES = 40  # most lines of figures in a run
 # what Snakemake says of every run, and what the figures say better
-NOISE = re.compile(r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*")
+NOISE = re.compile(
+    r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*|Elapsed time: .*"
+)
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
 # how lines of a step's log begin that are shown as soon as it has ended
 FINDINGS = ("This study cannot decide: ", "Ways out for ")
