@@ -194,7 +194,6 @@ def _check_keys(node: Any, name: str, others: Collection[str]) -> None:
         text = str(yaml.SafeLoader.bool_values[key.value.lower()]) if key.tag == f"{TAG}bool" else key.value
         if text in lines:
             raise InputError(
-                f"{place}: the key {quoted(key.value)} occurs twice, first in line "
-                f"{lines[text]}; remove one of them."
+                f"{place}: the key {quoted(key.value)} occurs twice, first in line {lines[text]}; remove one of them."
             )
         lines[text] = key.start_mark.line + 1
