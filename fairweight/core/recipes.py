@@ -104,6 +104,8 @@ class TrainingRecipe(TypedDict, total=False):
     select: str
     patience: int | None
     objective: MethodRecipe
+    tolerance: float
+    max_iterations: int
     distillation: MethodRecipe
 
 

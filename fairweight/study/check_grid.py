@@ -31,6 +31,9 @@ class GridOfStudy(Protocol):
     def cell_baseline(self, cell: Cell) -> Cell:
         """The cell that a cell is compared with."""
 
+    def replicate(self, variant: str) -> int:
+        """Replicate of the root of a variant's lineage."""
+
     def root(self, variant: str) -> Variant:
         """Root of a variant's lineage."""
 
@@ -42,6 +45,9 @@ class GridOfStudy(Protocol):
 
     def training_recipe(self, variant: str) -> TrainingRecipe:
         """Recipe that a variant is trained with."""
+
+
+LBFGS = "lbfgs"  # the optimizer that needs a convex loss
 
 
 def check_cells(study: GridOfStudy) -> None:
@@ -77,6 +83,57 @@ def _check_trained(study: GridOfStudy, cell: Cell) -> None:
     _check_width(study, cell)
     _check_rows(study, cell)
     _check_task(study, cell)
+    if study.training_recipe(cell.variant)["optimizer"] == LBFGS:
+        _check_lbfgs(study, cell)
+
+
+def _check_lbfgs(study: GridOfStudy, cell: Cell) -> None:
+    """Check that what `lbfgs` trains is convex, starts from data, and is not asked for what it has not."""
+    root = study.root(cell.variant)
+    architecture, recipe = study.config["models"][cell.model]["architecture"], study.config["training"][root.step]
+    place, objective, adaptation = f"training: {root.step}", recipe["objective"]["method"], recipe["adapt"]["method"]
+    if not components.literal("architectures", architecture, "LINEAR"):
+        raise InputError(
+            f"{place}: optimizer: 'lbfgs' is for models of one linear layer such as 'logistic_regression', and "
+            f"architecture {architecture!r} of model {cell.model!r} is none; name another optimizer."
+        )
+    if not components.literal("objectives", objective, "CONVEX"):
+        legal = [n for n in components.names("objectives") if components.literal("objectives", n, "CONVEX")]
+        raise InputError(
+            f"{place}: objective: {objective!r} is no sum over rows with fixed weights, which optimizer 'lbfgs' needs; "
+            f"there are: {listed(legal)}."
+        )
+    if adaptation != "full":
+        raise InputError(f"{place}: adapt: optimizer 'lbfgs' trains all weights; leave out {adaptation!r}.")
+    if recipe["precision"] != "float32":
+        raise InputError(
+            f"{place}: precision: optimizer 'lbfgs' computes in float64 and writes float32; leave 'precision' out."
+        )
+    if "epochs" in recipe:
+        raise InputError(
+            f"{place}: epochs: optimizer 'lbfgs' has no epochs; leave them out (its limit is 'max_iterations')."
+        )
+    if study.replicate(cell.variant):
+        raise InputError(
+            f"variants: {root.name}: replicate: optimizer 'lbfgs' starts from zeros, so that a replicate is the same "
+            "model; leave it out."
+        )
+    for name in study.lineage(cell.variant):
+        if name != root.name and _trains_again(study.variants[name]):
+            raise InputError(
+                f"variants: {name}: it trains, and its root {root.name!r} has the optimizer 'lbfgs', which trains from "
+                "data only; leave out the training (finetune: {epochs: 0}), or name another optimizer."
+            )
+
+
+def _trains_again(variant: Variant) -> bool:
+    """Whether making a variant from its parent trains weights, by its recipe and by the options of its method."""
+    if variant.operation == "distill" or (variant.operation == "quantize" and _trains(variant)):
+        return True
+    if not variant.record.finetunes or not isinstance(variant.step, Mapping):
+        return False
+    epochs = max(variant.step.get("finetune", {}).get("epochs", 0), variant.step.get("epochs", 0))
+    return bool(epochs)
 
 
 def _check_rows(study: GridOfStudy, cell: Cell) -> None:
@@ -146,6 +203,13 @@ def _check_imported(study: GridOfStudy, cell: Cell) -> None:
         )
     if trained:
         _check_objective(study, cell)
+        if study.training_recipe(cell.variant)["optimizer"] == LBFGS and any(
+            _trains_again(study.variants[name]) for name in trained
+        ):
+            raise InputError(
+                f"{place}: training {root.step['training']!r} has the optimizer 'lbfgs', which trains from data only; "
+                "name a recipe with another optimizer."
+            )
     for name in trained:
         variant = study.variants[name]
         if variant.operation == "quantize" and study.variants[str(variant.parent)].record.output == "file":

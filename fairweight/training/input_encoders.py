@@ -3,10 +3,12 @@
 An encoder is part of the model, so that the exported file takes raw rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fairweight.core.table import Table
@@ -31,6 +33,9 @@ class Encoder(nn.Module):
 
     def fit(self, table: Table) -> None:
         """Learn statistics of training rows; an encoder may need none."""
+
+    def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
+        """Learn the same statistics from blocks of training rows: their `numeric` columns, or their images."""
 
     def concatenate(self, parts: Sequence[Tensor]) -> Tensor:
         """Concatenate the features of several tables (n, ...) along their rows."""
@@ -92,6 +97,22 @@ class TabularEncoder(Encoder):
         self.mean.copy_(torch.from_numpy(np.nanmean(numeric, axis=0)))
         self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
 
+    def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
+        """Compute the same from numeric columns (n, k), block by block (Chan, Golub & LeVeque 1983)."""
+        count, mean, squares = (np.zeros(self.numeric) for _ in range(3))
+        for block in blocks if self.numeric else ():
+            numeric = block.astype(np.float64)
+            known = np.isfinite(numeric)
+            size = known.sum(axis=0)
+            own = np.where(known, numeric, 0).sum(axis=0) / np.maximum(size, 1)
+            distance, total = own - mean, np.maximum(count + size, 1)
+            squares += np.where(known, np.square(numeric - own), 0).sum(axis=0) + distance**2 * count * size / total
+            mean += distance * size / total
+            count += size
+        spread = np.sqrt(squares / np.maximum(count, 1))
+        self.mean.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
+
     def forward(self, *inputs: Tensor) -> Tensor:
         """Encode numeric float32 or float64 (n, k) and categorical int64 (n, c), if they exist, as float32 (n, d)."""
         parts = []
@@ -125,11 +146,19 @@ class ImageEncoder(Encoder):
         """
         if table.images is None:
             raise ValueError("an image encoder is fitted on images")
+        self.fit_blocks([table.images])
+
+    def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
+        """Compute the same from images (n, channels, height, width), block by block."""
+        # exact in integers, without a floating-point copy of all pixels
+        size, totals, squares = 0, np.zeros(self.features[0], np.uint64), np.zeros(self.features[0], np.uint64)
+        for block in blocks:
+            size += block[:, 0].size
+            totals += block.sum(axis=(0, 2, 3), dtype=np.uint64)
+            for channel in range(self.features[0]):
+                squares[channel] += np.square(block[:, channel], dtype=np.uint16).sum(dtype=np.uint64)
         for channel in range(self.features[0]):
-            # exact in integers, without a floating-point copy of all pixels
-            pixels = table.images[:, channel]
-            mean = float(pixels.sum(dtype=np.uint64)) / pixels.size
-            square = float(np.square(pixels, dtype=np.uint16).sum(dtype=np.uint64)) / pixels.size
+            mean, square = float(totals[channel]) / size, float(squares[channel]) / size
             self.mean[channel] = mean
             self.scale[channel] = max(square - mean**2, 1e-12) ** 0.5
 

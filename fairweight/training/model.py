@@ -26,6 +26,17 @@ class TextCounts(TypedDict):
     cut: int
 
 
+class Minimum(TypedDict):
+    """What L-BFGS reached; see `lbfgs.Solution`."""
+
+    objective: float  # nats
+    gradient_norm: float  # largest absolute component
+    iterations: int
+    evaluations: int  # passes over all rows
+    converged: bool
+    rows: int
+
+
 class ModelDescription(TypedDict, total=False):
     """Contents of model.json: what rebuilds the model, and how it was made."""
 
@@ -36,6 +47,7 @@ class ModelDescription(TypedDict, total=False):
     replicate: int
     imported: bool  # its weights come from a file of the user's own
     precision: str
+    minimum: Minimum  # where the optimizer is lbfgs
     texts: TextCounts
     ranks: dict[str, int]  # factorised layers, by name
     shapes: dict[str, list[int]]  # tensors of the body, where they differ from what the architecture builds

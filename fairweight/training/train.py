@@ -14,9 +14,11 @@ from fairweight.core.random_streams import integer
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training.initial_weights import InitialWeights
 from fairweight.training.model import Model, ModelDescription, TextCounts, narrowed
+from fairweight.training.row_spool import StoredRows
 from fairweight.training.signature import DEFAULT_TASK, Signature
 from fairweight.training.tokenizer import count_truncated
 from fairweight.training.tracing import check_outputs
+from fairweight.training.train_linear import fit_linear, linear_model, two_rows
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import fit, precision, write_curve
 from fairweight.training.written_model import write_checked
@@ -37,6 +39,7 @@ def train(
     parameters: float = 1.0,
     task: str = DEFAULT_TASK,
     cache: str | None = None,
+    threads: int = 1,
 ) -> None:
     """Train a model from its initial weights.
 
@@ -49,11 +52,17 @@ def train(
         parameters: share of the architecture's parameters that a narrower network has.
         task: the dataset's task.
         cache: the study's cache folder for published files, if it sets one.
+        threads: threads that `lbfgs` computes on; they change no result.
 
     Raises:
         InputError: the architecture does not fit the data, its outputs are not logits, training diverged, or the
             network cannot be rebuilt from its files.
     """
+    if recipe["optimizer"] == "lbfgs":
+        made: ModelDescription = {"recipe": recipe, "seed": seed, "replicate": replicate, "precision": "float32"}
+        rows = StoredRows.read(table, split, augmented)
+        _train_linear(rows, (model, about, curve), architecture, made, task, threads)
+        return
     data = TrainingData.read(table, split, augmented)
     signature, initial = dataclasses.replace(Signature.fitted(data.training), task=task), None
     if data.training.texts is not None:
@@ -83,6 +92,23 @@ def train(
         **_text_counts(data, signature),
     )
     write_curve(curve, history)
+
+
+def _train_linear(
+    rows: StoredRows,
+    paths: tuple[str, str, str],
+    architecture: MethodRecipe,
+    about: ModelDescription,
+    task: str,
+    threads: int,
+) -> None:
+    """Train one linear layer with L-BFGS, and write model, description and training curve to these paths."""
+    built = linear_model(rows, architecture, task)
+    history, minimum = fit_linear(built, rows, about["recipe"], threads=threads)
+    about["minimum"] = minimum
+    place = f"models: architecture {architecture['architecture']}"
+    write_checked(built, paths[0], paths[1], two_rows(built, rows), place, **about)
+    write_curve(paths[2], history)
 
 
 def _initial_weights(texts: NDArray[Any], architecture: MethodRecipe, cache: str | None) -> InitialWeights:

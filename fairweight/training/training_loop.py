@@ -150,6 +150,11 @@ def fit(
     Raises:
         InputError: training diverged.
     """
+    if recipe["optimizer"] == "lbfgs":
+        raise InputError(
+            "training: optimizer 'lbfgs' trains from data only, and not further after another operation; name a "
+            "training recipe with another optimizer."
+        )
     torch.use_deterministic_algorithms(True)
     options = components.chosen(recipe["objective"])
     training, validation = data.encoded(model, options.get("attribute"))

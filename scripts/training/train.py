@@ -16,4 +16,5 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         parameters=snakemake.params.parameters,
         task=snakemake.params.task,
         cache=snakemake.config["cache"],
+        threads=snakemake.threads,
     )

@@ -75,6 +75,9 @@ def _is_imported(variant: dict[str, Any]) -> bool:
 
 def _recipe(name: str, recipe: TrainingRecipe) -> str:
     objective = recipe["objective"]["method"]
+    if recipe["optimizer"] == "lbfgs":
+        text = f"Recipe {escape(name)}: L-BFGS to convergence, L2 penalty {recipe['weight_decay']:g}"
+        return text + (f", objective {escape(objective)}." if objective != "standard" else ".")
     text = (
         f"Recipe {escape(name)}: {count(recipe['epochs'], 'epoch')} with {escape(recipe['optimizer'])}, learning rate "
         f"{recipe['learning_rate']:g} ({escape(recipe['schedule'])}), batches of {recipe['batch_size']}"

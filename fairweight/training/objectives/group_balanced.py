@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+CONVEX = True  # a mean cross-entropy with fixed weights of rows
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
 }
@@ -30,14 +31,31 @@ def prepare(
     Returns:
         Loss of a batch; see `standard`.
     """
-    member = groups >= 0
-    totals = torch.zeros((int(groups.max()) + 1, int(labels.max()) + 1), dtype=torch.float64)
-    totals.index_put_((groups[member], labels[member]), weights[member].double(), accumulate=True)
-    mean = totals.sum() / (totals > 0).sum()
-    factors = torch.where(totals > 0, mean / totals, 1.0).float()
+    factors = _factors(labels, groups, weights)
 
     def loss(logits: Tensor, labels: Tensor, weights: Tensor, groups: Tensor) -> Tensor:
         weights = weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
         return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
 
     return loss
+
+
+def row_weights(
+    labels: Tensor,
+    groups: Tensor,
+    weights: Tensor,
+    *,
+    attribute: str,  # noqa: ARG001 - the groups are its groups
+) -> Tensor:
+    """Return the weight of each row in the loss of all training rows (n,); arguments as of `prepare`."""
+    factors = _factors(labels, groups, weights)
+    return weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
+
+
+def _factors(labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:
+    """Factor of the weight of a row of each group and label (groups, classes)."""
+    member = groups >= 0
+    totals = torch.zeros((int(groups.max()) + 1, int(labels.max()) + 1), dtype=torch.float64)
+    totals.index_put_((groups[member], labels[member]), weights[member].double(), accumulate=True)
+    mean = totals.sum() / (totals > 0).sum()
+    return torch.where(totals > 0, mean / totals, 1.0).float()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+CONVEX = True  # a mean cross-entropy with fixed weights of rows
 OPTIONS = {
     "attribute": {"type": "string", "description": "The sensitive attribute, one of the dataset's groups."},
 }
@@ -36,6 +37,18 @@ def prepare(
         return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
 
     return loss
+
+
+def row_weights(
+    labels: Tensor,
+    groups: Tensor,
+    weights: Tensor,
+    *,
+    attribute: str,  # noqa: ARG001 - the groups are its groups
+) -> Tensor:
+    """Return the weight of each row in the loss of all training rows (n,); arguments as of `prepare`."""
+    factors = independence_weights(labels, groups, weights)
+    return weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
 
 
 def independence_weights(labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:

@@ -186,7 +186,7 @@ CHANGES = {
     ),
     "a misspelt choice": (
         dict(training__standard__optimizer="Adam"),
-        "training: standard: optimizer: 'Adam' is not one of 'adam', 'adamw', 'sgd' (did you mean 'adam'?).",
+        "training: standard: optimizer: 'Adam' is not one of 'adam', 'adamw', 'sgd', 'lbfgs' (did you mean 'adam'?).",
     ),
     "a key that is missing": (
         dict(grid=DELETE),
