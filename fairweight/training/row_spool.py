@@ -158,6 +158,8 @@ def _spool(parts: Iterable[Table], model: Model, folder: Path, name: str, weight
         paths.append(folder / f"{name}-{number}.npy")
         sizes.append(len(features))
         np.save(paths[-1], features, allow_pickle=False)
+    if not paths:
+        return []
     ends = np.cumsum(sizes)[:-1]
     label = np.split(np.concatenate([*labels, np.empty(0, np.int64)]), ends)
     return [Block(*block) for block in zip(paths, label, np.split(weights, ends), strict=True)]
