@@ -151,7 +151,13 @@ def measured(command: list[str]) -> Run:
             errors.seek(0)
             raise RuntimeError(errors.read().decode()[-2000:])
     result = json.loads(next(line for line in reversed(output) if line.startswith("{")))
-    return {"cpu_s": sum(cpu.values()), "wall_s": time.perf_counter() - started, "peak_bytes": peak, **result}
+    return {
+        "cpu_s": sum(cpu.values()),
+        "wall_s": time.perf_counter() - started,
+        "peak_bytes": peak,
+        "objective": result["objective"],
+        "parts": result["parts"],
+    }
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
