@@ -66,7 +66,8 @@ def _variants(results: Results) -> str:
     used = {study["variants"][n][results.operation(n)] for n in results.trained_from_data if n in shown}
     used |= {v[of_recipe(v)]["training"] for n, v in study["variants"].items() if n in shown and _is_imported(v)}
     recipes = [_recipe(name, study["training"][name]) for name in study["training"] if name in used]
-    return text + (" ".join(recipes) + " The epoch with the lowest validation loss is kept." if recipes else "")
+    by_epoch = any("epochs" in recipe for name, recipe in study["training"].items() if name in used)
+    return text + " ".join([*recipes, *(["The epoch with the lowest validation loss is kept."] if by_epoch else [])])
 
 
 def _is_imported(variant: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from fairweight.core.artifacts import read_frame, read_json, read_split, write_a
 from fairweight.core.errors import InputError
 from fairweight.core.table import Augmented, Table
 from fairweight.data.partitions import workers
+from fairweight.reporting.paper.methods import _recipe
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study as StudyFile
 from fairweight.training import lbfgs, row_spool, train_linear
@@ -276,3 +277,17 @@ def test_pruning_without_finetuning_is_allowed():
 def test_other_optimizers_need_epochs():
     with pytest.raises(InputError, match="epochs"):
         StudyFile(resolve(linear_study(training__standard={"optimizer": "sgd"})))
+
+
+def test_pruning_keeps_zeros_and_does_not_train_further(tmp_path):
+    study = Study(tmp_path, as_table(load_breast_cancer()), LINEAR)
+    trained(study, "dense")
+    pruned = study.prune(epochs=0, sparsity=0.5, optimizer="lbfgs")
+    assert (pruned.body[1].weight == 0).float().mean() == pytest.approx(0.5, abs=0.02)
+    with pytest.raises(InputError, match="'lbfgs' trains from data only"):
+        study.prune(epochs=1, sparsity=0.5, optimizer="lbfgs")
+
+
+def test_methods_of_an_article_name_the_penalty_and_no_epochs():
+    recipe = resolve(linear_study())["training"]["standard"]
+    assert _recipe("standard", recipe) == "Recipe standard: L-BFGS to convergence, L2 penalty 0.01."
