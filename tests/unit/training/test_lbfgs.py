@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.linear_model import LogisticRegression
 from studies import tiny
+from tables import pictures, tabular
 from trained_study import Study
 
 from fairweight.core.artifacts import read_frame, read_json, read_split, write_augmented
@@ -19,6 +20,7 @@ from fairweight.reporting.paper.methods import _recipe
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study as StudyFile
 from fairweight.training import lbfgs, row_spool, train_linear
+from fairweight.training.signature import Signature
 from fairweight.training.train import train
 from fairweight.training.train_linear import linear_model
 
@@ -291,3 +293,16 @@ def test_pruning_keeps_zeros_and_does_not_train_further(tmp_path):
 def test_methods_of_an_article_name_the_penalty_and_no_epochs():
     recipe = resolve(linear_study())["training"]["standard"]
     assert _recipe("standard", recipe) == "Recipe standard: L-BFGS to convergence, L2 penalty 0.01."
+
+
+@pytest.mark.parametrize("rows", [tabular, pictures])
+def test_categories_and_images_are_encoded_by_block(tmp_path, small_blocks, rows):
+    study = Study(tmp_path, rows(), LINEAR)
+    first = trained(study, "first")["model"].read_bytes()
+    pq.write_table(pq.read_table(study.data["table"]), study.data["table"], row_group_size=13)
+    assert trained(study, "again", threads=2)["model"].read_bytes() == first
+    blockwise, whole = (linear_model(stored(study), LINEAR, "classification") for _ in range(2))
+    whole.encoder.fit(study.training)
+    assert blockwise.signature == dataclasses.replace(Signature.fitted(study.training), task="classification")
+    for name in ("mean", "scale"):
+        assert np.allclose(getattr(blockwise.encoder, name), getattr(whole.encoder, name), rtol=3e-7, atol=0)
