@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from fairweight.compression.finetuning import Trained
 from fairweight.core import components
-from fairweight.core.errors import InputError, joined
+from fairweight.core.errors import InputError, by_module, joined
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.training import module_surgery
 from fairweight.training.model import Model
@@ -94,7 +94,7 @@ def _layers(body: nn.Module, features: Tensor) -> Layers:
         del layers[name]
         reasons[name] = "shares its weight with a layer that cannot be factorized"
     if not layers:
-        others = [f"{name or 'the network itself'!r} {reason}" for name, reason in reasons.items()]
+        others = by_module(reasons)
         print(*others, sep="\n")
         why = joined(others, "in the log")
         raise InputError(f"the network has no linear layer or 2-D convolution that can be factorized ({why})")

@@ -3,12 +3,12 @@
 import difflib
 import errno
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 LONGEST_NAME = 60  # characters of a group or category; a longer value is a text
 LONGEST_VALUE = 60  # characters of a value of the study file
 LONGEST_LIST = 100  # characters of a list of names
-LONGEST_REASONS = 160  # characters of a list of reasons
+LONGEST_REASONS = 100  # characters of a list of reasons
 LEAST_BEGIN = 3  # letters of the begin of a name by which it is suggested
 LESS_LIKE = 0.5  # ratio of difflib from which a name with the same begin is suggested; of others it is 0.6
 # characters, 299 with "fairweight: " in front; what quotes lists and other libraries shortens them, so that few are cut
@@ -91,6 +91,16 @@ def listed(names: Iterable[object], rest: str = "") -> str:
         if length > LONGEST_LIST and len(fitting) < len(texts):
             return f"{', '.join(fitting)}, ... ({len(texts):,} in all{rest and f', {rest}'})"
     return ", ".join(fitting) or "none"
+
+
+def by_module(reasons: Mapping[str, str]) -> list[str]:
+    """Reasons that modules of a network give, the network itself last, because its parts say more.
+
+    Args:
+        reasons: name of a module -> what follows its name in a sentence.
+    """
+    names = sorted(reasons, key=lambda name: not name)
+    return [f"{name or 'the network itself'!r} {reasons[name]}" for name in names]
 
 
 def joined(reasons: Iterable[str], rest: str) -> str:

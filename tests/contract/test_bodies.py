@@ -73,7 +73,7 @@ REFUSED = {
         "convolution_output": "no linear layer or 2-D convolution that can be factorized .*'1' has type Conv1d",
     },
     "qat": {
-        "raw_parameter": "calls 0 linear and convolution layers.*'the network itself' has type Body",
+        "raw_parameter": "rounds the 0 of linear and convolution layers.*'the network itself' has type Body",
         "weight_read_directly": "'first' is not only called",
         "own_layer": "'0' has type Doubled",
         "hooked_layer": "'0' has hooks",

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from fairweight.compression.masks import everything_stays
 from fairweight.compression.method_api import Network
-from fairweight.core.errors import InputError, joined
+from fairweight.core.errors import InputError, by_module, joined
 from fairweight.training.tracing import equal_outputs, outputs, owners, reason_of
 
 OPTIONS = {
@@ -78,7 +78,7 @@ def prune(
             break
         kept |= refused
     if not cut.groups:
-        reasons = [f"{name or 'the network itself'!r} {why}" for name, why in cut.reasons().items()]
+        reasons = by_module(cut.reasons())
         print(*reasons, sep="\n")
         raise InputError(f"structured: no channel can be removed ({joined(reasons, 'in the log')}); {UNCUT}")
     network.body = cut.body

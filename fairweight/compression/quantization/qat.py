@@ -14,7 +14,7 @@ from fairweight.compression.calibration import Calibration
 from fairweight.compression.method_api import Network
 from fairweight.compression.onnx_graph_edits import weighted_nodes
 from fairweight.compression.static_int8 import quantize_file
-from fairweight.core.errors import InputError, joined
+from fairweight.core.errors import InputError, by_module, joined
 from fairweight.training.module_surgery import replace
 from fairweight.training.tracing import replaceable
 
@@ -110,12 +110,11 @@ def quantize(
     rounded = {name: Rounded(layer) for name, layer in layers.items()}
     calls = _set_ranges(network, rounded, calibration_rows)
     if len(calls) != len(nodes):
-        reasons = [f"{name or 'the network itself'!r} {reason}" for name, reason in others.items()]
+        reasons = by_module(others)
         print(*reasons, sep="\n")
         raise InputError(
-            f"qat: the file multiplies {len(nodes)} times by weights, and the network calls {len(calls)} linear and "
-            "convolution layers, which are all that is rounded in training "
-            f"({joined(reasons, 'in the log')}); use another method, such as static"
+            f"qat: the file multiplies {len(nodes)} times by weights, of which training rounds the {len(calls)} of "
+            f"linear and convolution layers ({joined(reasons, 'in the log')}); use another method, such as static"
         )
     masks = {name: p.detach() != 0 for name, p in network.body.named_parameters() if p.dim() >= 2}
     network.train(masks, epochs, learning_rate=learning_rate)
