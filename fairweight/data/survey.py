@@ -114,13 +114,14 @@ def _image_shapes(rows: RawRows, column: str) -> Counter[tuple[int, ...]]:
 def _survey_inputs(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
     """Count the missing values of tabular inputs, and compare them with the label."""
     inputs, target = recipe["inputs"], recipe["target"]
+    labels = rows.labels(target) if target else None
     for kind, columns in (("numeric", inputs["numeric"]), ("categorical", inputs["categorical"])):
         place = f"inputs: {kind}"
         for column in columns:
             values = rows.numbers(column, place) if kind == "numeric" else rows.names(column, place)
             block.missing[column] = int(pd.isna(values).sum())
-            if target:
-                block.agreements[place, column] = Agreement.from_rows(values, rows.labels(target))
+            if labels is not None:
+                block.agreements[place, column] = Agreement.from_rows(values, labels)
 
 
 def _survey_groups(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
