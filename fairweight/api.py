@@ -25,7 +25,9 @@ elsewhere reruns nothing of yours.
 A quantization method writes the file `destination` and returns its name, or a mapping with the key `method`;
 `calibration(rows)` returns batches of input tensors by name. Options are the keyword-only parameters. A module may
 declare them in a literal `OPTIONS` (JSON Schema of each), and the packages of an optional extra in `NEEDS`. A docstring
-of a shipped component of the same kind is the model for yours.
+of a shipped component of the same kind is the model for yours. For `optimizer: lbfgs`, an architecture of one linear
+layer declares `LINEAR = True`; an objective whose rows have fixed weights declares `CONVEX = True`, and returns them
+from `row_weights(labels, groups, weights, **options)`.
 """
 
 import importlib

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core.artifacts import number_of_blocks, read_augmented, read_split, read_table
-from fairweight.core.errors import InputError, did_you_mean, listed
+from fairweight.core.errors import InputError, did_you_mean, first_line, listed
 from fairweight.core.table import Table, block_rows
 from fairweight.training.model import Model
 
@@ -157,7 +157,13 @@ def _spool(parts: Iterable[Table], model: Model, folder: Path, name: str, weight
     for number, features in enumerate(fixed_blocks(encoded(), rows)):
         paths.append(folder / f"{name}-{number}.npy")
         sizes.append(len(features))
-        np.save(paths[-1], features, allow_pickle=False)
+        try:
+            np.save(paths[-1], features, allow_pickle=False)
+        except OSError as error:  # NumPy's error of a full disk has no number
+            raise InputError(
+                f"training: the encoded rows cannot be written to {folder.parent} ({first_line(error)}); free space "
+                "there, or set TMPDIR to another folder."
+            ) from None
     if not paths:
         return []
     ends = np.cumsum(sizes)[:-1]

@@ -14,7 +14,7 @@ from torch import nn
 from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
-from fairweight.core.table import Table, block_rows
+from fairweight.core.table import block_rows
 from fairweight.data.partitions import Workers, workers
 from fairweight.training import lbfgs
 from fairweight.training.model import Minimum, Model
@@ -150,5 +150,4 @@ def _weights(rows: StoredRows, objective: MethodRecipe) -> NDArray[np.float64]:
 
 def two_rows(model: Model, rows: StoredRows) -> torch.Tensor:
     """Features of two rows."""
-    two: Table = rows.first.take(np.arange(min(2, len(rows.first))))
-    return model.encode(two)
+    return model.encode(rows.first.take(np.arange(min(2, len(rows.first)))))

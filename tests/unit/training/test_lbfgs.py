@@ -1,6 +1,7 @@
 """L-BFGS for linear models: the minimum that scikit-learn finds, the same bytes for any threads and row groups."""
 
 import dataclasses
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -306,3 +307,14 @@ def test_categories_and_images_are_encoded_by_block(tmp_path, small_blocks, rows
     assert blockwise.signature == dataclasses.replace(Signature.fitted(study.training), task="classification")
     for name in ("mean", "scale"):
         assert np.allclose(getattr(blockwise.encoder, name), getattr(whole.encoder, name), rtol=3e-7, atol=0)
+
+
+def test_a_full_temporary_folder_is_one_sentence(tmp_path):
+    study = Study(tmp_path, as_table(load_breast_cancer()), LINEAR)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot be written to .*; free space there, or set TMPDIR"):
+            trained(study, "dense")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
