@@ -48,7 +48,9 @@ CHUNK_BYTES = 4 * 2**20  # parsing needs ten times as much memory
 LABEL = "label"  # name of the column of labels
 BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
 COMMENT = re.compile(rb"#[^\n]*")
-SPACE, COLON, NEWLINE = b" :\n"
+SEPARATORS = b" :\n"
+COLON, NEWLINE = b":\n"
+SEPARATES = np.isin(np.arange(256), list(SEPARATORS))  # whether a byte ends a token
 WHOLE = 2**53  # float64 holds every whole number up to this one
 FORM = "a line is 'label index:value index:value ...'"
 
@@ -209,9 +211,9 @@ def _parsed(chunk: bytes, before: int, place: str) -> _Entries:
     Raises:
         InputError: a line is not of the form.
     """
-    text = np.frombuffer((COMMENT.sub(b"", chunk) if b"#" in chunk else chunk).translate(BLANKS), np.uint8)
-    separates = (text == SPACE) | (text == COLON) | (text == NEWLINE)
-    ends = np.flatnonzero(separates)
+    written = (COMMENT.sub(b"", chunk) if b"#" in chunk else chunk).translate(BLANKS)
+    text = np.frombuffer(written, np.uint8)
+    ends = np.flatnonzero(SEPARATES[text])
     after = text[ends]  # separator after each token
     previous = np.concatenate([[NEWLINE], after[:-1]])
     lengths = np.diff(ends, prepend=-1) - 1
@@ -220,7 +222,7 @@ def _parsed(chunk: bytes, before: int, place: str) -> _Entries:
     _check(~filled & ((after == COLON) | (previous == COLON)), line, before, place, "an index or a value is missing")
     bounds = np.concatenate([[0], ends - np.arange(len(ends))]).astype(np.int32)
     tokens = pa.Array.from_buffers(
-        pa.binary(), len(ends), [None, pa.py_buffer(bounds), pa.py_buffer(np.ascontiguousarray(text[~separates]))]
+        pa.binary(), len(ends), [None, pa.py_buffer(bounds), pa.py_buffer(written.translate(None, SEPARATORS))]
     )
     kept = np.flatnonzero(filled)
     line, after, previous = line[kept], after[kept], previous[kept]
@@ -240,8 +242,8 @@ def _parsed(chunk: bytes, before: int, place: str) -> _Entries:
     _check(wrong, line[is_index], before, place, "an index is repeated, or smaller than the one before it")
     _check(index < 0, line[is_index], before, place, "an index is negative")
     values = _numbers(tokens.take(pa.array(kept[is_value])), pa.float64(), line[is_value] + before + 1, place, "value")
-    written = labels.cast(pa.string()).to_numpy(zero_copy_only=False)
-    return _Entries(written, lines, entries, index, values)
+    names = labels.cast(pa.string()).to_numpy(zero_copy_only=False)
+    return _Entries(names, lines, entries, index, values)
 
 
 def _check(wrong: NDArray[np.bool_], line: NDArray[np.int64], before: int, place: str, problem: str) -> None:
