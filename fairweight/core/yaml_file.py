@@ -4,6 +4,7 @@ YAML 1.1 keeps the last of two equal keys, and reads `no` as false, `010` as 8, 
 date. None of this is what somebody meant who describes data.
 """
 
+import contextlib
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -86,8 +87,8 @@ def _place(name: str, mark: Any) -> str:
 def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     """What is wrong, and how to write it, for the mistakes that people make; else PyYAML's own words."""
     problem, mark, lines = str(error.problem), error.problem_mark, text.splitlines()
-    if error.context_mark and "quoted scalar" in str(error.context) and "end of stream" in problem:
-        return f"; the quote in line {error.context_mark.line + 1} is not closed"
+    if (opened := _open_quote(error, text)) is not None:
+        return f"; the quote in line {opened + 1} is not closed"
     line, column = (lines[mark.line], mark.column) if mark and mark.line < len(lines) else ("", 0)
     quotes = line[:column].count("'")
     remedy = next((remedy for words, remedy in REMEDIES.items() if words in problem), None)
@@ -100,6 +101,23 @@ def _reason(error: yaml.MarkedYAMLError, text: str) -> str:
     elif line and problem.startswith("found character"):
         remedy = f"a value cannot begin with {line[column : column + 1]!r}: put it in quotes"
     return f"; {remedy}" if remedy else f" ({problem})"
+
+
+def _open_quote(error: yaml.MarkedYAMLError, text: str) -> int | None:
+    """Line of a quote that is not closed on its own line, so that the next quote of a later line closes it."""
+    mark, start = error.problem_mark, error.context_mark
+    if start and "quoted scalar" in str(error.context):
+        return int(start.line) if mark is None or mark.line != start.line else None
+    last: Any = None
+    with contextlib.suppress(yaml.YAMLError):  # the error itself, unless the parser has raised it
+        for token in yaml.scan(text, Loader=LOADER):
+            if mark is None or (token.end_mark.line, token.end_mark.column) > (mark.line, mark.column):
+                break
+            last = token if isinstance(token, yaml.ScalarToken) else None
+    if mark is None or last is None or last.style not in ("'", '"') or last.end_mark.line != mark.line:
+        return None
+    between = text.splitlines()[mark.line][last.end_mark.column : mark.column]
+    return int(last.start_mark.line) if last.start_mark.line < mark.line and not between.strip() else None
 
 
 def _colon(lines: list[str], number: int, column: int) -> str:

@@ -111,6 +111,13 @@ SLIPS = {
     "a: - b\n": "a list begins on a line of its own, each entry after '- '.",
     "a: 1\n---\nb: 2\n": "'---' begins a second document, and a file has one.",
     "a:1\nb: 2\n": "line 1 needs a blank after the colon.",
+    'name: x\ntitle: "kredit\n# it\'s\nfiles: {train: {sources: ["file:x"]}}\n': "; the quote in line 2 is not closed.",
+    "title: 'kredit\nlicence: 'x'\n": "line 2, column 11: this is not YAML; the quote in line 1 is not closed.",
+    'a: {t: "kredit, b: 2}\nc: "x"\n': "; the quote in line 1 is not closed.",
+    'a: 1\nt: "kredit\nre: "x: y"\n': "; the quote in line 2 is not closed.",
+    "t: \"kredit\nre: '\\d'\n": "; the quote in line 1 is not closed.",
+    't: "two\n  lines"\nb:\n    c: 1\n  d: "x"\n': "the indentation of this line fits no line above it",
+    't: kredit"\nb:\n    c: "x"\n  d: 2\n': "the indentation of this line fits no line above it",
     "a: 'it's'\n": "a value ends at its second quote: put it in double quotes.",
 }
 
@@ -120,3 +127,12 @@ def test_a_slip_in_yaml_is_named_with_what_to_write(text):
     with pytest.raises(InputError) as caught:
         parse_yaml(text, "study.yaml")
     assert str(caught.value).startswith("study.yaml, line ") and SLIPS[text] in str(caught.value)
+
+
+def test_the_line_of_an_open_quote_is_named_without_libyaml(monkeypatch):
+    monkeypatch.setattr(yaml_file, "LOADER", yaml.SafeLoader)
+    for text, said in SLIPS.items():
+        if "is not closed" in said and "the quote" in said:
+            with pytest.raises(InputError) as caught:
+                parse_yaml(text, "study.yaml")
+            assert said in str(caught.value)
