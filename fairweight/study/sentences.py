@@ -223,7 +223,20 @@ def _enum(error: Mistake) -> str:
 
 def _out_of_range(error: Mistake) -> str:
     schema = error.schema
-    return f"{quoted(error.instance)} is out of range; it is {_range(schema)}"
+    return f"{quoted(error.instance)} is out of range; it is {_range(schema)}{_share_hint(error.instance, schema)}"
+
+
+def _share_hint(value: float, schema: Config) -> str:
+    """How a share is written that was probably meant in percent; empty for other numbers (`x-unit: none`)."""
+    unit, bounds = schema.get("x-unit"), [schema[bound] for bound in BOUNDS if bound in schema]
+    if unit is None and value > 1 and len(bounds) == 2 and min(bounds) == 0 and max(bounds) <= 1:
+        unit = "%"
+    if unit in (None, "none") or not 1 <= value <= 100:
+        return ""
+    if unit == "points":
+        meant = "point" if value == 1 else "points"
+        return f": {value:g} is {100 * value:,.10g} points; write {value / 100:.10g} for {value:g} {meant}"
+    return f": it is a share; write {value / 100:.10g} for {value:g} %"
 
 
 def _size(error: Mistake) -> str:

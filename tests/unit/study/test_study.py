@@ -31,7 +31,7 @@ MISTAKES = {
         dict(variants__pruned50__prune={"method": "global_magnitud"}),
         ["variants: pruned50: prune", "did you mean 'global_magnitude'"],
     ),
-    "unknown reader": (dict(datasets__adult__reader="csv"), ["datasets: adult: reader", "delimited, idx, parquet"]),
+    "unknown reader": (dict(datasets__adult__reader="csv"), ["datasets: adult: reader", "delimited, idx, libsvm"]),
     "unknown engine": (dict(engines=["onnx"]), ["engines", "onnxruntime"]),
     "unknown module": (dict(augmentations__balanced={"method": "nowhere:f"}), ["augmentations: balanced", "nowhere"]),
     "wrong type": (dict(seeds="two"), ["seeds: 'two' is not a whole number of at least 1", "; write how many seeds"]),
@@ -122,6 +122,53 @@ MISTAKES = {
         ["criteria: ceilings: size_bytes", "one of 'at_most' and 'at_most_of_baseline'"],
     ),
     "margin of nothing": (dict(criteria={"margins": {"accuracy": 0}}), ["criteria: margins: accuracy", "0"]),
+    "margins in percent": (
+        dict(criteria={"margins": {"accuracy": 1, "group_accuracy": 2, "fairness_gap": 5}}),
+        ["criteria: margins: ", "it is above 0 and below 1: 1 is 100 points; write 0.01 for 1 point."],
+    ),
+    "a margin of five": (
+        dict(criteria={"margins": {"fairness_gap": 5}}),
+        ["criteria: margins: fairness_gap: 5 is out of range", "5 is 500 points; write 0.05 for 5 points."],
+    ),
+    "a margin of group rates in percent": (
+        dict(criteria={"margins": {"group_rates": 2.5}}),
+        ["criteria: margins: group_rates: 2.5", "write 0.025 for 2.5 points."],
+    ),
+    "a margin of the worst group in percent": (
+        dict(criteria={"margins": {"worst_group_accuracy": 2}}),
+        ["criteria: margins: worst_group_accuracy: 2", "write 0.02 for 2 points."],
+    ),
+    "churn in percent": (
+        dict(criteria={"power": {"churn": 1}}),
+        ["criteria: power: churn: 1 is out of range", "below 1: it is a share; write 0.01 for 1 %."],
+    ),
+    "deviation in percent": (dict(criteria={"power": {"seed_sd": 1}}), ["criteria: power: seed_sd: 1", "0.01 for 1 %"]),
+    "power in percent": (dict(criteria={"power": {"probability": 80}}), ["probability: 80", "write 0.8 for 80 %"]),
+    "error rate in percent": (dict(criteria={"error_rate": 5}), ["criteria: error_rate: 5", "write 0.05 for 5 %."]),
+    "sparsity in percent": (
+        dict(variants__pruned50__prune={**PRUNE, "sparsity": 50}),
+        ["variants: pruned50: prune: sparsity: 50 is out of range", "write 0.5 for 50 %."],
+    ),
+    "test rows in percent": (
+        dict(datasets__adult__split={"test": 20}),
+        ["datasets: adult: split: test: 20 is out of range", "write 0.2 for 20 %."],
+    ),
+    "validation rows in percent": (
+        dict(datasets__adult__split={"validation": 10}),
+        ["split: validation: 10 is out of range", "write 0.1 for 10 %."],
+    ),
+    "shares of groups in percent": (
+        dict(datasets__adult__groups={"sex": {"column": "sex", "reference": {"Male": 48, "Female": 52}}}),
+        ["groups: sex: reference: Male: 48 is out of range", "write 0.48 for 48 %."],
+    ),
+    "a ceiling in percent": (
+        dict(criteria={"ceilings": {"size_bytes": {"at_most_of_baseline": 50}}}),
+        ["ceilings: size_bytes: at_most_of_baseline: 50", "write 0.5 for 50 %."],
+    ),
+    "a tolerance is no share": (
+        dict(training__standard__tolerance=2),
+        ["training: standard: tolerance: 2 is out of range; it is above 0 and at most 1."],
+    ),
     "gate of an unknown variant": (dict(criteria={"variant": "int4"}), ["criteria: variant", "'int4'", "int8"]),
     "criteria of an unknown attribute": (
         dict(criteria={"attributes": ["gender"]}),
