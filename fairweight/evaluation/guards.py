@@ -29,6 +29,7 @@ FAR_BELOW = 0.05  # least loss of accuracy against the other seeds that counts a
 DEVIATIONS = 6.0  # the same in standard deviations of the other seeds
 ERRORS = 4.0  # and in standard errors of the rows
 SMALLER = 0.99  # share of the baseline's bytes from which a file with the same predictions is smaller
+TOO_WEAK = "is too weak to compare with"  # a guarded baseline
 MOST_NAMES = 5  # classes and seeds that a sentence names
 
 
@@ -210,7 +211,7 @@ def applied(decided: pd.DataFrame, guards: pd.DataFrame, baselines: Mapping[Node
             continue
         if of_base is not None or row["verdict"] != REFUTED:
             row["verdict"] = UNDECIDED
-        about_base = f"the baseline {base[1]} is no reference: {of_base}" if of_base is not None else None
+        about_base = f"the baseline {base[1]} {TOO_WEAK}: {of_base}" if of_base is not None else None
         parts = (about_base, own if own != of_base else None, row["reason"])
         row["reason"] = "; ".join(part for part in parts if isinstance(part, str))
     return pd.DataFrame(rows, columns=decided.columns).astype(decided.dtypes) if blocked else decided

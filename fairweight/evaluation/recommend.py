@@ -39,7 +39,7 @@ class GoalRow(TypedDict):
     high: float | None
     reason: str
     chosen: bool  # whether it is the goal of the study, in the engine where it costs least
-    warning: str | None  # why the baseline is no reference, so that nothing is recommended
+    warning: str | None  # why the baseline is too weak to compare with, so that nothing is recommended
 
 
 class CrossingRow(TypedDict):

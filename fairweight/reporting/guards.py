@@ -8,21 +8,36 @@ import pandas as pd
 from fairweight.core.formatting import missing
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY, variant_name
+from fairweight.evaluation.guards import DIVERGED, MAJORITY, ONE_CLASS, SIMPLE, TOO_WEAK
 from fairweight.reporting.goals import baseline_of
 from fairweight.reporting.report.results import Results
+
+CHIPS = {
+    ONE_CLASS: "baseline predicts one class",
+    DIVERGED: "training of the baseline diverged",
+    MAJORITY: "baseline learned nothing",
+    SIMPLE: "baseline worse than a simple model",
+}
 
 
 def no_reference(row: Mapping[str, Any]) -> str | None:
     """What `warning` returns, without the reason, for a place where the guards of the baseline follow."""
     if missing(row.get("warning")):
         return None
-    return f"nothing is recommended: {baseline_of(row)}, the baseline, is no reference"
+    return f"nothing is recommended: {baseline_of(row)}, the baseline, {TOO_WEAK}"
 
 
 def warning(row: Mapping[str, Any]) -> str | None:
     """Why a row of the table `goals` recommends nothing, without a full stop; None where it recommends its winner."""
     brief = no_reference(row)
     return f"{brief}: {row['warning']}" if brief else None
+
+
+def chip(results: Results, goal: Mapping[str, Any]) -> str:
+    """What is wrong with the baseline of a row of the table `goals`, in a few words."""
+    cell = {key: goal[key] for key in FAMILY} | {"variant": goal["baseline"], "engine": goal["engine"]}
+    rows = where(results.guards, cell | {"augmentation": goal["baseline_augmentation"]})
+    return next((CHIPS[name] for name in rows["guard"] if name in CHIPS), "baseline too weak to compare with")
 
 
 def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:

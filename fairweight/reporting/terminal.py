@@ -15,6 +15,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import measure
+from fairweight.evaluation.guards import TOO_WEAK
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
 from fairweight.reporting.answer import MOST_ROWS, SYMBOLS, TAGS, Answer, Cost, Criterion, Row, Test, saves
@@ -285,7 +286,7 @@ def reasons(rows: list[Row]) -> list[str]:
     """Why variants are not proven; variants with the same reason share a line."""
     variants: dict[str, list[str]] = {}
     for row in rows:
-        guarded = missing(row.reason) or " is no reference: " in str(row.reason)  # the headline and the guards say it
+        guarded = missing(row.reason) or f" {TOO_WEAK}: " in str(row.reason)  # the headline and the guards say it
         if row.verdict and row.verdict != PROVEN and not guarded:
             variants.setdefault(str(row.reason), []).append(row.name)
     return [

@@ -86,7 +86,7 @@ def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -
         _tag(rows, goals[goals["engine"] == goal["engine"]])
     warnings = guards.of_family(results, place)
     ships = next((row for row in rows if row.ships), None)
-    headline, status, chip = _headline(rows, ships, goal)
+    headline, status, chip = _headline(results, rows, ships, goal)
     entries = where(results.criteria, place)
     return Answer(
         family=place,
@@ -117,12 +117,14 @@ def _place(results: Results, family: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _headline(rows: list[Row], ships: Row | None, goal: dict[str, Any] | None) -> tuple[str, str, str]:
+def _headline(
+    results: Results, rows: list[Row], ships: Row | None, goal: dict[str, Any] | None
+) -> tuple[str, str, str]:
     """Headline, status and chip of an answer."""
     verdicts = [row.verdict for row in rows if row.verdict]
     proven = [row.name for row in rows if row.verdict == PROVEN]
     if goal and guards.warning(goal):
-        return "Nothing to ship", WARNING, "warning"
+        return "Nothing to ship", WARNING, guards.chip(results, goal)
     if ships and not ships.baseline:
         return f"Ship {ships.name}", PROVEN, "proven"
     share = f"{len(proven)} of {len(verdicts)} proven"

@@ -18,7 +18,7 @@ from fairweight.reporting.report.limits import limits
 from fairweight.reporting.terminal import answer
 
 CONSTANT = "in all 3 seeds, one class (good) is predicted for all 300 test rows"
-REASON = f"the baseline dense is no reference: {CONSTANT}"
+REASON = f"the baseline dense is too weak to compare with: {CONSTANT}"
 MEASURE = {"attribute": None, "group": None, "batch_size": None, "unit": "share", "status": "measured"}
 FEW = {"part": "test", "status": "insufficient", "attribute": "sex", "group": "f", "metric": "accuracy"}
 PROFILE = CELL | {"variant": "dense", "seed": 0, "batch_size": 1, "rounds": 3, "disturbed_rounds": 0}
@@ -60,7 +60,7 @@ def terminal(results):
 
 def test_the_terminal_recommends_nothing_and_says_why_first():
     lines = [line for line in terminal(guarded()).splitlines() if line.strip()]
-    assert lines[0] == "Data, m: nothing is recommended: dense, the baseline, is no reference."
+    assert lines[0] == "Data, m: nothing is recommended: dense, the baseline, is too weak to compare with."
     assert lines[1] == f"! dense: {CONSTANT}" and terminal(guarded()).count(CONSTANT) == 1
     assert "ship" not in terminal(guarded())
 
@@ -69,7 +69,7 @@ def test_the_report_recommends_nothing_and_says_why_first():
     page = recommendation(guarded()).data
     assert page.index("Warning: dense: in all 3 seeds") < page.index("nothing is recommended: dense, the baseline")
     assert "ship <b>" not in page and "the answer is" not in page and "smallest:" not in page
-    assert "is no reference" in goals(guarded(), "d").data
+    assert "is too weak to compare with" in goals(guarded(), "d").data
     assert "Data, m: dense: in all 3 seeds, one class (good)" in limits(guarded()).data
 
 

@@ -115,13 +115,21 @@ def test_the_chip_of_a_study_in_which_nothing_is_proven(verdicts, chip):
 
 
 def test_a_guarded_baseline_ships_nothing():
-    results = changed(planted(variants=2), "goals", warning="one class is predicted for all rows")
+    guard = {"variant": "dense", "guard": "one_class", "blocks": True, "reason": "one class"}
+    results = with_rows(planted(variants=2), "guards", family("d0") | ENGINE | guard)
+    results = changed(results, "goals", warning="one class is predicted for all rows")
     answer = only(results)
-    assert (answer.headline, answer.status, answer.chip) == ("Nothing to ship", "warning", "! warning")
+    assert (answer.headline, answer.status, answer.chip) == (
+        "Nothing to ship",
+        "warning",
+        "! baseline predicts one class",
+    )
     assert answer.chosen is None and answer.file is None
     assert [tile.title for tile in words.tiles(answer)] == ["Accuracy"]  # what it costs is no answer
     assert words.loses(results, answer) == "Nobody: nothing is recommended."
-    assert words.why(answer).startswith("Nothing is recommended: dense, the baseline, is no reference: one class")
+    assert words.why(answer).startswith(
+        "Nothing is recommended: dense, the baseline, is too weak to compare with: one class"
+    )
 
 
 def test_without_a_measured_file_nothing_is_recommended():
