@@ -8,12 +8,13 @@ import pandas as pd
 
 from fairweight.core.errors import InputError, shown
 from fairweight.core.table import MISSING
-from fairweight.data import value_formats
+from fairweight.data import guess_formats, value_formats
 from fairweight.data.narrowing import Range
 from fairweight.data.raw_rows import RawRows
 from fairweight.data.value_formats import EXACT, ISO, Formats
 
 MOST_PAIRS = 2_000  # distinct values of a column that are compared with the label
+SAMPLE = 100  # values of a column that a format of dates is guessed from
 FEWEST_ROWS = 20  # of fewer rows, an input may agree with the label by chance
 
 
@@ -24,6 +25,7 @@ class Bad:
     count: int = 0
     row: str = ""  # place of the first, in words
     value: object = None
+    sample: tuple[str, ...] = ()  # distinct values, as text
 
     @classmethod
     def among(cls, values: pd.Series, mask: np.ndarray, rows: RawRows) -> "Bad":
@@ -31,11 +33,13 @@ class Bad:
         if not mask.any():
             return cls()
         first = int(mask.argmax())
-        return cls(int(mask.sum()), rows.place(first), values.iloc[first])
+        sample = tuple(value_formats.texts(values[mask].head(SAMPLE)).dropna().unique())
+        return cls(int(mask.sum()), rows.place(first), values.iloc[first], sample)
 
     def __add__(self, later: "Bad") -> "Bad":
         first = self if self.count else later
-        return Bad(self.count + later.count, first.row, first.value)
+        sample = tuple(dict.fromkeys((*self.sample, *later.sample)))[:SAMPLE]
+        return Bad(self.count + later.count, first.row, first.value, sample)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Numbers:
             kind = "a number" if date is None else "a date of ISO 8601" if date == ISO else f"a date like {date!r}"
             others = f" ({bad.count:,} of {size:,} values are not)" if bad.count > 1 else ""
             what = f"{where}: {shown(bad.value)} in {bad.row} is not {kind}{others}"
-            if other := _other_form(str(bad.value)):
+            if other := _other_date(bad, size, date) or _other_form(str(bad.value)):
                 raise InputError(f"{what}; {other}")
             raise InputError(
                 f"{what}; fix the value, list it under the reader's 'missing' if it marks a missing value{remedy}"
@@ -137,6 +141,24 @@ class Numbers:
                 f"{self.range.lowest!r} to {self.range.highest!r}: list numbers that mark missing values under the "
                 "reader's 'missing', or scale the column"
             )
+
+
+def _other_date(bad: Bad, size: int, date: str | None) -> str:
+    """How the study file says that the values of a column are dates; empty where no format reads them.
+
+    Args:
+        bad: the values that were not read.
+        size: number of rows.
+        date: the format of `dates` that does not read them; None for a column that is not one of `dates`.
+    """
+    form = guess_formats.likely_date_format(pd.Series(bad.sample, dtype="str")) if bad.sample else None
+    if form is None or form == date:
+        return ""
+    if bad.count <= size / 2:
+        return "" if date is None else f"it is like {form!r}: write it like the other dates of the column"
+    if date is None:
+        return f"if it is a date, set {form!r} for the column under 'dates' of the dataset"
+    return f"change the format of the column under 'dates' of the dataset to {form!r}"
 
 
 def _other_form(value: str) -> str:

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fairweight.data import value_formats
 from fairweight.data.value_formats import ISO, PLAIN, Formats
@@ -25,6 +26,7 @@ DATES = (
 )
 NO_DATE = re.compile(r"[-+]?(\d{0,7}|\d{9,})([.,]\d*)?|\D*")  # no format needs to be tried
 EARLIEST, LATEST = (value_formats.days(pd.Series(pd.to_datetime([day])))[0] for day in ("1850-01-01", "2150-01-01"))
+LIKELY = 0.9  # share of the values that a likely format reads
 EXAMINED = 10_000  # distinct values of a column
 
 
@@ -57,6 +59,13 @@ def date_format(values: pd.Series) -> str | None:
     return None
 
 
+def likely_date_format(values: pd.Series) -> str | None:
+    """The first of the formats that read the most values (n,), texts, as days; None if it reads fewer than LIKELY."""
+    shares = {form: float(_dates_among(values, form).mean()) for form in DATES}
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] >= LIKELY else None
+
+
 def may_be_swapped(values: pd.Series, form: str) -> bool:
     """Whether the values (n,) are also dates if day and month change places."""
     day_last = form == ISO or form.startswith("%Y")
@@ -64,7 +73,12 @@ def may_be_swapped(values: pd.Series, form: str) -> bool:
 
 
 def _are_dates(values: pd.Series, form: str) -> bool:
-    if form == ISO and not values.str.len().ge(8).all():  # 2020 alone is a number
-        return False
+    return bool(_dates_among(values, form).all())
+
+
+def _dates_among(values: pd.Series, form: str) -> NDArray[np.bool_]:
+    """Which values (n,) are days between 1850 and 2150 in a format."""
     days = value_formats.numbers(values, "", Formats(dates={"": form}))
-    return bool(((days >= EARLIEST) & (days <= LATEST)).all())
+    dates: NDArray[np.bool_] = (days >= EARLIEST) & (days <= LATEST)
+    # 2020 alone is a number
+    return dates & values.str.len().ge(8).to_numpy() if form == ISO else dates

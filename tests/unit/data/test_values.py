@@ -119,6 +119,25 @@ def test_dates_of_text_are_days_and_other_texts_are_refused(tmp_path, form):
         read_files(tmp_path, build(dates), **recipe)
 
 
+@pytest.mark.parametrize(
+    ("dates", "form", "remedy"),
+    [
+        ([f"{1 + i % 28:02}.11.2011" for i in range(40)], "%Y-%m-%d", "change the format .* 'dates' .* to '%d.%m.%Y'"),
+        ([f"{1 + i % 28}/{1 + i % 12}/2011" for i in range(40)], "iso", "change the format .* to '%d/%m/%Y'"),
+        # a value that is no date at all hides no format
+        ([f"{1 + i % 28:02}.11.2011" for i in range(39)] + ["?"], "%d/%m/%Y", "change the format .* to '%d.%m.%Y'"),
+        ([f"2011-11-{1 + i % 28:02}" for i in range(40)], "%d.%m.%Y", "change the format .* to 'iso'"),
+        (["2011-11-01"] * 37 + ["15.11.2011"] * 3, "%Y-%m-%d", "it is like '%d.%m.%Y': write it like the other"),
+        (["2011-11-01"] * 37 + ["unknown"] * 3, "%Y-%m-%d", "fix the value, list it under the reader's 'missing'"),
+        ([f"{1 + i % 28:02}.11.2011" for i in range(40)], None, "if it is a date, set '%d.%m.%Y' for the column under"),
+    ],
+)
+def test_dates_in_another_format_name_the_format_that_fits(tmp_path, dates, form, remedy):
+    recipe = {} if form is None else {"dates": {"x": form}}
+    with pytest.raises(InputError, match=remedy):
+        read_files(tmp_path, {"all": csv(x=dates)}, **recipe)
+
+
 # ---- float32
 
 
