@@ -103,20 +103,21 @@ def by_module(reasons: Mapping[str, str]) -> list[str]:
     return [f"{name or 'the network itself'!r} {reasons[name]}" for name in names]
 
 
-def joined(reasons: Iterable[str], rest: str) -> str:
-    """Reasons as a message gives them: the first, others that fit into `LONGEST_REASONS` characters, where the rest is.
+def joined(reasons: Iterable[str], rest: str, length: int = LONGEST_REASONS) -> str:
+    """Reasons as a message gives them: the first, others that fit, and where the rest is.
 
     Args:
         reasons: texts without a mark at their end.
         rest: where to find those that are left out, for example "in the log".
+        length: characters of all; a message of one sentence has room for `LONGEST_REASONS`.
     """
     texts = list(reasons)
     if not texts:
         return "none"
-    fitting, length = [shortened(texts[0], LONGEST_REASONS)], len(texts[0])
+    fitting, taken = [shortened(texts[0], length)], len(texts[0])
     for text in texts[1:]:
-        length += len(text) + 2
-        if length > LONGEST_REASONS:
+        taken += len(text) + 2
+        if taken > length:
             break
         fitting.append(text)
     left = len(texts) - len(fitting)

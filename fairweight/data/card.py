@@ -13,6 +13,7 @@ from fairweight.data.tally import Contents, GroupRows
 from fairweight.data.unseen import Unseen, unseen_categories
 
 FEW = 50  # rows of a group, or of its positives or negatives, below which a warning is written
+LONGEST_WARNING = 240  # characters of what a warning lists
 DESCRIBED = ("title", "licence", "homepage", "files")  # keys of the study file that the card repeats
 LAST = ("sha256", "removed")  # entries of the contents that stand below the warnings
 
@@ -122,9 +123,9 @@ def _lookalikes(contents: Contents, categories: Mapping[str, Iterable[str]]) -> 
             for same in alike.values()
             if len(same) > 1
         ]:
-            yield f"{place}: names that look alike count as different: {joined(pairs, 'in the data')}."
+            yield f"{place}: names that look alike count as different: {joined(pairs, 'in the data', LONGEST_WARNING)}."
         if strange := [f"{shown(n)} has {code_points(odd)}" for n in names if (odd := hidden(n) + strange_letters(n))]:
-            yield f"{place}: names with hidden characters or foreign letters: {joined(strange, 'in the data')}."
+            yield f"{place}: names with hidden characters or foreign letters: {joined(strange, 'in the data', LONGEST_WARNING)}."
 
 
 def _small_groups(contents: Contents) -> Iterator[str]:
