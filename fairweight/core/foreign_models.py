@@ -43,11 +43,29 @@ class ForeignModelError(InputError):
 
 _PICKLE = "which can run any code while it is loaded"
 _KERAS = ("make setup-convert-keras", "fairweight convert {path} {stem}.onnx")
-_SKLEARN = (
-    "model = joblib.load({file})  # it can run any code: open a file of your own only",
-    "rows = X_train[:1].astype('float32')  # of columns with words, each needs a type of its own",
-    "proto = skl2onnx.to_onnx(model, rows, options={{'zipmap': False}}, target_opset=18)",
+_JOBLIB = "model = joblib.load({file})  # it can run any code: open a file of your own only"
+_TO_ONNX = (
+    "proto = skl2onnx.to_onnx(model, {rows}, options={{'zipmap': False}}, target_opset={{'': 18, 'ai.onnx.ml': 3}})",
     "onnx.save(proto, {onnx})",
+)
+# a DataFrame would become an input for each column, which only a ColumnTransformer takes
+_ONE_TENSOR = (
+    "rows = numpy.asarray(X_train[:1], 'float32')",
+    _TO_ONNX[0].replace("{rows}", "rows"),
+    _TO_ONNX[1],
+)
+_SKLEARN = ("import joblib, numpy, onnx, skl2onnx", _JOBLIB, *_ONE_TENSOR)
+# one input of the ONNX file for each column
+_COLUMNS = (
+    "from skl2onnx.common.data_types import FloatTensorType, StringTensorType",
+    "kinds = {{name: FloatTensorType if X_train[name].dtype.kind in 'biuf' else StringTensorType for name in X_train}}",
+    "types = [(name, kind([None, 1])) for name, kind in kinds.items()]",
+    _TO_ONNX[0].replace("{rows}", "initial_types=types"),
+    _TO_ONNX[1],
+)
+_SKOPS = (
+    "print(skops.io.get_untrusted_types(file={file}))  # read this list first",
+    "model = skops.io.load({file}, trusted=skops.io.get_untrusted_types(file={file}))",
 )
 _GIVEN = (
     "predict the test rows with the program that made the model",
@@ -55,17 +73,25 @@ _GIVEN = (
     "name the column in a variant of the operation `given`",
 )
 _INPUT = "[('input', FloatTensorType([None, {width}]))]"
-_XGBOOST = (
-    "model = xgboost.XGBClassifier(); model.load_model({file})",
+_FLOATS = "from onnxmltools.convert.common.data_types import FloatTensorType"
+_CONVERT_XGBOOST = (
+    _FLOATS,
     f"types = {_INPUT.format(width='model.n_features_in_')}",
     "onnx.save(onnxmltools.convert_xgboost(model, initial_types=types), {onnx})",
 )
-_LIGHTGBM = (
-    "model = lightgbm.Booster(model_file={file})",
+_XGBOOST = (
+    "import onnx, onnxmltools, xgboost",
+    "model = xgboost.XGBClassifier(); model.load_model({file})",
+    *_CONVERT_XGBOOST,
+)
+_CONVERT_LIGHTGBM = (
+    _FLOATS,
     f"types = {_INPUT.format(width='model.num_feature()')}",
     "onnx.save(onnxmltools.convert_lightgbm(model, initial_types=types, zipmap=False), {onnx})",
 )
+_LIGHTGBM = ("import lightgbm, onnx, onnxmltools", "model = lightgbm.Booster(model_file={file})", *_CONVERT_LIGHTGBM)
 _TORCH = (
+    "import safetensors.torch, torch",
     "state = torch.load({file}, weights_only=True, map_location='cpu')  # tensors only: no code is run",
     "state = {{name: tensor.contiguous().clone() for name, tensor in state.items()}}",
     "safetensors.torch.save_file(state, {safetensors})  # the weights of `module:callable`",
@@ -80,6 +106,7 @@ FORMATS = {
         "a TorchScript program",
         "which runs code of its own",
         (
+            "import torch",
             "model = torch.jit.load({file}).eval()  # it runs the program: open a file of your own only",
             "axes = {{'input': {{0: 'rows'}}, 'output': {{0: 'rows'}}}}",
             "torch.onnx.export(model, (example,), {onnx}, dynamo=False, dynamic_axes=axes, input_names=['input'], "
@@ -91,6 +118,7 @@ FORMATS = {
         "a program of torch.export",
         f"whose archive may hold pickles, {_PICKLE}",
         (
+            "import torch",
             "program = torch.export.load({file})  # it unpickles: open a file of your own only",
             "onnx_program = torch.onnx.export(program, dynamo=True)",
             "onnx_program.save({onnx})",
@@ -98,21 +126,31 @@ FORMATS = {
     ),
     "pickle": Format("a pickle", _PICKLE, _SKLEARN),
     "pickle of sklearn": Format("a pickle of scikit-learn", _PICKLE, _SKLEARN),
+    "pickle of sklearn with columns": Format(
+        "a pickle of scikit-learn", _PICKLE, ("import joblib, onnx, skl2onnx", _JOBLIB, *_COLUMNS)
+    ),
     "pickle of torch": Format("a pickle of PyTorch", _PICKLE, _TORCH),
-    "pickle of xgboost": Format("a pickle of XGBoost", _PICKLE, (_SKLEARN[0], *_XGBOOST[1:])),
+    "pickle of xgboost": Format(
+        "a pickle of XGBoost", _PICKLE, ("import joblib, onnx, onnxmltools", _JOBLIB, *_CONVERT_XGBOOST)
+    ),
     "pickle of lightgbm": Format(
         "a pickle of LightGBM",
         _PICKLE,
-        (_SKLEARN[0], *(line.replace("num_feature()", "n_features_in_") for line in _LIGHTGBM[1:])),
+        (
+            "import joblib, onnx, onnxmltools",
+            _JOBLIB,
+            *(line.replace("num_feature()", "n_features_in_") for line in _CONVERT_LIGHTGBM),
+        ),
     ),
     "skops": Format(
         "a skops file of scikit-learn",
         "which builds the Python objects that it names",
-        (
-            "print(skops.io.get_untrusted_types(file={file}))  # read this list first",
-            "model = skops.io.load({file}, trusted=skops.io.get_untrusted_types(file={file}))",
-            *_SKLEARN[1:],
-        ),
+        ("import numpy, onnx, skl2onnx, skops.io", *_SKOPS, *_ONE_TENSOR),
+    ),
+    "skops with columns": Format(
+        "a skops file of scikit-learn",
+        "which builds the Python objects that it names",
+        ("import onnx, skl2onnx, skops.io", *_SKOPS, *_COLUMNS),
     ),
     "keras": Format("a Keras model", "which only Keras can read", _KERAS),
     "hdf5": Format("an HDF5 file, such as Keras writes", "which only Keras can read", _KERAS),
@@ -132,6 +170,7 @@ FORMATS = {
         "a file of weights (safetensors)",
         "which says nothing about the network",
         (
+            "import safetensors.torch, torch",
             "model = build()  # the function that returns the torch module",
             "safetensors.torch.load_model(model, {file})",
             *_AGAIN,
@@ -148,6 +187,7 @@ FORMATS = {
         "a model of CatBoost",
         "which only CatBoost can read",
         (
+            "import catboost",
             "model = catboost.CatBoostClassifier()",
             "model.load_model({file})",
             "model.save_model({onnx}, format='onnx')",
@@ -158,7 +198,7 @@ FORMATS = {
     "openvino": Format("a model of OpenVINO", "which cannot be converted back", _ORIGINAL),
     "ort": Format("a model in onnxruntime's own format", "which cannot be quantized", _ORIGINAL),
     "tensorrt": Format("an engine of TensorRT", "which runs on one kind of GPU only", _ORIGINAL),
-    "executorch": Format("a program of ExecuTorch", "which cannot be converted back", _AGAIN),
+    "executorch": Format("a program of ExecuTorch", "which cannot be converted back", ("import torch", *_AGAIN)),
     "onnx inside": Format("an archive with an ONNX file", "which is not unpacked here", _UNPACK),
     "archive": Format("an archive", "which is not unpacked here", _UNPACK),
     "compressed": Format("a compressed file", "which is not unpacked here", _UNPACK),
@@ -167,9 +207,11 @@ FORMATS = {
     ),
     "html": Format("a web page", "such as a site sends instead of a file", ("download the file itself",)),
 }
+COLUMNS = "sklearn.compose._column_transformer"  # module of a model that takes columns by their names
 # modules that a pickle names -> the library that wrote it; a pipeline may hold estimators of other libraries, and
 # those import names of scikit-learn
 MODULES = {
+    COLUMNS: "sklearn with columns",
     "sklearn.pipeline": "sklearn",
     "xgboost.": "xgboost",
     "lightgbm.": "lightgbm",
@@ -254,11 +296,12 @@ def _folder_format(path: Path) -> str | None:
 
 
 def _zip_format(path: Path) -> str:
-    """Format of a zip archive, by the names of its members."""
+    """Format of a zip archive, by the names of its members, and by the modules that a skops file names."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            schema = archive.open("schema.json").read(NAMES_BYTES) if "schema.json" in names else b""
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError):
         raise InputError(f"{path} is a damaged zip archive; write or download it again.") from None
     last = {name.rsplit("/", 1)[-1] for name in names}
     folders = {folder for name in names for folder in name.split("/")[:-1]}
@@ -268,6 +311,7 @@ def _zip_format(path: Path) -> str:
         "torchscript": {"data.pkl", "constants.pkl"} <= last and "code" in folders,
         "torch": "data.pkl" in last,
         "keras": "config.json" in names and bool(last & {"model.weights.h5", "metadata.json"}),
+        "skops with columns": COLUMNS.encode() in schema,
         "skops": "schema.json" in names,
         "coreml": "Manifest.json" in last and any(name.endswith(".mlmodel") for name in names),
         "onnx inside": any(name.endswith(".onnx") for name in names),

@@ -16,15 +16,16 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 import safetensors.torch
 import torch
 from onnx import TensorProto, helper
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fairweight.core.errors import InputError
 from fairweight.core.foreign_models import FORMATS, ForeignModelError, model_format, refuse_foreign
@@ -37,15 +38,28 @@ def sklearn_model():
     return make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, LABELS)
 
 
+def columns_model():
+    """A model that takes columns by their names, numbers and words."""
+    columns = make_column_transformer((StandardScaler(), ["a", "n"]), (OneHotEncoder(), ["word", "kind"]))
+    return make_pipeline(columns, LogisticRegression()).fit(people(), LABELS)
+
+
+def people():
+    words = np.where(ROWS[:, 2] > 0, "high", "low")
+    return pd.DataFrame({"a": ROWS[:, 0], "n": (10 * ROWS[:, 1]).astype(int), "word": words}).assign(
+        kind=pd.Categorical(words)
+    )
+
+
 def network():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)).eval()
 
 
-def zipped(path, names):
+def zipped(path, names, content=b"{}"):
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(name, b"{}")
+            archive.writestr(name, content)
 
 
 def exported(path):
@@ -100,6 +114,7 @@ FILES = {
     "torchscript": (scripted, "torchscript"),
     "torch.export": (exported, "torch.export"),
     "joblib": (lambda p: joblib.dump(sklearn_model(), p), "pickle of sklearn"),
+    "joblib of columns": (lambda p: joblib.dump(columns_model(), p), "pickle of sklearn with columns"),
     "joblib, zlib": (lambda p: joblib.dump(sklearn_model(), p, compress=("zlib", 3)), "pickle of sklearn"),
     "joblib, gzip": (lambda p: joblib.dump(sklearn_model(), p, compress=("gzip", 3)), "pickle of sklearn"),
     "joblib, bz2": (lambda p: joblib.dump(sklearn_model(), p, compress=("bz2", 3)), "pickle of sklearn"),
@@ -138,6 +153,10 @@ FILES = {
     "pmml": (written(f'{XML}<PMML version="4.4" xmlns="http://www.dmg.org/PMML-4_4"/>'.encode()), "pmml"),
     "openvino": (written(f'{XML}<net name="main" version="11"><layers/></net>'.encode()), "openvino"),
     "skops": (lambda p: zipped(p, ["schema.json", "140.npy"]), "skops"),
+    "skops of columns": (
+        lambda p: zipped(p, ["schema.json"], b'{"__module__": "sklearn.compose._column_transformer"}'),
+        "skops with columns",
+    ),
     "a model of torchserve": (lambda p: zipped(p, ["MAR-INF/MANIFEST.json", "model.pkl"]), "pickle"),
     "a zip with an ONNX file": (lambda p: zipped(p, ["model/model.onnx", "README"]), "onnx inside"),
     "arrays of numpy": (lambda p: zipped(p, ["a.npy", "b.npy"]), "archive"),
@@ -266,15 +285,12 @@ def test_a_path_with_quotes_and_line_breaks_stays_one_argument(tmp_path):
 # ---- the lines do what they say
 
 
-def run_lines(lines):
-    names = {"torch": torch, "onnx": onnx, "joblib": joblib, "X_train": ROWS, "example": torch.ones(2, 4)}
-    names |= {"safetensors": safetensors, "build": network}
+def run_lines(lines, rows=ROWS):
+    """Run printed lines, which import what they need; people have their rows, and the code of their network."""
+    names = {"X_train": rows, "example": torch.ones(2, 4), "build": network}
     for library in ("skl2onnx", "onnxmltools", "xgboost", "lightgbm"):
         if any(library in line for line in lines):
-            names[library] = pytest.importorskip(library)
-            from onnxmltools.convert.common.data_types import FloatTensorType
-
-            names["FloatTensorType"] = FloatTensorType
+            pytest.importorskip(library)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec("\n".join(lines), names)
@@ -301,6 +317,32 @@ def test_the_lines_write_an_onnx_file_with_the_probabilities_of_the_original(tmp
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     probabilities = session.run(None, {session.get_inputs()[0].name: ROWS})[1]
     assert np.abs(probabilities - model().predict_proba(ROWS)).max() < 1e-5
+
+
+@pytest.mark.parametrize("rows", [ROWS, pd.DataFrame(ROWS, columns=list("abcd"))], ids=["array", "frame"])
+def test_the_lines_convert_a_bare_estimator(tmp_path, rows):
+    path, model = tmp_path / "model.pkl", LogisticRegression().fit(rows, LABELS)
+    path.write_bytes(pickle.dumps(model))
+    with pytest.raises(ForeignModelError) as refused:
+        refuse_foreign(path)
+    run_lines(refused.value.lines, rows)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    probabilities = session.run(None, {session.get_inputs()[0].name: ROWS})[1]
+    assert np.abs(probabilities - model.predict_proba(rows)).max() < 1e-5
+
+
+def test_the_lines_convert_a_model_of_columns_into_an_input_for_each(tmp_path):
+    path, rows = tmp_path / "model.joblib", people()
+    joblib.dump(columns_model(), path)
+    with pytest.raises(ForeignModelError) as refused:
+        refuse_foreign(path)
+    run_lines(refused.value.lines, rows)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert [each.name for each in session.get_inputs()] == list(rows)
+    types = {"a": "float32", "n": "float32"}
+    feeds = {name: rows[[name]].astype(types.get(name, object)).to_numpy() for name in rows}
+    probabilities = session.run(None, feeds)[1]
+    assert np.abs(probabilities - columns_model().predict_proba(rows)).max() < 1e-5
 
 
 @pytest.mark.parametrize("case", ["torchscript", "torch.export", "safetensors"])
