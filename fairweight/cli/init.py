@@ -168,9 +168,7 @@ def _undecided_lines(facts: Facts) -> list[str]:
         lines.append("  # CHECK: these stay undecided in every variant, because too few groups have enough rows:")
         lines += [f"  #   {comment(line)}" for line in facts.undecidable]
     if facts.wide:
-        lines.append(
-            "  # CHECK: these can be proven only of a variant that improves them; the rows can prove no less than:"
-        )
+        lines.append("  # CHECK: these margins cannot be proven of a variant that changes nothing:")
         lines += [f"  #   {comment(line)}" for line in facts.wide]
     if lines:
         lines.append(

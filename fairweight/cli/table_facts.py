@@ -13,7 +13,7 @@ from fairweight.data.categorical_codes import to_table
 from fairweight.data.raw_rows import raw_blocks
 from fairweight.data.survey import Survey, checked_categories, survey
 from fairweight.data.value_formats import Formats
-from fairweight.evaluation.testable_rates import Counts, Plan, criterion_in_words
+from fairweight.evaluation.testable_rates import Counts, Plan, points
 from fairweight.statistics.lone_predictors import ALMOST, lone_accuracy
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
@@ -28,7 +28,7 @@ class Facts:
         leaks: input -> balanced accuracy with which it alone predicts the label.
         small: groups that are too small for a rate, one line each.
         undecidable: criteria that stay undecided whatever a variant predicts, one line each.
-        wide: criteria that can be proven only of a variant that improves them, with the margin that the rows can prove.
+        wide: criteria whose margin is smaller than the losses that the rows can exclude, one line each.
         unreachable: why nothing can be proven; None where something can.
     """
 
@@ -74,9 +74,9 @@ def table_facts(text: str, raw: Raw) -> Facts:
     return Facts(
         leaks=_leaks(tables, labels),
         small=list(_small_groups(expected, smallest)),
-        undecidable=[criterion_in_words(row) for row in rows if not row["decidable"]],
+        undecidable=[plan.in_words(row) for row in rows if not row["decidable"]],
         wide=[
-            f"{criterion_in_words(row)}: margins from {100 * row['provable']:.2f} points"
+            f"{plan.in_words(row)}: your rows can only exclude losses above {points(row['provable'])} points"
             for row in rows
             if row["decidable"] and row["provable"] is not None
         ],

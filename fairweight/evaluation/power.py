@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fairweight.core.artifacts import read_split, read_table, write_rows
 from fairweight.core.recipes import Criteria
-from fairweight.evaluation.testable_rates import Counts, Plan, PowerRow, criterion_in_words, points
+from fairweight.evaluation.testable_rates import Counts, Plan, PowerRow, points
 
 SCHEMA = {
     "dataset": "string",
@@ -76,7 +76,7 @@ def _statement(planned: Plan, margins: list[PowerRow], losses: list[PowerRow]) -
         least = f"{points(row['provable'])} points or more" if row["provable"] is not None else None
         rows = f" ({row['rows']:,} rows of the smallest tested group)" if row["rows"] else ""
         why = "" if row["reason"] is None else ", more than its margin" if least else "undecided, see above"
-        yield f"  {criterion_in_words(row)}: {least or ''}{why}{rows}"
+        yield f"  {planned.in_words(row)}: {least or ''}{why}{rows}"
     yield (
         f"{place}: losses that are found with probability {assumed['probability']:g}, if "
         f"{100 * assumed['churn']:g} % of predictions differ and seeds differ by {100 * assumed['seed_sd']:g} points"

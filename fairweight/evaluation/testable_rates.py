@@ -1,6 +1,7 @@
 """What a study can prove and what it cannot, from the numbers of its test rows by group and class."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -19,15 +20,18 @@ CANNOT = "This study cannot decide: "
 WAYS_OUT = "Ways out for "
 # ways out, which a sentence lists once for all that cannot be decided
 MORE_ROWS = "add test rows"
-MERGE = ("merge groups", "lower fairness: smallest_group")
+LOWER, RAISE = "lower fairness: smallest_group", "test larger groups only (raise fairness: smallest_group)"
+MERGE = ("merge groups", LOWER)
 TOO_FEW = (*MERGE, "limit another rate (criteria: gap) or none (margin null)", MORE_ROWS)
-WIDE = ("accept a larger margin", "test larger groups only (raise fairness: smallest_group)", MORE_ROWS)
+WIDE = ("accept a larger margin", RAISE, MORE_ROWS)
 SMALL_GROUPS = (*MERGE, MORE_ROWS)
 BY_CLASS = ("compare the rates by class in assessments.parquet", "take a label with two classes")
 SEEDS = ("more seeds (seeds)", "fewer variants")
-WAYS = {"untested": ("criteria: untested: report", "merged groups", MORE_ROWS)}  # by criterion
+WAYS = {"untested": ("criteria: untested: report", MERGE[0], MORE_ROWS)}  # by criterion
 MOST_CRITERIA = 4  # that a sentence names
 MOST_GROUPS = 6  # the same of groups
+NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")  # a group of one number
+MOST_NUMBERS = 30  # numbers that are groups of one attribute; more are a quantity without bins
 
 
 class PowerRow(TypedDict):
@@ -196,12 +200,11 @@ class Plan:
 
     def margins(self) -> Iterator[PowerRow]:
         """For each criterion with a margin, the smallest margin that can be proven, or why nothing can be decided."""
-        repeated = self.criteria["margins"]["group_accuracy"] == self.criteria["margins"]["worst_group_accuracy"]
         few: list[str] = []
         for test in self._tests():
             groups = self._groups(test)
             few += [f"{entry.group} ({test.attribute})" for entry in groups if entry.why and test.attribute]
-            if not (repeated and test.criterion == "worst_group_accuracy"):  # the same tests
+            if not (self._repeated and test.criterion == "worst_group_accuracy"):  # the same tests
                 yield self._margin(test, groups)
         if few and self.criteria["untested"] == "undecided":
             names = ", ".join(dict.fromkeys(few))
@@ -212,6 +215,17 @@ class Plan:
                 if measure(name).source != "file":
                     reason = "the mean of a measured value cannot be tested with one seed"
                     yield self._row(name, 0, None, criterion=name, decidable=False, reason=reason)
+
+    @property
+    def _repeated(self) -> bool:
+        """Whether every group and the worst group have the same margin, so that their tests are the same."""
+        margins = self.criteria["margins"]
+        return margins["group_accuracy"] == margins["worst_group_accuracy"]
+
+    def in_words(self, row: PowerRow) -> str:
+        """Criterion, rate, attribute and margin of a row, with both names where one row is about two criteria."""
+        words = criterion_in_words(row)
+        return f"worst group accuracy and {words}" if row["criterion"] == "group_accuracy" and self._repeated else words
 
     def _tests(self) -> Iterator[MarginTest]:
         wanted, every = self.criteria["attributes"], self.counts.groups
@@ -272,9 +286,11 @@ class Plan:
         for sentence, ways_out in self._findings():
             yield f"{CANNOT}{self.dataset}: {sentence}."
             ways |= dict.fromkeys(ways_out)
+        if LOWER in ways:
+            ways.pop(RAISE, None)  # one key cannot go both ways
         if ways:
             *first, last = ways
-            yield f"{WAYS_OUT}{self.dataset}: {', '.join(first)}, or {last}."
+            yield f"{WAYS_OUT}{self.dataset}: {', '.join(first)}{', or ' if first else ''}{last}."
 
     def _findings(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """(sentence without a full stop, ways out) of everything that cannot be decided."""
@@ -289,14 +305,17 @@ class Plan:
         criteria_rows = [row for row in self.margins() if row["reason"] is not None]
         others = [row for row in criteria_rows if (row["criterion"], row["rate"], row["attribute"]) not in named]
         for reason, alike in _by_reason(others).items():
-            shown = _listed(list(dict.fromkeys(criterion_in_words(row) for row in alike)), MOST_CRITERIA)
+            shown = _listed(list(dict.fromkeys(self.in_words(row) for row in alike)), MOST_CRITERIA)
             if reason == self.unreachable:
                 yield f"nothing can be proven: it {reason}", SEEDS
             elif (least := alike[0]["provable"]) is not None:
-                proof = f"{alike[0]['rows']:,} rows can prove {points(least)} points"
-                yield f"{shown} can be proven only of a variant that improves it: {proof}", WIDE
+                proof = f"{alike[0]['rows']:,} rows can only exclude losses above {points(least)} points"
+                yield f"{shown} cannot be proven of a variant that changes nothing: {proof}", WIDE
             else:
                 yield f"{shown} stays undecided in every variant: {reason}", WAYS.get(shown, TOO_FEW)
+        for name in self._quantities():
+            about = f"{name} has {len(self.counts.groups[name]):,} groups, one for each number"
+            yield f"ranges of {name} are not compared: {about}", (f"add bins (groups: {name}: bins)",)
         if small := self.untested():
             rates = "; ".join(f"{self._rate_in_words(*place)}: {_sizes(groups)}" for place, groups in small.items())
             yield f"groups with fewer than {self.smallest} test rows are reported and not tested: {rates}", SMALL_GROUPS
@@ -305,6 +324,14 @@ class Plan:
             whom = f"a group of {_listed(attributes, MOST_GROUPS)}"
             why = f"with {len(self.counts.classes):,} classes, a group's accuracy is tested"
             yield f"what single classes lose within {whom} has no criterion: {why}", BY_CLASS
+
+    def _quantities(self) -> list[str]:
+        """Attributes whose groups are the numbers of a quantity, such as years of age, because they have no bins."""
+        return [
+            name
+            for name, groups in self.counts.groups.items()
+            if sum(NUMBER.fullmatch(group) is not None for group in groups) > MOST_NUMBERS
+        ]
 
     def _few(self) -> dict[tuple[str, str], tuple[list[str], str]]:
         """Rates of which too few groups have enough rows: (rate, attribute) -> criteria, rows of the small groups."""

@@ -254,3 +254,53 @@ def test_what_no_number_of_rows_can_change_is_said_once(tmp_path, capsys):
 )
 def test_a_margin_is_rounded_up_so_that_the_one_that_is_stated_can_be_proven(share, words):
     assert points(share) == words
+
+
+def small_women():
+    """Counts of a file in which the rates of some groups are too small, and others can prove a large margin only."""
+    groups = {"sex": {"m": np.array([4_000, 4_000]), "f": np.array([60, 60]), "x": np.array([9, 9])}}
+    return Counts(("good", "bad"), np.array([4_069, 4_069]), groups)
+
+
+def test_ways_out_do_not_raise_and_lower_the_same_key():
+    criteria = CRITERIA | {"margins": dict.fromkeys(MARGINS) | {"group_rates": 0.001, "fairness_gap": 0.001}}
+    *_, ways = Plan("d", small_women(), criteria, tests=1, seeds=8, smallest=50).sentences()
+    assert ways.startswith(WAYS_OUT) and "lower fairness: smallest_group" in ways and "raise" not in ways
+    only_large = Counts.of_rows(
+        np.repeat([0, 1, 0, 1], [4_000, 4_000, 60, 60]),
+        ("good", "bad"),
+        {"sex": np.repeat([0, 1], [8_000, 120])},
+        {"sex": ("m", "f")},
+    )
+    *_, ways = Plan("d", only_large, criteria, tests=1, seeds=8, smallest=50).sentences()
+    assert "raise fairness: smallest_group" in ways and "lower" not in ways
+
+
+def test_what_rows_can_exclude_is_said_once_for_both_criteria_with_the_same_margin():
+    margins = dict.fromkeys(MARGINS) | {"group_accuracy": 0.001, "worst_group_accuracy": 0.001}
+    plan = Plan("d", small_women(), CRITERIA | {"margins": margins}, tests=1, seeds=8, smallest=50)
+    sentence = next(text for text in plan.sentences() if "exclude" in text)
+    least = next(row["provable"] for row in plan.margins())
+    assert sentence == (
+        f"{CANNOT}d: worst group accuracy and group accuracy (by sex, margin 0.1 points) cannot be proven of a variant "
+        f"that changes nothing: 120 rows can only exclude losses above {points(least)} points."
+    )
+    apart = CRITERIA | {"margins": margins | {"worst_group_accuracy": 0.002}}
+    both = list(Plan("d", small_women(), apart, tests=1, seeds=8, smallest=50).sentences())
+    assert not any("and group accuracy" in text for text in both) and any("worst group accuracy (" in t for t in both)
+
+
+@pytest.mark.parametrize(("numbers", "said"), [(60, True), (30, False)])
+def test_a_group_for_each_number_of_a_quantity_needs_bins(numbers, said):
+    """Years of age without bins are groups of one year each."""
+    ages = np.tile(np.arange(numbers), 2 * 4_000)
+    counts = Counts.of_rows(
+        np.repeat([0, 1], len(ages) // 2),
+        ("good", "bad"),
+        {"age": ages},
+        {"age": [f"{20 + n}" for n in range(numbers)]},
+    )
+    sentences = list(Plan("d", counts, CRITERIA, tests=1, seeds=8, smallest=50).sentences())
+    words = f"{CANNOT}d: ranges of age are not compared: age has 60 groups, one for each number."
+    assert (words in sentences) == said
+    assert any("add bins (groups: age: bins)" in text for text in sentences) == said
