@@ -227,8 +227,16 @@ def _why_not(entry: tests.Assessed, verdict: Verdict, p_value: float, variants: 
     unshown = [row for row in criteria if row["p_proven"] * variants > error_rate]
     weakest = max(unshown or criteria, key=lambda row: row["p_proven"])
     more = f" (and {len(unshown) - 1} more)" if len(unshown) > 1 else ""
-    return f"{name_of(weakest)}{more} is not shown: p = {weakest['p_proven']:.2g}" + (
-        f" (p = {p_value:.2g} after Holm's correction over {variants} variants)" if variants > 1 else ""
+    return _not_shown(f"{name_of(weakest)}{more}", weakest["p_proven"], p_value, variants, error_rate)
+
+
+def _not_shown(name: str, alone: float, corrected: float, variants: int, error_rate: float) -> str:
+    """What is not shown: by its own p-value, or only after the correction for the variants."""
+    if alone <= error_rate < corrected:
+        p_values = f"p = {alone:.2g}, {corrected:.2g} corrected"
+        return f"{name}: shown alone, but not after the correction for {variants} variants ({p_values})"
+    return f"{name} is not shown: p = {alone:.2g}" + (
+        f" (p = {corrected:.2g} after Holm's correction over {variants} variants)" if variants > 1 else ""
     )
 
 

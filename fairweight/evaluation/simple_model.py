@@ -1,7 +1,7 @@
 """The simple model of a dataset: a logistic regression of its inputs, which costs next to nothing.
 
-Models that are worse than it are too weak to compare with (see `guards`). It is fitted once for each dataset, on training rows of
-one split, with bounded time and memory.
+Models that are worse than it are too weak to compare with (see `guards`). It is fitted once for each dataset, on
+training rows of one split, with bounded time and memory.
 """
 
 import warnings

@@ -11,7 +11,7 @@ from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
 POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
 SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
-WARNING, NOT_MEASURED = "warning", "not measured"
+WARNING, NOT_MEASURED, ALONE = "warning", "not measured", "alone"
 MOST_ROWS = 12  # rows of a matrix that are shown at once
 TAGS = {
     "transfer_bytes": "smallest",
@@ -47,6 +47,8 @@ class Test:
         above: whether values above the bound violate the criterion.
         about: rate, group and attribute, in words.
         further: tests of this criterion with the same verdict that are not shown, unless it is proven.
+        p_proven: of the null hypothesis that the criterion is violated, not corrected.
+        alone: whether it is proven before, but not after the correction for the variants of the family.
     """
 
     verdict: str
@@ -56,6 +58,18 @@ class Test:
     about: str
     further: int
     reason: str | None
+    p_proven: float
+    alone: bool = False
+
+    @property
+    def symbol(self) -> str:
+        """The verdict as a symbol; in parentheses where it does not hold after the correction."""
+        return f"({SYMBOLS[self.verdict]})" if self.alone else SYMBOLS[self.verdict]
+
+    @property
+    def kind(self) -> str:
+        """The verdict in a word: "alone" where it does not hold after the correction."""
+        return ALONE if self.alone else self.verdict
 
 
 @dataclass(frozen=True)

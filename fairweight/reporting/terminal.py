@@ -18,7 +18,19 @@ from fairweight.core.shown_measures import measure
 from fairweight.evaluation.guards import TOO_WEAK
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
-from fairweight.reporting.answer import MOST_ROWS, SYMBOLS, TAGS, Answer, Cost, Criterion, Row, Test, saves
+from fairweight.reporting.answer import (
+    ALONE,
+    MOST_ROWS,
+    SYMBOLS,
+    TAGS,
+    WARNING,
+    Answer,
+    Cost,
+    Criterion,
+    Row,
+    Test,
+    saves,
+)
 from fairweight.reporting.goals import saving, winner_of
 from fairweight.reporting.goals import title as goal_title
 from fairweight.reporting.hub.tasks import lineage, replaces_original
@@ -26,18 +38,21 @@ from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", "warning": "bold red"}
+COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", ALONE: "cyan", WARNING: "bold red"}
 LONGEST = 200  # characters of a reason
 WIDTH = 120  # columns where the output is no terminal
 MOST_ANSWERS = 4  # from which an overview comes last, and matrices are short
 FEW_ROWS = 4  # of a matrix then
 LEAST, LARGE = 0.005, 10.0  # points that are shown as 0, and without decimals
 GAP = 2  # blanks between columns
-NOTES = (
-    "Changes against the baseline in points, with their 95 % interval; of several groups, the weakest evidence. "
-    "* wins among those proven and the baseline; of those that cannot be distinguished, the smallest file. Energy is "
-    "modelled from CPU time."
-)
+# part of a legend -> sentence; a legend has those of what is shown
+NOTES = {
+    "full": "Changes against the baseline in points, with 95 % interval; of several groups, the weakest evidence.",
+    "change": "Changes against the baseline in points; of several groups, the weakest evidence.",
+    "alone": "(\N{CHECK MARK}) holds alone, but not after the correction for the variants.",
+    "star": "* wins among those proven and the baseline; of those that cannot be distinguished, the smallest file.",
+    "modelled": "Energy is modelled from CPU time.",
+}
 SHIPS = " \N{LEFTWARDS ARROW} ship"
 Cell = tuple[str, str]  # text and style
 
@@ -50,6 +65,7 @@ class Column:
     below: str
     fill: Callable[[Row], Cell]
     right: bool = False
+    notes: frozenset[str] = frozenset()  # parts of the legend that it needs
 
     def width(self, rows: list[Row]) -> int:
         """Columns of the terminal that it takes."""
@@ -70,22 +86,26 @@ def answer(results: Results, folder: str, console: Console | None = None) -> Non
         console.print("There is no decision: no variant is compared with a baseline.", markup=False)
         return
     many = len(made) > MOST_ANSWERS
-    for each in made:
-        _print(results, folder, each, console, brief=many)
-    console.print(Text(NOTES, "dim"))
+    notes = {note for each in made for note in _print(results, folder, each, console, brief=many)}
+    if notes:
+        console.print(Text(" ".join(text for note, text in NOTES.items() if note in notes), "dim"))
     if many:
         _overview(made, console)
 
 
-def _print(results: Results, folder: str, each: Answer, console: Console, brief: bool) -> None:
-    """One answer: headline, warnings, matrix, and what stands beside it; a brief one has fewer rows and lines."""
+def _print(results: Results, folder: str, each: Answer, console: Console, brief: bool) -> set[str]:
+    """One answer: headline, warnings, matrix, and what stands beside it; a brief one has fewer rows and lines.
+
+    Returns:
+        Parts of the legend that it needs.
+    """
     console.print()
     console.print(Text.assemble((each.place, "bold"), ": ", headline(results, each)))
     for line in each.warnings:
         console.print(Text.assemble(("! ", "bold red"), line))
     console.print(Text(f"{each.chip} ({each.rests_on}{_rows(results, each)})", COLOURS.get(each.status, "yellow")))
     rows = each.visible(FEW_ROWS if brief else MOST_ROWS)
-    _matrix(each, rows, console)
+    notes = _matrix(each, rows, console)
     if left_out := len(each.rows) - len(rows):
         console.print(Text(f"and {count(left_out, 'more variant')}, in the report: {_counted(each, rows)}", "dim"))
     if not brief:
@@ -97,6 +117,7 @@ def _print(results: Results, folder: str, each: Answer, console: Console, brief:
         console.print(Text(_file(results, folder, each)))
     for line in () if brief else reasons(rows):
         console.print(Text(line, "dim"))
+    return notes
 
 
 def _comparisons(results: Results, each: Answer) -> Iterator[str]:
@@ -130,8 +151,8 @@ def _counted(each: Answer, rows: list[Row]) -> str:
 # ---- the matrix
 
 
-def _matrix(each: Answer, rows: list[Row], console: Console) -> None:
-    """Print the richest matrix that fits the width."""
+def _matrix(each: Answer, rows: list[Row], console: Console) -> set[str]:
+    """Print the richest matrix that fits the width; return the parts of the legend that it needs."""
     for columns in _layouts(each):
         width = sum(column.width(rows) for column in columns) + GAP * (len(columns) - 1)
         if width <= console.width:
@@ -144,6 +165,10 @@ def _matrix(each: Answer, rows: list[Row], console: Console) -> None:
         style = "bold" if row.ships else ""
         table.add_row(*(Text(text, f"{style} {colour}".strip()) for text, colour in (c.fill(row) for c in columns)))
     console.print(table)
+    notes = {note for column in columns for note in column.notes}
+    shown = "".join(column.fill(row)[0] for column in columns[2:] for row in rows)  # after name and verdict
+    marks = {"star": "*", "alone": f"({SYMBOLS[PROVEN]})"}
+    return notes | {note for note, mark in marks.items() if mark in shown}
 
 
 def _layouts(each: Answer) -> Iterator[list[Column]]:
@@ -195,9 +220,9 @@ def _cost(cost: Cost) -> Column:
     heading, _, batch = cost.title.partition(", ")
     first, _, second = heading.rpartition(" ")
     unit = f"{cost.shown.unit} "
-    return Column(
-        first or second, f"{second if first else batch.replace('batch ', 'b')}, {unit}".strip(), fill, right=True
-    )
+    below = f"{second if first else batch.replace('batch ', 'b')}, {unit}".strip()
+    notes = {"modelled"} if cost.shown.modelled else set()
+    return Column(first or second, below, fill, right=True, notes=frozenset(notes))
 
 
 def _criterion(criterion: Criterion, kind: str) -> Column:
@@ -207,10 +232,9 @@ def _criterion(criterion: Criterion, kind: str) -> Column:
         test = row.tests.get(criterion.key)
         if test is None:
             return DASH, "dim"
-        symbol = SYMBOLS[test.verdict]
-        return f"{symbol} {_evidence(criterion, test, kind)}".strip(), COLOURS[test.verdict]
+        return f"{test.symbol} {_evidence(criterion, test, kind)}".strip(), COLOURS[test.kind]
 
-    return Column(criterion.short, _limit(criterion), fill)
+    return Column(criterion.short, _limit(criterion), fill, notes=frozenset({kind} & NOTES.keys()))
 
 
 def _limit(criterion: Criterion) -> str:
@@ -227,7 +251,7 @@ def _evidence(criterion: Criterion, test: Test, kind: str) -> str:
     if kind == "symbol":
         return ""
     if test.change.value is None:
-        return "no data" if kind == "full" else ""
+        return "too few rows" if kind == "full" else ""
     texts = [_number(criterion, each) for each in (test.change.value, test.change.low, test.change.high)]
     return texts[0] if kind == "change" or test.change.low is None else f"{texts[0]} [{texts[1]},{texts[2]}]"
 

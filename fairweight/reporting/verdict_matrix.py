@@ -4,6 +4,7 @@ Report and terminal show the same matrix, each in its own way.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -31,6 +32,7 @@ from fairweight.reporting.answer import (
 from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
+from fairweight.statistics.significance import holm
 
 # criterion with a margin -> its title, and what the margin limits
 MARGINS = {
@@ -185,7 +187,30 @@ def _rows(results: Results, family: pd.DataFrame, baseline: tuple[str, str], goa
                 **shown.fields(cell),
             )
         )
+    _correct(results, place, rows)
     return rows
+
+
+def _correct(results: Results, place: Mapping[str, Any], rows: list[Row]) -> None:
+    """Mark the criteria of variants that are not proven which hold alone, but not after Holm's correction.
+
+    The correction is that of the verdict, as if this criterion were the only one of its variant.
+    """
+    entries = where(results.criteria, place)
+    if entries.empty:
+        return
+    family = entries.groupby(["engine", "variant"], sort=False)["p_proven"].max().astype(float)
+    rate = results.study["criteria"]["error_rate"]
+    for row in rows:
+        key = (row.cell["engine"], row.cell["variant"])
+        if row.verdict in (None, PROVEN) or key not in family.index:
+            continue
+        position = family.index.get_loc(key)
+        for name, test in row.tests.items():
+            if test.verdict == PROVEN:
+                p_values = family.to_numpy(copy=True)
+                p_values[position] = test.p_proven
+                row.tests[name] = replace(test, alone=bool(holm(p_values)[position] > rate))
 
 
 def _ships(cell: Mapping[str, Any], goal: Mapping[str, Any] | None) -> bool:
@@ -325,6 +350,7 @@ def _weakest(results: Results, part: list[dict[str, Any]]) -> Test:
         about=name_of(row),
         further=0 if verdict == PROVEN else len(of_verdict) - 1,
         reason=row["reason"] if isinstance(row["reason"], str) else None,
+        p_proven=1.0 if missing(row["p_proven"]) else float(row["p_proven"]),
     )
 
 

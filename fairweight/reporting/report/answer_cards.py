@@ -1,7 +1,7 @@
 """The first screen of the report: an overview of all answers, and for each a card with tiles and the verdict matrix."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 
 from IPython.display import HTML
@@ -15,9 +15,11 @@ from fairweight.reporting.report.columns import INTERVAL
 from fairweight.reporting.report.page import SHOWN_ROWS, fold, tied
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import answers
+from fairweight.statistics.decision import PROVEN
 
 WIDTH, HEIGHT = 72, 18  # of the plot of an interval
 BAR = 64
+NOT_CORRECTED = "not after the correction"
 Details = Callable[[Answer], str]  # all sentences on an answer, as HTML
 
 
@@ -142,17 +144,33 @@ def _matrix(answer: Answer, number: int) -> str:
     ]
     kept = {id(row) for row in answer.visible(SHOWN_ROWS)}
     body = "".join(_matrix_row(answer, row, keep=id(row) in kept) for row in answer.rows)
-    caption = (
-        f"<figcaption><b>Verdict matrix.</b> Change against the baseline with its {INTERVAL}; the dashed line must not "
-        "be crossed; of several groups, the test with the weakest evidence. Symbols judge one criterion, the verdict "
-        "all of them, corrected for several variants. Tests are one-sided, so that a proven interval may just reach "
-        "over the line. Tags name winners among the proven variants and the baseline: of those that cannot be "
-        "distinguished, the smallest file. TPR and FPR are the true and the false positive rate.</figcaption>"
-    )
+    caption = f"<figcaption><b>Verdict matrix.</b> {' '.join(_legend(answer, body))}</figcaption>"
     table = f'<table class="matrix data"><thead><tr>{"".join(head)}</tr></thead><tbody>{body}</tbody></table>'
     label = f"Verdict matrix {number}: {answer.place}"
     region = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label, quote=True)}">'
     return f'<figure class="table">{region}{table}</div>{caption}</figure>'
+
+
+def _legend(answer: Answer, body: str) -> Iterator[str]:
+    """Sentences on what the matrix shows, and on nothing else."""
+    tests = [test for row in answer.rows for test in row.tests.values()]
+    if any(test.change.value is not None for test in tests):
+        bound = "; the dashed line must not be crossed" if any(test.bound is not None for test in tests) else ""
+        groups = "; of several groups, the test with the weakest evidence" if len(answer.criteria) > 1 else ""
+        yield f"Change against the baseline with its {INTERVAL}{bound}{groups}."
+    several = ", corrected for several variants" if sum(row.verdict is not None for row in answer.rows) > 1 else ""
+    if tests:
+        yield f"Symbols judge one criterion, the verdict all of them{several}."
+    if any(test.alone for test in tests):
+        yield f"(\N{CHECK MARK}) alone: the criterion holds by itself, but {NOT_CORRECTED}."
+    if any(test.verdict == PROVEN and test.bound is not None for test in tests):
+        yield "Tests are one-sided, so that a proven interval may just reach over the line."
+    if any(row.tags for row in answer.rows):
+        winners = "Tags name winners among the proven variants and the baseline"
+        yield f"{winners}: of those that cannot be distinguished, the smallest file."
+    rates = {"TPR": "true positive rate", "FPR": "false positive rate"}
+    if used := [f"{short} is the {rate}" for short, rate in rates.items() if re.search(rf"<small>{short} ", body)]:
+        yield f"{' and '.join(used)}."
 
 
 def _unit(shown: Measure) -> str:
@@ -180,11 +198,12 @@ def _test_cell(column: Criterion, test: Test | None, baseline: bool) -> str:
     )
     hint = f'<small title="{escape(test.reason or "", quote=True)}">cannot be tested</small>'
     reason = hint if value == NOT_ESTIMABLE else ""
-    mark = f'<span class="mark" aria-hidden="true">{SYMBOLS[test.verdict]}</span><span class="vh">{test.verdict}</span>'
+    mark = f'<span class="mark" aria-hidden="true">{test.symbol}</span><span class="vh">{test.kind}</span>'
+    alone = f"<small>alone; {escape(NOT_CORRECTED)}</small>" if test.alone else ""
     figure = f'<span class="value">{escape(value)}</span>' if not reason else ""
     return (
-        f'<td class="test {test.verdict}" data-value="{test.change.value if test.change.value is not None else ""}">'
-        f"<div>{mark} {figure}{_plot(column, test)}</div>{reason or about}</td>"
+        f'<td class="test {test.kind}" data-value="{test.change.value if test.change.value is not None else ""}">'
+        f"<div>{mark} {figure}{_plot(column, test)}</div>{reason or about}{alone}</td>"
     )
 
 
@@ -222,7 +241,7 @@ def _plot(column: Criterion, test: Test) -> str:
         interval = f", {INTERVAL} {_text(column, change.low)} to {_text(column, change.high)}"
     marks.append(f'<circle class="point" cx="{x(change.value)}" cy="{middle}" r="3"/>')
     bound = "" if test.bound is None else f", bound {_text(column, test.bound)}"
-    label = f"{_text(column, change.value)} {column.shown.unit}{interval}{bound}; {test.about}: {test.verdict}"
+    label = f"{_text(column, change.value)} {column.shown.unit}{interval}{bound}; {test.about}: {test.kind}"
     return (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" '
         f'aria-label="{escape(label, quote=True)}"><title>{escape(label)}</title>{"".join(marks)}</svg>'

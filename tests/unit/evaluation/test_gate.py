@@ -78,7 +78,8 @@ def test_many_failures_are_one_short_sentence_and_the_log_has_all(tmp_path, caps
 
 @pytest.mark.parametrize(("families", "words"), [(1, 30), (1, 60), (3, 60)])
 def test_a_long_reason_keeps_its_beginning_where_the_guards_stand(tmp_path, words, families, capsys):
-    guard = "the baseline dense is too weak to compare with: in seed 1 (1 of 2), one class (<=50K) is predicted for all rows"
+    guard = "the baseline dense is too weak to compare with: "
+    guard += "in seed 1 (1 of 2), one class (<=50K) is predicted for all rows"
     reason = f"{guard}; {' '.join(['accuracy'] * words)}"
     cells = [CELL | {"dataset": f"d{n}", "variant": "int8", "verdict": "undecided"} for n in range(families)]
     rows = pd.DataFrame(

@@ -81,7 +81,8 @@ def test_a_constant_classifier_in_every_seed_is_no_reference():
     verdict, reason = decided(table)
     assert verdict == "undecided"
     assert reason == (
-        "the baseline dense is too weak to compare with: in all 8 seeds, one class (good) is predicted for all 300 test rows"
+        "the baseline dense is too weak to compare with: "
+        "in all 8 seeds, one class (good) is predicted for all 300 test rows"
     )
 
 

@@ -86,6 +86,20 @@ def test_a_bound_below_shades_what_lies_left_and_one_above_what_lies_right():
     assert zones[3][0] > 0 and sum(zones[3]) == pytest.approx(72)  # a gap may not grow
 
 
+def test_a_criterion_that_holds_alone_has_a_mark_and_a_word_of_its_own():
+    results = planted(variants=2)
+    results.decisions.loc[1:, "verdict"] = "undecided"
+    results.goals["winner"] = "dense"
+    results.goals["saving"] = None
+    results.criteria["p_proven"] = 0.03
+    results.criteria["verdict"] = "proven"
+    page = recommendation(results).data
+    assert 'class="test proven"' not in page and page.count('<td class="test alone"') == 8
+    assert "(✓)</span>" in page and "alone; not after the correction</small>" in page
+    assert "(✓) alone: the criterion holds by itself, but not after the correction." in page
+    assert "alone" not in recommendation(planted(variants=1)).data
+
+
 def test_twenty_datasets_of_forty_variants_have_an_overview_and_folded_cards():
     page = recommendation(planted(datasets=20, variants=40)).data
     assert page.count('<section class="card"') == 1 and page.count('<details class="card"') == 19

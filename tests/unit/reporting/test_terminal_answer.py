@@ -69,3 +69,26 @@ def test_nothing_decided_is_one_sentence():
     assert printed(replace(results, decisions=results.decisions.head(0)), 120) == [
         "There is no decision: no variant is compared with a baseline."
     ]
+
+
+def test_what_has_too_few_rows_is_said_so():
+    results = planted(variants=1)
+    results.criteria.loc[results.criteria["criterion"] == "fairness_gap", ["value", "low", "high"]] = None
+    lines = " ".join(printed(results, 140))
+    assert "too few rows" in lines and "no data" not in lines
+
+
+def test_the_legend_explains_only_what_is_shown():
+    text = " ".join(" ".join(printed(planted(variants=3), 160)).split())
+    assert "* wins" in text and "Energy is modelled" in text and "95 % interval; of" in text
+    narrow = " ".join(" ".join(printed(planted(variants=3), 80)).split())
+    assert "interval; of" not in narrow and "in points; of several groups" in narrow
+    results = planted(variants=2)
+    results.decisions.loc[1:, "verdict"] = "undecided"
+    results = replace(results, goals=results.goals.head(0))
+    assert "* wins" not in " ".join(printed(results, 160))
+    alone = printed(results, 200)
+    results.criteria["p_proven"] = 0.03
+    results.criteria["verdict"] = "proven"
+    assert not any("holds alone" in line for line in alone)
+    assert "(✓) holds alone, but not after" in " ".join(printed(results, 200))

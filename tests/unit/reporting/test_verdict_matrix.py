@@ -235,3 +235,21 @@ def test_no_groups_are_said():
     results = planted(variants=1)
     results.study["datasets"]["d0"]["groups"] = {}
     assert words.unknown(results, only(results)).startswith("Nothing is known of groups")
+
+
+@pytest.mark.parametrize(
+    ("p_first", "p_second", "alone"),
+    [(0.033, 0.043, True), (0.02, 0.043, False), (0.033, 0.06, True)],  # 2 x 0.033 > 0.05, 2 x 0.02 < 0.05
+)
+def test_a_criterion_that_holds_alone_but_not_after_the_correction_is_not_plainly_proven(p_first, p_second, alone):
+    results = planted(variants=2)
+    rows = [criterion("d0", f"v{n}", "accuracy", 0.0, p=p) for n, p in enumerate((p_first, p_second))]
+    results = with_rows(results, "criteria", *rows)
+    results.decisions.loc[1:, "verdict"] = "undecided"
+    test = row_of(only(results), "v0").tests["accuracy"]
+    assert (test.verdict, test.symbol, test.kind) == ("proven", *(("(✓)", "alone") if alone else ("✓", "proven")))
+
+
+def test_the_smallest_p_value_of_a_proven_variant_needs_no_correction_mark():
+    results = with_rows(planted(variants=1), "criteria", criterion("d0", "v0", "accuracy", 0.0, p=0.049))
+    assert row_of(only(results), "v0").tests["accuracy"].symbol == "✓"
