@@ -71,7 +71,11 @@ def print_findings():
     for target, output in (("power", "power.parquet"), ("gate", "gate.json")):
         log = Path(logs_folder(config), f"{target}.log")
         if target in targets and log.is_file() and Path(results_folder(config), "summary", output).is_file():
-            print(log.read_text(encoding="utf-8"), end="")
+            from snakemake_logger_plugin_live import FINDINGS, SHOWN, findings  # this module is read by every step
+
+            text = log.read_text(encoding="utf-8")
+            others = [line for line in text.splitlines() if not line.startswith(FINDINGS)]
+            print(*([] if str(log) in SHOWN else findings(text)), *others, sep="\n")
 
 
 def print_answer():

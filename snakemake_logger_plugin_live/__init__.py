@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-__all__ = ["LogHandler"]
+__all__ = ["SHOWN", "LogHandler", "findings"]
 
 SPEED_OVER_S = math.inf  # estimate the time left from the last thousand steps, however long they took
 LINE_S = 2.0  # least time between two lines of figures
@@ -27,11 +27,17 @@ LINES = 40  # most lines of figures in a run
 # what Snakemake says of every run, and what the figures say better
 NOISE = re.compile(
     r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*|Elapsed time: .*"
+    r"|Shutting down, this might take some time\."
+)
+# what Snakemake says of a run after the errors of its steps, which have been shown
+FAILED = re.compile(
+    r"(WorkflowError:\s*)?At least one job did not complete successfully\.\s*|Exiting because a job execution failed.*"
 )
 SENTENCE = "fairweight: "  # how a step begins the sentence about a user's mistake
 # how lines of a step's log begin that are shown as soon as it has ended
-FINDINGS = ("This study cannot decide: ", "Ways out for ")
+FINDINGS = CANNOT, WAYS_OUT = "This study cannot decide: ", "Ways out for "
 FINDING_RULES = ("power",)
+SHOWN: set[str] = set()  # logs whose findings this process has shown
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -67,6 +73,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         self.failed = 0
         self.finding_logs: dict[int, list[str]] = {}  # logs of the steps under way whose findings are shown
         self.mistakes: list[str] = []  # sentences of the steps that a user's mistake has ended
+        self.passed = False  # whether lines about other steps followed the first of them
         self.shown, self.shown_s = -1, -math.inf  # share of the last line of figures in `LINES`, and its time
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -78,6 +85,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
                 self.console.print(line, style="yellow")
             if self._worth_reading(event, record):
                 mistake = _mistake(event, record)
+                self.passed |= bool(self.mistakes) and event in (LogEvent.PROGRESS, LogEvent.JOB_ERROR)
                 self.mistakes += [mistake] if mistake else []
                 text = self.figures() if event == LogEvent.PROGRESS else mistake or self.format(record)
                 if text.strip():
@@ -110,12 +118,15 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
             self.finding_logs[record.jobid] = list(record.log or ())
         if event != LogEvent.JOB_FINISHED:
             return []
-        texts = [_text(log) for log in self.finding_logs.pop(record.job_id, [])]
-        return [line for text in texts for line in text.splitlines() if line.startswith(FINDINGS)]
+        logs = self.finding_logs.pop(record.job_id, [])
+        SHOWN.update(logs)
+        return [line for log in logs for line in findings(_text(log))]
 
     def _worth_reading(self, event: Any, record: logging.LogRecord) -> bool:
         if event in (LogEvent.JOB_STARTED, LogEvent.JOB_FINISHED) or NOISE.fullmatch(record.getMessage()):
             return False
+        if self.mistakes and self.failed == len(self.mistakes) and FAILED.fullmatch(record.getMessage().strip()):
+            return False  # the sentences say what is wrong
         if self.live:
             return event not in (LogEvent.JOB_INFO, LogEvent.PROGRESS, LogEvent.RUN_INFO, LogEvent.RESOURCES_INFO)
         if self.task is not None and event == LogEvent.PROGRESS:
@@ -125,7 +136,7 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
                 return False
             self.shown, self.shown_s = share, now
             return True
-        return self.task is None or event != LogEvent.JOB_INFO  # without a task it is a dry run
+        return self.task is None or event not in (LogEvent.JOB_INFO, LogEvent.RUN_INFO)  # without a task: a dry run
 
     def figures(self) -> str:
         """The progress line as text."""
@@ -141,15 +152,30 @@ class LogHandler(LogHandlerBase):  # type: ignore[misc]
         return f"{text}{left}: {task.description}".rstrip(": ")
 
     def close(self) -> None:
-        """Remove the progress line, print its last state, and repeat the mistakes."""
+        """Remove the progress line, print its last state, and repeat mistakes that other lines have followed."""
         if self.live and self.task is not None:
             self.progress.stop()
             self.console.print(self.figures())
             self.live = False
-        for mistake in self.mistakes:  # once more, below what Snakemake says of a failed run
+        for mistake in self.mistakes if self.passed else ():
             self.console.print(mistake, style="red")
         self.mistakes = []
         super().close()
+
+
+def findings(text: str) -> list[str]:
+    """What a log says that people should read before a run goes on: a heading for each dataset, sentences below it."""
+    lines, last = list[str](), ""
+    for line in text.splitlines():
+        if not line.startswith(FINDINGS):
+            continue
+        start = next(start for start in FINDINGS if line.startswith(start))
+        name, _, sentence = line.removeprefix(start).partition(": ")
+        if name != last:
+            lines.append(f"{CANNOT}{name}:")
+        lines.append(f"  {sentence if start == CANNOT else f'Ways out: {sentence}'}")
+        last = name
+    return lines
 
 
 def _mistake(event: Any, record: Any) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from fairweight.evaluation.testable_rates import CANNOT, WAYS_OUT
-from snakemake_logger_plugin_live import FINDINGS, LogHandler
+from snakemake_logger_plugin_live import FINDINGS, SHOWN, LogHandler
 
 
 class Terminal(io.StringIO):
@@ -49,23 +49,39 @@ def test_a_file_gets_plain_lines_with_all_figures(handler, monkeypatch):
     play(handler)
     handler.close()
     lines = handler.stream.getvalue().splitlines()
-    assert lines[0] == "Job stats:" and lines[2] == "Error in rule train"
-    assert lines[1].startswith("1 of 4 steps (25%) done, 1 under way, 0 failed, 0:00:00 elapsed")
+    assert lines[1] == "Error in rule train"
+    assert lines[0].startswith("1 of 4 steps (25%) done, 1 under way, 0 failed, 0:00:00 elapsed")
     figures = r"2 of 4 steps \(50%\) done, 1 under way, 1 failed, 0:00:00 elapsed, about 0:00:0\d left: train"
-    assert re.fullmatch(figures, lines[3])
-    assert "\x1b" not in handler.stream.getvalue() and len(lines) == 4
+    assert re.fullmatch(figures, lines[2])
+    assert "\x1b" not in handler.stream.getvalue() and len(lines) == 3
+
+
+def test_a_dry_run_prints_the_table_of_its_steps(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    handler = LogHandler(SimpleNamespace(stdout=False, dryrun=True), None)
+    send(handler, LogEvent.RUN_INFO, "Job stats:\ntrain 4", stats={"train": 4, "total": 4})
+    assert stream.getvalue() == "Job stats:\ntrain 4\n"
 
 
 def test_what_a_study_cannot_decide_is_shown_when_power_has_ended(handler, tmp_path):
     assert FINDINGS == (CANNOT, WAYS_OUT)
     log = tmp_path / "power.log"
-    log.write_text(f"{CANNOT}d: accuracy stays undecided.\nd, all test rows, accuracy, 18 rows\n")
+    said = [f"{CANNOT}d: accuracy: stays undecided.", f"{CANNOT}d: no gap.", f"{WAYS_OUT}d: a, or b.", f"{CANNOT}e: x."]
+    log.write_text("\n".join([*said, "d, all test rows, accuracy, 18 rows\n"]))
     for jobid, name in ((1, "power"), (2, "train")):
         send(handler, LogEvent.JOB_INFO, name, jobid=jobid, rule_name=name, rule_msg=name, log=[str(log)])
     for jobid in (1, 2):
         send(handler, LogEvent.JOB_FINISHED, "Finished", job_id=jobid)
-    assert handler.stream.getvalue().count("This study cannot decide: d: accuracy stays undecided.") == 1
-    assert "all test rows" not in handler.stream.getvalue()
+    assert handler.stream.getvalue().splitlines()[2:] == [
+        "This study cannot decide: d:",
+        "  accuracy: stays undecided.",
+        "  no gap.",
+        "  Ways out: a, or b.",
+        "This study cannot decide: e:",
+        "  x.",
+    ]
+    assert str(log) in SHOWN  # so that the target `power` does not print them once more
 
 
 def test_a_file_gets_few_lines_of_a_large_study(handler, monkeypatch):
@@ -129,20 +145,51 @@ def test_the_line_names_a_step_that_runs_and_none_that_has_ended(handler, monkey
     assert "Train" not in handler.figures()
     for done in (3, 4):
         send(handler, LogEvent.PROGRESS, None, done=done, total=20)
-    assert [line[:1] for line in handler.stream.getvalue().splitlines()[1:]] == ["1", "2", "3", "4"]
+    assert [line[:1] for line in handler.stream.getvalue().splitlines()] == ["1", "2", "3", "4"]
 
 
-def test_mistakes_are_repeated_at_the_end_below_what_snakemake_says(handler, tmp_path):
+def fail(handler, log, jobid=1):
+    names = {"jobid": jobid, "rule_name": "read", "log": [str(log)]}
+    send(handler, LogEvent.JOB_ERROR, "Error in rule read", level=logging.ERROR, **names)
+
+
+def end(handler):
+    send(handler, message="Shutting down, this might take some time.")
+    send(handler, message="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR)
+    message = "WorkflowError:\nAt least one job did not complete successfully."
+    send(handler, LogEvent.ERROR, message, level=logging.ERROR)
+    handler.close()
+
+
+def test_a_mistake_is_shown_once_and_with_it_where_its_log_is(handler, tmp_path):
     log = tmp_path / "read.log"
     log.write_text("fairweight: datasets: people: no rows.\n")
     send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"read": 2, "total": 2})
-    names = {"jobid": 1, "rule_name": "read", "log": [str(log)]}
-    send(handler, LogEvent.JOB_ERROR, "Error in rule read", level=logging.ERROR, **names)
-    send(handler, message="At least one job did not complete successfully.", level=logging.ERROR)
-    handler.close()
-    sentence = f"fairweight: datasets: people: no rows.\n(rule read; log: {log})\n"
+    fail(handler, log)
+    end(handler)
+    assert handler.stream.getvalue() == f"fairweight: datasets: people: no rows.\n(rule read; log: {log})\n"
+
+
+def test_a_mistake_is_repeated_at_the_end_of_a_run_that_went_on(handler, tmp_path, monkeypatch):
+    monkeypatch.setattr("snakemake_logger_plugin_live.LINE_S", 0)
+    log = tmp_path / "read.log"
+    log.write_text("fairweight: datasets: people: no rows.\n")
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"read": 2, "total": 3})
+    fail(handler, log)
+    for done in (1, 2):
+        send(handler, LogEvent.PROGRESS, None, done=done, total=3)
+    end(handler)
+    lines = handler.stream.getvalue().splitlines()
+    assert lines[:2] == lines[-2:] == ["fairweight: datasets: people: no rows.", f"(rule read; log: {log})"]
+    assert len(lines) == 6
+
+
+def test_another_failure_keeps_what_snakemake_says(handler, tmp_path):
+    send(handler, LogEvent.RUN_INFO, "Job stats:", stats={"read": 2, "total": 2})
+    fail(handler, tmp_path / "nothing.log")
+    end(handler)
     said = handler.stream.getvalue()
-    assert said == f"Job stats:\n{sentence}At least one job did not complete successfully.\n{sentence}"
+    assert said.startswith("Error in rule read\nExiting because a job") and "At least one job" in said
 
 
 def test_the_rest_of_long_steps_is_estimated_from_all_steps(handler, monkeypatch):
@@ -198,4 +245,4 @@ def test_a_mistake_of_the_user_is_shown_as_its_sentence_alone(handler, tmp_path,
         rule_name="read",
         log=[str(path)],
     )
-    assert handler.stream.getvalue() == "Job stats:\n" + shown.format(log=path)
+    assert handler.stream.getvalue() == shown.format(log=path)
