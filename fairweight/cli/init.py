@@ -3,6 +3,7 @@
 import math
 import textwrap
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -37,6 +38,7 @@ from fairweight.cli.table_file import (
 )
 from fairweight.cli.table_form import GUESSED, Layout, table_name
 from fairweight.core.errors import InputError
+from fairweight.data.parts import PARTITION, is_folder, part_paths
 
 MOST_LINES = 12  # on groups that are too small
 WIDTH = 116  # of a line of comments
@@ -68,6 +70,7 @@ def write_study_file(
         InputError: the table or the columns cannot be used; one sentence with the remedy.
     """
     output = output or Path(f"{legal_name(table_name(data))}.yaml")
+    study = legal_name(output.stem)  # two files that are written for one table have results of their own
     with of_command("init"):
         raw = read_table_file(data, layout=layout, target=target)
         check_columns(raw, {"--target": [target], "--groups": groups})
@@ -77,9 +80,10 @@ def write_study_file(
         columns = [guessed_column(raw, name) for name in raw.frame.columns if name != target]
         drop_identifiers(raw, columns)
         _drop_copies(raw, columns, target)
-        facts = table_facts(_study_text(raw, columns, target, classes, groups, Facts()), raw)
+        _drop_partitions(raw, columns)
+        facts = table_facts(_study_text(study, raw, columns, target, classes, groups, Facts()), raw)
         _note_inputs(columns, groups, facts)
-        text = _study_text(raw, columns, target, classes, groups, facts)
+        text = _study_text(study, raw, columns, target, classes, groups, facts)
     write_study(output, text, "init")
     return output
 
@@ -92,6 +96,19 @@ def _drop_copies(raw: Raw, columns: list[Column], target: str) -> None:
             pairs = pd.DataFrame({"value": raw.frame[column.name], "label": labels}).drop_duplicates()
             if len(pairs) == column.distinct:
                 column.kind, column.note = "dropped", "it says what the label says, so that there is nothing to learn"
+
+
+def _drop_partitions(raw: Raw, columns: list[Column]) -> None:
+    """Drop the columns that stand in the names of folders, such as `year=2026`, unless nothing else is left."""
+    if not is_folder(raw.path):
+        return
+    folders = {folder for path in part_paths(raw.path) for folder in path.relative_to(raw.path).parts[:-1]}
+    partitions = {unquote(match[1]) for folder in folders if (match := PARTITION.fullmatch(folder))}
+    if all(column.kind == "dropped" or column.name in partitions for column in columns):
+        return
+    for column in columns:
+        if column.name in partitions and column.kind != "dropped":
+            column.kind, column.note = "dropped", "from the folder name; probably no input"
 
 
 def _note_inputs(columns: list[Column], groups: list[str], facts: Facts) -> None:
@@ -108,9 +125,9 @@ def _note_inputs(columns: list[Column], groups: list[str], facts: Facts) -> None
 
 
 def _study_text(
-    raw: Raw, columns: list[Column], target: str, classes: pd.Series, groups: list[str], facts: Facts
+    study: str, raw: Raw, columns: list[Column], target: str, classes: pd.Series, groups: list[str], facts: Facts
 ) -> str:
-    """Text of the study file."""
+    """Text of the study file; `study` is the name of the study."""
     title = table_name(raw.path)
     name = key(legal_name(title))
     inputs = [c for c in columns if c.kind != "dropped"]
@@ -121,8 +138,9 @@ def _study_text(
         "# Written once by `fairweight init`; from now on it is yours to edit. Check the lines marked CHECK.",
         "# config/README.md explains every key.",
         *_wrapped(f"CHECK: as it is, the data cannot be read: {facts.problem}", "" if facts.problem else None),
-        f"name: {name}",
-        "seeds: 8  # the smallest number with which several variants can be proven; 2 for a first look",
+        f"name: {key(study)}",
+        f"seeds: 8  # {facts.fewest_seeds} are the fewest with which any of {facts.tests} variants can be proven; "
+        "2 for a first look",
         "",
         "datasets:",
         f"  {name}:",
@@ -220,6 +238,8 @@ def _rest(name: str, rows: int, facts: Facts) -> list[str]:
         "",
         *criteria_lines("its baseline"),
         *_undecided_lines(facts),
+        "",
+        "# decision: {goal: transfer_bytes}  # decide by size instead of energy over its life (config/README.md)",
         "",
         *grid_lines(name, "mlp", ("dense", "dense_again", "pruned50", "int8", "pruned50_int8")),
     ]

@@ -15,6 +15,7 @@ from fairweight.data.survey import Survey, checked_categories, survey
 from fairweight.data.value_formats import Formats
 from fairweight.evaluation.testable_rates import Counts, Plan, points
 from fairweight.statistics.lone_predictors import ALMOST, lone_accuracy
+from fairweight.statistics.significance import seeds_needed
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
@@ -30,6 +31,8 @@ class Facts:
         undecidable: criteria that stay undecided whatever a variant predicts, one line each.
         wide: criteria whose margin is smaller than the losses that the rows can exclude, one line each.
         unreachable: why nothing can be proven; None where something can.
+        tests: variants that are tested together.
+        fewest_seeds: number of seeds with which one of them can be proven at all.
     """
 
     problem: str | None = None
@@ -38,6 +41,8 @@ class Facts:
     undecidable: list[str] = field(default_factory=list)
     wide: list[str] = field(default_factory=list)
     unreachable: str | None = None
+    tests: int = 0
+    fewest_seeds: int = 2
 
 
 def table_facts(text: str, raw: Raw) -> Facts:
@@ -49,6 +54,8 @@ def table_facts(text: str, raw: Raw) -> Facts:
     """
     config = resolve(parse_yaml(text, "study"))
     ((name, recipe),) = config["datasets"].items()
+    tests = Study(config).largest_family(name)
+    fewest_seeds = seeds_needed(config["criteria"]["error_rate"], max(tests, 1), 1)
     try:
         blocks = list(raw_blocks(raw.rows, recipe["drop"], Formats.from_recipe(recipe)))
         totals = Survey()
@@ -57,7 +64,7 @@ def table_facts(text: str, raw: Raw) -> Facts:
         categories = checked_categories(totals, recipe)
         tables = [to_table(block, categories, recipe, []) for block in blocks]
     except InputError as error:
-        return Facts(problem=str(error))
+        return Facts(problem=str(error), tests=tests, fewest_seeds=fewest_seeds)
     labels = np.concatenate([table.label for table in tables])
     codes = {name: np.concatenate([table.groups[name] for table in tables]) for name in categories.group_levels}
     share, smallest = recipe["split"]["test"], config["fairness"]["smallest_group"]
@@ -66,7 +73,7 @@ def table_facts(text: str, raw: Raw) -> Facts:
         name,
         expected,
         config["criteria"],
-        tests=Study(config).largest_family(name),
+        tests=tests,
         seeds=config["seeds"],
         smallest=smallest,
     )
@@ -81,6 +88,8 @@ def table_facts(text: str, raw: Raw) -> Facts:
             if row["decidable"] and row["provable"] is not None
         ],
         unreachable=plan.unreachable,
+        tests=tests,
+        fewest_seeds=fewest_seeds,
     )
 
 

@@ -176,10 +176,10 @@ def test_a_file_that_cannot_be_written_is_reported():
 @pytest.mark.parametrize("name", ["2020", "null", "on", "1_000", "y", "1e3", "2020-01-01", "été"])
 def test_names_that_yaml_would_not_read_as_strings_are_quoted(name):
     people().assign(**{name: ["a", "b"] * 150}).to_csv(f"{name}.csv", index=False)
-    init(f"{name}.csv", "--target", "repaid", "--groups", name, "sex", "--output", "study.yaml")
-    with open("study.yaml", encoding="utf-8") as file:
-        study = yaml.safe_load(file)
+    init(f"{name}.csv", "--target", "repaid", "--groups", name, "sex")
     legal = name.replace("-", "_")
+    with open(f"{legal}.yaml", encoding="utf-8") as file:
+        study = yaml.safe_load(file)
     assert study["name"] == study["grid"][0]["dataset"] == legal and list(study["datasets"]) == [legal]
     assert study["datasets"][legal]["groups"] == {legal: {"column": name}, "sex": {"column": "sex"}}
 

@@ -39,10 +39,10 @@ def people(rows=ROWS, **columns):
     return pd.DataFrame(table | columns)
 
 
-def init(data, *arguments):
+def init(data, *arguments, output="study.yaml"):
     """(dataset of the study file, its text, the table that the study reads)."""
-    main(["init", str(data), "--output", "study.yaml", *map(str, arguments)])
-    text = Path("study.yaml").read_text(encoding="utf-8")
+    main(["init", str(data), "--output", output, *map(str, arguments)])
+    text = Path(output).read_text(encoding="utf-8")
     config = resolve(yaml.safe_load(text))
     Study(config)
     ((name, recipe),) = config["datasets"].items()
@@ -142,7 +142,7 @@ def test_compressed_tables(folder, ending, packed):
     Path(f"people{ending}").write_bytes(packed.compress(people().to_csv(index=False, sep=separator).encode()))
     dataset, text, rows = init(f"people{ending}", "--target", "repaid")
     assert dataset["reader"]["separator"] == separator and len(rows) == ROWS
-    assert text.splitlines()[3] == "name: people" and dataset["title"] == "people"
+    assert text.splitlines()[3] == "name: study" and dataset["title"] == "people"
 
 
 def test_a_first_line_that_states_the_separator_is_skipped(folder):
@@ -205,9 +205,11 @@ def test_a_folder_of_csv_in_partitions(folder):
         path = folder / "people" / f"sex={sex}" / "part-0.csv.gz"
         path.parent.mkdir(parents=True)
         path.write_bytes(gzip.compress(part.drop(columns="sex").to_csv(index=False).encode()))
-    dataset, _, rows = init("people", "--target", "repaid", "--groups", "sex")
-    assert dataset["inputs"]["categorical"] == ["job", "sex"] and rows.group_levels == {"sex": ("f", "m")}
+    dataset, text, rows = init("people", "--target", "repaid", "--groups", "sex")
+    assert dataset["inputs"]["categorical"] == ["job"] and rows.group_levels == {"sex": ("f", "m")}
     assert int((rows.groups["sex"] == 0).sum()) == int((table["sex"] == "f").sum())
+    dataset, text, _ = init("people", "--target", "repaid", output="without_groups.yaml")
+    assert dataset["drop"] == ["sex"] and '- "sex"  # from the folder name; probably no input' in text
 
 
 def test_the_name_of_a_table_is_that_of_its_file():
