@@ -114,6 +114,8 @@ class Row:
         cell: values of CELL.
         verdict: None of a baseline, or where it is not tested.
         ships: whether it is recommended.
+        reason: why it is not proven, without what guards say.
+        guard: the guard that blocks it, in short.
         tests: criterion -> weakest evidence.
         costs: goal -> value in the unit that is shown.
         accuracy: mean over seeds, a share.
@@ -128,6 +130,7 @@ class Row:
     verdict: str | None
     ships: bool
     reason: str | None
+    guard: str | None = None
     tests: dict[str, Test] = field(default_factory=dict)
     costs: dict[str, float | None] = field(default_factory=dict)
     accuracy: float | None = None
@@ -147,7 +150,9 @@ class Answer:
         chip: the status in words, with its symbol.
         rests_on: error rate and number of seeds.
         goal: row of the table `goals` that the recommendation follows; None where no file is measured.
-        warnings: guards that hold, those that block first.
+        warnings: guards of the baselines and of what ships, those that block first.
+        notes: guards of the other variants.
+        notes_brief: the same in short.
         majority: share of the largest class among the test rows.
         logistic_regression: accuracy of one of the same inputs; None where none was fitted.
         untested: rates of groups with too few rows, of the variant that ships or else of any: rows of `untested`.
@@ -165,6 +170,8 @@ class Answer:
     rests_on: str
     goal: dict[str, Any] | None
     warnings: list[str]
+    notes: list[str]
+    notes_brief: str
     criteria: list[Criterion]
     costs: list[Cost]
     rows: list[Row]

@@ -48,8 +48,9 @@ def why(answer: Answer) -> str:
     if proven:
         are = "is" if len(proven) == 1 else "are"
         return f"{named(proven)} {are} proven to keep the criteria, but {goal['reason']}, by {by}."
-    first = next((row for row in answer.rows if row.verdict and row.reason), None)
-    reason = f": {first.name}, for example, because {_brief(str(first.reason))}" if first else ""
+    known = [row for row in answer.rows if row.verdict and (row.guard or row.reason)]
+    first = min(known, key=lambda row: row.guard is not None, default=None)
+    reason = f": {first.name}, for example, because {first.guard or _brief(str(first.reason))}" if first else ""
     return f"No compressed variant is proven to keep the criteria{reason}."
 
 

@@ -1,14 +1,14 @@
 """Guards in words: why a baseline or a variant is never recommended, and which classes are never predicted."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from fairweight.core.formatting import missing
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY, variant_name
-from fairweight.evaluation.guards import DIVERGED, MAJORITY, ONE_CLASS, SIMPLE, TOO_WEAK
+from fairweight.evaluation.guards import CLASSES, DIVERGED, MAJORITY, ONE_CLASS, SAME, SIMPLE, TOO_WEAK
 from fairweight.reporting.goals import baseline_of
 from fairweight.reporting.report.results import Results
 
@@ -17,6 +17,15 @@ CHIPS = {
     DIVERGED: "training of the baseline diverged",
     MAJORITY: "baseline learned nothing",
     SIMPLE: "baseline worse than a simple model",
+}
+
+BRIEF = {
+    ONE_CLASS: "one class is predicted",
+    DIVERGED: "training diverged",
+    MAJORITY: "not shown to be better than the largest class",
+    SIMPLE: "worse than a simple model",
+    SAME: "nothing is compressed",
+    CLASSES: "some classes are never predicted",
 }
 
 
@@ -47,6 +56,45 @@ def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
         results: the study.
         first: values of FAMILY, and of `engine` where only one is of interest.
     """
+    return _sentences(_rows(results, first))
+
+
+class Split(NamedTuple):
+    """Guards of a family: sentences that come first, those on the other variants, and these in short."""
+
+    first: list[str]
+    others: list[str]
+    brief: str
+
+
+def split(results: Results, family: Mapping[str, Any], ships: tuple[str, str] | None) -> Split:
+    """Guards of the baselines and of what ships, and those of the other variants.
+
+    Args:
+        results: the study.
+        family: values of FAMILY.
+        ships: augmentation and variant of what ships.
+    """
+    compared = where(results.comparisons, {key: family[key] for key in FAMILY})
+    nodes = {ships, *zip(compared["baseline_augmentation"], compared["baseline"], strict=True)}
+    rows = _rows(results, family)
+    pairs = zip(rows["augmentation"], rows["variant"], strict=True)
+    leads = pd.Series([pair in nodes for pair in pairs], index=rows.index, dtype=bool)
+    first, others = rows[leads], rows[~leads]
+    brief = "; ".join(
+        f"{joined(list(dict.fromkeys(part['name'])))}: {BRIEF[guard]}"
+        for guard, part in others.groupby("guard", sort=False)
+    )
+    return Split(_sentences(first), _sentences(others), brief)
+
+
+def joined(names: list[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _rows(results: Results, first: Mapping[str, Any]) -> pd.DataFrame:
+    """Guards of a family and its baselines, those that block first, with the name of each variant."""
     place = {key: first[key] for key in FAMILY} | ({"engine": first["engine"]} if "engine" in first else {})
     own = where(results.guards, place)
     compared = where(results.comparisons, place)
@@ -57,10 +105,17 @@ def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
     ]
     rows = pd.concat([*others, own]).drop_duplicates([*CELL, "guard"])
     rows = rows.assign(later=~rows["blocks"].astype(bool)).sort_values("later", kind="stable")
+    names = [
+        variant_name(row["variant"], row["augmentation"], place["augmentation"]) for row in rows.to_dict("records")
+    ]
+    return rows.assign(name=pd.Series(names, index=rows.index, dtype=object))
+
+
+def _sentences(rows: pd.DataFrame) -> list[str]:
+    """One sentence for each reason, with its variants."""
     variants: dict[str, dict[str, None]] = {}  # reason -> variants in their order
     for row in rows.to_dict("records"):
-        name = variant_name(row["variant"], row["augmentation"], place["augmentation"])
-        variants.setdefault(str(row["reason"]), {})[name] = None
+        variants.setdefault(str(row["reason"]), {})[str(row["name"])] = None
     return [f"{', '.join(names)}: {reason}" for reason, names in variants.items()]
 
 

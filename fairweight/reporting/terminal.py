@@ -1,5 +1,6 @@
 """The answer in the terminal: what to ship, and the verdict matrix, as wide as the terminal allows."""
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fairweight.core.formatting import DASH, MINUS, count, missing
+from fairweight.core.formatting import DASH, MINUS, count
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.operations import OPERATIONS
 from fairweight.core.shown_measures import measure
-from fairweight.evaluation.guards import TOO_WEAK
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
 from fairweight.reporting.answer import (
@@ -103,6 +103,8 @@ def _print(results: Results, folder: str, each: Answer, console: Console, brief:
     console.print(Text.assemble((each.place, "bold"), ": ", headline(results, each)))
     for line in each.warnings:
         console.print(Text.assemble(("! ", "bold red"), line))
+    if each.notes_brief:
+        console.print(Text(f"{each.notes_brief}{'' if brief else '; see below'}", "yellow"))
     console.print(Text(f"{each.chip} ({each.rests_on}{_rows(results, each)})", COLOURS.get(each.status, "yellow")))
     rows = each.visible(FEW_ROWS if brief else MOST_ROWS)
     notes = _matrix(each, rows, console)
@@ -115,7 +117,7 @@ def _print(results: Results, folder: str, each: Answer, console: Console, brief:
     console.print(Text(f"Not known: {words.unknown(results, each)}"))
     if each.file:
         console.print(Text(_file(results, folder, each)))
-    for line in () if brief else reasons(rows):
+    for line in () if brief else (*reasons(rows), *map(_cut, each.notes)):
         console.print(Text(line, "dim"))
     return notes
 
@@ -310,13 +312,14 @@ def reasons(rows: list[Row]) -> list[str]:
     """Why variants are not proven; variants with the same reason share a line."""
     variants: dict[str, list[str]] = {}
     for row in rows:
-        guarded = missing(row.reason) or f" {TOO_WEAK}: " in str(row.reason)  # the headline and the guards say it
-        if row.verdict and row.verdict != PROVEN and not guarded:
+        if row.verdict and row.verdict != PROVEN and row.reason:
             variants.setdefault(str(row.reason), []).append(row.name)
-    return [
-        f"{', '.join(names)}: {text if len(text) <= LONGEST else text[: LONGEST - 1] + '…'}"
-        for text, names in variants.items()
-    ]
+    return [f"{', '.join(names)}: {_cut(text)}" for text, names in variants.items()]
+
+
+def _cut(text: str) -> str:
+    """A text that is cut between words where it is long."""
+    return textwrap.shorten(text, LONGEST, placeholder=" \N{HORIZONTAL ELLIPSIS}")
 
 
 def _rows(results: Results, each: Answer) -> str:

@@ -86,8 +86,8 @@ def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -
     rows = _rows(results, family, baseline, goal)
     if goal:
         _tag(rows, goals[goals["engine"] == goal["engine"]])
-    warnings = guards.of_family(results, place)
     ships = next((row for row in rows if row.ships), None)
+    guarded = guards.split(results, place, (ships.cell["augmentation"], ships.cell["variant"]) if ships else None)
     headline, status, chip = _headline(results, rows, ships, goal)
     entries = where(results.criteria, place)
     return Answer(
@@ -100,7 +100,9 @@ def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -
         chip=f"{SYMBOLS.get(status, '!')} {chip}",
         rests_on=_rests_on(results, rows, family),
         goal=goal,
-        warnings=warnings,
+        warnings=guarded.first,
+        notes=guarded.others,
+        notes_brief=guarded.brief,
         criteria=_criteria(results, entries, rows),
         costs=_costs(results, rows),
         rows=rows,
@@ -188,7 +190,22 @@ def _rows(results: Results, family: pd.DataFrame, baseline: tuple[str, str], goa
             )
         )
     _correct(results, place, rows)
+    _guard(results, baseline, rows)
     return rows
+
+
+def _guard(results: Results, baseline: tuple[str, str], rows: list[Row]) -> None:
+    """Name the guards that block variants, and take what they say from the reasons: it is said once for all."""
+    blocking = results.guards[results.guards["blocks"].astype(bool)] if len(results.guards) else results.guards
+    for row in rows if len(blocking) else ():
+        own = where(blocking, row.cell)
+        if len(where(blocking, row.cell | dict(zip(("augmentation", "variant"), baseline, strict=True)))):
+            row.reason = None
+        elif len(own) and not row.baseline:
+            row.guard = guards.BRIEF[own.iloc[0]["guard"]]
+            said = "; ".join(own["reason"])
+            rest = row.reason.removeprefix(said).removeprefix("; ") if row.reason else ""
+            row.reason = rest or None
 
 
 def _correct(results: Results, place: Mapping[str, Any], rows: list[Row]) -> None:

@@ -88,6 +88,7 @@ def _card(results: Results, answer: Answer, number: int, details: Details) -> st
     warnings = "".join(f"<li>{escape(text)}</li>" for text in answer.warnings)
     parts = [
         f'<ul class="warnings" aria-label="Warnings">{warnings}</ul>' if warnings else "",
+        f'<p class="place">{escape(answer.notes_brief)}; all sentences are below.</p>' if answer.notes_brief else "",
         _tiles(answer),
         _questions(results, answer),
         _matrix(answer, number),

@@ -56,7 +56,7 @@ def _sentences(results: Results, answer: Answer) -> str:
     """What to ship, what it saves, its verdict, and what the answer rests on, in sentences."""
     family = where(results.decisions, answer.family)
     family = results.ordered(family[family["verdict"].notna()])
-    warnings = "; ".join(answer.warnings)
+    warnings = "; ".join([*answer.warnings, *answer.notes])
     parts = [f"<strong>Warning: {escape(warnings)}.</strong>"] if warnings else []
     if (row := answer.goal) is not None:
         parts.append(_shipped(results, family, row))

@@ -100,17 +100,22 @@ def test_a_variant_with_a_guard_is_named_and_others_may_ship():
         "reason": "in seed 1 (1 of 3), it diverged",
     }
     results = guarded(BASELINE_WINS, DECISIONS, [guard])
-    assert "! pruned: in seed 1 (1 of 3), it diverged" in terminal(results)
+    lines = terminal(results).splitlines()
+    assert "pruned: training diverged; see below" in lines and not any(line.startswith("!") for line in lines)
+    assert lines[-2:].count("pruned: in seed 1 (1 of 3), it diverged") == 1
+    page = recommendation(results).data
+    assert 'class="warnings"' not in page and "pruned: training diverged; all sentences are below." in page
+    assert "Warning: pruned: in seed 1 (1 of 3), it diverged" in page.split('<details class="fold">')[-1]
     assert "ship dense, the baseline" in terminal(results)
 
 
 def test_a_note_that_blocks_nothing_comes_last():
     rows = [
         CELL | {"variant": "dense", "guard": "classes", "blocks": False, "reason": "never predicted: e, f"},
-        CELL | {"variant": "int8", "guard": "same", "blocks": True, "reason": "nothing is compressed"},
+        CELL | {"variant": "dense", "guard": "diverged", "blocks": True, "reason": "it diverged"},
     ]
     text = terminal(guarded(BASELINE_WINS, DECISIONS, rows))
-    assert text.index("! int8: nothing is compressed") < text.index("! dense: never predicted: e, f")
+    assert text.index("! dense: it diverged") < text.index("! dense: never predicted: e, f")
 
 
 def test_the_methods_of_an_article_state_the_guards_of_the_study_and_for_whom_they_hold():
@@ -133,3 +138,17 @@ def test_the_methods_of_an_article_state_the_guards_of_the_study_and_for_whom_th
     assert "if it predicts one class for all test rows. They" in text and "binomial" not in text
     results.study["criteria"] = results.study["criteria"] | {"guards": []}
     assert _guards(results, 3) == []
+
+
+def test_a_guard_of_variants_is_said_once_and_no_text_is_cut_within_a_word():
+    long = "in seed 1 (1 of 3), one class (good) is predicted for all 300 test rows, " + "afterwards " * 30
+    rows = [
+        CELL | {"variant": name, "guard": "one_class", "blocks": True, "reason": long} for name in ("int8", "pruned")
+    ]
+    undecided = {"verdict": "undecided", "reason": f"{long}; accuracy is not shown: p = 0.4", "recommended": False}
+    results = guarded(BASELINE_WINS, [DECISIONS[0], INT8 | undecided, PRUNED | undecided], rows)
+    text = terminal(results)
+    assert "int8 and pruned: one class is predicted; see below" in text and text.count("in seed 1") == 1
+    assert "int8, pruned: accuracy is not shown: p = 0.4" in text
+    (cut,) = [line for line in text.splitlines() if "in seed 1" in line]
+    assert cut.rstrip().endswith(" afterwards \N{HORIZONTAL ELLIPSIS}")
