@@ -12,6 +12,7 @@ from typing import Any
 from fairweight.cli import interrupt  # noqa: F401 - before all other modules, whose import takes a while
 from fairweight.cli.parser import Parser, above_zero, at_least_zero, one_of, parse, whole
 from fairweight.cli.run import Options, read_study, run_study
+from fairweight.cli.stored_study import check_answer, warn_of_another
 from fairweight.cli.verify import verify_study
 from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, file_problem
@@ -310,14 +311,16 @@ def print_answer(study: Path) -> None:
     """Print the answer of a study in the current folder.
 
     Raises:
-        InputError: it is not decided yet.
+        InputError: it is not decided yet, or its results belong to another study.
     """
     from fairweight.reporting.report.results import Results  # noqa: PLC0415 - `run` needs no pandas
     from fairweight.reporting.terminal import answer  # noqa: PLC0415
     from fairweight.study.folders import results_folder  # noqa: PLC0415
     from fairweight.study.schema import resolve  # noqa: PLC0415
 
-    results = results_folder(resolve(read_study(study)))
+    config = resolve(read_study(study))
+    results = results_folder(config)
+    check_answer(study, config, Path(results))
     try:
         answer(Results.read(results), results)
     except FileNotFoundError as error:
@@ -359,11 +362,14 @@ def print_energy(study: Path, places: list[str] | None) -> None:
     from fairweight.energy.energy_summary import account  # noqa: PLC0415 - `run` needs no pandas
     from fairweight.study.folders import results_folder  # noqa: PLC0415
     from fairweight.study.schema import resolve  # noqa: PLC0415
+    from fairweight.study.study import Study  # noqa: PLC0415
 
     config = resolve(read_study(study))
     recipe = config["energy"] | ({"elsewhere": places} if places else {})
     check(recipe)
-    print(account(Path(results_folder(config)), recipe))
+    planned = Study(config)
+    replicates = [name for name in planned.variants if planned.replicate(name)]
+    print(account(Path(results_folder(config)), recipe, batch=config["decision"]["batch"], replicates=replicates))
 
 
 def print_window(path: Path, hours: float, now: datetime | None = None) -> None:

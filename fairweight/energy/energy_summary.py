@@ -1,5 +1,6 @@
 """Summarize the energy of a finished or interrupted run from its ledger, and the break-even points of its variants."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypedDict
 
@@ -20,6 +21,8 @@ from fairweight.energy.wall_meter import read_wall_meter
 from fairweight.energy.what_if import elsewhere, span
 from fairweight.statistics.break_even import JOINT_CONFIDENCE
 
+LARGE = 1e9  # predictions that are written with an exponent
+NAME_WIDTH, POINT_WIDTH = 22, 40  # columns of the break-even points
 BUSY_CORES = 0.2  # with more busy cores, the machine is not idle
 
 
@@ -39,12 +42,14 @@ class Card(TypedDict):
     co2_eq_emissions: Emissions
 
 
-def account(results: Path, recipe: EnergyRecipe) -> str:
+def account(results: Path, recipe: EnergyRecipe, *, batch: int = 1, replicates: Collection[str] = ()) -> str:
     """Write summary/ledger.parquet and summary/carbon.yaml, and summarize them together with the break-even points.
 
     Args:
         results: folder of the study.
         recipe: `energy` of the study file.
+        batch: rows per call of the break-even points, `decision: batch` of the study file; without it, the smallest.
+        replicates: variants that train a recipe again, which have no break-even point.
 
     Returns:
         The summary as text for a terminal.
@@ -63,8 +68,10 @@ def account(results: Path, recipe: EnergyRecipe) -> str:
     ]
     write_frame(results / "summary" / "ledger.parquet", table)
     write_yaml(results / "summary" / "carbon.yaml", card(rules, recipe))
-    if (repaid := results / "summary" / "break_even.parquet").exists():  # of a finished study
-        sections.append(_text_of_break_even(read_frame(repaid)))
+    if (path := results / "summary" / "break_even.parquet").exists():  # of a finished study
+        repaid = read_frame(path)
+        repaid = repaid[~repaid["variant"].isin(replicates)]
+        sections += [] if repaid.empty else [_text_of_break_even(repaid, batch)]
     return "\n\n".join(sections)
 
 
@@ -193,14 +200,37 @@ def _text_of_carbon(table: pd.DataFrame, rules: pd.DataFrame, recipe: EnergyReci
     return "\n".join(lines)
 
 
-def _text_of_break_even(table: pd.DataFrame) -> str:
-    """Break-even points of the variants."""
+def _text_of_break_even(table: pd.DataFrame, batch: int) -> str:
+    """Break-even points of the variants at one batch size, a line for each variant."""
+    sizes = sorted(table["batch_size"].unique())
+    size = batch if batch in sizes else sizes[0]
     lines = [
-        "Predictions after which a variant has saved the extra energy of making it (modelled; intervals hold with at "
-        f"least {JOINT_CONFIDENCE:.0%}):"
+        f"Predictions at batch {size} after which a variant has saved the extra energy of making it (modelled;",
+        f"intervals hold with at least {JOINT_CONFIDENCE:.0%}):",
     ]
-    for row in table.itertuples():
-        after = with_interval(row.predictions, row.low, row.high, digits=0) if row.status == "after" else row.status
-        place = f"{row.dataset}, {row.augmentation}, {row.model}, {row.engine}, batch {row.batch_size}"
-        lines.append(f"  {row.variant:<24}{after:<44}{row.scope:<20}{place}")
+    table = table[table["batch_size"] == size]
+    name_width = min(NAME_WIDTH, table["variant"].str.len().max())
+    for place, rows in table.groupby(["dataset", "augmentation", "model", "engine"], sort=False):
+        lines.append(", ".join(map(str, place)))
+        lines.append(f"  {'':<{name_width}}  {'making one model':<{POINT_WIDTH}}  with the whole search")
+        for variant, by_scope in rows.groupby("variant", sort=False):
+            points = by_scope.set_index("scope").apply(_break_even, axis=1)
+            first, second = points["making"], points["making and search"]
+            lines += [f"  {variant}"] if len(str(variant)) > name_width else []  # a long name has its own line
+            name = "" if len(str(variant)) > name_width else variant
+            lines.append(f"  {name:<{name_width}}  {first:<{POINT_WIDTH}}  {second}")
     return "\n".join(lines)
+
+
+def _break_even(row: "pd.Series") -> str:
+    """One break-even point with its interval, in at most POINT_WIDTH characters."""
+    if row["status"] == "undecided" and row["low"]:
+        return f"undecided, from {_rounded(row['low'])}"
+    if row["status"] != "after":
+        return str(row["status"])
+    text = with_interval(row["predictions"], row["low"], row["high"], write=_rounded)
+    return text if row["predictions"] else text.replace("0", "at once", 1)
+
+
+def _rounded(predictions: float) -> str:
+    return f"{predictions:.3g}" if predictions >= LARGE else significant(predictions)

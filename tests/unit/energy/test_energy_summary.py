@@ -9,7 +9,7 @@ import yaml
 from studies import tiny
 
 from fairweight.energy import carbon_intensity
-from fairweight.energy.energy_summary import account
+from fairweight.energy.energy_summary import _break_even, account
 from fairweight.energy.life_cycle import repayments
 from fairweight.energy.savings import extra_of_file, extra_of_making, saving_of_prediction
 from fairweight.study import schema
@@ -122,3 +122,36 @@ def test_a_run_of_the_local_executor_is_summarized_with_what_is_not_known(tmp_pa
     assert card["emissions"] == pytest.approx(360 / 3.6e6 * carbon_intensity.country("DEU").g_per_kwh, abs=1e-4)
     assert "operational only" in card["source"] and card["geographical_location"] == "Germany"
     assert pd.read_parquet(results / "summary" / "ledger.parquet")["recorded_by"].tolist() == ["step"]
+
+
+def test_break_even_points_are_those_of_the_batch_that_is_decided_on_without_replicates(tmp_path):
+    results = tmp_path / "mine"
+    (results / "summary").mkdir(parents=True)
+    usage = {"cpu_s": 36.0, "wall_s": 40.0, "started": 1.0, "peak_memory_bytes": 10**9, "threads": 1, "host": "here"}
+    (results / "train.usage.json").write_text(json.dumps(usage))
+    cell = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "onnxruntime"}
+    after = {"status": "after", "predictions": 3.51e8, "low": 3.14e8, "high": 3.58e8}
+    later = {"status": "after", "predictions": 2.2e13, "low": 2.1e13, "high": 2.4e13}
+    open_ended = {"status": "undecided", "predictions": None, "low": 1.25e7, "high": None}
+    long = "a_variant_with_a_long_name_that_fills_a_column"
+    pd.DataFrame(
+        {**cell, "variant": variant, "batch_size": size, "scope": scope, **point}
+        for variant in ("dense_again", "int8", long)
+        for size in (1, 64)
+        for scope, point in (("making", after if size == 1 else open_ended), ("making and search", later))
+    ).to_parquet(results / "summary" / "break_even.parquet")
+    said = account(results, RECIPE, batch=64, replicates=["dense_again"])
+    points = said[said.index("Predictions at batch 64") :].splitlines()
+    assert points[2:] == [
+        "d, none, m, onnxruntime",
+        f"  {'':22}  {'making one model':40}  with the whole search",
+        f"  {'int8':22}  {'undecided, from 12,500,000':40}  2.2e+13 (2.1e+13 to 2.4e+13)",
+        f"  {long}",
+        f"  {'':22}  {'undecided, from 12,500,000':40}  2.2e+13 (2.1e+13 to 2.4e+13)",
+    ]
+    assert _break_even({"status": "after", "predictions": 0.0, "low": 0.0, "high": 3e5}) == "at once (0 to 300,000)"
+    first = account(results, RECIPE)
+    assert "351,000,000 (314,000,000 to 358,000,000)" in first and "dense_again" in first
+    for text in (said, first):
+        points = text[text.index("Predictions at") :].splitlines()
+        assert max(map(len, points)) <= 110
