@@ -8,7 +8,7 @@ from fairweight.core.frames import where
 from fairweight.core.shown_measures import measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
-from fairweight.reporting.answer import POINTS, RISES, WARNING, Answer, Change, Cost, Row, saves
+from fairweight.reporting.answer import POINTS, RISES, TAGS, WARNING, Answer, Change, Cost, Row, saves
 from fairweight.reporting.goals import GOALS
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import attributes_of
@@ -166,14 +166,18 @@ def saving(results: Results, answer: Answer) -> str:
         shown = GOALS[goal["goal"]]
         saved = goals_in_words.saving(goal, Writer(interval="{value} (95\N{NO-BREAK SPACE}% interval {low} to {high})"))
         return f"{saved} of {shown.with_unit(goal['baseline_cost'])} {title}{use}."
-    size = [row for row in answer.rows if "smallest" in row.tags and not row.baseline]
-    smaller = ""
-    if size:
-        shown = GOALS["transfer_bytes"]
-        own, base = size[0].costs["transfer_bytes"], answer.base.costs["transfer_bytes"]
-        if own is not None and base is not None:
-            smaller = f" {size[0].name} would save {_ratio(own, base)} of the transfer size."
-    return f"No saving is shown by {title}{use}.{smaller}"
+    others = "".join(_by_other_goal(answer, cost) for cost in answer.costs if cost.goal != goal["goal"])
+    return f"No saving is shown by {title}{use}.{others}"
+
+
+def _by_other_goal(answer: Answer, cost: Cost) -> str:
+    """What a proven variant would save by another goal, and how to decide by it."""
+    winner = next((row for row in answer.rows if TAGS[cost.goal] in row.tags and not row.baseline), None)
+    own, base = (row.costs[cost.goal] if row else None for row in (winner, answer.base))
+    if winner is None or own is None or base is None:
+        return ""
+    saved = f"{winner.name} would save {_ratio(own, base)} of the {goals_in_words.title(cost.goal)}"
+    return f" {saved}; to decide by it: decision: {{goal: {cost.goal}}}."
 
 
 def use_of(results: Results, goal: Mapping[str, Any]) -> str:

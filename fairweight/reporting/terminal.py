@@ -34,6 +34,7 @@ from fairweight.reporting.answer import (
 from fairweight.reporting.goals import saving, winner_of
 from fairweight.reporting.goals import title as goal_title
 from fairweight.reporting.hub.tasks import lineage, replaces_original
+from fairweight.reporting.next_step import next_step
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
@@ -115,6 +116,8 @@ def _print(results: Results, folder: str, each: Answer, console: Console, brief:
             console.print(Text(line))
     console.print(Text(f"May lose most: {words.loses(results, each)}"))
     console.print(Text(f"Not known: {words.unknown(results, each)}"))
+    if step := next_step(results, each):
+        console.print(Text.assemble(("To decide: ", "bold"), f"{step}."))
     if each.file:
         console.print(Text(_file(results, folder, each)))
     for line in () if brief else (*reasons(rows), *map(_cut, each.notes)):

@@ -11,6 +11,7 @@ from fairweight.core.measures import Measure
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting.answer import SYMBOLS, TAGS, Answer, Cost, Criterion, Row, Test, saves
 from fairweight.reporting.goals import GOALS, saving
+from fairweight.reporting.next_step import next_step
 from fairweight.reporting.report.columns import INTERVAL
 from fairweight.reporting.report.page import SHOWN_ROWS, fold, tied
 from fairweight.reporting.report.results import Results
@@ -124,6 +125,8 @@ def _questions(results: Results, answer: Answer) -> str:
         ("May lose most", words.loses(results, answer)),
         ("Not known", words.unknown(results, answer)),
     ]
+    if step := next_step(results, answer):
+        rows.append(("To decide", f"{step[:1].upper()}{step[1:]}."))
     lines = "".join(f"<div><dt>{title}</dt><dd>{escape(text)}</dd></div>" for title, text in rows)
     if answer.file:
         lines += f"<div><dt>File</dt><dd><code>{escape(answer.file)}</code> in the folder of the study</dd></div>"
