@@ -368,6 +368,7 @@ def print_energy(study: Path, places: list[str] | None) -> None:
     recipe = config["energy"] | ({"elsewhere": places} if places else {})
     check(recipe)
     planned = Study(config)
+    warn_of_another(config, Path(results_folder(config)))
     replicates = [name for name in planned.variants if planned.replicate(name)]
     print(account(Path(results_folder(config)), recipe, batch=config["decision"]["batch"], replicates=replicates))
 

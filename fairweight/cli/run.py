@@ -17,6 +17,7 @@ from typing import NoReturn
 from fairweight.cli.foreign_code import announce
 from fairweight.cli.preload import preload_options
 from fairweight.cli.snakemake_words import check_words
+from fairweight.cli.stored_study import note_of_run
 from fairweight.cli.study_path import check_study_path
 from fairweight.core import run_lock
 from fairweight.core.components import SOURCES, WORKFLOW
@@ -101,6 +102,8 @@ def _launch(study: Path, options: Options, config: Config) -> None:
     gate = _budget_options(energy, results, options)
     _remove_unfinished(results)
     check_sizes(results)
+    if note := note_of_run(config, results):
+        print(f"fairweight: {note}", flush=True)
     if dated := date_back(results):
         print(f"fairweight: the clock went back; {dated:,} files of the future were given earlier times.", flush=True)
     _fetch_intensities(energy, results)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairweight.cli.run import read_study
+from fairweight.cli.stored_study import stored_study, warn
 from fairweight.core import run_lock
 from fairweight.core.checksums import SUFFIX, WrittenFile, read_usage, rule_of
 from fairweight.core.components import WORKFLOW
@@ -16,8 +17,9 @@ from fairweight.study.file_sizes import TARGETS
 from fairweight.study.folders import results_folder
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
+from fairweight.study.sweeps import Config
 
-MOST = 50  # files that are listed
+MOST = 5  # files that are listed
 INTACT, MISSING, DAMAGED, UNKNOWN = "intact", "missing", "damaged", "without a checksum"
 MEANING = {
     INTACT: "as their steps wrote them",
@@ -56,7 +58,7 @@ def verify_study(study: Path, seeds: int | None) -> None:
 
     Args:
         study: the study file.
-        seeds: number of seeds, instead of the study's own.
+        seeds: number of seeds, instead of the study's own; None takes those that were run, where they are fewer.
 
     Raises:
         InputError: a file is missing or damaged; a run uses the folder; or there is no such study.
@@ -66,6 +68,7 @@ def verify_study(study: Path, seeds: int | None) -> None:
     results = Path(results_folder(config))
     if not results.is_dir():
         raise InputError(f"there is no folder {results}; run the study first.")
+    seeds = _seeds_that_ran(config, results, seeds)
     descriptor = run_lock.open_lock()
     if not run_lock.take(descriptor):
         raise InputError("a run uses this folder; verify the study when it has ended.")
@@ -80,6 +83,19 @@ def verify_study(study: Path, seeds: int | None) -> None:
             f"{number:,} of {total:,} files are missing or damaged; delete those that are damaged, or what their lines "
             f"name, then run: {again}{targets}."
         )
+
+
+def _seeds_that_ran(config: Config, results: Path, seeds: int | None) -> int | None:
+    """The number of seeds to check; says where fewer were run than the study has, or another study was run."""
+    stored = stored_study(results)
+    if stored is None:
+        return seeds
+    ran = stored.get("seeds")
+    if seeds is None and isinstance(ran, int) and ran < config["seeds"]:
+        print(f"{ran} of {config['seeds']} seeds were run; checked those.")
+        seeds, config = ran, config | {"seeds": ran}
+    warn(config, stored, results)
+    return seeds
 
 
 def promised_files(study: Path, seeds: int | None) -> dict[Path, str]:
