@@ -12,6 +12,7 @@ from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
 SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
 WARNING, NOT_MEASURED, ALONE = "warning", "not measured", "alone"
+NO_SAVING = "no saving"  # variants are proven, and the baseline ships
 MOST_ROWS = 12  # rows of a matrix that are shown at once
 TAGS = {
     "transfer_bytes": "smallest",
@@ -146,7 +147,7 @@ class Answer:
     Attributes:
         place: dataset, model, and augmentation and engine where they differ, as text.
         headline: what to ship.
-        status: a verdict, WARNING, or NOT_MEASURED.
+        status: a verdict, WARNING, NOT_MEASURED, or NO_SAVING.
         chip: the status in words, with its symbol.
         rests_on: error rate and number of seeds.
         goal: row of the table `goals` that the recommendation follows; None where no file is measured.

@@ -137,15 +137,13 @@ def unknown(results: Results, answer: Answer) -> str:
     elif not attributes_of(results, dataset):
         sentences.append("the criteria are about no group")
     elif answer.untested:
-        groups = len({(entry["attribute"], entry["group"]) for entry in answer.untested})
+        groups = list(dict.fromkeys(f"{entry['group']} ({entry['attribute']})" for entry in answer.untested))
         least = results.study["fairness"]["smallest_group"]
+        rates = count(len(answer.untested), "rate")
         are = "is" if len(answer.untested) == 1 else "are"
-        sentences.append(
-            f"{count(len(answer.untested), 'rate')} of {count(groups, 'group')} {are} not tested "
-            f"(fewer than {count(least, 'row')})"
-        )
+        sentences.append(f"{rates} of {named(groups)} {are} not tested (fewer than {count(least, 'row')})")
     else:
-        sentences.append("every group is large enough to be tested; groups of several attributes together are not")
+        sentences.append(_combinations(attributes_of(results, dataset)))
     if names := [row.name for row in answer.rows if row.verdict == UNDECIDED]:
         sentences.append(f"{named(names)} {'is' if len(names) == 1 else 'are'} undecided")
     seeds = results.decisions["seeds"].dropna()
@@ -153,6 +151,13 @@ def unknown(results: Results, answer: Answer) -> str:
         sentences.append("with one seed, another training run of the recipe may differ")
     text = "; ".join(sentences)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _combinations(attributes: Sequence[str]) -> str:
+    """What is not known where every group is tested."""
+    if len(attributes) > 1:
+        return f"what changes for combinations of {named(list(attributes))}, because each group is tested by itself"
+    return f"what changes for groups other than those of {attributes[0]}"
 
 
 def saving(results: Results, answer: Answer) -> str:

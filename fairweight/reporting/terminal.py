@@ -21,6 +21,7 @@ from fairweight.reporting import guards
 from fairweight.reporting.answer import (
     ALONE,
     MOST_ROWS,
+    NO_SAVING,
     SYMBOLS,
     TAGS,
     WARNING,
@@ -39,7 +40,7 @@ from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", ALONE: "cyan", WARNING: "bold red"}
+COLOURS = {PROVEN: "green", REFUTED: "red", UNDECIDED: "yellow", ALONE: "cyan", NO_SAVING: "dim", WARNING: "bold red"}
 LONGEST = 200  # characters of a reason
 WIDTH = 120  # columns where the output is no terminal
 MOST_ANSWERS = 4  # from which an overview comes last, and matrices are short

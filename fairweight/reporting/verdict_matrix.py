@@ -16,6 +16,7 @@ from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
 from fairweight.reporting import guards
 from fairweight.reporting.answer import (
+    NO_SAVING,
     NOT_MEASURED,
     POINTS,
     RISES,
@@ -66,6 +67,13 @@ def answers(results: Results, dataset: str | None = None) -> list[Answer]:
     return made
 
 
+def no_answer(results: Results) -> str:
+    """Why a study has no answer, in a sentence."""
+    if len(results.variant_order) > 1:
+        return "There is no decision: no variant is compared with a baseline."
+    return "There is nothing to decide: the study has no variant beside the baseline."
+
+
 def _baselines(results: Results, family: pd.DataFrame) -> list[tuple[str, str]]:
     """Augmentation and name of each baseline of a family."""
     first = family.iloc[0]
@@ -97,7 +105,7 @@ def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -
         place=_place(results, place),
         headline=headline,
         status=status,
-        chip=f"{SYMBOLS.get(status, '!')} {chip}",
+        chip=chip if status == NO_SAVING else f"{SYMBOLS.get(status, '!')} {chip}",
         rests_on=_rests_on(results, rows, family),
         goal=goal,
         warnings=guarded.first,
@@ -138,7 +146,7 @@ def _headline(
     baseline = next(row.name for row in rows if row.baseline)
     headline = f"Ship the baseline {baseline}"
     if proven:
-        return headline, PROVEN, f"{share}, no saving shown"
+        return headline, NO_SAVING, f"{share}, no saving shown"
     open_variants = sum(verdict == UNDECIDED for verdict in verdicts)
     if open_variants:
         return headline, UNDECIDED, f"none proven, {open_variants} of {len(verdicts)} undecided"
@@ -392,10 +400,18 @@ def tests_both(entries: pd.DataFrame) -> bool:
     return bool(margins["criterion"].nunique() == 2 and margins["margin"].nunique() == 1)
 
 
+def _implied(entries: pd.DataFrame) -> list[str]:
+    """Of the two criteria that limit the accuracy of the same groups, the one that the stricter margin implies."""
+    names = ["group_accuracy", "worst_group_accuracy"]
+    margins = {name: entries.loc[entries["criterion"] == name, "margin"] for name in names}
+    if any(part.empty for part in margins.values()):
+        return []
+    return [max(reversed(names), key=lambda name: float(margins[name].max()))]
+
+
 def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[Criterion]:
     """The columns of the matrix: each criterion that was tested, with the scale of its cells."""
-    if tests_both(entries):
-        entries = entries[entries["criterion"] != "worst_group_accuracy"]
+    entries = entries[~entries["criterion"].isin(_implied(entries))]
     order = [*MARGINS, *results.study["criteria"].get("ceilings", {})]
     columns = []
     for key in sorted(entries["criterion"].unique(), key=lambda key: order.index(key) if key in order else len(order)):
@@ -405,10 +421,11 @@ def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[
         if limit == "1 points":
             limit = "1 point"
         ceiling = is_ceiling(results, key)
-        title, allowed = MARGINS[key] if not ceiling else (measure(key).title, "at most {}")
+        named = "group_accuracy" if key == "worst_group_accuracy" else key  # both test every group
+        title, allowed = MARGINS[named] if not ceiling else (measure(key).title, "at most {}")
         low, high = _scale([row.tests[key] for row in rows if key in row.tests])
         columns.append(
-            Criterion(key, title, SHORT.get(key, title), allowed.format(limit), shown, not ceiling, low, high)
+            Criterion(key, title, SHORT.get(named, title), allowed.format(limit), shown, not ceiling, low, high)
         )
     return columns
 
@@ -432,7 +449,8 @@ def _costs(results: Results, rows: list[Row]) -> list[Cost]:
         "life_cycle_energy": "Life-cycle energy",
         "energy_per_prediction": "Energy per prediction",
     }
-    for goal in rows[0].costs if rows else ():
+    chosen = results.study["decision"]["goal"]
+    for goal in sorted(rows[0].costs, key=lambda goal: goal != chosen) if rows else ():  # what decides comes first
         known = [value for row in rows if (value := row.costs[goal]) is not None]
         if known:
             columns.append(Cost(goal, titles[goal], GOALS[goal], max(known)))

@@ -26,10 +26,10 @@ def test_at_120_columns_each_criterion_has_symbol_change_and_interval():
     assert max(map(cell_len, lines)) <= 120
     row = line_of(lines, "v1 ")
     assert "✗ refuted" in row and "✓ −.10 [−.50,+.30]" in row and "✗ −6.0 [−6.4,−5.6]" in row
-    assert "← ship" in line_of(lines, "v2 ") and "20.0*" in line_of(lines, "v2 ")
+    assert "← ship" in line_of(lines, "v2 ") and "40.0*" in line_of(lines, "v2 ")
     heading = line_of(lines, "Variant")
     assert "Accuracy" in heading and "Rates" in heading and "Gaps" in heading
-    assert any("limit −1" in line and "limit ±5" in line and "size, kB" in line for line in lines)
+    assert any("limit −1" in line and "limit ±5" in line and "energy, J" in line for line in lines)
 
 
 @pytest.mark.parametrize("width", [80, 60, 40])
@@ -45,7 +45,7 @@ def test_narrow_terminals_lose_columns_and_keep_rows(width):
 def test_it_ends_with_the_file_who_may_lose_and_what_is_not_known():
     lines = " ".join(printed(planted(variants=3), 120))
     assert "The file is results/study/seed-2/d0/none/m/v2/model.onnx." in lines
-    assert "May lose most: Accuracy of Male (sex) −0.30" in lines and "Not known: 1 rate of 1 group" in lines
+    assert "May lose most: Accuracy of Male (sex) −0.30" in lines and "Not known: 1 rate of Other (race)" in lines
     assert "ship v2, which saves 60.0 J (54.0 to 66.0) life-cycle energy (modelled)" in lines
 
 

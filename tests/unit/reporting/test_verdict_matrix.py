@@ -90,7 +90,7 @@ def changed(results, table, **values):
 def test_the_baseline_ships_where_no_saving_is_shown():
     results = with_rows(planted(variants=3), "goals", goal("d0", "life_cycle_energy", "dense", 100.0, 100.0))
     answer = only(results)
-    assert (answer.headline, answer.chip) == ("Ship the baseline dense", "✓ 2 of 3 proven, no saving shown")
+    assert (answer.headline, answer.chip) == ("Ship the baseline dense", "2 of 3 proven, no saving shown")
     assert answer.chosen is answer.base and answer.chosen.baseline
     assert words.loses(results, answer).startswith("Nobody, because the baseline changes nothing. With v2 instead:")
     assert "No saving is shown by life-cycle energy" in words.saving(results, answer)
@@ -208,7 +208,7 @@ def test_the_questions_have_an_answer():
         "Accuracy of Male (sex) −0.30 (−0.80 to +0.20) points; "
         "not tested: true positive rate of Other (race) 0.00 (−10.00 to +10.00), 19 rows."
     )
-    assert words.unknown(results, answer) == "1 rate of 1 group is not tested (fewer than 50 rows)."
+    assert words.unknown(results, answer) == "1 rate of Other (race) is not tested (fewer than 50 rows)."
     assert words.saving(results, answer).startswith("60.0 J (95\N{NO-BREAK SPACE}% interval 54.0 to 66.0) of 100.0 J")
     tiles = {tile.title: (tile.value, *tile.below) for tile in words.tiles(answer)}
     assert tiles["Transfer size"] == ("20.0 kB", "−75 %, was 80.0 kB")
@@ -253,3 +253,39 @@ def test_a_criterion_that_holds_alone_but_not_after_the_correction_is_not_plainl
 def test_the_smallest_p_value_of_a_proven_variant_needs_no_correction_mark():
     results = with_rows(planted(variants=1), "criteria", criterion("d0", "v0", "accuracy", 0.0, p=0.049))
     assert row_of(only(results), "v0").tests["accuracy"].symbol == "✓"
+
+
+def test_not_known_names_groups_and_combinations():
+    results = planted(variants=1)
+    row = results.untested.iloc[0].to_dict()
+    rows = [row | {"group": name} for name in ("A", "B", "C", "D")]
+    text = words.unknown(results, only(with_rows(results, "untested", *rows)))
+    assert text == "4 rates of A (race), B (race), C (race) and 1 more are not tested (fewer than 50 rows)."
+    text = words.unknown(results, only(with_rows(results, "untested")))
+    assert text == "What changes for combinations of sex and race, because each group is tested by itself."
+    results.study["criteria"]["attributes"] = ["sex"]
+    text = words.unknown(results, only(with_rows(results, "untested")))
+    assert text == "What changes for groups other than those of sex."
+
+
+@pytest.mark.parametrize(("margin", "verdict"), [(0.01, "undecided"), (0.03, "proven")])
+def test_two_criteria_on_the_same_groups_share_a_column_with_the_stricter_verdict(margin, verdict):
+    male = {"attribute": "sex", "group": "Male"}
+    rows = [
+        criterion("d0", "v0", "group_accuracy", -0.004, **male),
+        criterion("d0", "v0", "worst_group_accuracy", -0.004, verdict, margin=margin, **male),
+    ]
+    answer = only(with_rows(planted(variants=1), "criteria", *rows))
+    (column,) = answer.criteria
+    assert (column.short, column.limit) == (
+        "Groups",
+        f"may fall by {min(100 * margin, 2):g} point{'s' * (margin > 0.01)}",
+    )
+    assert answer.rows[1].tests[column.key].verdict == verdict
+
+
+@pytest.mark.parametrize("goal_name", ["life_cycle_energy", "latency", "transfer_bytes"])
+def test_the_cost_of_the_goal_comes_first(goal_name):
+    results = planted(variants=1)
+    results.study["decision"] = results.study["decision"] | {"goal": goal_name}
+    assert only(results).costs[0].goal == goal_name
