@@ -6,6 +6,7 @@ It writes a study file next to the model, as `init` does, runs it, and prints th
 import contextlib
 import importlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from fairweight.cli.check_inputs import Request
 from fairweight.cli.check_study import write_check
 
 WAIT_S = 0.3
+NOT_APPLYING = re.compile(r"^  # ([\w.+-]+) does not apply: (.+)$", re.MULTILINE)  # in the study file of `check`
 FAIRWEIGHT = "from fairweight.cli.main import main; main()"
 
 
@@ -52,7 +54,7 @@ def _run(study: Path, further: list[str], started: float) -> int:
             while child.poll() is None:
                 time.sleep(WAIT_S)
                 if not shown and all(_is_newer(step, started) for step in steps):
-                    shown = _show(results)
+                    shown = _show(study, results)
                     if shown:
                         print(
                             f"fairweight: answered after {time.time() - started:.0f} s; the report follows.", flush=True
@@ -62,7 +64,7 @@ def _run(study: Path, further: list[str], started: float) -> int:
             raise
     if child.returncode == 0:
         if not shown:
-            _show(results)
+            _show(study, results)
         if report.is_file():  # further arguments may ask for less
             print(f"fairweight: the report is {report}", flush=True)
     return child.returncode
@@ -74,12 +76,25 @@ def _is_newer(path: Path, moment: float) -> bool:
     return False
 
 
-def _show(results: Path) -> bool:
+def _show(study: Path, results: Path) -> bool:
     """Print the answer, if all its tables are there."""
     from fairweight.reporting.report.results import TABLES, Results  # noqa: PLC0415
     from fairweight.reporting.terminal import answer  # noqa: PLC0415
 
     if not all((results / "summary" / f"{name}.parquet").is_file() for name in TABLES):
         return False
-    answer(Results.read(str(results)), str(results))
+    if lines := kept(study):
+        print("", *lines, sep="\n", flush=True)
+    else:
+        answer(Results.read(str(results)), str(results))
     return True
+
+
+def kept(study: Path) -> list[str]:
+    """Why the original is kept where the study file has no other variant, in lines; none where it has one."""
+    from fairweight.cli.run import read_study  # noqa: PLC0415
+
+    if len(read_study(study)["variants"]) > 1:
+        return []
+    reasons = NOT_APPLYING.findall(study.read_text(encoding="utf-8"))
+    return ["Keep the original: no method makes it smaller.", *(f"  {name}: {reason}" for name, reason in reasons)]

@@ -85,7 +85,7 @@ def answer(results: Results, folder: str, console: Console | None = None) -> Non
     console = console or Console(highlight=False, width=None if Console().is_terminal else WIDTH)
     made = answers(results)
     if not made:
-        console.print("There is no decision: no variant is compared with a baseline.", markup=False)
+        console.print(results.nothing_decided, markup=False)
         return
     many = len(made) > MOST_ANSWERS
     notes = {note for each in made for note in _print(results, folder, each, console, brief=many)}

@@ -67,13 +67,6 @@ def answers(results: Results, dataset: str | None = None) -> list[Answer]:
     return made
 
 
-def no_answer(results: Results) -> str:
-    """Why a study has no answer, in a sentence."""
-    if len(results.variant_order) > 1:
-        return "There is no decision: no variant is compared with a baseline."
-    return "There is nothing to decide: the study has no variant beside the baseline."
-
-
 def _baselines(results: Results, family: pd.DataFrame) -> list[tuple[str, str]]:
     """Augmentation and name of each baseline of a family."""
     first = family.iloc[0]

@@ -49,7 +49,7 @@ MOST_REASONS = 3  # variants whose reasons the answer gives; the table of criter
 def recommendation(results: Results) -> HTML:
     """For each dataset, model, augmentation and baseline: a card with what to ship, and why."""
     cards = answer_cards(results, lambda answer: _sentences(results, answer))
-    return cards or HTML(f"<p>{no_answer(results)}</p>")
+    return cards or HTML(f"<p>{results.nothing_decided}</p>")
 
 
 def _sentences(results: Results, answer: Answer) -> str:

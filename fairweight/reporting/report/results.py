@@ -88,6 +88,13 @@ class Results:
         return list(self.study["variants"])
 
     @property
+    def nothing_decided(self) -> str:
+        """Why a study without decisions has none, in a sentence."""
+        if len(self.variant_order) > 1:
+            return "There is no decision: no variant is compared with a baseline."
+        return "There is nothing to decide: the study has no variant beside the baseline."
+
+    @property
     def measured_variants(self) -> list[str]:
         """Variants of which anything was measured, in the order of the study file."""
         measured = {name for table in (self.variants, self.curves, self.language) for name in table.get("variant", ())}

@@ -14,6 +14,7 @@ from imported_files import FLOAT, INT64, STRING, bring, labels_of, linear, model
 from onnx import TensorProto, helper
 
 from fairweight.cli import check_study
+from fairweight.cli.check import kept
 from fairweight.cli.check_inputs import Request
 from fairweight.cli.check_study import Candidate, write_check
 from fairweight.core.errors import InputError
@@ -78,6 +79,23 @@ def test_the_study_of_one_tensor(quick):
     assert config["seeds"] == 1
     assert config["datasets"]["rows"]["split"] == {"test": 0.8, "validation": 0.5}
     assert "24 of 120 rows calibrate and validate, and are no test rows" in text
+
+
+def test_where_no_method_applies_the_original_is_kept_with_the_reasons(monkeypatch):
+    reasons = {"int8": "it has no layers", "half": "its file would grow"}
+    candidates = [Candidate(name, "quantize", {"method": "auto"}, reason) for name, reason in reasons.items()]
+    monkeypatch.setattr(check_study, "applicable", lambda path: candidates)
+    written(people(), linear(), inputs=["x", "age"])
+    assert kept(Path("risk.yaml")) == [
+        "Keep the original: no method makes it smaller.",
+        "  int8: it has no layers",
+        "  half: its file would grow",
+    ]
+
+
+def test_a_study_with_a_variant_keeps_nothing_before_it_is_decided(quick):
+    written(people(), linear(), inputs=["x", "age"])
+    assert kept(Path("risk.yaml")) == []
 
 
 def test_groups_are_left_out_if_the_model_takes_fewer_columns(quick):

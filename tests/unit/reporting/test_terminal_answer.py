@@ -92,3 +92,10 @@ def test_the_legend_explains_only_what_is_shown():
     results.criteria["verdict"] = "proven"
     assert not any("holds alone" in line for line in alone)
     assert "(✓) holds alone, but not after" in " ".join(printed(results, 200))
+
+
+def test_a_study_of_the_baseline_alone_has_nothing_to_decide():
+    results = planted(variants=1)
+    alone = {"dense": results.study["variants"]["dense"]}
+    results = replace(results, decisions=results.decisions.head(0), study={**results.study, "variants": alone})
+    assert printed(results, 120) == ["There is nothing to decide: the study has no variant beside the baseline."]
