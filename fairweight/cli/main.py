@@ -13,11 +13,14 @@ from fairweight.cli import interrupt  # noqa: F401 - before all other modules, w
 from fairweight.cli.parser import Parser, above_zero, at_least_zero, one_of, parse, whole
 from fairweight.cli.run import Options, read_study, run_study
 from fairweight.cli.stored_study import check_answer, warn_of_another
+from fairweight.cli.study_path import chosen_study
 from fairweight.cli.verify import verify_study
 from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, file_problem
+from fairweight.study.schema import resolve
+from fairweight.study.study import Study
 
-DEFAULT_STUDY = WORKFLOW / "config" / "config.yaml"
+STUDY_HELP = "the study file (default: that of the default study, in a folder without study files)"
 RUN_HELP = (
     "Run a study to its report, in the current folder. A killed run is resumed, and finished steps are not repeated."
 )
@@ -93,8 +96,8 @@ def command_parser(further: list[str]) -> tuple[Parser, Any]:
     _add_verify(commands)
     _add_archives(commands)
     shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
-    shown.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
-    shown.set_defaults(function=lambda a: print_answer(a.study))
+    shown.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
+    shown.set_defaults(function=lambda a: print_answer(chosen_study(a.study, "answer")))
     _add_energy(commands)
     _add_about(parser, commands)
     return parser, commands
@@ -121,7 +124,7 @@ def _open_streams() -> None:
 
 def _add_run(commands: Any, further: list[str]) -> None:
     run = commands.add_parser("run", help="run a study to its report", description=RUN_HELP)
-    run.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    run.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
     run.add_argument("--seeds", type=whole, help="number of seeds, instead of the study's own")
     run.add_argument(
         "--carbon-budget",
@@ -139,7 +142,7 @@ def _add_run(commands: Any, further: list[str]) -> None:
     run.add_argument("--no-wait", action="store_true", help="start at once, whatever the study file says")
     run.epilog = "Arguments after `--` are passed to Snakemake: fairweight run study.yaml -- --dry-run"
     run.set_defaults(
-        function=lambda a: run_study(
+        function=lambda a: run_named(
             a.study, Options(a.seeds, a.carbon_budget, a.wait_for_green, a.hours, not a.no_wait, further)
         )
     )
@@ -215,9 +218,9 @@ def _add_check(commands: Any, further: list[str]) -> None:
 
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser("verify", help="check every file of a study", description=VERIFY_HELP)
-    verify.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    verify.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
     verify.add_argument("--seeds", type=whole, help="number of seeds, instead of the study's own")
-    verify.set_defaults(function=lambda a: verify_study(a.study, a.seeds))
+    verify.set_defaults(function=lambda a: verify_study(chosen_study(a.study, "verify"), a.seeds))
 
 
 def _add_archives(commands: Any) -> None:
@@ -245,18 +248,33 @@ def _add_archives(commands: Any) -> None:
 
 def _add_energy(commands: Any) -> None:
     used = commands.add_parser("energy", help="report what a run used: its ledger, energy, carbon and break-even")
-    used.add_argument("study", nargs="?", type=Path, default=DEFAULT_STUDY, help="the study file")
+    used.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
     used.add_argument(
         "--in",
         dest="places",
         nargs="+",
         help="countries and cloud regions to compare with (default: energy: elsewhere of the study file)",
     )
-    used.set_defaults(function=lambda a: print_energy(a.study, a.places))
+    used.set_defaults(function=lambda a: print_energy(chosen_study(a.study, "energy"), a.places))
     when = commands.add_parser("when", help="propose the hours in which a run would emit least")
     when.add_argument("forecast", type=Path, help="CSV file with the columns hour and g_per_kwh, hour by hour")
     when.add_argument("--hours", type=above_zero, default=1.0, help="duration of the run in hours (1)")
     when.set_defaults(function=lambda a: print_window(a.forecast, a.hours))
+
+
+def run_named(study: Path | None, options: Options) -> None:
+    """Run a study; the default one is announced."""
+    chosen = chosen_study(study, "run")
+    if study is None:
+        seeds = {} if options.seeds is None else {"seeds": options.seeds}
+        planned = Study(resolve(read_study(chosen) | seeds))
+        models = sum(len(planned.seeds_of(cell)) for cell in planned.cells)
+        print(
+            f"fairweight: no study file is given: running the default study ({models:,} models over "
+            f"{len(planned.seeds)} seeds, with {len(planned.datasets)} datasets). For your own: fairweight run STUDY",
+            flush=True,
+        )
+    run_study(chosen, options)
 
 
 def init_study(parsed: argparse.Namespace) -> None:
@@ -316,11 +334,11 @@ def print_answer(study: Path) -> None:
     from fairweight.reporting.report.results import Results  # noqa: PLC0415 - `run` needs no pandas
     from fairweight.reporting.terminal import answer  # noqa: PLC0415
     from fairweight.study.folders import results_folder  # noqa: PLC0415
-    from fairweight.study.schema import resolve  # noqa: PLC0415
 
-    config = resolve(read_study(study))
+    written = read_study(study)
+    config = resolve(written)
     results = results_folder(config)
-    check_answer(study, config, Path(results))
+    check_answer(study, written, config, Path(results))
     try:
         answer(Results.read(results), results)
     except FileNotFoundError as error:
@@ -361,8 +379,6 @@ def print_energy(study: Path, places: list[str] | None) -> None:
     from fairweight.energy.carbon_intensity import check  # noqa: PLC0415
     from fairweight.energy.energy_summary import account  # noqa: PLC0415 - `run` needs no pandas
     from fairweight.study.folders import results_folder  # noqa: PLC0415
-    from fairweight.study.schema import resolve  # noqa: PLC0415
-    from fairweight.study.study import Study  # noqa: PLC0415
 
     config = resolve(read_study(study))
     recipe = config["energy"] | ({"elsewhere": places} if places else {})

@@ -16,6 +16,8 @@ WITHOUT_EFFECT = {"name", "cache", "partitions", "pathvars"}
 IN_WORDS = {"title", "licence", "description"}  # of a dataset
 # what may change between a run and a look at its results; a later run updates them
 CHANGEABLE = {"seeds", "energy", "life_cycle", "profile", "prediction"}
+# what makes a study another one; other keys only where the study file has them, since a default may be a newer one
+ESSENTIAL = {"datasets", "augmentations", "models", "training", "variants", "engines", "grid"}
 MOST = 3  # keys that a sentence names
 
 
@@ -66,11 +68,12 @@ def _differing(part: str, ours: Any, theirs: Any) -> Iterator[str]:
         yield part
 
 
-def check_answer(study: Path, config: Config, results: Path) -> None:
+def check_answer(study: Path, written: Config, config: Config, results: Path) -> None:
     """Refuse results of another study, and warn of changes that a later run would update.
 
     Args:
         study: the study file.
+        written: its content.
         config: it, resolved.
         results: folder of its results.
 
@@ -79,13 +82,19 @@ def check_answer(study: Path, config: Config, results: Path) -> None:
     """
     stored = stored_study(results)
     keys = differing_keys(config, stored) if stored else []
-    if others := [key for key in keys if key.partition(":")[0] not in CHANGEABLE]:
+    if others := [key for key in keys if _of_another(key, written)]:
         raise InputError(
             f"{results} holds the results of another study named {config['name']!r} ({in_words(others)}); "
             f"run: fairweight run {study}, or give the study another name."
         )
     if stored and keys:
         warn(config, stored, results)
+
+
+def _of_another(key: str, written: Config) -> bool:
+    """Whether results with another value of a key belong to another study."""
+    part, _, name = key.partition(": ")
+    return part in ESSENTIAL or (part not in CHANGEABLE and name in (written.get(part) or {}))
 
 
 def warn_of_another(config: Config, results: Path) -> None:

@@ -1,10 +1,15 @@
-"""The path of a study file, where there is none: what was probably meant (standard library only)."""
+"""The path of a study file, where there is none: what was probably meant."""
 
+import shlex
 from pathlib import Path
 
+from fairweight.core.components import WORKFLOW
 from fairweight.core.errors import InputError, escaped, listed, quoted, similar
 from fairweight.core.local_files import is_file
+from fairweight.core.yaml_file import read_yaml
 
+DEFAULT_STUDY = WORKFLOW / "config" / "config.yaml"
+MOST = 3  # study files that a sentence names
 INIT = "fairweight init TABLE --target COLUMN"
 # what a file of another kind is, and the command for it
 OTHERS = {
@@ -37,6 +42,36 @@ def check_study_path(study: Path) -> None:
             raise InputError(f"{shown} is {kind} and no study file; use it with: {command.format(shown)}.")
     if study.suffix.lower() in NO_YAML:
         raise InputError(f"{shown} is no study file, which is YAML{_meant(study)}.")
+
+
+def chosen_study(study: Path | None, command: str) -> Path:
+    """The study file of a command: the one that is named, or the default study where none could be meant.
+
+    Args:
+        study: what the command line names; None where it names nothing.
+        command: the command, for messages.
+
+    Raises:
+        InputError: none is named, and the current folder has study files.
+    """
+    if study is not None:
+        return study
+    if inside := [path for path in _studies(Path()) if _is_study(Path(path))]:
+        files = ", ".join(quoted(path) for path in inside[:MOST]) + (" ..." if len(inside) > MOST else "")
+        raise InputError(
+            f"{command}: no study file is named, and this folder has {files}; name one: fairweight {command} "
+            f"{shlex.quote(inside[0])}. The default study: fairweight {command} {shlex.quote(str(DEFAULT_STUDY))}."
+        )
+    return DEFAULT_STUDY
+
+
+def _is_study(path: Path) -> bool:
+    """Whether a YAML file has the keys of a study."""
+    try:
+        content = read_yaml(path)
+    except (InputError, OSError):
+        return False
+    return isinstance(content, dict) and {"datasets", "grid"} <= set(content)
 
 
 def _studies(folder: Path) -> list[str]:

@@ -60,6 +60,19 @@ def test_at_most_three_keys_are_named(results):
         main(["answer", "study.yaml"])
 
 
+def test_a_default_that_has_changed_since_the_run_is_no_other_study(results, capsys):
+    older = json.loads((results / "summary" / "provenance.json").read_text())
+    older["study"]["fairness"]["smallest_group"] = 30
+    (results / "summary" / "provenance.json").write_text(json.dumps(older))
+    study(seeds=4, fairness={})
+    with pytest.raises(SystemExit, match="is missing: the study is not decided"):
+        main(["answer", "study.yaml"])
+    assert "another state of the study (fairness: smallest_group differs)" in capsys.readouterr().err
+    study(seeds=4, fairness={"smallest_group": 50})
+    with pytest.raises(SystemExit, match="another study named 'tiny'"):
+        main(["answer", "study.yaml"])
+
+
 def test_fewer_seeds_are_a_warning_and_no_error(results, capsys):
     study(seeds=8)
     with pytest.raises(SystemExit, match="is missing: the study is not decided"):  # which has no other files here
