@@ -97,5 +97,6 @@ def test_the_legend_explains_only_what_is_shown():
 def test_a_study_of_the_baseline_alone_has_nothing_to_decide():
     results = planted(variants=1)
     alone = {"dense": results.study["variants"]["dense"]}
-    results = replace(results, decisions=results.decisions.head(0), study={**results.study, "variants": alone})
+    provenance = {**results.provenance, "study": {**results.study, "variants": alone}}
+    results = replace(results, decisions=results.decisions.head(0), provenance=provenance)
     assert printed(results, 120) == ["There is nothing to decide: the study has no variant beside the baseline."]
