@@ -82,11 +82,11 @@ def _by_evidence(undecided: list[Row], number: tuple[int, int]) -> str:
     """What narrows intervals, or moves them away from a bound."""
     seeds, variants = number
     tests = [test for row in undecided for test in row.tests.values()]
+    open_of = [[test for test in row.tests.values() if test.verdict != PROVEN] for row in undecided]
     more = [f"more seeds (--seeds, now {seeds})"] if seeds > 1 else []
-    open_tests = [test for test in tests if test.verdict != PROVEN]
-    if not open_tests and any(test.alone for test in tests):
+    if not any(open_of) and any(test.alone for test in tests):
         return f"compare {SEEDS[1]} than {variants} at once, or {' or '.join([*more, MORE_ROWS])}"
-    if open_tests and all(map(_crosses, open_tests)):
+    if all(any(map(_crosses, part)) for part in open_of):  # more seeds or rows would refute them
         return f"compress less, or {MARGIN}: the observed changes exceed the margins"
     return ", ".join([*more, MORE_ROWS]) + f", or {MARGIN}"
 

@@ -117,6 +117,8 @@ def _print(results: Results, folder: str, each: Answer, console: Console, brief:
             console.print(Text(line))
     console.print(Text(f"May lose most: {words.loses(results, each)}"))
     console.print(Text(f"Not known: {words.unknown(results, each)}"))
+    if each.proven and each.chosen and not saves(each):
+        console.print(Text(f"Saves: {words.saving(results, each)}"))
     if step := next_step(results, each):
         console.print(Text.assemble(("To decide: ", "bold"), f"{step}."))
     if each.file:
@@ -190,7 +192,7 @@ def _layouts(each: Answer) -> Iterator[list[Column]]:
     yield [name, verdict, *intervals, *costs, accuracy, loses]
     yield [name, verdict, *intervals, *costs, accuracy]
     yield [name, verdict, *intervals, *costs]
-    yield [name, verdict, *intervals, *costs[:1], *costs[2:]]
+    yield [name, verdict, *intervals, *costs[:2]]
     yield [name, verdict, *intervals, *costs[:1]]
     yield [name, verdict, *changes, *costs]
     yield [name, verdict, *changes, *costs[:1]]

@@ -137,15 +137,11 @@ def _questions(results: Results, answer: Answer) -> str:
 
 
 def _matrix(answer: Answer, number: int) -> str:
-    """Variants by criteria and costs."""
+    """Variants by criteria and costs; the cost of the goal stands beside the variant, where it is always visible."""
+    costs = [(c.title, _unit(c.shown)) for c in answer.costs]
+    titles = [*costs[:1], *((c.title, c.limit) for c in answer.criteria), *costs[1:]]
     head = ['<th scope="col" class="text">Variant</th>']
-    head += [
-        f'<th scope="col" class="text">{escape(c.title)}<small>{escape(c.limit)}</small></th>' for c in answer.criteria
-    ]
-    head += [
-        f'<th scope="col" class="text">{escape(c.title)}<small>{escape(_unit(c.shown))}</small></th>'
-        for c in answer.costs
-    ]
+    head += [f'<th scope="col" class="text">{escape(t)}<small>{escape(below)}</small></th>' for t, below in titles]
     kept = {id(row) for row in answer.visible(SHOWN_ROWS)}
     body = "".join(_matrix_row(answer, row, keep=id(row) in kept) for row in answer.rows)
     caption = f"<figcaption><b>Verdict matrix.</b> {' '.join(_legend(answer, body))}</figcaption>"
@@ -184,8 +180,9 @@ def _unit(shown: Measure) -> str:
 def _matrix_row(answer: Answer, row: Row, keep: bool) -> str:
     verdict = f"{SYMBOLS[row.verdict]} {row.verdict}" if row.verdict else "baseline" if row.baseline else "not tested"
     ships = '<span class="tag">ships</span>' if row.ships else ""
-    cells = [_test_cell(column, row.tests.get(column.key), row.baseline) for column in answer.criteria]
-    cells += [_cost_cell(column, row) for column in answer.costs]
+    costs = [_cost_cell(column, row) for column in answer.costs]
+    tests = [_test_cell(column, row.tests.get(column.key), row.baseline) for column in answer.criteria]
+    cells = [*costs[:1], *tests, *costs[1:]]
     name = f'<th scope="row">{escape(row.name)} {ships}<small>{escape(verdict)}</small></th>'
     kind = " ".join(filter(None, ("ships" if row.ships else "", "base" if row.baseline else "")))
     return f'<tr class="{kind}"{" data-keep" if keep else ""}>{name}{"".join(cells)}</tr>'

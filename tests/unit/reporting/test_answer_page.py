@@ -100,6 +100,21 @@ def test_a_criterion_that_holds_alone_has_a_mark_and_a_word_of_its_own():
     assert "alone" not in recommendation(planted(variants=1)).data
 
 
+def test_the_cost_of_the_goal_stands_beside_the_variant():
+    page = recommendation(planted(variants=2)).data
+    head = page.split('<table class="matrix data">')[1].split("</thead>")[0]
+    assert re.findall(r'class="text">([^<]+)', head)[:3] == ["Variant", "Life-cycle energy", "Accuracy"]
+    assert re.search(r'<th scope="row">dense .*?</th><td class="cost"', page)
+
+
+def test_a_baseline_that_ships_beside_proven_variants_has_a_neutral_chip():
+    results = planted(variants=1)
+    results.goals["winner"] = "dense"
+    results.goals["saving"] = None
+    page = recommendation(results).data
+    assert '<span class="chip no-saving">1 of 1 proven, no saving shown</span>' in page
+
+
 def test_twenty_datasets_of_forty_variants_have_an_overview_and_folded_cards():
     page = recommendation(planted(datasets=20, variants=40)).data
     assert page.count('<section class="card"') == 1 and page.count('<details class="card"') == 19

@@ -1,14 +1,17 @@
 """The next step of an answer: the seeds, margins, rows or merges that would decide it."""
 
+import io
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from planted_answers import criterion, planted
+from rich.console import Console
 
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting.next_step import next_step
 from fairweight.reporting.report.decision import recommendation
+from fairweight.reporting.terminal import answer
 from fairweight.reporting.verdict_matrix import answers
 
 
@@ -69,6 +72,11 @@ def test_otherwise_the_evidence_decides(value, seeds, expected):
     assert step(undecided(row, seeds=seeds)) == expected
 
 
+def test_one_crossed_margin_of_each_variant_leaves_less_compression():
+    crossed = criterion("d0", "v0", "fairness_gap", 0.08, "undecided", attribute="sex", group="a", other_group="b")
+    assert step(undecided(OPEN, crossed)).startswith("compress less")
+
+
 def test_a_correction_that_decides_is_named():
     results = planted(variants=2)
     results.decisions.loc[1:, ["verdict", "seeds"]] = ["undecided", 8]
@@ -101,3 +109,17 @@ def test_a_proven_variant_that_wins_by_another_goal_says_how_to_decide_by_it():
     assert text.startswith("No saving is shown by life-cycle energy (modelled) over 1,000,000 predictions")
     size = "v0 would save 75\N{NO-BREAK SPACE}% of the transfer size; to decide by it: "
     assert f"{size}decision: {{goal: transfer_bytes}}." in text
+
+
+def test_the_terminal_says_what_another_goal_would_save_and_what_would_decide():
+    results = planted(variants=3)
+    energy = results.goals["goal"] == "life_cycle_energy"
+    results.goals.loc[energy, "winner"] = "dense"
+    results.goals.loc[energy, "saving"] = None
+    results.decisions.loc[results.decisions["variant"] == "v1", ["verdict", "seeds"]] = ["undecided", 3]
+    console = Console(file=io.StringIO(), width=400, highlight=False, color_system=None)
+    answer(results, "results/study", console)
+    lines = console.file.getvalue().splitlines()
+    (saves,) = [line for line in lines if line.startswith("Saves: ")]
+    assert "to decide by it: decision: {goal: transfer_bytes}." in saves
+    assert any(line.startswith("To decide: run with --seeds 6 (now 3)") for line in lines)
