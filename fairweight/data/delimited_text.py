@@ -34,6 +34,8 @@ MARKS = {  # byte order mark -> encoding; UTF-32 goes first, because its mark be
     codecs.BOM_UTF16_BE: "utf-16",
     codecs.BOM_UTF8: "utf-8",
 }
+ASCII = frozenset(map(chr, range(128)))
+UNUSED = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})  # bytes that cp1252 does not define
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,31 @@ def records(path: Path, name: str, form: Form, *, skip: int = 0, most: int | Non
         try:
             yield from _records(file, name, form, skip, most)
         except UnicodeDecodeError as error:
-            remedy = form.option("encoding", f"convert it to {form.encoding}")
+            remedy = form.option(_encoding_option(path, form.encoding), f"convert it to {form.encoding}")
             raise InputError(f"{undecodable(path, name, form.encoding, error)}; {remedy}") from None
         except UnicodeError as error:
             raise InputError(f"file {name!r} is not {form.encoding} ({error}); set reader: encoding") from None
+
+
+def _encoding_option(path: Path, encoding: str) -> str:
+    """The option that reads a file which is not in an encoding: with a Western European one where that fits."""
+    characters, wrong, high = 0, 0, set[int]()
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
+        return "encoding"
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with path.open("rb") as file:
+        chunk = b"."
+        while chunk:
+            chunk = file.read(CHUNK)
+            text = decoder.decode(chunk, final=not chunk)
+            wrong += text.count("\N{REPLACEMENT CHARACTER}")
+            characters += sum(map(text.count, set(text) - ASCII - {"\N{REPLACEMENT CHARACTER}"}))
+            high |= {byte for byte in set(chunk) if byte > 127}
+    if not wrong:
+        return "encoding: utf-8"
+    fits = "cp1252" if min(high) < 0xA0 else "latin-1"
+    # other characters of UTF-8 beside the wrong ones: it is UTF-8, and damaged; some bytes are none of cp1252
+    return "encoding" if characters >= wrong or high & UNUSED else f"encoding: {fits}"
 
 
 def _opened(path: Path, encoding: str) -> TextIO:

@@ -1,4 +1,4 @@
-"""A command without a study file takes the default study only where no other one can be meant, and `run` announces it."""
+"""Without a study file, a command takes the default study only where no other one can be meant; `run` announces it."""
 
 from pathlib import Path
 
