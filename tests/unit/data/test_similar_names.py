@@ -13,6 +13,10 @@ NAMES = {
     "the target": (dict(target={"column": "Y"}), "target: column 'Y' is not in the data (did you mean 'y'?)"),
     "a group": (dict(groups={"s": {"column": "sexe"}}), "'sexe' is not in the data (did you mean 'sex'?)"),
     "the positive class": (dict(target={"column": "y", "positive": "Yes"}), "(did you mean 'yes'?); they are no, yes"),
+    "the positive class in another language": (
+        dict(target={"column": "y", "positive": "ja"}),
+        "target: positive: 'ja' is not one of two classes; they are no, yes",
+    ),
     "a label to keep": (dict(target={"column": "y", "only": ["yess", "no"]}), "(did you mean 'yes'?)"),
     "a value of a group": (
         dict(groups={"s": {"column": "sex", "values": ["femal", "male"]}}),
