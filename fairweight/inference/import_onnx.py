@@ -23,6 +23,7 @@ from fairweight.inference.imported_graph import Described, Tensor, read_graph, w
 from fairweight.inference.onnx_file import put_signature, write_tokenizer
 from fairweight.inference.onnxruntime_session import check_loads, session
 from fairweight.inference.output_binding import Order, choose_output, content_of, labels_beside, order_of
+from fairweight.inference.reference_causes import known_categories
 from fairweight.inference.reference_check import check_imported, check_numbers, verdict
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Binding, Feeds, Signature
@@ -121,6 +122,7 @@ class Imported:
             order=order,
             scores=self.scores,
             classes_from=self.classes_from,
+            known=known_categories(self.proto, self.signature),
         )
 
     def summary(self) -> list[str]:

@@ -1,16 +1,19 @@
-"""Why an imported model differs from its original: most often, values are missing that the original's program filled.
+"""Why an imported model differs from its original: values that it does not know, or that the original's program filled.
 
-Where a value is missing, a file gets an empty text or NaN. Programs that train models write something else there, such
-as `?` or `missing`, before the model sees it.
+A category that is not among those of a model's encoder is read as none of them: a zip code that has lost its leading
+zero, for example. Where a value is missing, a file gets an empty text or NaN. Programs that train models write
+something else there, such as `?` or `missing`, before the model sees it.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
-from fairweight.core.errors import quoted
+from fairweight.core.errors import did_you_mean, listed, quoted
 from fairweight.core.table import MISSING, Table
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Feeds, Signature
@@ -18,10 +21,66 @@ from fairweight.training.signature import Feeds, Signature
 Array = NDArray[Any]
 Agree = Callable[[Array, Array], Array]  # outputs of some rows, and their positions -> which agree with the original
 
+SHOWN = 3  # unknown values that are named
+ENCODERS = {"OneHotEncoder": "cats_strings", "LabelEncoder": "keys_strings"}  # operator -> attribute with categories
+UNCHANGED = ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze")  # operators that leave the values as they are
+PICKED = ("ArrayFeatureExtractor", "Gather")  # operators that pick columns of a tensor
 OFTEN = 2.0  # times as often that rows without a value of a column differ, where its gaps may be the reason
 FILLED = 0.95  # share of these rows that have to agree where the gaps of a column are filled
 TRIED = 200  # rows on which fillings are tried
 FILLINGS = ("?", "missing", "Missing", "unknown", "Unknown", "nan", "NaN", "None", "NA", "null", "other", "Other")
+
+
+def known_categories(proto: onnx.ModelProto, signature: Signature) -> dict[str, frozenset[str]]:
+    """Columns of text that go into an encoder of ai.onnx.ml as they are -> the categories that it knows.
+
+    Args:
+        proto: the imported graph.
+        signature: of the model, with its binding.
+    """
+    bound = {each["name"]: tuple(each["columns"]) for each in (signature.binding or {"inputs": []})["inputs"]}
+    constants = {tensor.name: tensor for tensor in proto.graph.initializer}
+    known: dict[str, frozenset[str]] = {}
+    for node in proto.graph.node:  # in the order of computation
+        columns = bound.get(node.input[0], ()) if node.input else ()
+        if node.op_type in UNCHANGED:
+            bound[node.output[0]] = columns
+        elif node.op_type in PICKED and len(columns) > 1 and node.input[1] in constants:
+            positions = onnx.numpy_helper.to_array(constants[node.input[1]]).ravel()
+            bound[node.output[0]] = tuple(columns[position] for position in positions)
+        elif node.op_type in ENCODERS and len(columns) == 1:
+            texts = next((a.strings for a in node.attribute if a.name == ENCODERS[node.op_type]), ())
+            known[columns[0]] = known.get(columns[0], frozenset()) | {text.decode("utf-8", "replace") for text in texts}
+    return {column: categories for column, categories in known.items() if categories}
+
+
+def of_unknown_values(known: Mapping[str, Collection[str]], rows: Table, far: Array) -> str | None:
+    """Find the column whose values the model does not know.
+
+    Args:
+        known: column -> the categories that the model knows, see `known_categories`.
+        rows: the compared rows (n).
+        far: whether the model differs from the original (n,).
+
+    Returns:
+        The column and the values, as a clause; None where they are not the reason.
+    """
+    unknown: dict[str, Array] = {}
+    for place, (name, levels) in enumerate(rows.levels.items()):
+        others = [level not in known.get(name, levels) and level != MISSING for level in levels]
+        unknown[name] = np.isin(rows.categorical[:, place], np.flatnonzero(others))
+    unknown = {name: rows_of for name, rows_of in unknown.items() if _explains(rows_of, far)}
+    if not unknown:
+        return None
+    column = max(unknown, key=lambda name: int((unknown[name] & far).sum()))
+    codes = rows.categorical[:, list(rows.levels).index(column)]
+    counts = Counter(rows.levels[column][code] for code in codes[unknown[column] & far])
+    values = [value for value, _ in counts.most_common()]
+    return (
+        f"{quoted(column)}: values that the model does not know: {listed(map(quoted, values[:SHOWN]))}"
+        f"{f' and {len(values) - SHOWN:,} more' if len(values) > SHOWN else ''}, in {counts.total():,} of them"
+        f"{did_you_mean(values[0], sorted(known[column]))}; write them as the model was trained with them"
+    )
 
 
 def of_missing_values(

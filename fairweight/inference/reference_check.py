@@ -1,7 +1,6 @@
 """Compare an imported model with its original before anything else is done: outputs, classes, and rows seen twice."""
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from fairweight.core.errors import InputError, listed
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Table
 from fairweight.inference.bound_outputs import in_order
-from fairweight.inference.reference_causes import of_missing_values
+from fairweight.inference.reference_causes import Agree, of_missing_values, of_unknown_values
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Feeds, Signature
 
@@ -38,6 +37,7 @@ def check_imported(
     order: Sequence[int] | None,
     scores: int,
     classes_from: str,
+    known: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, Any]:
     """Compare a model with the reference, or its classes with the labels; count the test rows that are in two parts.
 
@@ -50,6 +50,7 @@ def check_imported(
         order: for each class, its position among the original's scores; None if it has labels only.
         scores: number of classes that the original has scores of.
         classes_from: where the order of the classes is from, in words.
+        known: column -> the categories that the model knows, where its file says so.
 
     Returns:
         Number of compared rows, accuracy on them, largest difference from the reference, and test rows seen twice.
@@ -68,7 +69,10 @@ def check_imported(
         "reference": None,
         "reference_labels": None,
     }
-    explain = functools.partial(of_missing_values, run, signature, first)
+
+    def explain(far: Array, agree: Agree) -> str | None:
+        return of_unknown_values(known or {}, first, far) or of_missing_values(run, signature, first, far, agree)
+
     if recipe["reference"] is not None:
         facts["reference"] = _compare_scores(recipe, probabilities, first, order, scores, explain)
     if recipe["reference_labels"] is not None:

@@ -117,6 +117,55 @@ def with_words(words):
     return proto, given(rows, p=1 / (1 + np.exp(-(x + effects)))[:, 0])
 
 
+def with_zip_codes(written):
+    """A model that encodes the texts `zip` and `kind`, in one tensor, and rows with other spellings of zip codes."""
+    zips, kinds = ("01067", "01099", "10115"), ("x", "y")
+    encoders = [
+        helper.make_node("OneHotEncoder", [f"{name}_text"], [f"{name}_codes"], domain="ai.onnx.ml", cats_strings=names)
+        for name, names in {"zip": zips, "kind": kinds}.items()
+    ]
+    pick = [
+        helper.make_node("ArrayFeatureExtractor", ["words", f"at_{name}"], [f"{name}_text"], domain="ai.onnx.ml")
+        for name in ("zip", "kind")
+    ]
+    nodes = [
+        *pick,
+        *encoders,
+        helper.make_node("Reshape", ["zip_codes", "shape"], ["codes"]),
+        helper.make_node("MatMul", ["codes", "weights"], ["margin"]),
+        helper.make_node("Sigmoid", ["margin"], ["probability"]),
+    ]
+    weights = np.array([[-2.0], [1.0], [2.0]], np.float32)
+    proto = model(nodes, [value("words", "n", 2, element=STRING)], [value("probability", "n", 1)])
+    constants = {"at_zip": [0], "at_kind": [1], "shape": [-1, 3]}
+    arrays = {name: np.array(values, np.int64) for name, values in constants.items()} | {"weights": weights}
+    proto.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
+    rows = table()
+    codes = np.stack([np.arange(300) % 3, np.arange(300) % 2], axis=1)
+    rows = dataclasses.replace(
+        rows, numeric=rows.numeric[:, :0], numeric_names=(), categorical=codes, levels={"zip": written, "kind": kinds}
+    )
+    return proto, given(rows, p=1 / (1 + np.exp(-weights[codes[:, 0], 0])))
+
+
+def test_values_that_the_model_does_not_know_are_named_with_their_column(tmp_path):
+    options = {"reference": "p", "inputs": {"words": ["zip", "kind"]}}
+    proto, rows = with_zip_codes(("01067", "01099", "10115"))
+    assert bring(tmp_path, rows, proto, **options)["reference"]["agreement"] == 1
+    proto, rows = with_zip_codes(("1067", "1099", "10115"))
+    with pytest.raises(InputError, match="reference: 200 of 300 rows differ") as caught:
+        bring(tmp_path, rows, proto, **options)
+    assert str(caught.value).endswith(
+        "; 'zip': values that the model does not know: '1067', '1099', in 200 of them (did you mean '01067'?); write "
+        "them as the model was trained with them."
+    )
+    proto, rows = with_zip_codes(("01067", "01099", "10115"))
+    wrong = given(rows, p=rows.given["p"] ** 2)  # a difference that has another reason
+    with pytest.raises(InputError) as caught:
+        bring(tmp_path, wrong, proto, **options)
+    assert "does not know" not in str(caught.value)
+
+
 @pytest.mark.parametrize("word", ["?", "missing", "Unknown", "nan"])
 def test_a_filling_of_the_original_is_found(tmp_path, word):
     proto, rows = with_words([word])
