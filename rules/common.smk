@@ -80,7 +80,8 @@ def print_findings():
 
 def print_answer():
     """Print the answer of a study that has been run to its report, unless `fairweight check` prints it."""
-    if set(workflow.dag_settings.targets or ()) <= {"all"} and "FAIRWEIGHT_ANSWERED" not in os.environ:
+    whole = set(workflow.dag_settings.targets or ()) <= {"all"} and not workflow.dag_settings.until
+    if whole and not workflow.dag_settings.omit_from and "FAIRWEIGHT_ANSWERED" not in os.environ:
         from fairweight.reporting.report.results import Results  # this module is read by every step
         from fairweight.reporting.terminal import answer
 
