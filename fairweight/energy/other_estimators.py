@@ -6,6 +6,7 @@ Green Algorithms: Lannelongue, Grealey and Inouye 2021, doi:10.1002/advs.2021007
 """
 
 import math
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ W_PER_THREAD = 4.0
 W_PER_MODULE = 5.0
 LEAST_MEMORY_W = 10.0
 GIB = 2**30
+WIDTH, INDENT = 110, "    "  # of the text for a terminal
 COLUMNS = ["estimator", "mode", "energy_j_low", "energy_j", "energy_j_high", "ratio", "why"]
 
 
@@ -180,5 +182,6 @@ def text(table: pd.DataFrame) -> str:
     lines = ["The same steps by other estimators (all modelled):"]
     for row in table.itertuples():
         name = f"{row.estimator} ({row.mode})"
-        lines.append(f"  {name:<44}{row.energy_j:>10.0f} J  x {row.ratio:<6.2f}{row.why}")
+        lines.append(f"  {name:<44}{row.energy_j:>10.0f} J  x {row.ratio:.2f}")
+        lines += textwrap.wrap(str(row.why), WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines)
