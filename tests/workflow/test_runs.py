@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from runs import LOCAL, Run
+from runs import LOCAL, Run, write_scores
 
 from fairweight.core.artifacts import atomic
 from fairweight.core.components import WORKFLOW as ROOT
@@ -178,6 +178,12 @@ def test_the_local_executor_makes_the_same_tables(finished, tmp_path):
 def test_every_step_runs_warm(finished):
     output = (finished.folder / "output.txt").read_text()
     assert re.search(r"Dask: \d+ jobs ran warm and 0 cold; 0 attempts failed, 0 were lost", output)
+
+
+def test_a_run_that_ends_before_the_report_prints_no_answer(tmp_path):
+    write_scores(tmp_path)
+    output = Run(tmp_path).snakemake("study.yaml", "--until", "read", *LOCAL)
+    assert (tmp_path / "results/scores/data/loans/table.parquet").is_file() and "The report is" not in output
 
 
 def test_given_scores_reproduce_propublica(tmp_path):
