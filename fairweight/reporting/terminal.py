@@ -49,7 +49,7 @@ LEAST, LARGE = 0.005, 10.0  # points that are shown as 0, and without decimals
 GAP = 2  # blanks between columns
 # part of a legend -> sentence; a legend has those of what is shown
 NOTES = {
-    "full": "Changes against the baseline in points, with 95 % interval; of several groups, the weakest evidence.",
+    "full": "Changes against the baseline in points with their 95 % interval; of several groups, the weakest evidence.",
     "change": "Changes against the baseline in points; of several groups, the weakest evidence.",
     "alone": "(\N{CHECK MARK}) holds alone, but not after the correction for the variants.",
     "star": "* wins among those proven and the baseline; of those that cannot be distinguished, the smallest file.",
