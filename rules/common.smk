@@ -74,8 +74,9 @@ def print_findings():
             from snakemake_logger_plugin_live import FINDINGS, SHOWN, findings  # this module is read by every step
 
             text = log.read_text(encoding="utf-8")
-            others = [line for line in text.splitlines() if not line.startswith(FINDINGS)]
-            print(*([] if str(log) in SHOWN else findings(text)), *others, sep="\n")
+            first = [] if str(log) in SHOWN else findings(text)
+            for line in [*first, *(line for line in text.splitlines() if not line.startswith(FINDINGS))]:
+                print(line)
 
 
 def print_answer():

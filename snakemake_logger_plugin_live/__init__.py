@@ -27,7 +27,8 @@ LINES = 40  # most lines of figures in a run
 # what Snakemake says of every run, and what the figures say better
 NOISE = re.compile(
     r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.|Using shell: .*|Provided remote nodes: .*|Elapsed time: .*"
-    r"|Shutting down, this might take some time\."
+    r"|Shutting down, this might take some time\.|Assuming unrestricted shared filesystem usage\."
+    r"|Provided cores: .*|Rules claiming more threads will be scaled down\."
 )
 # what Snakemake says of a run after the errors of its steps, which have been shown
 FAILED = re.compile(

@@ -104,7 +104,8 @@ def test_a_log_of_the_default_study_has_under_120_lines_of_which_none_repeats_an
     now = 0.0
     monkeypatch.setattr("snakemake_logger_plugin_live.time.monotonic", lambda: now)
     monkeypatch.setattr(handler.progress, "get_time", lambda: now)
-    for message in ("Using shell: /usr/bin/bash", "Provided remote nodes: unlimited", "Building DAG of jobs..."):
+    noise = ("Using shell: /usr/bin/bash", "Provided remote nodes: unlimited", "Provided cores: 2 (use --cores ...)")
+    for message in (*noise, "Rules claiming more threads will be scaled down.", "Building DAG of jobs..."):
         send(handler, message=message)
     stats = RULES | {"total": sum(RULES.values())}
     table = "\n".join(["Job stats:", "job count", *(f"{name} {count}" for name, count in stats.items())])
