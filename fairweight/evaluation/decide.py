@@ -234,7 +234,7 @@ def _not_shown(name: str, alone: float, corrected: float, variants: int, error_r
     """What is not shown: by its own p-value, or only after the correction for the variants."""
     if alone <= error_rate < corrected:
         p_values = f"p = {alone:.2g}, {corrected:.2g} corrected"
-        return f"{name}: shown alone, but not after the correction for {variants} variants ({p_values})"
+        return f"{name} is shown alone, but not after the correction for {variants} variants: {p_values}"
     return f"{name} is not shown: p = {alone:.2g}" + (
         f" (p = {corrected:.2g} after Holm's correction over {variants} variants)" if variants > 1 else ""
     )

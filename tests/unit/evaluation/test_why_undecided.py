@@ -18,8 +18,8 @@ def reason(*p_values):
 
 
 def test_what_holds_alone_is_said_with_both_p_values():
-    expected = "difference of the false positive rate of Black over White by race: shown alone, but not after the "
-    assert reason(0.033, 0.043) == f"{expected}correction for 2 variants (p = 0.033, 0.066 corrected)"
+    expected = "difference of the false positive rate of Black over White by race is shown alone, but not after the "
+    assert reason(0.033, 0.043) == f"{expected}correction for 2 variants: p = 0.033, 0.066 corrected"
 
 
 def test_what_does_not_hold_alone_is_not_shown():

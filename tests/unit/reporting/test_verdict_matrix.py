@@ -231,6 +231,14 @@ def test_a_long_reason_is_cut_where_its_numbers_begin():
     assert words.why(only(results)) == expected
 
 
+def test_a_long_reason_by_the_correction_loses_its_p_values_alone():
+    results = with_rows(planted(variants=1), "goals", goal("d0", "life_cycle_energy", "dense", 1.0, 1.0))
+    alone = f"{'difference of the true positive rate ' * 4}is shown alone, but not after the correction for 2 variants"
+    results.decisions["verdict"] = [None, "undecided"]
+    results.decisions["reason"] = [None, f"{alone}: p = 0.033, 0.086 corrected"]
+    assert words.why(only(results)).endswith(f"v0, for example, because {alone}.")
+
+
 def test_no_groups_are_said():
     results = planted(variants=1)
     results.study["datasets"]["d0"]["groups"] = {}
