@@ -125,7 +125,8 @@ def _lookalikes(contents: Contents, categories: Mapping[str, Iterable[str]]) -> 
         ]:
             yield f"{place}: names that look alike count as different: {joined(pairs, 'in the data', LONGEST_WARNING)}."
         if strange := [f"{shown(n)} has {code_points(odd)}" for n in names if (odd := hidden(n) + strange_letters(n))]:
-            yield f"{place}: names with hidden characters or foreign letters: {joined(strange, 'in the data', LONGEST_WARNING)}."
+            odd_names = joined(strange, "in the data", LONGEST_WARNING)
+            yield f"{place}: names with hidden characters or foreign letters: {odd_names}."
 
 
 def _small_groups(contents: Contents) -> Iterator[str]:
