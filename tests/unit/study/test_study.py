@@ -158,7 +158,7 @@ MISTAKES = {
         ["split: validation: 10 is out of range", "write 0.1 for 10 %."],
     ),
     "shares of groups in percent": (
-        dict(datasets__adult__groups={"sex": {"column": "sex", "reference": {"Male": 48, "Female": 52}}}),
+        dict(datasets__adult__groups={"sex": {"column": "sex", "reference": {"Male": 48, "Female": 0.52}}}),
         ["groups: sex: reference: Male: 48 is out of range", "write 0.48 for 48 %."],
     ),
     "a ceiling in percent": (
