@@ -94,7 +94,8 @@ def _first(sources: list[str], sha256: str | None, scratch: Path, archives: Path
         if not worth_trying:
             break
     listed = [_in_words(source, reason) for source, reason in reasons.items()]
-    raise InputError(f"{name} could not be fetched from any of its sources: {joined(listed, 'in the log')}.")
+    why = joined(listed, "in the log", LONGEST_REASON + SHORTEST_NAME)
+    raise InputError(f"{name} could not be fetched from any of its sources: {why}.")
 
 
 def _in_words(source: str, reason: str) -> str:
