@@ -64,8 +64,8 @@ def first_load(
         print(messages.decode(errors="replace"), file=sys.stderr)
     name = signal.Signals(os.WTERMSIG(status)).name
     raise InputError(
-        f"{place or file or path}: engine {engine} crashes ({name}) while it loads {file or path}; take the variant "
-        "out of `grid`, or the engine out of `engines`."
+        f"{place or file or path}: engine {engine} crashes ({name}) while it loads {Path(file or path).name}; take the "
+        "variant out of `grid`, or the engine out of `engines`."
     )
 
 

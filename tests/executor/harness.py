@@ -130,9 +130,14 @@ def _runs(pid):
 
 def worker_of(process):
     """The Dask worker of a run on this machine."""
-    return eventually(
-        lambda: next((p for p in psutil.Process(process.pid).children() if "spawn_main" in " ".join(p.cmdline())), None)
-    )
+    return eventually(lambda: next((p for p in psutil.Process(process.pid).children() if _is_worker(p)), None))
+
+
+def _is_worker(process):
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has ended meanwhile
+        return False
 
 
 def fork_server_of(process):

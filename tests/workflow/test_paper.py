@@ -204,7 +204,7 @@ def test_packed_again_it_has_the_same_bytes(made, tmp_path, monkeypatch):
     monkeypatch.chdir(made.folder)
     for path in (made.folder / RESULTS).rglob("*.md"):
         path.touch()
-    write_archive(str(tmp_path / "again.zip"), results=RESULTS, root=str(ROOT))
+    write_archive(str(tmp_path / "again.zip"), results=RESULTS)
     assert checksum(tmp_path / "again.zip") == checksum(archive_of(made))
 
 

@@ -44,7 +44,7 @@ def test_a_folder_of_parts_is_predicted_and_read_again_when_it_changes(tmp_path,
     about = read_json(card)
     assert about["rows"] == ROWS and about["classes"] == ["no", "yes"]
     assert [group["group"] for group in about["groups"]["sex"]] == ["F", "M"]
-    assert about["columns"]["numeric"] == ["income", "year"]
+    assert about["columns"]["numeric"] == ["income"]  # the years of the folders are no input
     assert len(read_predictions(predictions)[0]["row"]) == 120 + 48  # test and validation rows
     assert run.jobs("people.yaml", *LOCAL, "--", card) == {}
     part = tmp_path / "people" / "year=2026" / "part-0.csv.gz"

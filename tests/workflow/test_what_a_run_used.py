@@ -32,7 +32,7 @@ def test_the_sum_over_jobs_and_overhead_is_what_the_operating_system_counts(tmp_
     said = subprocess.run(
         [*command, "energy", str(study)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     ).stdout
-    assert "together" in said and "Green Algorithms" in said and "Predictions after which" in said
+    assert "together" in said and "Green Algorithms" in said and "after which a variant has saved" in said
     card = yaml.safe_load((results / "summary" / "carbon.yaml").read_text())
     assert card["co2_eq_emissions"]["emissions"] > 0
     assert {"ledger.parquet", "break_even.parquet"} <= {path.name for path in (results / "summary").iterdir()}

@@ -108,7 +108,7 @@ def test_a_file_on_which_the_engine_crashes(study, crashing):
     with pytest.raises(InputError) as loading:
         check_loads(crashing, file="model.onnx")
     for error in (predicting, profiling):
-        assert str(error.value).startswith(f"{crashing}: " + CRASH.format(path=crashing))
+        assert str(error.value).startswith(f"{crashing}: " + CRASH.format(path=Path(crashing).name))
     assert str(loading.value).startswith("model.onnx: " + CRASH.format(path="model.onnx"))
 
 
@@ -116,7 +116,8 @@ def test_a_file_on_which_the_engine_crashes(study, crashing):
 def test_signals_of_native_code(tmp_path, number):
     path = tmp_path / "file"
     path.touch()
-    with pytest.raises(InputError, match=rf"^{path}: engine 'mine' crashes \({number.name}\) while it loads {path}; "):
+    sentence = rf"^{path}: engine 'mine' crashes \({number.name}\) while it loads {path.name}; "
+    with pytest.raises(InputError, match=sentence):
         first_load(lambda: os.kill(os.getpid(), number), engine="'mine'", path=path)
 
 
