@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from fairweight.training.row_factors import factored, factored_cross_entropy, joint_weights
 
 CONVEX = True  # a mean cross-entropy with fixed weights of rows
 OPTIONS = {
@@ -31,13 +32,7 @@ def prepare(
     Returns:
         Loss of a batch; see `standard`.
     """
-    factors = _factors(labels, groups, weights)
-
-    def loss(logits: Tensor, labels: Tensor, weights: Tensor, groups: Tensor) -> Tensor:
-        weights = weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
-        return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
-
-    return loss
+    return factored_cross_entropy(_factors(labels, groups, weights))
 
 
 def row_weights(
@@ -48,14 +43,11 @@ def row_weights(
     attribute: str,  # noqa: ARG001 - the groups are its groups
 ) -> Tensor:
     """Return the weight of each row in the loss of all training rows (n,); arguments as of `prepare`."""
-    factors = _factors(labels, groups, weights)
-    return weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
+    return factored(weights, _factors(labels, groups, weights), labels, groups)
 
 
 def _factors(labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:
     """Factor of the weight of a row of each group and label (groups, classes)."""
-    member = groups >= 0
-    totals = torch.zeros((int(groups.max()) + 1, int(labels.max()) + 1), dtype=torch.float64)
-    totals.index_put_((groups[member], labels[member]), weights[member].double(), accumulate=True)
+    totals = joint_weights(labels, groups, weights)
     mean = totals.sum() / (totals > 0).sum()
     return torch.where(totals > 0, mean / totals, 1.0).float()

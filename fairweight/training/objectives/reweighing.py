@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from fairweight.training.row_factors import factored, factored_cross_entropy, joint_weights
 
 CONVEX = True  # a mean cross-entropy with fixed weights of rows
 OPTIONS = {
@@ -30,13 +31,7 @@ def prepare(
     Returns:
         Loss of a batch; see `standard`.
     """
-    factors = independence_weights(labels, groups, weights)
-
-    def loss(logits: Tensor, labels: Tensor, weights: Tensor, groups: Tensor) -> Tensor:
-        weights = weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
-        return (functional.cross_entropy(logits, labels, reduction="none") * weights).sum() / weights.sum()
-
-    return loss
+    return factored_cross_entropy(independence_weights(labels, groups, weights))
 
 
 def row_weights(
@@ -47,16 +42,12 @@ def row_weights(
     attribute: str,  # noqa: ARG001 - the groups are its groups
 ) -> Tensor:
     """Return the weight of each row in the loss of all training rows (n,); arguments as of `prepare`."""
-    factors = independence_weights(labels, groups, weights)
-    return weights * torch.where(groups >= 0, factors[groups.clamp(min=0), labels], 1.0)
+    return factored(weights, independence_weights(labels, groups, weights), labels, groups)
 
 
 def independence_weights(labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:
     """Compute P(g) P(y) / P(g, y) of each group and label (groups, classes) from weighted rows; 1 where none exists."""
-    member = groups >= 0
-    shape = (int(groups.max()) + 1, int(labels.max()) + 1)
-    joint = torch.zeros(shape, dtype=torch.float64)
-    joint.index_put_((groups[member], labels[member]), weights[member].double(), accumulate=True)
+    joint = joint_weights(labels, groups, weights)
     joint /= joint.sum()
     independent = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
     return torch.where(joint > 0, independent / joint, 1.0).float()
