@@ -389,22 +389,48 @@ def _stored_augmented(augmented: Augmented, ids: Array, like: Table) -> pa.Table
 
 def read_augmented(path: str | Path, training: Table) -> Augmented:
     """Inverse of `write_augmented`, for the same training rows."""
-    table, _ = _read_parquet(path)
-    made = _column(table, "made").astype(bool)
-    order = np.argsort(training.row)
-    source = order[np.searchsorted(training.row, _column(table, "source"), sorter=order)]
+    ids, made, weight = read_sources(path)
+    source = positions_of(ids, training.row)
     weights = np.ones(len(training), dtype=np.float32)
-    weights[source[~made]] = _column(table, "weight")[~made]
-    rows = table.filter(pa.array(made))
-    codes = [_codes(rows, f"input:{name}", levels) for name, levels in training.levels.items()]
-    return Augmented(
-        source=source[made],
-        numeric=_matrix(rows, [f"input:{name}" for name in training.numeric_names], np.float32),
-        categorical=np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
-        images=None if training.images is None else _images(rows, list(training.images.shape[1:])),
-        row_weights=weights,
-        texts=None if training.texts is None else _column(rows, "text"),
-    )
+    weights[source[~made]] = weight[~made]
+    return Augmented(source=source[made], row_weights=weights, **read_made(path, training))
+
+
+def positions_of(ids: Array, rows: Array) -> Array:
+    """Positions of row ids (m,) among the ids of rows (n,), which have all of them."""
+    order = np.argsort(rows, kind="stable")
+    return order[np.searchsorted(rows, ids, sorter=order)]
+
+
+def read_sources(path: str | Path) -> tuple[Array, Array, Array]:
+    """Of the rows of an augmentation (m,): ids of their source rows, whether they are new rows, and weights."""
+    with _reading(path):
+        table = pq.read_table(path, columns=["source", "made", "weight"], page_checksum_verification=True)
+    return _column(table, "source"), _column(table, "made").astype(bool), _column(table, "weight")
+
+
+def read_made(path: str | Path, like: Table, block: int | None = None) -> dict[str, Any]:
+    """Inputs of the rows that an augmentation made, by their field of `Table`.
+
+    Args:
+        path: Parquet file of the augmentation.
+        like: rows of the same dataset, whose columns and levels are used.
+        block: number of one row group; None reads all.
+    """
+    with _reading(path):
+        if block is None:
+            table = pq.read_table(path, page_checksum_verification=True)
+        else:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                table = file.read_row_group(block, use_threads=False)
+    rows = table.filter(table.column("made"))
+    codes = [_codes(rows, f"input:{name}", levels) for name, levels in like.levels.items()]
+    return {
+        "numeric": _matrix(rows, [f"input:{name}" for name in like.numeric_names], np.float32),
+        "categorical": np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
+        "images": None if like.images is None else _images(rows, list(like.images.shape[1:])),
+        "texts": None if like.texts is None else _column(rows, "text"),
+    }
 
 
 # ---- models and predictions
