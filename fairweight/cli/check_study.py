@@ -53,6 +53,7 @@ from fairweight.inference.binding import TEXT_PARTS
 from fairweight.inference.import_onnx import load_imported
 from fairweight.inference.imported_graph import Described, read_graph
 from fairweight.inference.output_binding import sort_classes
+from fairweight.study.schema import VERSION
 
 TEST, VALIDATION = 0.8, 0.5  # without calibration rows: a tenth of the rows each to calibrate and to validate
 OFFICIAL_VALIDATION = 0.3
@@ -214,6 +215,7 @@ def _text(
         f"# Which compressed version of {comment(request.model.name)} can ship? Written once by `fairweight check`;",
         "# from now on it is yours to edit. Check the lines marked CHECK. config/README.md explains every key.",
         f"name: {name}",
+        f"version: {VERSION}  # of the keys of this file",
         "seeds: 1  # the claims are about this model, on people like the test rows",
         "",
         *dataset,

@@ -39,6 +39,7 @@ from fairweight.cli.table_file import (
 from fairweight.cli.table_form import GUESSED, Layout, table_name
 from fairweight.core.errors import InputError
 from fairweight.data.parts import PARTITION, is_folder, part_paths
+from fairweight.study.schema import VERSION
 
 MOST_LINES = 12  # on groups that are too small
 WIDTH = 116  # of a line of comments
@@ -139,6 +140,7 @@ def _study_text(
         "# config/README.md explains every key.",
         *_wrapped(f"CHECK: as it is, the data cannot be read: {facts.problem}", "" if facts.problem else None),
         f"name: {key(study)}",
+        f"version: {VERSION}  # of the keys of this file",
         f"seeds: 8  # {facts.fewest_seeds} are the fewest with which any of {facts.tests} variants can be proven; "
         "2 for a first look",
         "",

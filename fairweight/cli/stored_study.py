@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.core.errors import InputError
+from fairweight.study.results_layout import PROVENANCE, layout_of
 from fairweight.study.schema import resolve
 from fairweight.study.sweeps import Config
 
-PROVENANCE = Path("summary", "provenance.json")
 # what changes no number, or only how a study runs
-WITHOUT_EFFECT = {"name", "cache", "partitions", "pathvars"}
+WITHOUT_EFFECT = {"version", "name", "cache", "partitions", "pathvars"}
 IN_WORDS = {"title", "licence", "description"}  # of a dataset
 # what may change between a run and a look at its results; a later run updates them
 CHANGEABLE = {"seeds", "energy", "life_cycle", "profile", "prediction"}
@@ -26,13 +26,18 @@ def stored_study(results: Path) -> Config | None:
 
     Args:
         results: the folder of a study's results.
+
+    Raises:
+        InputError: a newer version of fairweight wrote the results.
     """
     try:
-        study = json.loads((results / PROVENANCE).read_text(encoding="utf-8"))["study"]
+        provenance = json.loads((results / PROVENANCE).read_text(encoding="utf-8"))
+        study = provenance["study"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if not isinstance(study, dict):
         return None
+    layout_of(provenance, results)
     try:
         return resolve(study)  # with the defaults of keys that are newer than the run
     except InputError:

@@ -13,6 +13,7 @@ import psutil
 from fairweight.core.artifacts import write_json
 from fairweight.core.components import SOURCES
 from fairweight.energy.carbon_intensity import intensity_of, with_hours
+from fairweight.study.results_layout import KEY, LAYOUT
 
 PACKAGES = (
     "snakemake",
@@ -62,6 +63,7 @@ def write_provenance(
             "left_out": left_out,
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "fairweight": metadata.version("fairweight"),
+            KEY: str(LAYOUT),
             "commit": _commit(),
             "python": platform.python_version(),
             "packages": {name: metadata.version(name) for name in PACKAGES},

@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 
 from fairweight.core import components
-from fairweight.core.errors import InputError, first_line, listed
+from fairweight.core.errors import InputError, first_line, listed, quoted
 from fairweight.core.operations import RECORDS
 from fairweight.core.yaml_file import read_yaml
 from fairweight.study.check_values import check_names, check_values
@@ -24,6 +24,7 @@ from fairweight.study.sweeps import Config, expand
 from fairweight.study.values_as_keys import with_text_keys
 
 SCHEMA = components.WORKFLOW / "config" / "study.schema.yaml"
+VERSION = 1  # of the keys of a study file; it rises when a key is removed or changes its meaning
 
 # places where a study file names a component: path (`*` is any key), key that holds the name, folder
 PLACES = (
@@ -62,6 +63,7 @@ def resolve(config: Config) -> Config:
         InputError: the first mistake, in one sentence with the key and the legal values.
     """
     resolved = with_text_keys(config)
+    _check_version(resolved)
     check_values(resolved)
     resolved = expand(resolved)
     # a bare name is short for a component without options
@@ -77,6 +79,15 @@ def resolve(config: Config) -> Config:
     for engine in resolved["engines"]:
         _check_installed("engines", engine, ("engines",))
     return resolved
+
+
+def _check_version(config: Any) -> None:
+    """Refuse a study file of a newer version, before its keys are called unknown."""
+    version = config.get("version") if isinstance(config, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise InputError(
+            f"version: {quoted(version)} is newer than this fairweight, which reads {VERSION}; upgrade fairweight."
+        )
 
 
 def own_components(config: Config) -> Iterator[tuple[str, str]]:

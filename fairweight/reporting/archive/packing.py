@@ -25,6 +25,7 @@ from fairweight.reporting.archive.layout import (
 )
 from fairweight.reporting.archive.metadata import Entry, metadata
 from fairweight.reporting.hub.markdown import escape
+from fairweight.study.results_layout import PROVENANCE, layout_of
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in zip files; a file's own time is not part of its content
 LEVEL = 6
@@ -36,8 +37,12 @@ def write_archive(destination: str, *, results: str) -> None:
     Args:
         destination: zip file to write.
         results: the study's folder.
+
+    Raises:
+        InputError: a newer version of fairweight wrote the results.
     """
-    provenance = read_json(Path(results) / "summary" / "provenance.json")
+    provenance = read_json(Path(results) / PROVENANCE)
+    layout_of(provenance, results)
     name = provenance["study"]["name"]
     # steps that run at the same time add to the ledger, which is therefore read once
     made: dict[str, Path | bytes] = {

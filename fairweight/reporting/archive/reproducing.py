@@ -3,12 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from fairweight.core.artifacts import write_json, write_text
+from fairweight.core.artifacts import read_json, write_json, write_text
 from fairweight.core.errors import InputError
 from fairweight.reporting.archive.differences import as_json, as_markdown, compare, lines, verdict
 from fairweight.reporting.archive.layout import COMPARED, summary_file
 from fairweight.reporting.archive.rerunning import archived_results, rerun
 from fairweight.reporting.archive.unpacking import check, unpack
+from fairweight.study.results_layout import layout_of
 
 
 def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakefile: Path | None) -> None:
@@ -22,7 +23,8 @@ def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakef
         snakefile: workflow to run; None is the archive's own.
 
     Raises:
-        InputError: the archive is not sound or lacks a table, the run failed, or the study was not reproduced.
+        InputError: the archive is not sound, of a newer layout or lacks a table, the run failed, or the study was not
+                reproduced.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = archive
@@ -32,8 +34,9 @@ def reproduce(archive: Path, into: Path, *, data: Path, tolerance: float, snakef
         checked = check(folder)
         if not checked.sound:
             raise InputError(f"{archive}: {checked.sentence()}.")
-        for names in COMPARED:  # before hours of training
-            summary_file(archived_results(folder), names)
+        archived = archived_results(folder)
+        about, *_ = [summary_file(archived, names) for names in COMPARED]  # before hours of training
+        layout_of(read_json(about), archive)
         results = rerun(folder, into, data, snakefile)
         comparison = compare(folder, results, tolerance)
     write_text(into / "reproduction.md", as_markdown(comparison, tolerance))

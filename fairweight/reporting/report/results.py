@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.artifacts import read_frame, read_json
+from fairweight.core.artifacts import read_json
 from fairweight.core.frames import where
 from fairweight.core.operations import OPERATIONS, of_recipe
+from fairweight.reporting.report.older_results import read_tables
+from fairweight.study.results_layout import PROVENANCE
 
 Document = dict[str, Any]  # content of a JSON file: a data card, or the provenance with the resolved study file in it
 
@@ -58,16 +60,20 @@ class Results:
 
         Args:
             results: the study's folder.
+
+        Raises:
+            InputError: another version of fairweight wrote the results, and they cannot be read.
         """
         folder = Path(results)
-        tables = {name: read_frame(folder / "summary" / f"{name}.parquet") for name in TABLES}
+        provenance = read_json(folder / PROVENANCE)
+        tables = read_tables(folder, TABLES, provenance)
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
         later = folder / "summary" / "later_steps.json"
         return cls(
             **tables,
             cards=cards,
-            provenance=read_json(folder / "summary" / "provenance.json"),
+            provenance=provenance,
             later=read_json(later) if later.is_file() else None,
         )
 

@@ -10,6 +10,7 @@ from studies import tiny
 from fairweight.cli import verify as verify_module
 from fairweight.cli.main import main
 from fairweight.cli.stored_study import differing_keys, note_of_run, stored_study
+from fairweight.study.results_layout import KEY, LAYOUT
 from fairweight.study.schema import resolve
 
 
@@ -24,7 +25,7 @@ def results(tmp_path, monkeypatch):
 def stored(folder, config):
     place = folder / "results" / "tiny" / "summary"
     place.mkdir(parents=True, exist_ok=True)
-    (place / "provenance.json").write_text(json.dumps({"study": resolve(config)}))
+    (place / "provenance.json").write_text(json.dumps({"study": resolve(config), KEY: str(LAYOUT)}))
 
 
 def study(**changes):

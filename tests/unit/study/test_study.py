@@ -14,6 +14,9 @@ PRUNE = {"method": "global_magnitude", "sparsity": 0.5}
 
 MISTAKES = {
     "scheduler without a port": (dict(partitions={"scheduler": "tcp://host"}), ["partitions: scheduler", "tcp://host"]),
+    "newer version": (dict(version=2, kind="x"), ["version: 2 is newer than this fairweight, which reads 1; upgrade"]),
+    "no version": (dict(version=1.0), ["version: 1.0 is not a whole number", "; write 1."]),
+    "version zero": (dict(version=0), ["version: 0 is out of range; it is at least 1"]),
     "misspelt key": (dict(seedz=3), ["'seedz'", "did you mean 'seeds'", "legal keys"]),
     "misspelt key below": (
         dict(datasets__adult__tarjet={}),
