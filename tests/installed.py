@@ -13,16 +13,17 @@ PACKAGES = Path(np.__file__).parents[1]  # what the environment of the tests hol
 
 
 def environment(folder: Path, *distributions: str) -> Path:
-    """Create an environment with wheels of the given distributions, and return its folder of commands.
+    """Create an environment with the given distributions, and return its folder of commands.
 
-    It reads third-party packages from the environment of the tests. Files that make a package editable count in that
-    environment alone, so that the checkout cannot be imported.
+    Each wheel is built from the sdist alone, as pip does where there is no wheel. The environment reads third-party
+    packages from the environment of the tests. Files that make a package editable count in that environment alone, so
+    that the checkout cannot be imported.
     """
     wheels = folder / "wheels"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     for distribution in distributions:
         options = ["--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", wheels]
-        _run([*pip, "wheel", *options, ROOT / distribution])
+        _run([*pip, "wheel", *options, build("sdist", distribution, folder / "sdists")])
     _run([sys.executable, "-m", "venv", "--without-pip", folder / "env"])
     commands = folder / "env" / "bin"
     (site,) = (folder / "env").glob("lib/python*/site-packages")
@@ -33,6 +34,15 @@ def environment(folder: Path, *distributions: str) -> Path:
     return commands
 
 
-def _run(command: list[object]) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+def build(kind: str, distribution: str, folder: Path) -> Path:
+    """Build an sdist or a wheel from the checkout into a folder, and return the file."""
+    there = set(folder.glob("*"))
+    _run([sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder], ROOT / distribution)
+    (made,) = set(folder.glob("*.*")) - there
+    return made
+
+
+def _run(command: list[object], folder: Path | None = None) -> None:
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

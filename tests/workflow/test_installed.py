@@ -7,8 +7,10 @@ import sys
 import zipfile
 
 import pytest
-from installed import DISTRIBUTIONS, environment
+from installed import DISTRIBUTIONS, build, environment
 from runs import write_scores
+
+from fairweight.core.components import WORKFLOW as ROOT
 
 VERSIONS = """
 import json
@@ -41,6 +43,21 @@ def test_steps_of_an_installed_package_have_the_versions_of_a_checkout(commands,
     installed, checkout = ask(commands / "python", tmp_path), ask(sys.executable, tmp_path)
     assert installed["folder"].startswith(str(commands.parent)) and installed["folder"] != checkout["folder"]
     assert installed["versions"] == checkout["versions"] and len(checkout["versions"]) > 80
+
+
+def test_an_sdist_makes_the_wheel_of_the_checkout(commands, tmp_path):
+    folder = commands.parents[1] / "wheels"
+    for distribution in DISTRIBUTIONS:
+        of_checkout = build("wheel", distribution, tmp_path)
+        with zipfile.ZipFile(of_checkout) as theirs, zipfile.ZipFile(folder / of_checkout.name) as ours:
+            contents = [{f.filename: f.CRC for f in wheel.infolist()} for wheel in (theirs, ours)]
+        assert contents[0] == contents[1], set(contents[0].items()) ^ set(contents[1].items())
+
+
+def test_every_lock_is_in_the_package(commands):
+    names = {path.name for path in ROOT.glob("requirements*.lock")}
+    installed = next((commands.parent / "lib").glob("python*/site-packages/fairweight/workflow"))
+    assert {path.name for path in installed.glob("requirements*.lock")} == names
 
 
 def test_an_installed_package_runs_a_study_and_archives_it(commands, tmp_path):
