@@ -3,13 +3,12 @@
 import codecs
 import csv
 import io
-import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol
 
 from fairweight.core.errors import InputError, quoted
 
@@ -73,6 +72,14 @@ class Form:
         return self.separator if len(self.separator) == 1 else STAND_IN
 
 
+class Lines(Protocol):
+    """A text that is read line by line, with all three kinds of line ends."""
+
+    def readline(self, limit: int, /) -> str:
+        """The next line with its end, or its first `limit` characters; empty at the end."""
+        ...
+
+
 class Record(NamedTuple):
     """One record of a file: a row, or the header."""
 
@@ -102,9 +109,12 @@ def records(path: Path, name: str, form: Form, *, skip: int = 0, most: int | Non
     """
     check_first_bytes(path, name, form.encoding)
     csv.field_size_limit(LONGEST_LINE)
-    with _opened(path, form.encoding) as file:
+    _check_known(form.encoding)
+    with path.open(encoding=form.encoding, newline="") as file:
         try:
-            yield from _records(file, name, form, skip, most)
+            segments = Segments(file, name, form, skip)
+            yield from segments.records(most)
+            segments.finish()
         except UnicodeDecodeError as error:
             remedy = form.option(_encoding_option(path, form.encoding), f"convert it to {form.encoding}")
             raise InputError(f"{undecodable(path, name, form.encoding, error)}; {remedy}") from None
@@ -133,63 +143,88 @@ def _encoding_option(path: Path, encoding: str) -> str:
     return "encoding" if characters >= wrong or high & UNUSED else f"encoding: {fits}"
 
 
-def _opened(path: Path, encoding: str) -> TextIO:
+def _check_known(encoding: str) -> None:
+    """Check that Python has an encoding.
+
+    Raises:
+        InputError: it has none of this name, or it is none of text.
+    """
     try:
         if codecs.lookup(encoding).name in NO_CHARACTER_SETS:
             raise LookupError(encoding)
-        return path.open(encoding=encoding, newline="")
+        io.TextIOWrapper(io.BytesIO(), encoding)  # refuses what is no encoding of text
     except (LookupError, ValueError):
         raise InputError(
             f"reader: encoding: {quoted(encoding)} is not known; utf-8, latin-1 and cp1252 are the common ones"
         ) from None
 
 
-def _records(file: TextIO, name: str, form: Form, skip: int, most: int | None) -> Iterator[Record]:
-    joined, lines, line, left, long = _JoinedRows(name, form), list[str](), skip + 1, most, len(form.separator) > 1
-    parser = csv.reader(
-        _lines(file, name, form, skip, lines),
-        delimiter=form.mark,
-        quotechar=form.quote,
-        quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
-        skipinitialspace=True,
-        strict=True,
-    )
-    try:
-        for values in parser:
-            if len(values) > 1 or any(map(str.strip, lines)):
-                if left == 0:
-                    break
-                left = None if left is None else left - 1
-                if long:
-                    values = [value.replace(form.mark, form.separator) for value in values]  # noqa: PLW2901
-                record = Record(line, values, tuple(lines))
-                if len(lines) > 1:
-                    joined.check(record)
-                yield record
-            line += len(lines)
-            lines.clear()
-    except csv.Error as error:
-        raise InputError(_quoting_error(error, Record(line, [], tuple(lines)), name, form)) from None
-    joined.check_all()
+class Segments:
+    """Records of an opened text, in as many goes as are wanted: between two of them, others may read some lines."""
 
+    def __init__(self, file: Lines, name: str, form: Form, skip: int) -> None:
+        self.file, self.name, self.form, self.skip = file, name, form, skip
+        self.line = 1  # the next one
+        self.joined = _JoinedRows(name, form)
 
-def _lines(file: TextIO, name: str, form: Form, skip: int, lines: list[str]) -> Iterator[str]:
-    """Lines of a file as `csv` parses them; `lines` collects them as the file has them."""
-    simplified, long = _simplified(form), len(form.separator) > 1
-    for number in itertools.count(1):
-        line = file.readline(LONGEST_LINE + 1)
-        if not line:
-            return
-        if len(line) > LONGEST_LINE or "\0" in line:
-            raise InputError(f"file {name!r}, line {number:,}: {_no_line(line)}")
-        if number == 1:
-            line = line.removeprefix("\ufeff")  # the byte order mark
-        if number <= skip:
-            continue
-        if long and form.mark in line:
-            raise InputError(f"file {name!r}, line {number:,}: there is the control character {form.mark!r}; remove it")
-        lines.append(line)
-        yield simplified(line)
+    def records(self, most: int | None = None) -> Generator[Record, None, None]:
+        """The next records, at most `most`; no line behind the last one that was asked for has been read.
+
+        Raises:
+            InputError: see `records`.
+        """
+        lines, form = list[str](), self.form
+        parser = csv.reader(
+            self._lines(lines),
+            delimiter=form.mark,
+            quotechar=form.quote,
+            quoting=csv.QUOTE_MINIMAL if form.quote else csv.QUOTE_NONE,
+            skipinitialspace=True,
+            strict=True,
+        )
+        first = max(self.line, self.skip + 1)
+        try:
+            for values in parser:
+                if len(values) > 1 or any(map(str.strip, lines)):
+                    if most == 0:
+                        return
+                    most = None if most is None else most - 1
+                    if len(form.separator) > 1:
+                        values = [value.replace(form.mark, form.separator) for value in values]  # noqa: PLW2901
+                    record = Record(first, values, tuple(lines))
+                    if len(lines) > 1:
+                        self.joined.check(record)
+                    yield record
+                first += len(lines)
+                lines.clear()
+        except csv.Error as error:
+            raise InputError(_quoting_error(error, Record(first, [], tuple(lines)), self.name, form)) from None
+
+    def finish(self) -> None:
+        """Examine what the whole text had.
+
+        Raises:
+            InputError: stray quotes have joined rows.
+        """
+        self.joined.check_all()
+
+    def _lines(self, lines: list[str]) -> Iterator[str]:
+        """Lines as `csv` parses them; `lines` collects them as the file has them."""
+        form, simplified, long = self.form, _simplified(self.form), len(self.form.separator) > 1
+        while line := self.file.readline(LONGEST_LINE + 1):
+            number, self.line = self.line, self.line + 1
+            if len(line) > LONGEST_LINE or "\0" in line:
+                raise InputError(f"file {self.name!r}, line {number:,}: {_no_line(line)}")
+            if number == 1:
+                line = line.removeprefix("\ufeff")  # the byte order mark
+            if number <= self.skip:
+                continue
+            if long and form.mark in line:
+                raise InputError(
+                    f"file {self.name!r}, line {number:,}: there is the control character {form.mark!r}; remove it"
+                )
+            lines.append(line)
+            yield simplified(line)
 
 
 def _no_line(line: str) -> str:

@@ -78,7 +78,7 @@ def _sample(distinct: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(distinct) <= MOST_DISTINCT:
         return distinct
     hashes = (distinct + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # multiplicative; wraps around
-    return np.sort(distinct[np.argsort(hashes, kind="stable")[:MOST_DISTINCT]])
+    return distinct[hashes <= np.partition(hashes, MOST_DISTINCT - 1)[MOST_DISTINCT - 1]]
 
 
 def narrowed(numbers: NDArray[np.float64], origin: float | NDArray[np.float64]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fairweight.core.recipes import DatasetRecipe
@@ -18,6 +19,7 @@ ISO = "iso"  # a date or time stamp of ISO 8601
 SAME_MARK = {" ": " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "'": "'\N{RIGHT SINGLE QUOTATION MARK}"}
 PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 LONGEST_PLAIN = 40  # digits of a number that is named without an exponent
+SHORT = 16  # characters of a number that has at most 15 digits, or 16 and nothing else
 EXACT = 2**53  # float64 holds every whole number up to this one
 
 Number = tuple[bool, str, int]  # whether it is negative, digits without zeros at either end, exponent of the last digit
@@ -166,6 +168,8 @@ def numbers(values: pd.Series, column: str, formats: Formats) -> NDArray[np.floa
         return days(_dates(texts(values), formats.dates[column]))
     if values.dtype.kind in "Mm":
         return days(values)
+    if isinstance(values.dtype, pd.StringDtype):
+        return _of_texts(values, formats)
     if values.dtype.kind in "OTU":
         return _of_objects(values, formats)
     return values.to_numpy(dtype=float, na_value=np.nan)
@@ -199,6 +203,40 @@ def _undictionaried(values: pd.Series) -> pd.Series:
 
 def _kind(values: pd.Series) -> str:
     return pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else ""
+
+
+def _of_texts(values: pd.Series, formats: Formats) -> NDArray[np.float64]:
+    if formats.plain and (short := _short_numbers(pa.array(values))) is not None:
+        return short
+    if not formats.plain:
+        codes, distinct = pd.factorize(values)
+        plain = np.array([*(_plainly(text, formats) for text in distinct), None], dtype=object)
+        values = pd.Series(plain[codes], dtype="str")
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _short_numbers(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.float64] | None:
+    """Numbers of at most `SHORT` digits, signs and decimal points, NaN where a text is missing.
+
+    Arrow and pandas round longer ones differently. Of these, the digits are a whole number below 2^53, which either
+    divides by a power of ten that float64 holds: there is one rounding.
+
+    Returns:
+        None if a text is longer or something else, or if one is -0, which pandas reads as 0 among whole numbers.
+    """
+    array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    content = array.buffers()[2]
+    offsets = np.frombuffer(array.buffers()[1], np.int64 if pa.types.is_large_string(array.type) else np.int32)
+    offsets = offsets[array.offset : array.offset + len(array) + 1]
+    if content is None or not len(array) or np.diff(offsets).max() > SHORT:
+        return None
+    if content[int(offsets[0]) : int(offsets[-1])].to_pybytes().translate(None, b"0123456789.-"):
+        return None
+    try:
+        numbers: NDArray[np.float64] = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    return None if (np.signbit(numbers) & (numbers == 0)).any() else numbers
 
 
 def _of_objects(values: pd.Series, formats: Formats) -> NDArray[np.float64]:

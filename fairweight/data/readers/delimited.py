@@ -1,16 +1,13 @@
 """Read delimited text such as CSV and TSV, whole or in parts; all files have the same columns."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from fairweight.core.errors import InputError, did_you_mean, listed
-from fairweight.core.table import block_rows
 from fairweight.data.column_names import check_same, with_partition
-from fairweight.data.delimited_rows import rows as delimited_rows
+from fairweight.data.delimited_columns import blocks
 from fairweight.data.delimited_text import Form
 from fairweight.data.parts import Part, parts
 from fairweight.data.raw_rows import FILE
@@ -75,8 +72,6 @@ OPTIONS = {
     },
 }
 
-PART_ROWS = 256
-
 
 def read(
     files: dict[str, Path],
@@ -98,7 +93,7 @@ def read(
         separator, quote, encoding, keep, columns, missing, skip_lines, rows, optional: see `OPTIONS`.
 
     Yields:
-        Strings without surrounding white space, missing values as None; column `__file__` names the file of each row.
+        Strings without surrounding white space, missing values as NaN; column `__file__` names the file of each row.
 
     Raises:
         InputError: a file is empty, has other columns, or is not delimited as the options say.
@@ -112,15 +107,21 @@ def read(
         form = Form(separator, None if quote == "none" else quote, file_encoding)
         left, total = rows, 0
         for part in parts(path, name):
-            names, values = delimited_rows(
-                part.path, part.name, form, columns=columns, skip=skip_lines.get(name, 0), most=left
+            names, tables = blocks(
+                part.path,
+                part.name,
+                form,
+                columns=columns,
+                skip=skip_lines.get(name, 0),
+                most=left,
+                missing=frozenset(missing),
             )
             kept = _kept(names, part, keep, optional)
             expected = expected or (kept, part.name)
             check_same(kept, expected[0], part.name, expected[1])
-            while not (frame := _frame(names, values, missing)).empty:
-                left, total = None if left is None else left - len(frame), total + len(frame)
-                whole = frame.assign(**part.partition)
+            for table in tables:
+                left, total = None if left is None else left - len(table), total + len(table)
+                whole = table.to_pandas().assign(**part.partition)
                 nowhere -= set(whole)
                 absent = dict.fromkeys(column for column in expected[0] if column not in whole)
                 yield whole.assign(**absent)[expected[0]].assign(**{FILE: name})
@@ -146,15 +147,3 @@ def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> N
         if name not in files:
             hint = did_you_mean(name, files)
             raise InputError(f"reader: {option}: there is no file {name!r}{hint}; there are {listed(files)}")
-
-
-def _frame(names: list[str], rows: Iterator[list[str]], missing: list[str]) -> pd.DataFrame:
-    """The next block of rows."""
-    marks, most, size = frozenset(missing), block_rows(len(names)), 0
-    cells = np.empty((len(names), most), dtype=object)
-    # a few rows at a time, which stay in the processor's cache
-    while part := list(itertools.islice(rows, min(PART_ROWS, most - size))):
-        for column, values in zip(cells, zip(*part, strict=True), strict=True):
-            column[size : size + len(part)] = [None if value in marks else value for value in map(str.strip, values)]
-        size += len(part)
-    return pd.DataFrame(cells[:, :size].T, columns=names, dtype=object, copy=False)

@@ -27,7 +27,8 @@ def table(tmp_path, content, **options):
     path = tmp_path / "raw"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     frame = pd.concat(delimited.read({"train": path}, **READER | options), ignore_index=True)
-    return [list(frame.columns[:-1]), *frame.iloc[:, :-1].to_numpy(dtype=object).tolist()]
+    values = frame.iloc[:, :-1].astype(object)
+    return [list(frame.columns[:-1]), *values.where(values.notna(), None).to_numpy().tolist()]
 
 
 # what is read right: (content, options, columns and rows)

@@ -156,7 +156,7 @@ def test_delimited_reads_adult_as_it_is(tmp_path):
     test.write_text("|1x3 Cross validator\n25, Private, <=50K.\n")
     options = READER | {"columns": ["age", "work", "income"], "skip_lines": {"test": 1}}
     frame = pd.concat(delimited.read({"train": train, "test": test}, **options), ignore_index=True)
-    assert frame["work"].tolist() == ["State-gov", None, "Private"]
+    assert frame["work"].fillna("(none)").tolist() == ["State-gov", "(none)", "Private"]
     assert frame["income"].tolist() == ["<=50K", ">50K", "<=50K."]
     recipe = dataset(inputs={"numeric": ["age"]}, target={"column": "income", "strip": "."}, groups={})
     assert build_table(frame, recipe, []).classes == ("<=50K", ">50K")

@@ -1,6 +1,7 @@
 """Values keep their meaning on the way into the table: numbers, dates and categories of text and of typed columns."""
 
 import datetime as dt
+import random
 from decimal import Decimal
 
 import numpy as np
@@ -21,7 +22,7 @@ from fairweight.data.narrowing import MOST_DISTINCT, Range
 from fairweight.data.read import read
 from fairweight.data.split import test_rows as split_test_rows
 from fairweight.data.unseen import unseen_categories
-from fairweight.data.value_formats import PLAIN, Formats, in_order, name_of, numbers, spellings, texts
+from fairweight.data.value_formats import PLAIN, Formats, _short_numbers, in_order, name_of, numbers, spellings, texts
 
 DAY = 1_700_000_000 // 86_400  # 2023-11-14
 
@@ -491,3 +492,43 @@ def test_an_input_that_is_finer_than_the_label_or_differs_once_is_none_of_its_co
     finer, once = [i % 4 for i in range(40)], [(0, 0, 1, 1)[i % 4] for i in range(39)] + [0]
     table, _ = read_files(tmp_path, {"all": csv(finer=finer, once=once)}, inputs={"categorical": ["finer", "once"]})
     assert len(table) == 40
+
+
+def test_numbers_of_text_are_those_of_pandas_to_the_bit():
+    rng, used = random.Random(0), 0
+    pieces = [
+        "-0",
+        "0",
+        "-0.0",
+        ".5",
+        "1.",
+        "-.5",
+        "007",
+        "1e5",
+        "nan",
+        "inf",
+        "+1",
+        " 1",
+        "1_000",
+        "x",
+        "-",
+        "1.2.3",
+        "",
+    ]
+    for trial in range(1_500):
+        written = [
+            rng.choice(
+                [
+                    str(rng.randrange(-(10**17), 10 ** rng.randrange(1, 18))),
+                    repr(rng.gauss(0, 1)),
+                    f"{rng.gauss(0, 99):.3f}",
+                ]
+            )
+            for _ in range(rng.randrange(1, 9))
+        ]
+        written = [text[: rng.choice([5, 16, 30])] for text in written] + [rng.choice([None, *pieces])] * (trial % 2)
+        expected = pd.to_numeric(pd.Series(written, dtype=object), errors="coerce").to_numpy(float, na_value=np.nan)
+        written_texts = pd.Series(written, dtype="str")
+        assert np.array_equal(numbers(written_texts, "", PLAIN).view(int), expected.view(int)), written
+        used += _short_numbers(pa.array(written_texts)) is not None
+    assert 300 < used < 1_200
