@@ -71,9 +71,22 @@ def summarized_steps():
     yield from (("profile", place) for place in STUDY.profiles)
 
 
+def audit_steps():
+    """(rule, wildcards) of every step of the audit of membership: its models, their predictions, and the audit."""
+    places = [(c, vars(c) | {"seed": seed}) for seed, c in STUDY.audited]
+    for c, place in places:
+        yield from ((name, place) for name in ("split", "augment", "predict_pool"))
+        yield STUDY.variants[c.variant].operation, place
+        if c.variant in STUDY.made_by(*EXPORTED):
+            yield "export", place
+    if places:
+        yield "audit", {}
+
+
 def steps():
     """(rule, wildcards) of every step of the study, some of them several times; `gate`, `paper` and so on are extra."""
     yield from summarized_steps()
+    yield from audit_steps()
     if hourly_file():
         yield "gather_intensity", {}
     yield from ((name, {}) for name in ("power", "summarize", "decide", "life_cycle", "what_if", "provenance"))

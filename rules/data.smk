@@ -76,7 +76,7 @@ rule split:
         "<logs>/split/{dataset}/seed-{seed}.log",
     priority: 1
     params:
-        recipe=recipe("datasets", "{dataset}", "split"),
+        recipe=lambda w: STUDY.split_recipe(w.dataset, int(w.seed)),
         code=code("data/split"),
     message:
         "Split {wildcards.dataset} (seed {wildcards.seed})"

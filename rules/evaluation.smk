@@ -97,6 +97,28 @@ rule discover:
         "../scripts/evaluation/discover.py"
 
 
+rule audit:
+    input:
+        pools=lambda w: [f"{MADE}/{{c.engine}}/pool.parquet".format(seed=seed, c=c) for seed, c in STUDY.audited],
+        tables=lambda w: collect(
+            "<results>/data/{dataset}/table.parquet", dataset=sorted({c.dataset for _, c in STUDY.audited})
+        ),
+    output:
+        privacy="<results>/summary/privacy.parquet",
+        usage="<results>/summary/audit.usage.json",
+    log:
+        "<logs>/audit.log",
+    params:
+        about=lambda w: [vars(c) | {"baseline": STUDY.baseline(c.variant)} for _, c in STUDY.audited],
+        datasets=lambda w: sorted({c.dataset for _, c in STUDY.audited}),
+        recipe=lambda w: config["privacy_audit"],
+        code=code("evaluation/audit"),
+    message:
+        f"Audit what the files of {STUDY.name} give away about training rows"
+    script:
+        "../scripts/evaluation/audit.py"
+
+
 rule summarize:
     input:
         assessments=lambda w: cell_files("assessment.parquet"),

@@ -99,6 +99,30 @@ rule predict:
         "../scripts/inference/predict.py"
 
 
+# what a file says of the rows that its model may have been trained on, for the audit of membership
+rule predict_pool:
+    input:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        pool="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/pool.parquet",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/predict_pool.usage.json",
+    log:
+        "<logs>/predict_pool/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by(*SHIPPED)),
+    params:
+        batch_size=lambda w: config["prediction"]["batch_size"],
+        most_rows=lambda w: config["privacy_audit"]["rows"],
+        code=code("inference/predict_pool", engines=engine, architectures=built_architecture, tasks=task),
+    message:
+        "Predict rows that {wildcards.variant} may know: {wildcards.dataset}, {wildcards.augmentation}, "
+        "{wildcards.model} (shadow {wildcards.seed})"
+    script:
+        "../scripts/inference/predict_pool.py"
+
+
 rule predict_given:
     input:
         table="<results>/data/{dataset}/table.parquet",

@@ -40,6 +40,10 @@ VERIFY_ARCHIVE_HELP = (
     "Recompute the checksums of an archive, and render its report again without training. This runs code from the "
     "archive."
 )
+PURGE_HELP = (
+    "Delete every file of a study that holds single rows of its data: raw files, tables, splits, predictions, logs. "
+    "Results and models stay; a later run makes the files again."
+)
 CHECK_HELP = (
     "Write a study file for a trained model and a table of test rows, run it in the current folder, and print which "
     "compressed version can ship."
@@ -94,6 +98,7 @@ def command_parser(further: list[str]) -> tuple[Parser, Any]:
     _add_check(commands, further)
     _add_convert(commands)
     _add_verify(commands)
+    _add_purge(commands)
     _add_archives(commands)
     shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
     shown.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
@@ -221,6 +226,13 @@ def _add_verify(commands: Any) -> None:
     verify.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
     verify.add_argument("--seeds", type=whole, help="number of seeds, instead of the study's own")
     verify.set_defaults(function=lambda a: verify_study(chosen_study(a.study, "verify"), a.seeds))
+
+
+def _add_purge(commands: Any) -> None:
+    purge = commands.add_parser("purge", help="delete all files that hold single rows", description=PURGE_HELP)
+    purge.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
+    purge.add_argument("--yes", action="store_true", help="delete; without it, print what would be deleted")
+    purge.set_defaults(function=lambda a: purge_rows(chosen_study(a.study, "purge"), delete=a.yes))
 
 
 def _add_archives(commands: Any) -> None:
@@ -360,6 +372,13 @@ def reproduce_archive(parsed: argparse.Namespace) -> None:
 
     snakefile = WORKFLOW / "Snakefile" if parsed.this_workflow else None
     reproduce(parsed.archive, parsed.into, data=parsed.data, tolerance=parsed.tolerance, snakefile=snakefile)
+
+
+def purge_rows(study: Path, *, delete: bool) -> None:
+    """Delete the files of a study that hold rows, or print which they are."""
+    from fairweight.cli.purge import purge_study  # noqa: PLC0415 - `run` needs none of it
+
+    purge_study(study, delete=delete)
 
 
 def print_reference() -> None:

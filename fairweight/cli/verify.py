@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fairweight.cli.purge import purged_files
 from fairweight.cli.run import read_study
 from fairweight.cli.stored_study import stored_study, warn
 from fairweight.core import run_lock
@@ -21,10 +22,12 @@ from fairweight.study.sweeps import Config
 
 MOST = 5  # files that are listed
 INTACT, MISSING, DAMAGED, UNKNOWN = "intact", "missing", "damaged", "without a checksum"
+DELETED = "purged"
 MEANING = {
     INTACT: "as their steps wrote them",
     MISSING: "not there",
     DAMAGED: "of another size or content, or not readable",
+    DELETED: "deleted by `fairweight purge`, because they hold single rows",
     UNKNOWN: "in no usage file: its step is of an older version, or that file is missing or damaged",
 }
 
@@ -123,7 +126,7 @@ def findings(results: Path, promised: dict[Path, str]) -> Findings:
         results: the study's folder.
         promised: every file that a finished study has -> the rule that makes it.
     """
-    checked, seen = Findings(), set()
+    checked, seen, deleted = Findings(), set(), purged_files(results)
     for usage in sorted(results.rglob(f"*{SUFFIX}")):
         rule, place = rule_of(usage), Path(os.path.normpath(usage))
         try:
@@ -136,7 +139,7 @@ def findings(results: Path, promised: dict[Path, str]) -> Findings:
             checked.leftovers += 1 + len(written)
             continue
         for file in written:
-            _add(checked, file, rule)
+            _add(checked, file, rule, deleted)
         seen.update(file.path for file in written)
         if written:
             checked.add(place, rule, INTACT)
@@ -147,7 +150,10 @@ def findings(results: Path, promised: dict[Path, str]) -> Findings:
     return checked
 
 
-def _add(checked: Findings, file: WrittenFile, rule: str) -> None:
+def _add(checked: Findings, file: WrittenFile, rule: str, deleted: set[Path]) -> None:
+    if file.path in deleted and not os.path.lexists(file.path):
+        checked.add(file.path, rule, DELETED)
+        return
     problem = file.problem()
     if problem is None:
         checked.add(file.path, rule, INTACT)

@@ -14,9 +14,10 @@ from fairweight.core import components
 from fairweight.core.errors import InputError, known, listed
 from fairweight.core.lineage import COMPARISON
 from fairweight.core.operations import GIVEN, OPERATIONS
-from fairweight.core.recipes import MethodRecipe, TrainingRecipe
+from fairweight.core.recipes import MethodRecipe, Split, TrainingRecipe
 from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
+from fairweight.study.audited import audited, split_recipe
 from fairweight.study.check_paths import check_paths
 from fairweight.study.grid import Cell, Variant
 
@@ -50,6 +51,7 @@ class Study:
         self.cells = self._cells()
         check_grid.check_cells(self)
         check_grid.check_criteria(self)
+        self.audited = audited(self)
 
     # ---- variants
 
@@ -325,6 +327,10 @@ class Study:
     def seeds_of(self, cell: Cell) -> list[int]:
         """Seeds of a cell. Given scores and published weights depend on no seed and are assessed once."""
         return self.seeds[: 1 if cell.engine == GIVEN or self.published(cell.variant) else self._seeds[cell.model]]
+
+    def split_recipe(self, dataset: str, seed: int) -> Split:
+        """Recipe of the split of a dataset with a seed, which may be that of a model of the audit."""
+        return split_recipe(self.config, dataset, seed)
 
     @property
     def profiles(self) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from fairweight.evaluation.decide import DECIDED, DECISION
 from fairweight.evaluation.recommend import FAMILY, CrossingRow, GoalRow
 from fairweight.evaluation.simple_accuracy import SimpleRow
 from fairweight.evaluation.summarize_causal import LANGUAGE
-from fairweight.reporting.report.results import Results
+from fairweight.reporting.report.results import TABLES, Results
 
 COLUMNS = {
     "assessments": [
@@ -100,6 +100,6 @@ def results_with(*, card: Record | None = None, study: Record | None = None, **t
     frames = {
         field.name: pd.DataFrame(tables.get(field.name, []), columns=COLUMNS.get(field.name))
         for field in fields(Results)
-        if field.name not in ("cards", "provenance", "later")
+        if field.name in TABLES
     }
     return Results(**frames, cards=[CARD | (card or {})], provenance=PROVENANCE | {"study": STUDY | (study or {})})

@@ -26,7 +26,7 @@ def chance_gaps(results: Results, dataset: str) -> HTML | None:
     ]
     test = test[test["attribute"].notna() & test["group"].isna()]
     baselines = set(results.comparisons["baseline"]) or set(test["variant"])
-    test = test[test["variant"].isin(baselines) & (test["augmentation"] == "none")]
+    test = results.plain(test[test["variant"].isin(baselines)])
     if test.empty:
         return None
     seed = test["seed"].min()

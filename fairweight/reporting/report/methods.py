@@ -32,14 +32,15 @@ def method(results: Results, variant: str) -> str:
 def trade_off(results: Results, dataset: str) -> HTML | None:
     """Figure of the accuracy of every variant against file size and latency, with numbered points coloured by method.
 
-    Only augmentation `none` is shown, and no replicates; None where nothing ships.
+    Only augmentation `none` is shown, or the first one of a study without it, and no replicates; None where nothing
+    ships.
     """
     if not results.ships(dataset):
         return None
     size = results.study["profile"]["batch_sizes"][0]
     usages = [Column("size_bytes"), Column("latency_p50_ms", batch_size=size)]
     rows = Column("accuracy").rows(results)
-    rows = rows[(rows["dataset"] == dataset) & (rows["augmentation"] == "none")]
+    rows = results.plain(rows[rows["dataset"] == dataset])
     rows = rows[~rows["variant"].isin(results.noise_floors)]
     groups = list(rows[["model", "engine"]].drop_duplicates().itertuples(index=False))
     figure, axes = panels(len(groups) * len(usages), height=4.0)

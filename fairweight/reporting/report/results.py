@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from fairweight.core.artifacts import read_json
+from fairweight.core.artifacts import read_frame, read_json
 from fairweight.core.frames import where
 from fairweight.core.operations import OPERATIONS, of_recipe
 from fairweight.reporting.report.older_results import read_tables
@@ -53,6 +53,7 @@ class Results:
     cards: list[Document]
     provenance: Document
     later: Document | None = None  # what was used after the table by rule was made; None until it is known
+    privacy: pd.DataFrame | None = None  # the audit of membership; None in a study without one
 
     @classmethod
     def read(cls, results: str) -> "Results":
@@ -69,12 +70,13 @@ class Results:
         tables = read_tables(folder, TABLES, provenance)
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
-        later = folder / "summary" / "later_steps.json"
+        later, privacy = folder / "summary" / "later_steps.json", folder / "summary" / "privacy.parquet"
         return cls(
             **tables,
             cards=cards,
             provenance=provenance,
             later=read_json(later) if later.is_file() else None,
+            privacy=read_frame(privacy) if privacy.is_file() else None,
         )
 
     @property
@@ -155,6 +157,13 @@ class Results:
         ordered = self.ordered(where(rows, {"dataset": dataset}))
         return where(ordered, ordered.iloc[0][["model", "engine", "augmentation"]]) if len(ordered) else ordered
 
+    @staticmethod
+    def plain(rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the augmentation `none`; where there are none, those of the first one by name."""
+        names = set(rows["augmentation"])
+        shown = "none" if "none" in names else min(names, default="none")
+        return rows[rows["augmentation"] == shown]
+
     def ordered(self, cells: pd.DataFrame) -> pd.DataFrame:
         """Rows by dataset, model and engine, augmentation `none` first, variants in the order of the study file."""
         keys = pd.DataFrame(
@@ -176,7 +185,8 @@ class Results:
         return table
 
 
-TABLES = tuple(field.name for field in fields(Results) if field.name not in ("cards", "provenance", "later"))
+NO_TABLES = ("cards", "provenance", "later", "privacy")  # documents, and what not every study has
+TABLES = tuple(field.name for field in fields(Results) if field.name not in NO_TABLES)
 
 
 def place(row: Any) -> str:
