@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +195,9 @@ def _machine() -> Iterator[Entry]:
     memory, disk = psutil.virtual_memory().available / 2**30, shutil.disk_usage(Path.cwd()).free / 2**30
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Entry("machine", "ready", f"{cores} cores, {memory:.1f} GiB of memory free, {disk:.0f} GiB of disk free here")
+    if sys.platform != "linux":
+        limits = "not tested; energy is modelled, and the memory of single engines is not counted"
+        yield Entry(platform.system(), "absent", limits, "if steps crash: fairweight run STUDY -- --executor local")
     gpus = _first_line("nvidia-smi", "--list-gpus")
     yield Entry("GPU", "ready" if gpus else "absent", gpus or "models are trained on the processor")
     cache = cache_folder(None)

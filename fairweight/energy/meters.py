@@ -5,6 +5,7 @@ if a domain can no longer be read.
 """
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -165,8 +166,10 @@ def open_meters(command: list[str] | None = None, powercap: Path = POWERCAP) -> 
         rapl = Rapl(powercap)
         if rapl:
             meters.append(rapl)
-        else:
+        elif sys.platform == "linux":
             reasons.append(f"RAPL: no package in {powercap}")
+        else:
+            reasons.append("RAPL: on Linux only")
     except OSError as error:
         reasons.append(f"RAPL: {error}")
     try:

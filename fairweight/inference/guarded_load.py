@@ -39,6 +39,9 @@ def first_load(
     Raises:
         InputError: the process that loaded the file was ended by a signal of CRASHES.
     """
+    if sys.platform == "darwin":
+        print(f"{path}: engine {engine} was not tried in a process of its own: on macOS, forks of libraries crash")
+        return
     reading, writing = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

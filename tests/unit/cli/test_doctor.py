@@ -74,3 +74,9 @@ def test_bash_completes_commands(capsys, tmp_path):
     ask = f"source {script}; COMP_WORDS=(fairweight do); COMP_CWORD=1; _shtab_fairweight; echo ${{COMPREPLY[@]}}"
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["doctor"]
+
+
+def test_a_system_that_is_not_tested_is_said_to_be(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(module.platform, "system", lambda: "Darwin")
+    assert "not tested" in entry("Darwin").detail and "--executor local" in entry("Darwin").remedy

@@ -71,6 +71,11 @@ def test_without_a_meter_the_reasons_are_returned(tmp_path):
         assert reasons[0].startswith("RAPL: no package in") and len(reasons) == 2
 
 
+def test_rapl_is_said_to_be_on_linux_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert "RAPL: on Linux only" in open_meters(powercap=tmp_path)[1]
+
+
 def test_gpus_count_millijoules_and_one_that_is_lost_is_an_oserror():
     class LostError(Exception):
         pass

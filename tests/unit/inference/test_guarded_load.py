@@ -217,3 +217,10 @@ def test_an_engine_that_builds_the_model_is_not_loaded_twice(study, monkeypatch)
         Path(study.path(f"dense.{name}")).rename(study.path({"st": "model.safetensors", "json": "model.json"}[name]))
     Path(study.path("dense.onnx")).rename(study.path("model.onnx"))
     load_engine.load("torch_eager", study.path("model.onnx"), threads=1)
+
+
+def test_macos_loads_without_a_fork_and_says_so(monkeypatch, capsys):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("forked"))
+    first_load(lambda: pytest.fail("loaded"), engine="onnxruntime", path="model.onnx")
+    assert "model.onnx: engine onnxruntime was not tried in a process of its own: on macOS" in capsys.readouterr().out
