@@ -173,12 +173,15 @@ def _function(floating: Path, path: Path, run: Run, rows: Table, signature: Sign
 
 
 def _accuracy(path: Path, *, rows: Table, signature: Signature) -> float:
-    """Accuracy of a file, which may lack its signature, on some rows."""
+    """Accuracy of a file, which may lack its signature, on some rows; R2 where the label is a number."""
     with tempfile.TemporaryDirectory() as folder:
         signed = Path(folder) / "signed.onnx"
         signed.write_bytes(_cleaned(path, signature))  # engines read in the signature how to run an imported file
         run = load_engine.load(REFERENCE_ENGINE, signed, threads=1)
-    return float((ModelInputs.from_rows(signature, rows).outputs(run, BATCH).argmax(axis=1) == rows.label).mean())
+    outputs = ModelInputs.from_rows(signature, rows).outputs(run, BATCH)
+    if rows.measured:
+        return float(1 - np.mean((outputs[:, 0] - rows.label) ** 2) / np.var(rows.label))
+    return float((outputs.argmax(axis=1) == rows.label).mean())
 
 
 def _cleaned(path: Path, signature: Signature) -> bytes:

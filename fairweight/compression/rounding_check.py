@@ -86,7 +86,8 @@ def check_function(parent: Path, path: Path, run: Run, inputs: ModelInputs, *, l
         )
     unexplained, limit = _explanation(parent, path, outputs, actual)
     if not unexplained <= limit:
-        unit = "nats per token" if likelihoods else "of probability"
+        numbers = "standard deviations of the label"
+        unit = "nats per token" if likelihoods else "of probability" if inputs.unit is None else numbers
         raise InputError(
             "predictions are lost: they change more on validation rows than rounding explains "
             f"({change:.2g} {unit} from the parent, {unexplained:.2g} from its graph with the same rounded weights, of "
@@ -103,8 +104,8 @@ class _Outputs:
     likelihoods: bool
 
     def from_run(self, run: Run) -> Array:
-        """Probabilities (n, classes), or negative log-likelihood per token (n, 1)."""
-        outputs = self.inputs.outputs(run, BATCH)
+        """Probabilities (n, classes), negative log-likelihood per token (n, 1), or standardised numbers (n, 1)."""
+        outputs = self.inputs.outputs(run, BATCH) / (self.inputs.unit or 1.0)
         return outputs[:, :1] / np.maximum(outputs[:, 1:], 1) if self.likelihoods else outputs.astype(float)
 
     def from_file(self, path: Path) -> Array:
@@ -119,9 +120,9 @@ class _Outputs:
             return self.from_file(path)
 
     def distance(self, first: Array, second: Array) -> float:
-        """Mean over rows: half the sum of absolute differences of probabilities; difference in nats per token."""
+        """Mean over rows: half the sum of absolute differences of probabilities; difference of other outputs."""
         difference = np.abs(first - second).sum(axis=1).mean()
-        return float(difference if self.likelihoods else difference / 2)
+        return float(difference if self.likelihoods or self.inputs.unit is not None else difference / 2)
 
 
 def _explanation(parent: Path, path: Path, outputs: _Outputs, actual: Array) -> tuple[float, float]:

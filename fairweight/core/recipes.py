@@ -38,6 +38,7 @@ class Target(TypedDict):
     positive: str | float | bool | None
     only: list[str | float | bool] | None
     strip: str
+    unit: NotRequired[str]  # of numbers; there is one, maybe empty, if and only if the label is a number
 
 
 class RawFile(TypedDict):
@@ -186,7 +187,8 @@ class Criteria(TypedDict, total=False):
     """`criteria`: what a variant must keep to be recommended."""
 
     error_rate: float
-    margins: dict[str, float | None]
+    margins: dict[str, Any]  # shares; of numbers, `absolute` or `relative` with its value; or None
+    loss: str
     gap: str | None
     attributes: list[str] | None
     ceilings: dict[str, dict[str, float]]

@@ -28,8 +28,8 @@ class Table:
 
     row: NDArray[np.int64]  # (n,) row id, stable for the dataset
     file: NDArray[Any]  # (n,) name of the raw file that the row comes from
-    label: NDArray[np.int64]  # (n,) code into classes
-    classes: tuple[str, ...]  # of a binary label the second is the positive one
+    label: NDArray[Any]  # (n,) int64 codes into classes, or float64 numbers
+    classes: tuple[str, ...]  # of a binary label the second is the positive one; empty for numbers
     numeric: NDArray[np.float32]  # (n, k), minus the origin of each column
     numeric_names: tuple[str, ...]
     categorical: NDArray[np.int64]  # (n, c)
@@ -43,9 +43,15 @@ class Table:
     pairs: NDArray[np.int64] | None = None
     # numeric column -> what was subtracted from its numbers in float64, because float32 holds fewer digits; 0 if absent
     origins: dict[str, float] = field(default_factory=dict)
+    unit: str = ""  # of a label that is a number
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def measured(self) -> bool:
+        """Whether the label is a number, and not the code of a class."""
+        return self.label.dtype.kind == "f"
 
     @property
     def block_rows(self) -> int:
@@ -56,6 +62,33 @@ class Table:
     def take(self, positions: NDArray[Any]) -> "Table":
         """The rows at these positions (or under this mask)."""
         return take_rows(self, positions)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels and groups of n rows of a dataset, without inputs, in the narrowest integers that hold the codes."""
+
+    label: NDArray[Any]  # (n,) codes into classes, or float64 numbers
+    classes: tuple[str, ...]
+    groups: dict[str, NDArray[Any]]  # attribute -> (n,) codes into its levels, -1 is none
+    group_levels: dict[str, tuple[str, ...]]
+    from_test_file: NDArray[np.bool_]  # (n,) whether the raw file is named "test"
+    pairs: NDArray[np.int64] | None = None  # see `Table`
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def narrowest(levels: int) -> type[np.signedinteger[Any]]:
+    """The narrowest type of integers for codes into this number of levels, and for -1."""
+    return np.int8 if levels <= 2**7 else np.int16 if levels <= 2**15 else np.int32
+
+
+def narrowed(codes: NDArray[Any]) -> NDArray[Any]:
+    """The same codes in the narrowest integers; numbers that are no integers stay as they are."""
+    if codes.dtype.kind != "i" or not len(codes):
+        return codes
+    return codes.astype(np.min_scalar_type(min(int(codes.min()), -1 - int(codes.max()))))
 
 
 def take_rows(rows: Rows, positions: NDArray[Any]) -> Rows:

@@ -68,7 +68,7 @@ def card(
     counts = {key: value for key, value in contents.items() if key not in LAST}
     last = {key: value for key, value in contents.items() if key in LAST}
     declared = {"dataset": name, **recipe, "title": recipe["title"] or name}
-    sentences = [*_leaks(leaking), *warnings(contents, unseen, categories)]
+    sentences = [*_leaks(leaking, "numbers" in contents), *warnings(contents, unseen, categories)]
     return cast(Card, {**declared, **counts, "unseen": unseen, "warnings": sentences, **last})
 
 
@@ -82,10 +82,11 @@ def warnings(contents: Contents, unseen: dict[str, Unseen], categories: Mapping[
     ]
 
 
-def _leaks(leaking: Mapping[str, float]) -> Iterator[str]:
+def _leaks(leaking: Mapping[str, float], measured: bool) -> Iterator[str]:
     for column, accuracy in leaking.items():
+        figure = f"R2 {accuracy:.3f}" if measured else f"balanced accuracy {accuracy:.1%}"
         yield (
-            f"{column}: this input alone predicts the label, with balanced accuracy {accuracy:.1%} on held-out rows; "
+            f"{column}: this input alone predicts the label, with {figure} on held-out rows; "
             "remove it from the inputs if it is known only after the label."
         )
 

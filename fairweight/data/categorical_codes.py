@@ -55,9 +55,12 @@ def to_table(
     images = None
     if inputs["image"]:
         images = np.stack(list(rows.column(inputs["image"], "inputs: image")))
-    label = np.full(size, -1)
-    if recipe["target"]:
-        label = _codes(rows.labels(recipe["target"]), categories.classes, categories.label_spelling)
+    label: np.ndarray = np.full(size, -1)
+    target = recipe["target"]
+    if target and "unit" in target:
+        label = rows.numbers(target["column"], "target")
+    elif target:
+        label = _codes(rows.labels(target), categories.classes, categories.label_spelling)
     return Table(
         row=np.arange(rows.start, rows.start + size),
         file=rows.frame[FILE].to_numpy(dtype=object),
@@ -75,6 +78,7 @@ def to_table(
         | {column: _predicted(rows, column, recipe, categories) for column in predicted},
         texts=rows.names(inputs["text"], "inputs: text").to_numpy(dtype=object) if inputs["text"] else None,
         pairs=rows.numbers(inputs["pair"], "inputs: pair").astype(np.int64) if inputs["pair"] else None,
+        unit=target.get("unit", "") if target else "",
     )
 
 

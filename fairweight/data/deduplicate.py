@@ -68,6 +68,8 @@ def removal(read: Callable[[], pd.DataFrame | Iterable[pd.DataFrame]], recipe: D
     reasons = np.full(len(hashes), "", dtype=object)
     if only and target:
         reasons[~label.isin(_wanted(only, label, target, formats)).to_numpy()] = "with another label"
+    if remove and target and "unit" in target:  # numbers of equal inputs differ by chance: equal rows alone repeat
+        hashes = pd.util.hash_pandas_object(pd.DataFrame({0: hashes, 1: label.astype(str)}), index=False).to_numpy()
     if remove:
         label = label.replace(spellings(label[reasons == ""].dropna().unique(), formats))
         left = np.flatnonzero(reasons == "")

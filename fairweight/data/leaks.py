@@ -3,7 +3,7 @@
 import numpy as np
 
 from fairweight.core.artifacts import number_of_blocks, read_table
-from fairweight.statistics.lone_predictors import ALMOST, MOST_ROWS, lone_accuracy
+from fairweight.statistics.lone_predictors import ALMOST, MOST_ROWS, lone_accuracy, lone_r2
 
 
 def leaks(table: str) -> dict[str, float]:
@@ -13,14 +13,14 @@ def leaks(table: str) -> dict[str, float]:
         table: Parquet file of the dataset, read one row block after the other.
 
     Returns:
-        Column -> balanced accuracy on rows that are held out (see `lone_predictors.lone_accuracy`), where it is at
-        least `ALMOST`; nothing for rows without labels.
+        Column -> balanced accuracy on rows that are held out, or R2 of labels that are numbers (see
+        `lone_predictors`), where it is at least `ALMOST`; nothing for rows without labels.
     """
     step = max(len(read_table(table, inputs=False)) // MOST_ROWS, 1)
     parts = (read_table(table, block=block) for block in range(number_of_blocks(table)))
     samples = [part.take(np.arange(0, len(part), step)) for part in parts]
     labels = np.concatenate([part.label for part in samples])
-    if (labels < 0).any():
+    if not samples[0].measured and (labels < 0).any():
         return {}
     columns = {
         name: np.concatenate([part.numeric[:, position] for part in samples])
@@ -30,5 +30,6 @@ def leaks(table: str) -> dict[str, float]:
         name: np.concatenate([part.categorical[:, position] for part in samples])
         for position, name in enumerate(samples[0].levels)
     }
-    accuracies = {name: lone_accuracy(values, labels) for name, values in columns.items()}
+    alone = lone_r2 if samples[0].measured else lone_accuracy
+    accuracies = {name: alone(values, labels) for name, values in columns.items()}
     return {name: value for name, value in accuracies.items() if value is not None and value >= ALMOST}

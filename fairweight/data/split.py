@@ -10,6 +10,7 @@ from fairweight.core.recipes import Split
 from fairweight.core.table import Table
 
 TRAIN, VALIDATION, TEST = range(len(PARTS))
+TENTHS = 10  # strata of labels that are numbers
 
 
 def split(table: str, destination: str, *, name: str, recipe: Split, seed: int) -> None:
@@ -33,7 +34,10 @@ def split(table: str, destination: str, *, name: str, recipe: Split, seed: int) 
 
 
 def parts(table: Table, *, name: str, recipe: Split, seed: int) -> np.ndarray:
-    """Part of each row (n,): 0 train, 1 validation, 2 test; drawn stratified by label. See `split`."""
+    """Part of each row (n,): 0 train, 1 validation, 2 test. See `split`.
+
+    They are drawn stratified by label: by its class, or by the tenth of the numbers to which it belongs.
+    """
     part = np.full(len(table), TRAIN)
     part[test_rows(table, name=name, recipe=recipe)] = TEST
     if recipe["test"] == "all":
@@ -59,6 +63,8 @@ def test_rows(table: Table, *, name: str, recipe: Split) -> np.ndarray:
 
 
 def _drawn(table: Table, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    if table.measured:
+        return _drawn_by_number(table.label[rows], rows, share, seed)
     try:
         _, drawn = train_test_split(rows, test_size=share, stratify=table.label[rows], random_state=seed % 2**32)
     except ValueError as error:
@@ -67,7 +73,25 @@ def _drawn(table: Table, rows: np.ndarray, share: float, seed: int) -> np.ndarra
     return np.sort(drawn)
 
 
+def _drawn_by_number(labels: np.ndarray, rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Draw a share of rows, stratified by tenths of their labels; not stratified where tenths have too few rows."""
+    cuts = np.unique(np.quantile(labels, np.arange(1, TENTHS) / TENTHS))
+    strata = np.searchsorted(cuts, labels, side="right")
+    counts = np.bincount(strata)
+    drawn_rows = round(share * len(rows))
+    enough = counts[counts > 0].min() >= 2 and min(drawn_rows, len(rows) - drawn_rows) >= TENTHS
+    try:
+        _, drawn = train_test_split(
+            rows, test_size=share, stratify=strata if enough else None, random_state=seed % 2**32
+        )
+    except ValueError as error:
+        raise InputError(f"a share of {share:g} cannot be drawn from {len(rows):,} rows ({error})") from None
+    return np.sort(drawn)
+
+
 def _check_classes(table: Table, member: np.ndarray, part: str) -> None:
+    if table.measured and member.sum() < 2:
+        raise InputError(f"there are {int(member.sum())} {part} rows; at least 2 are needed")
     for code, name in enumerate(table.classes):
         if not (table.label[member] == code).any():
             raise InputError(f"class {name!r} has no {part} row; add such rows, or leave the class out")

@@ -78,7 +78,9 @@ def survey(rows: RawRows, recipe: DatasetRecipe, given: list[str]) -> Survey:
     block = Survey(files=Counter(rows_by_file(rows.frame)))
     for column in recipe["quasi_identifiers"] or []:
         rows.column(column, "quasi_identifiers")
-    if target:
+    if target and "unit" in target:
+        block.numbers["target", target["column"]] = Numbers.from_rows(rows, target["column"], "target")
+    elif target:
         labels = rows.labels(target)
         block.unlabelled = Bad.among(labels, labels.isna().to_numpy(), rows)
         block.labels = _counts(labels)
@@ -114,7 +116,8 @@ def _image_shapes(rows: RawRows, column: str) -> Counter[tuple[int, ...]]:
 def _survey_inputs(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
     """Count the missing values of tabular inputs, and compare them with the label."""
     inputs, target = recipe["inputs"], recipe["target"]
-    labels = rows.labels(target) if target else None
+    # numbers that are all different agree with any other such column; see `leaks`
+    labels = rows.labels(target) if target and "unit" not in target else None
     for kind, columns in (("numeric", inputs["numeric"]), ("categorical", inputs["categorical"])):
         place = f"inputs: {kind}"
         for column in columns:
@@ -153,7 +156,8 @@ def checked_categories(survey: Survey, recipe: DatasetRecipe) -> Categories:
         raise InputError("the reader found no rows")
     inputs, formats = recipe["inputs"], Formats.from_recipe(recipe)
     label_spelling = spellings(survey.labels, formats)
-    classes = _classes(survey, recipe["target"], label_spelling, formats) if recipe["target"] else ()
+    target = recipe["target"]
+    classes = _classes(survey, target, label_spelling, formats) if target and "unit" not in target else ()
     if (bad := survey.textless).count:
         raise InputError(
             f"inputs: text: column {inputs['text']!r} has {bad.count:,} empty texts (first in {bad.row}); drop the rows"
@@ -197,6 +201,9 @@ def _check_numbers(survey: Survey, numbers: Numbers, place: str, column: str, re
     remedy = ", or leave out 'bins'" if place.startswith("groups") else ""
     remedy = ", or list the column under 'categorical'" if numeric else remedy
     numbers.check_read(where, size, remedy, recipe["dates"].get(column))
+    if place == "target":
+        _check_label(numbers, where, size)
+        return
     if place.startswith("groups"):  # a row without a number belongs to no group
         return
     may_lack = place == "given" and column in recipe["reader"].get("optional", ())
@@ -208,6 +215,14 @@ def _check_numbers(survey: Survey, numbers: Numbers, place: str, column: str, re
         numbers.check_narrow(where)
     if place == "inputs: pair" and not numbers.range.whole:
         raise InputError(f"{where}: the number of a pair must be whole; fix the data")
+
+
+def _check_label(numbers: Numbers, where: str, size: int) -> None:
+    """Check a label that is a number: there is one in every row, and they differ."""
+    if (bad := numbers.missing).count:
+        raise InputError(f"{where}: {bad.count:,} labels are missing (first in {bad.row}); drop the rows")
+    if numbers.range.lowest == numbers.range.highest:
+        raise InputError(f"{where}: all {size:,} labels are {numbers.range.lowest:g}; a study needs labels that differ")
 
 
 def _merged(counts: Mapping[str, int], spelling: Mapping[str, str]) -> Counter[str]:

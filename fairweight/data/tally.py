@@ -32,6 +32,7 @@ class GroupRows(TypedDict):
     share: float  # of all rows
     base_rate: float | None  # share of positives; None where the label is not binary or the group is empty
     reference: NotRequired[float | None]  # share of the reference population; intersections have none
+    mean: NotRequired[float | None]  # of labels that are numbers; None where the group is empty
 
 
 class GroupMissing(TypedDict):
@@ -48,6 +49,16 @@ class InputColumns(TypedDict):
 
     numeric: list[str]
     categorical: dict[str, int]  # column -> number of levels
+
+
+class LabelNumbers(TypedDict):
+    """Labels that are numbers."""
+
+    unit: str
+    lowest: float
+    highest: float
+    mean: float
+    sd: float
 
 
 class QuasiAnonymity(Anonymity):
@@ -70,6 +81,7 @@ class Contents(TypedDict):
     spellings: dict[str, list[list[str]]]  # column -> for each number written in more than one way, the ways
     classes: list[str]
     label: dict[str, int]  # class -> rows
+    numbers: NotRequired[LabelNumbers]  # where the label is a number
     groups: dict[str, list[GroupRows]]  # attribute -> its groups
     merged: NotRequired[dict[str, dict[str, list[str]]]]  # attribute -> group -> values of which `merge` makes it
     intersections: dict[str, list[GroupRows]]  # pair of attributes -> the combinations that occur
@@ -89,6 +101,8 @@ class Tally:
     """
 
     labels: Counter[int] = field(default_factory=Counter)
+    # attributes and codes, both empty for all rows -> sum of the labels that are numbers, and of their squares
+    sums: Counter[tuple[tuple[str, ...], tuple[int, ...], int]] = field(default_factory=Counter)
     groups: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # attribute, code, label
     pairs: Counter[tuple[tuple[str, str], tuple[int, int], int]] = field(default_factory=Counter)
     missing: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # input column, attribute, code
@@ -98,7 +112,7 @@ class Tally:
     first: pd.DataFrame | None = None  # raw rows of the first block, which are searched for identifiers
 
     def __iadd__(self, later: "Tally") -> "Tally":
-        for name in ("labels", "groups", "pairs", "missing"):
+        for name in ("labels", "sums", "groups", "pairs", "missing"):
             getattr(self, name).update(getattr(later, name))
         for name in ("hashes", "quasi", "test"):
             getattr(self, name).extend(getattr(later, name))
@@ -115,7 +129,7 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
         recipe: the dataset's part of the study file.
         categories: the spellings of numbers in the whole dataset.
     """
-    label = rows.label.tolist()
+    label = [-1] * len(rows) if rows.measured else rows.label.tolist()
     counts = Tally(Counter(label), test=[rows.file == TEST])
     counts.hashes = [_row_hashes(rows)]
     counts.quasi = _quasi_hashes(raw, recipe, categories)
@@ -126,16 +140,33 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
         counts.groups.update(zip(itertools.repeat(attribute), codes.tolist(), label, strict=False))
         for column, mask in missing.items():
             counts.missing.update((column, attribute, code) for code in codes[mask].tolist())
+    if rows.measured:
+        _add_sums(counts, rows)
     for pair in itertools.combinations(rows.groups, 2):
         codes_of_pair = zip(*(rows.groups[attribute].tolist() for attribute in pair), strict=True)
         counts.pairs.update(zip(itertools.repeat(pair), codes_of_pair, label, strict=False))
     return counts
 
 
+def _add_sums(counts: Tally, rows: Table) -> None:
+    """Add the sums of labels that are numbers: of all rows, of each group and of each pair of groups."""
+    for power in (1, 2):
+        values = rows.label**power
+        counts.sums[(), (), power] += float(values.sum())  # type: ignore[assignment]
+        for size in (1, 2):
+            for attributes in itertools.combinations(rows.groups, size):
+                codes = np.stack([rows.groups[attribute] for attribute in attributes], axis=1)
+                kinds, places = np.unique(codes, axis=0, return_inverse=True)
+                sums = np.bincount(places.reshape(-1), weights=values)
+                for kind, total in zip(kinds.tolist(), sums.tolist(), strict=True):
+                    counts.sums[attributes, tuple(kind), power] += total
+
+
 def _with_numbers(raw: RawRows, recipe: DatasetRecipe) -> pd.DataFrame:
     """Raw rows with numbers where the study file says so: hardly two amounts are equal, and they identify nobody."""
     groups = [options["column"] for options in recipe["groups"].values() if "bins" in options]
-    numeric = dict.fromkeys([*recipe["inputs"]["numeric"], *groups])
+    target = [recipe["target"]["column"]] if recipe["target"] and "unit" in recipe["target"] else []
+    numeric = dict.fromkeys([*recipe["inputs"]["numeric"], *groups, *target])
     numbers = {column: raw.numbers(column, "inputs: numeric") for column in numeric}
     return raw.frame.drop(columns=FILE).assign(**numbers)
 
@@ -236,7 +267,32 @@ def contents(
         "sha256": checksums,
         "removed": removed,
     }
+    if rows.measured:
+        entries["numbers"] = _label_numbers(rows, counts, totals, recipe)
+        _add_means(rows, counts, shares)
     return {**entries, "merged": merged} if merged else entries
+
+
+def _label_numbers(rows: Table, counts: Tally, totals: Survey, recipe: DatasetRecipe) -> LabelNumbers:
+    """Range, mean and standard deviation of labels that are numbers."""
+    assert recipe["target"] is not None  # these are its numbers
+    span = totals.numbers["target", recipe["target"]["column"]].range
+    mean, square = (counts.sums[(), (), power] / totals.size for power in (1, 2))
+    sd = float(np.sqrt(max(square - mean**2, 0.0)))
+    return {"unit": rows.unit, "lowest": span.lowest, "highest": span.highest, "mean": mean, "sd": sd}
+
+
+def _add_means(rows: Table, counts: Tally, shares: dict[str, list[GroupRows]]) -> None:
+    """Add the mean label of each group, and of each combination of groups of two attributes."""
+    for attribute, entries in shares.items():
+        attributes = tuple(attribute.split(BETWEEN)) if attribute not in rows.groups else (attribute,)
+        for entry in entries:
+            if entry["group"] is None:
+                continue
+            names = entry["group"].split(BETWEEN) if len(attributes) > 1 else [entry["group"]]
+            pairs = zip(attributes, names, strict=True)
+            codes = tuple(rows.group_levels[name].index(level) for name, level in pairs)
+            entry["mean"] = counts.sums[attributes, codes, 1] / entry["rows"] if entry["rows"] else None
 
 
 def _spellings(totals: Survey, recipe: DatasetRecipe, formats: Formats) -> Iterator[tuple[str, list[list[str]]]]:

@@ -119,10 +119,10 @@ def changes(rows: Iterable[Mapping[str, Any]], pairs: Iterable[Mapping[str, Any]
     for row in sorted(pairs, key=lambda row: row["seed"]):
         if seed is None or row["seed"] == seed:
             entry = (row["rows"], row["gained"], row["lost"], row["held"], row["seeds_worth"])
-            counts.setdefault(_name(row), []).append(entry)
+            counts.setdefault(name_in(row), []).append(entry)
     by_name: Changes = {}
     for row in rows:
-        name = _name(row)
+        name = name_in(row)
         if row["metric"] in PAIRED and name in counts:
             total, gained, lost, held, worth = np.array(counts[name], float).T
             n = float(total[0])
@@ -136,7 +136,8 @@ def changes(rows: Iterable[Mapping[str, Any]], pairs: Iterable[Mapping[str, Any]
     return by_name
 
 
-def _name(row: Mapping[str, Any]) -> Name:
+def name_in(row: Mapping[str, Any]) -> Name:
+    """Metric, attribute and group of a comparison row."""
     attribute, group = (row[key] if isinstance(row[key], str) else None for key in ("attribute", "group"))
     return row["metric"], attribute, group
 
@@ -152,7 +153,7 @@ def assess(
         criteria: `criteria` of the study file.
         attributes: attributes that the criteria are about.
     """
-    tested = _Criteria(compared, criteria, attributes)
+    tested = CriterionTests(compared, criteria, attributes)
     for test in margin_tests(criteria, attributes, tested.binary):
         if test.attribute is None:
             tested.overall(test.margin)
@@ -200,7 +201,7 @@ def gap_rates(gap: str | None, binary: bool) -> tuple[str, ...]:
     return GAPS[gap or (EQUALIZED_ODDS_DIFFERENCE if binary else "accuracy_difference")]
 
 
-class _Criteria:
+class CriterionTests:
     """Criteria of one variant as they are tested.
 
     Args:
@@ -227,7 +228,7 @@ class _Criteria:
             self._without("accuracy", "there are too few test rows for the accuracy", margin, rate="accuracy")
             return
         row = self._change_row("accuracy", "accuracy", None, None, entry.change, margin)
-        self._margin([(row, entry.change.above(margin), entry.change.shifted(margin))])
+        self.add([(row, entry.change.above(margin), entry.change.shifted(margin))])
 
     def groups(self, criterion: str, attribute: str, margin: float) -> None:
         """Test that no group with enough rows loses more accuracy than the margin."""
@@ -235,7 +236,7 @@ class _Criteria:
         for group, entry in self._groups("accuracy", attribute, criterion, margin):
             row = self._change_row(criterion, "accuracy", attribute, group, entry.change, margin)
             parts.append((row, entry.change.above(margin), entry.change.shifted(margin)))
-        self._margin(parts)
+        self.add(parts)
 
     def rates(self, attribute: str, rate: str, margin: float) -> None:
         """Test that no group's rate changes for the worse by more than the margin."""
@@ -244,7 +245,7 @@ class _Criteria:
             better = entry.change.opposite() if rate == "false_positive_rate" else entry.change
             row = self._change_row("group_rates", rate, attribute, group, entry.change, margin)
             parts.append((row, better.above(margin), better.shifted(margin)))
-        self._margin(parts)
+        self.add(parts)
 
     def gap(self, attribute: str, rate: str, margin: float) -> None:
         """Test that no signed difference between two groups grows by more than the margin.
@@ -260,7 +261,7 @@ class _Criteria:
                     growth = Growth(entry.change, against.change)
                     row = self._growth_row(attribute, rate, (group, other), growth, margin)
                     parts.append((row, *_gap_evidence(growth, rate, margin)))
-        self._margin(parts)
+        self.add(parts)
 
     def floors(self) -> None:
         """No rate of any group with a few rows may silently fall to 0 or rise to 1."""
@@ -288,13 +289,13 @@ class _Criteria:
         row = self._change_row("floor", rate, attribute, group, change, 0.0)
         about = f"{rate.replace('_', ' ')}{_of_group(attribute, group)}"
         models = "this model" if len(change.per_seed) == 1 else "the models"
-        self._undecided(row | {"reason": f"the {about} {verb} in {models} ({change.rows} rows)"})
+        self.undecided(row | {"reason": f"the {about} {verb} in {models} ({change.rows} rows)"})
 
     def ceiling(self, name: str, values: Array, limit: float, exact: bool) -> None:
         """Test that a measure is at most a limit."""
         evidence = decision.ceiling(values, limit, exact)
         known = len(values) > 0 and bool(np.isfinite(values).all())
-        row = self._row(name, None, None, limit, evidence)
+        row = self.row(name, None, None, limit, evidence)
         row["seeds"] = len(values)
         if known:
             row |= {"value": float(np.mean(values)), "low": float(np.min(values)), "high": float(np.max(values))}
@@ -348,7 +349,7 @@ class _Criteria:
         names = [group for metric, attribute, group in self.compared if (metric, attribute) == ("accuracy", "class")]
         return ([str(name) for name in names] or ["0", "1"]) if self.binary else None
 
-    def _margin(self, parts: Sequence[tuple[CriterionRow, Evidence, Array | None]]) -> None:
+    def add(self, parts: Sequence[tuple[CriterionRow, Evidence, Array | None]]) -> None:
         """Add a criterion, whose row is that of its part with the weakest evidence."""
         if not parts:
             return
@@ -369,15 +370,17 @@ class _Criteria:
         self, criterion: str, reason: str, margin: float, attribute: str | None = None, rate: str | None = None
     ) -> None:
         """Add a criterion that cannot be tested: it is undecided."""
-        self._undecided(self._row(criterion, attribute, rate, margin, NOTHING) | {"reason": reason})
+        self.undecided(self.row(criterion, attribute, rate, margin, NOTHING) | {"reason": reason})
 
-    def _undecided(self, row: CriterionRow) -> None:
+    def undecided(self, row: CriterionRow) -> None:
+        """Add a criterion that stays undecided, whatever the others are."""
         self.result.criteria.append(row)
         self._margins.append(NOTHING)
 
-    def _row(
+    def row(
         self, criterion: str, attribute: str | None, rate: str | None, margin: float, evidence: Evidence
     ) -> CriterionRow:
+        """Make the row of a criterion about all rows, without values."""
         row: CriterionRow = {
             "criterion": criterion,
             "attribute": attribute,
@@ -412,7 +415,7 @@ class _Criteria:
         self, criterion: str, rate: str, attribute: str | None, group: str | None, change: Change, margin: float
     ) -> CriterionRow:
         low, high = change.interval()
-        return self._row(criterion, attribute, rate, margin, NOTHING) | {
+        return self.row(criterion, attribute, rate, margin, NOTHING) | {
             "group": group,
             "rows": change.rows,
             "seeds": len(change.per_seed),
@@ -425,7 +428,7 @@ class _Criteria:
         self, attribute: str, rate: str, groups: tuple[str, str], growth: Growth, margin: float
     ) -> CriterionRow:
         low, high = growth.interval()
-        return self._row("fairness_gap", attribute, rate, margin, NOTHING) | {
+        return self.row("fairness_gap", attribute, rate, margin, NOTHING) | {
             "group": groups[0],
             "other_group": groups[1],
             "catches_up": growth.catching_up,

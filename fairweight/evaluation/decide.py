@@ -13,11 +13,11 @@ from fairweight.core.lineage import COMPARISON, FAMILY
 from fairweight.core.measures import measure
 from fairweight.core.recipes import Criteria, DecisionRecipe, EnergyRecipe, LifeCycleFactors
 from fairweight.evaluation import criteria as tests
-from fairweight.evaluation import guards
+from fairweight.evaluation import evidence, guards
 from fairweight.evaluation.criteria import CriterionRow, name_of
 from fairweight.evaluation.recommend import Node, recommend
 from fairweight.evaluation.shipped import shipped_table
-from fairweight.evaluation.simple_accuracy import SimpleRow, simple_rows
+from fairweight.evaluation.simple_accuracy import OfNumbers, SimpleRow, simple_rows
 from fairweight.statistics import comparison, decision
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import PROVEN, REFUTED, Verdict
@@ -94,7 +94,7 @@ def decide(
         "shipped": shipped_table(table, compared, paired, values["assessments"], criteria, attributes),
         "slices": _gathered(slices),
         "guards": guarded,
-        "simple_models": pd.DataFrame(simple_rows(simple), columns=[*SimpleRow.__annotations__]),
+        "simple_models": _simple_models(simple),
     }
     for name, columns in (("criteria", CriterionRow), ("parts", CriterionRow), ("untested", tests.UntestedRow)):
         rows = [
@@ -103,6 +103,13 @@ def decide(
         tables[name] = pd.DataFrame(rows, columns=[*DECIDED, *columns.__annotations__])
     for name, path in destination.items():
         write_frame(path, tables[name])
+
+
+def _simple_models(paths: Mapping[str, str]) -> pd.DataFrame:
+    """What can be reached without a model of the study; of numbers, with further columns."""
+    rows = simple_rows(paths)
+    further = [name for name in OfNumbers.__annotations__ if any(name in row for row in rows)]
+    return pd.DataFrame(rows, columns=[*SimpleRow.__annotations__, *further])
 
 
 def _gathered(files: dict[str, dict[str, str]]) -> pd.DataFrame:
@@ -165,12 +172,12 @@ def _assessed(
 ) -> tests.Assessed:
     """Evidence on the criteria of one variant, from its comparison, its pairs and its measures."""
     place = dict(zip(DECIDED, key, strict=True))
-    changes = tests.changes(cell.to_dict("records"), where(pairs, place).to_dict("records"))
+    changes = evidence.changes(cell.to_dict("records"), where(pairs, place).to_dict("records"))
     base = {"augmentation": cell["baseline_augmentation"].iloc[0], "variant": cell["baseline"].iloc[0]}
     ceilings = {
         name: _ceiling(measures, place, {**place, **base}, name, limit) for name, limit in criteria["ceilings"].items()
     }
-    return tests.assess(changes, ceilings, criteria, attributes[place["dataset"]])
+    return evidence.assess(changes, ceilings, criteria, attributes[place["dataset"]])
 
 
 def _ceiling(
@@ -269,7 +276,8 @@ def _front_probabilities(files: dict[str, dict[str, str]], decisions: pd.DataFra
         if not all(key in costs.index for key in keys):
             continue
         shape = (len(variants), -1)
-        objectives = [table[name].to_numpy(float).reshape(shape) for name in ("accuracy", "worst_group_accuracy")]
+        signs = {"accuracy": 1, "worst_group_accuracy": 1, "loss": -1, "largest_group_loss": -1}
+        objectives = [s * table[name].to_numpy(float).reshape(shape) for name, s in signs.items() if name in table]
         benefits = np.stack([o for o in objectives if not np.isnan(o).any()], axis=1)
         shares = decision.front_probability(benefits, costs.loc[keys].to_numpy())
         rows += [

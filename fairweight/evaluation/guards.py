@@ -11,6 +11,7 @@ from scipy import stats
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import Criteria
+from fairweight.evaluation import loss_guards
 from fairweight.statistics.decision import REFUTED, UNDECIDED
 from fairweight.statistics.significance import TIE, mcnemar, sign_flip, smallest_p
 
@@ -62,19 +63,23 @@ def guard_table(
         return pd.DataFrame(columns=[*COLUMNS])
     rows: list[dict[str, Any]] = []
     blocking = criteria.get("guards", list(BLOCKING))
+    if "loss" in models:  # of numbers, there is a row for every loss
+        models = models[models["loss"].isna() | (models["loss"] == criteria.get("loss"))]
     models = models.assign(augmentation=models["model_augmentation"]).drop_duplicates([*CELL, "seed"])
     for key, own in models.groupby(CELL, sort=False):
         place = dict(zip(CELL, key, strict=True))
         node = (place["augmentation"], place["variant"])
         base = place | dict(zip(("augmentation", "variant"), baselines.get(node, node), strict=True))
-        reasons = dict(_reasons(own.sort_values("seed"), criteria))
+        reasons_of = loss_guards.reasons if loss_guards.of_numbers(own) else _reasons
+        reasons: dict[Any, str] = dict(reasons_of(own.sort_values("seed"), criteria))
         if (
             base != place
             and bool(own["same"].eq(True).all())
             and (kept := _equal_bytes(measures, place, base)) is not False
         ):
             file = ", and its file is not smaller" if kept else ""
-            equal = f"its predictions and probabilities equal those of {base['variant']} to the bit{file}"
+            what = "predictions" if loss_guards.of_numbers(own) else "predictions and probabilities"
+            equal = f"its {what} equal those of {base['variant']} to the bit{file}"
             reasons[SAME] = f"{equal}: nothing is compressed"
         rows += [{**place, "guard": g, "blocks": g in blocking, "reason": reason} for g, reason in reasons.items()]
     return pd.DataFrame(rows, columns=COLUMNS).sort_values("blocks", ascending=False, kind="stable")

@@ -54,8 +54,8 @@ SCHEMA = {
 class Assessed:
     """Predictions of n rows beside the truth; every array has one entry per row."""
 
-    labels: Array  # int (n,)
-    predictions: Array  # int (n,)
+    labels: Array  # int codes of classes, or float numbers (n,)
+    predictions: Array  # the same
     scores: Array | None  # (n,) larger means more likely positive; binary labels only
     probabilities: Array | None  # (n, classes)
     classes: int
@@ -70,6 +70,7 @@ class Assessed:
     utf8_bytes: Array | None = None  # (n,) bytes of the text
     pairs: Array | None = None  # (n,) number of a sentence's pair, negative for the less stereotyping one, 0 is none
     baseline_nll: Array | None = None  # (n,) nll in the variant that this one is compared with
+    half_width: float | None = None  # of the intervals around numbers
 
     def take(self, rows: Array) -> "Assessed":
         """The rows at these positions or under this mask."""

@@ -51,6 +51,8 @@ def plan(
     plans = []
     for dataset, path in tables.items():
         test = read_table(path, inputs=False).take(read_split(splits[dataset])["test"])
+        if test.measured:
+            continue
         counts = Counts.of_rows(test.label, test.classes, test.groups, test.group_levels)
         plans.append(
             Plan(dataset, counts, criteria, tests=tests[dataset], seeds=seeds[dataset], smallest=smallest_group)

@@ -6,13 +6,15 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.frames import where
+from fairweight.core.labels import ABSOLUTE
 from fairweight.core.lineage import CELL
 from fairweight.core.recipes import Criteria
-from fairweight.evaluation import criteria as tests
+from fairweight.evaluation import evidence as tests
 from fairweight.evaluation.criteria import name_of
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-CHOICE = "accuracy"  # metric on validation rows by which the seed is chosen
+# metric on validation rows by which the seed is chosen, and the one of numbers, of which the lowest is chosen
+CHOICE, CHOICE_OF_NUMBERS = "accuracy", "mean_absolute_error"
 COLUMNS = (
     *CELL,
     "seed",
@@ -77,7 +79,7 @@ def shipped_table(
 
 def choices(assessments: pd.DataFrame) -> pd.DataFrame:
     """Rows by which the seed of a variant is chosen: its accuracy on all validation rows, and on all test rows."""
-    rows = assessments[(assessments["metric"] == CHOICE) & assessments["attribute"].isna()]
+    rows = assessments[assessments["metric"].isin((CHOICE, CHOICE_OF_NUMBERS)) & assessments["attribute"].isna()]
     return rows[rows["class"].isna()] if "class" in rows else rows
 
 
@@ -90,15 +92,16 @@ def chosen(accuracy: pd.DataFrame) -> dict[str, Any]:
     by_part = {part: rows.set_index("seed")["value"].sort_index() for part, rows in accuracy.groupby("part")}
     test, validation = by_part["test"], by_part.get("validation")
     known = validation is not None and validation.notna().any()
-    seed = int(validation.idxmax()) if known and validation is not None else int(test.index[0])
+    best = "idxmin" if accuracy["metric"].iloc[0] == CHOICE_OF_NUMBERS else "idxmax"
+    seed = int(getattr(validation, best)()) if known and validation is not None else int(test.index[0])
     figures = {"seed": seed, "test": float(test[seed]), "mean_test": float(test.mean())}
     return figures | ({"validation": float(validation[seed])} if known and validation is not None else {})
 
 
 def _changes(of_file: tests.Changes, of_recipe: tests.Changes) -> dict[str, Any]:
     """Change of the accuracy of one file with its interval, and of the mean over seeds."""
-    name = ("accuracy", None, None)
-    if name not in of_file:
+    name = next((name for name in ((CHOICE, None, None), (ABSOLUTE, None, None)) if name in of_file), None)
+    if name is None:
         return {}
     low, high = of_file[name].change.interval()
     means = {

@@ -1,11 +1,12 @@
 """What a useful model must exceed: the share of the largest class, and the accuracy of the simple model."""
 
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from fairweight.core.artifacts import read_predictions
+from fairweight.core.labels import ABSOLUTE
 from fairweight.statistics.intervals import wilson
 
 
@@ -25,7 +26,27 @@ class SimpleRow(TypedDict):
     reason: str | None  # why there is no simple model
 
 
-def simple_row(dataset: str, path: str) -> SimpleRow:
+class OfNumbers(TypedDict, total=False):
+    """Further columns for labels that are numbers."""
+
+    naive_error: float | None  # mean absolute error of always predicting the median of the training labels
+    error: float | None  # of the simple model; None where there is none
+
+
+def _of_numbers(dataset: str, columns: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of labels that are numbers, which have no classes and no accuracy."""
+    label = columns["label"]
+    fitted = about["reason"] is None
+    kept = {name: about[name] for name in ("fitted_rows", "training_rows", "features", "reason")}
+    row: dict[str, Any] = {**dict.fromkeys(SimpleRow.__annotations__), **kept, "dataset": dataset, "rows": len(label)}
+    naive = about["naive"].get(ABSOLUTE)
+    return row | {
+        "naive_error": None if naive is None else float(np.abs(label - naive).mean()),
+        "error": float(np.abs(columns["prediction"] - label).mean()) if fitted else None,
+    }
+
+
+def simple_row(dataset: str, path: str) -> SimpleRow | dict[str, Any]:
     """What can be reached on the test rows of a dataset.
 
     Args:
@@ -33,6 +54,8 @@ def simple_row(dataset: str, path: str) -> SimpleRow:
         path: Parquet file of `simple_model`.
     """
     columns, about = read_predictions(path)
+    if "naive" in about:
+        return _of_numbers(dataset, columns, about)
     label, predicted = columns["label"], columns["prediction"]
     counts = np.bincount(label[label >= 0], minlength=len(about["classes"]))
     largest, rows = int(counts.argmax()), len(label)
@@ -54,7 +77,7 @@ def simple_row(dataset: str, path: str) -> SimpleRow:
     }
 
 
-def simple_rows(paths: Mapping[str, str]) -> list[SimpleRow]:
+def simple_rows(paths: Mapping[str, str]) -> list[SimpleRow | dict[str, Any]]:
     """The same for every dataset.
 
     Args:

@@ -1,4 +1,4 @@
-"""The simple model of a dataset: a logistic regression of its inputs, which costs next to nothing.
+"""The simple model of a dataset: a logistic or ridge regression of its inputs, which costs next to nothing.
 
 Models that are worse than it are too weak to compare with (see `guards`). It is fitted once for each dataset, on
 training rows of one split, with bounded time and memory.
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from fairweight.core.artifacts import PARTS, number_of_blocks, read_split, read_table, write_predictions
+from fairweight.core.labels import ABSOLUTE, SQUARED
 from fairweight.core.random_streams import generator
 from fairweight.core.table import Table
 
@@ -33,7 +34,7 @@ NOTHING = -1  # prediction where there is no model
 
 
 def simple_model(*, table: str, split: str, destination: str) -> None:
-    """Write what a logistic regression of the raw inputs predicts for the test rows.
+    """Write what a logistic regression of the raw inputs, or of numbers a ridge regression, predicts for the test rows.
 
     Numbers are standardised, levels are one-hot, pixels are averaged to at most 4,096 of an image, and texts are
     hashed bags of words. The regression has scikit-learn's L2 penalty, and at most 100 iterations.
@@ -43,7 +44,7 @@ def simple_model(*, table: str, split: str, destination: str) -> None:
         split: Parquet file of one split.
         destination: Parquet file to write: predictions of the test rows, -1 where there is no model. Its description
             has `classes`, `fitted_rows`, `training_rows`, `features`, `iterations`, and the `reason` if there is no
-            model.
+            model; of labels that are numbers, also `naive`: for each loss, what is best predicted without inputs.
     """
     positions = read_split(split)
     first = read_table(table, block=0)
@@ -54,6 +55,9 @@ def simple_model(*, table: str, split: str, destination: str) -> None:
     about: dict[str, Any] = {"classes": first.classes, "reason": reason}
     about |= {"fitted_rows": len(chosen) if model else 0, "training_rows": len(positions["train"])}
     about |= model.about if model else {"features": None, "iterations": None}
+    if first.measured:
+        label = read_table(table, inputs=False).label[positions["train"]]
+        about["naive"] = {ABSOLUTE: float(np.median(label)), SQUARED: float(label.mean())} if len(label) else {}
     tested = [_tested(rows, model) for rows in _parts(table, first.block_rows, positions["test"])]
     columns = {name: np.concatenate([part[name] for part in tested]) for name in tested[0]}
     write_predictions(destination, columns, about)
@@ -65,7 +69,9 @@ def _impossible(rows: Table, training: list[Table]) -> str | None:
         return "the dataset has no training rows"
     if rows.images is None and rows.texts is None and not rows.numeric.shape[1] + rows.categorical.shape[1]:
         return "the dataset has no inputs"
-    return None if len(set().union(*(rows.label.tolist() for rows in training))) > 1 else "there is one class only"
+    if len(set().union(*(rows.label.tolist() for rows in training))) > 1:
+        return None
+    return "all labels are equal" if rows.measured else "there is one class only"
 
 
 def _chosen(rows: Table, training: Array) -> Array:
@@ -101,7 +107,8 @@ def _parts(table: str, size: int, positions: Array) -> Iterator[Table]:
 
 
 def _tested(rows: Table, model: "Fitted | None") -> dict[str, Array]:
-    predicted = np.full(len(rows), NOTHING) if model is None else model.predict(rows)
+    nothing = np.nan if rows.measured else NOTHING
+    predicted = np.full(len(rows), nothing) if model is None else model.predict(rows)
     part = np.full(len(rows), PARTS.index("test"))
     return {"row": rows.row, "part": part, "label": rows.label, "prediction": predicted}
 
@@ -115,7 +122,7 @@ class Fitted:
     levels: list[Array]  # of each categorical column, its position among the features of each level, -1 if left out
     number: int  # of levels that are kept
     words: int  # number of hashes of words
-    regression: LogisticRegression
+    regression: LogisticRegression | Ridge
 
     @classmethod
     def to(cls, training: list[Table]) -> "Fitted":
@@ -129,9 +136,10 @@ class Fitted:
             mean, scale = np.nan_to_num(np.nanmean(numeric, axis=0)), np.nan_to_num(np.nanstd(numeric, axis=0))
         scale[scale == 0] = 1.0
         label = np.concatenate([rows.label for rows in training])
-        most = max(MOST_WEIGHTS // len(np.unique(label)), 2)  # features
+        measured = training[0].measured
+        most = max(MOST_WEIGHTS // (1 if measured else len(np.unique(label))), 2)  # features
         levels, number = _frequent(training, most - numeric.shape[1])
-        regression = LogisticRegression(max_iter=ITERATIONS)
+        regression = Ridge(max_iter=ITERATIONS) if measured else LogisticRegression(max_iter=ITERATIONS)
         fitted = cls(mean, scale, levels, number, min(most, MOST_WORDS), regression)
         features = [fitted.features(rows) for rows in training]
         stacked = sparse.vstack(features).tocsr() if sparse.issparse(features[0]) else np.concatenate(features)
@@ -143,12 +151,16 @@ class Fitted:
     @property
     def about(self) -> dict[str, Any]:
         """Number of features and of iterations."""
-        return {"features": int(self.regression.n_features_in_), "iterations": int(self.regression.n_iter_.max())}
+        iterations = self.regression.n_iter_  # None where a ridge regression is solved directly
+        return {
+            "features": int(self.regression.n_features_in_),
+            "iterations": None if iterations is None else int(iterations.max()),
+        }
 
     def predict(self, rows: Table) -> Array:
-        """Predicted class code of each row (n,)."""
-        predicted: Array = self.regression.predict(self.features(rows)).astype(np.int64)
-        return predicted
+        """Predicted class code, or number, of each row (n,)."""
+        predicted: Array = self.regression.predict(self.features(rows))
+        return predicted.astype(np.float64 if rows.measured else np.int64)
 
     def features(self, rows: Table) -> Any:
         """Features (n, d): dense, or sparse where there are levels or words."""

@@ -23,7 +23,9 @@ from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import DEFAULT_TASK, TOKENS, Feeds, autoregressive
 
 OPSET = 20
-TOLERANCE = 1e-4  # largest difference of a probability between torch and the reference engine
+# largest difference between torch and the reference engine: of a probability, or of a number in standard deviations of
+# the training labels
+TOLERANCE = 1e-4
 CHECKED_ROWS = 1024
 
 
@@ -66,7 +68,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
         temporary.write_bytes(proto.SerializeToString())
         run = load_engine.load(REFERENCE_ENGINE, temporary, threads=1, place=destination, file=destination)
         expected = inputs.outputs(functools.partial(_by_torch, shipped), len(rows))
-        difference = float(np.abs(inputs.outputs(run, len(rows)) - expected).max())
+        difference = float(np.abs(inputs.outputs(run, len(rows)) - expected).max()) / (inputs.unit or 1.0)
         if not difference <= TOLERANCE:
             raise InputError(
                 f"{destination}: {REFERENCE_ENGINE} differs from torch by {difference:.2g}, tolerance {TOLERANCE:g}."

@@ -58,3 +58,18 @@ def gap_by_chance(successes: Array, totals: Array, draws: int = DRAWS) -> tuple[
     observed = np.ptp(successes / totals)
     # two ways to compute one fraction may differ in the last bit
     return float(simulated.mean()), float((1 + (simulated >= observed - 1e-12).sum()) / (draws + 1))
+
+
+def range_by_chance(errors: Array, observed: float, draws: int = DRAWS) -> tuple[float, float]:
+    """Largest difference of a mean between groups if all true means were equal: its expectation, and a p-value.
+
+    Args:
+        errors: standard errors of the means of the groups (G,), which are taken to be normal.
+        observed: the largest difference of the means.
+        draws: simulated sets of groups; the random numbers are the same in every call.
+
+    Returns:
+        (expected difference, p), as of `gap_by_chance`.
+    """
+    simulated = np.ptp(np.random.default_rng(0).normal(size=(draws, len(errors))) * errors, axis=1)
+    return float(simulated.mean()), float((1 + (simulated >= observed - 1e-12).sum()) / (draws + 1))

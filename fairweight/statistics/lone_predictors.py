@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 Array = np.ndarray[Any, Any]
 ALMOST = 0.98  # balanced accuracy from which an input alone predicts the label
 SPLITS = 5  # of a number, one after the other
+MOST_LEAVES = 1_024  # of the tree that predicts a number
 FEWEST = 5  # held-out rows of a class
 MOST_ROWS = 20_000  # on which the accuracy is computed
 
@@ -37,6 +38,30 @@ def lone_accuracy(values: Array, label: Array) -> float | None:
     predict = _by_tree if values.dtype.kind == "f" else _by_category
     predicted = predict(values[fitted], label[fitted], values[held_out])
     return float(np.mean([(predicted[label[held_out] == code] == code).mean() for code in classes]))
+
+
+def lone_r2(values: Array, label: Array) -> float | None:
+    """R2 of predicting held-out labels that are numbers from one input alone, by a decision tree.
+
+    Args:
+        values: floats, NaN where missing, or codes of categories (n,).
+        label: numbers (n,).
+
+    Returns:
+        Share of the variance of held-out labels that is explained; None if there are too few rows, or it has none.
+    """
+    step = -(-len(label) // MOST_ROWS) or 1
+    values, label = np.asarray(values)[::step], np.asarray(label, float)[::step]
+    order = np.random.default_rng(0).permutation(len(label))
+    fitted, held_out = order[::2], order[1::2]
+    if len(held_out) < FEWEST**2 or not np.ptp(label[held_out]):
+        return None
+    with np.errstate(over="ignore"):
+        inputs = np.where(np.isfinite(values), values, np.nan).astype(np.float32)[:, None]
+    inputs[np.isinf(inputs)] = np.nan
+    tree = DecisionTreeRegressor(min_samples_leaf=2, max_leaf_nodes=MOST_LEAVES, random_state=0)
+    predicted = tree.fit(inputs[fitted], label[fitted]).predict(inputs[held_out])
+    return float(1 - np.mean((predicted - label[held_out]) ** 2) / np.var(label[held_out]))
 
 
 def _by_tree(values: Array, label: Array, others: Array) -> Array:

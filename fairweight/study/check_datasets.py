@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fairweight.core import components
+from fairweight.core import components, labels
 from fairweight.core.errors import InputError, quoted
 from fairweight.core.lineage import local_path
-from fairweight.core.recipes import DatasetRecipe, GroupRecipe
+from fairweight.core.recipes import DatasetRecipe, GroupRecipe, Target
 from fairweight.data import counterfactual_terms, parts
 
 EXCLUSIVE = ("image", "text")  # a dataset with such a column has no other inputs
@@ -135,6 +135,19 @@ def _check_task(place: str, dataset: DatasetRecipe) -> None:
         raise InputError(f"{place}: the key 'target' is missing; the task {task!r} needs a label.")
     if not labelled and dataset["target"] is not None:
         raise InputError(f"{place}: the key 'target' must be left out; the task {task!r} has no label.")
+    if dataset["target"] is not None:
+        _check_target(place, dataset["target"], task)
+
+
+def _check_target(place: str, target: Target, task: str) -> None:
+    """Check the keys of a label that go with classes only, or with numbers only."""
+    if not labels.measured(task):
+        if "unit" in target:
+            raise InputError(f"{place}: target: unit: the task {task!r} has classes, which have no unit; leave it out.")
+        return
+    for key, default in (("positive", None), ("only", None), ("strip", "")):
+        if target[key] != default:  # type: ignore[literal-required]
+            raise InputError(f"{place}: target: {key}: the label of the task {task!r} is a number; leave it out.")
 
 
 def _check_counterfactuals(place: str, dataset: DatasetRecipe) -> None:

@@ -6,7 +6,7 @@ Standard library only. Each error is one sentence with the place and the legal v
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fairweight.core import components
+from fairweight.core import components, labels
 from fairweight.core.errors import InputError, did_you_mean, known, listed
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.study.check_datasets import form
@@ -57,6 +57,7 @@ def check_cells(study: GridOfStudy) -> None:
         InputError: a cell needs something that its dataset, model or recipe does not have.
     """
     for cell in study.cells:
+        _check_for_label(study, cell)
         if not study.variants[cell.variant].record.ships:
             _check_scores(study, cell)
         elif study.published(cell.variant):
@@ -65,6 +66,46 @@ def check_cells(study: GridOfStudy) -> None:
             _check_imported(study, cell)
         else:
             _check_trained(study, cell)
+
+
+def _check_for_label(study: GridOfStudy, cell: Cell) -> None:
+    """Check operation, architecture, methods and training of a cell against a task that lists what it takes."""
+    task, variant = study.config["datasets"][cell.dataset]["task"], study.variants[cell.variant]
+    of_task = f"is not for the task {task!r} of dataset {cell.dataset!r}"
+    operations = components.literal("tasks", task, "OPERATIONS")
+    if operations is not None and variant.operation not in operations:
+        raise InputError(f"variants: {cell.variant}: {variant.operation!r} {of_task}; there are: {listed(operations)}.")
+    if cell.augmentation != "none":
+        method, legal = study.config["augmentations"][cell.augmentation]["method"], "AUGMENTATIONS"
+        _check_listed(f"augmentations: {cell.augmentation}", method, components.literal("tasks", task, legal), of_task)
+    if not variant.record.ships or study.published(cell.variant):
+        return
+    architectures = {f"models: {cell.model}": study.config["models"][cell.model]["architecture"]}
+    if variant.operation == "distill":
+        architectures[f"variants: {cell.variant}: distill: student"] = variant.step["student"]["architecture"]
+        distillations = components.literal("tasks", task, "DISTILLATIONS")
+        _check_listed(f"variants: {cell.variant}: distill", str(variant.method), distillations, of_task)
+    for place, architecture in architectures.items():
+        kinds = components.literal("architectures", architecture, "LABELS")
+        if kinds is not None and labels.kind(task).name not in kinds:
+            raise InputError(f"{place}: {architecture!r} {of_task}; name another architecture.")
+    if not labels.measured(task) or not variant.record.trains:
+        return
+    recipe, place = study.training_recipe(cell.variant), f"training: {study.root(cell.variant).step}"
+    if recipe.get("distillation"):
+        place_of_method = f"variants: {cell.variant}: prune: finetune: distillation"
+        distillations = components.literal("tasks", task, "DISTILLATIONS")
+        _check_listed(place_of_method, recipe["distillation"]["method"], distillations, of_task)
+    if recipe["optimizer"] == LBFGS:
+        raise InputError(f"{place}: optimizer: 'lbfgs' minimises a cross-entropy, and {of_task}; name another one.")
+    if recipe["select"] == "accuracy":
+        raise InputError(f"{place}: select: 'accuracy' {of_task}, whose labels are numbers; leave it out.")
+
+
+def _check_listed(place: str, method: str, legal: list[str] | None, of_task: str) -> None:
+    """Check that a task takes a method; a method of a user's own is not in its list."""
+    if legal is not None and ":" not in method and method not in legal:
+        raise InputError(f"{place}: {method!r} {of_task}{did_you_mean(method, legal)}; there are: {listed(legal)}.")
 
 
 def _check_scores(study: GridOfStudy, cell: Cell) -> None:
@@ -355,5 +396,12 @@ def check_criteria(study: GridOfStudy) -> None:
                 else f"criteria: attributes: dataset {name!r} declares no groups, so that no criterion about groups "
                 f"could be tested there; declare {listed(criteria['attributes'])} in its 'groups'."
             )
+    if not any(labels.measured(study.config["datasets"][name]["task"]) for name in study.datasets):
+        for name in labels.KINDS["numbers"].margins:
+            if criteria["margins"].get(name) is not None:
+                raise InputError(
+                    f"criteria: margins: {name}: limits losses of numbers, and no dataset of the grid has the task "
+                    "'regression'; leave it out."
+                )
     if criteria["variant"] is not None:
         known(criteria["variant"], study.variants, "criteria: variant", "a variant")

@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from fairweight.core import components
+from fairweight.core import components, labels
 from fairweight.core.errors import InputError, first_line, listed, quoted
 from fairweight.core.operations import RECORDS
 from fairweight.core.yaml_file import read_yaml
@@ -73,6 +73,7 @@ def resolve(config: Config) -> Config:
                 holder[name] = {key: holder[name]}
     _check(resolved, read_schema(), ())
     check_names(resolved)
+    _fill_in_for_numbers(resolved)
     for path, key, folder in PLACES:
         for holder, name, place in _matches(resolved, path.split("/")):
             _check_component(holder[name], key, folder, place, path)
@@ -88,6 +89,21 @@ def _check_version(config: Any) -> None:
         raise InputError(
             f"version: {quoted(version)} is newer than this fairweight, which reads {VERSION}; upgrade fairweight."
         )
+
+
+def _fill_in_for_numbers(config: Config) -> None:
+    """Fill in the defaults of studies that have labels that are numbers; others do not have these keys."""
+    targets = [
+        dataset["target"]
+        for dataset in config["datasets"].values()
+        if dataset["target"] and dataset["task"] in components.names("tasks") and labels.measured(dataset["task"])
+    ]
+    for target in targets:
+        target.setdefault("unit", "")
+    if targets:
+        config["criteria"].setdefault("loss", labels.ABSOLUTE)
+        for name, margin in labels.DEFAULT_MARGINS.items():
+            config["criteria"]["margins"].setdefault(name, copy.deepcopy(margin))
 
 
 def own_components(config: Config) -> Iterator[tuple[str, str]]:

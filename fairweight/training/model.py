@@ -94,15 +94,20 @@ class Model(nn.Module):
         recipe = self.about["architecture"]
         options = components.chosen(recipe, name="architecture")
         build = components.load("architectures", recipe["architecture"])
-        body: nn.Module = build(tuple(self.encoder.features), len(self.signature.classes), **options)
+        body: nn.Module = build(tuple(self.encoder.features), self.signature.outputs, **options)
         if problem := _unusual(body):
             raise InputError(f"architecture {recipe['architecture']!r}: {problem}.")
         return body
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Compute logits (n, classes) from input tensors in the order of `model_inputs.input_tensors`."""
-        logits: Tensor = self.body(self.encoder(*inputs))
-        return logits
+        """Compute the network's outputs from input tensors in the order of `model_inputs.input_tensors`.
+
+        Logits (n, classes), or a number in the unit of the label (n, 1).
+        """
+        outputs: Tensor = self.body(self.encoder(*inputs))
+        if (label := self.signature.label) is not None:
+            outputs = outputs * label["scale"] + label["mean"]
+        return outputs
 
     def encode(self, table: Table) -> Tensor:
         """Compute the features of a table's rows (n, ...)."""

@@ -150,15 +150,19 @@ class ModelInputs:
     Attributes:
         feeds: the tensors.
         padded: whether a tensor `tokens` is padded at the end; one of an imported file may have any content.
+        unit: what the outputs are divided by where they are compared: the standard deviation of the training labels if
+            they are numbers; None for other outputs.
     """
 
     feeds: Feeds
     padded: bool = True
+    unit: float | None = None
 
     @classmethod
     def from_rows(cls, signature: Signature, rows: Table) -> "ModelInputs":
         """Compute the input tensors of a model with this signature."""
-        return cls(input_tensors(signature, rows), padded=signature.binding is None)
+        unit = None if signature.label is None else signature.label["scale"]
+        return cls(input_tensors(signature, rows), padded=signature.binding is None, unit=unit)
 
     def __len__(self) -> int:
         return len(next(iter(self.feeds.values())))

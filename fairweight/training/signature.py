@@ -91,6 +91,17 @@ class Binding(TypedDict):
     length: NotRequired[int | None]  # number of tokens that every text is padded to, if the file states one
 
 
+class LabelScale(TypedDict):
+    """Mean and standard deviation of the training labels, which are numbers, and their unit.
+
+    A network predicts standardised numbers; the file that ships multiplies by `scale` and adds `mean`.
+    """
+
+    mean: float
+    scale: float
+    unit: str
+
+
 class SignatureDict(TypedDict):
     """A signature as JSON."""
 
@@ -102,6 +113,7 @@ class SignatureDict(TypedDict):
     task: NotRequired[str]
     origins: NotRequired[dict[str, float]]  # numeric column -> see `Signature`; absent where there are none
     binding: NotRequired[Binding]  # absent in files that fairweight exports
+    label: NotRequired[LabelScale]  # absent where the label is a class
 
 
 def autoregressive(task: str) -> bool:
@@ -117,12 +129,13 @@ class Signature:
         numeric: columns of the input tensor `numeric`.
         categorical: columns of the input tensor `categorical`, with their levels.
         image: channels, height and width.
-        classes: names of the outputs.
+        classes: names of the outputs; none where the one output is a number.
         text: the tokenizer.
         task: task of the model.
         origins: numeric column -> what the model subtracts from its numbers before they become float32. With any
             origin, the input tensor `numeric` is float64, because float32 would merge numbers of such a column.
         binding: inputs and outputs of an imported file; None for a file that fairweight exports.
+        label: scale of a label that is a number; None for classes.
     """
 
     numeric: tuple[str, ...]
@@ -133,6 +146,12 @@ class Signature:
     task: str = DEFAULT_TASK
     origins: dict[str, float] = field(default_factory=dict)
     binding: Binding | None = None
+    label: LabelScale | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of the network: one for each class, or the number."""
+        return len(self.classes) if self.label is None else 1
 
     @property
     def form(self) -> str:
@@ -147,7 +166,11 @@ class Signature:
             codes = np.unique(training.categorical[:, position])
             seen[name] = tuple(levels[code] for code in codes)
         image = None if training.images is None else tuple(training.images.shape[1:])
-        return cls(training.numeric_names, seen, image, training.classes, origins=training.origins)
+        label: LabelScale | None = None
+        if training.measured:
+            scale = float(training.label.std()) or 1.0
+            label = {"mean": float(training.label.mean()), "scale": scale, "unit": training.unit}
+        return cls(training.numeric_names, seen, image, training.classes, origins=training.origins, label=label)
 
     @classmethod
     def from_dict(cls, description: SignatureDict) -> "Signature":
@@ -161,12 +184,13 @@ class Signature:
             description.get("task", DEFAULT_TASK),
             description.get("origins", {}),
             description.get("binding"),
+            description.get("label"),
         )
 
     def to_dict(self) -> SignatureDict:
         """Return the signature in JSON-compatible form."""
         description: Any = asdict(self)
-        for name in ("origins", "binding"):
+        for name in ("origins", "binding", "label"):
             if not description[name]:
                 del description[name]
         signature: SignatureDict = description

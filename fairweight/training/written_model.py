@@ -30,7 +30,7 @@ def write_checked(
     Raises:
         InputError: the outputs are not logits, or the model cannot be rebuilt.
     """
-    classes = len(model.signature.classes)
+    classes = model.signature.outputs
     try:
         expected = check_outputs(model.body, features, classes)
     except InputError as error:

@@ -5,6 +5,7 @@ import math
 from torch import nn
 
 OPTIONS: dict[str, dict[str, object]] = {}
+LABELS = ("classes",)  # kinds of label that it predicts
 LINEAR = True  # its body is one linear layer, whose loss is convex
 
 
