@@ -1,9 +1,10 @@
 """Language models in onnxruntime: likelihoods of texts, and decoding with a cache of keys and values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -11,6 +12,9 @@ from fairweight.training.signature import PADDING, TOKENS, Feeds
 
 PAST, PRESENT = "past_key_values.", "present."  # prefixes of the cache's inputs and outputs
 AT_ONCE = 1024  # tokens of one call for likelihoods: their logits over the whole vocabulary are held in memory
+
+# types of a cache as onnxruntime names them; a cache in 4 bits holds two values in a byte
+CACHE_TYPES = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
 
 Cache = dict[str, Any]  # name of an input -> onnxruntime.OrtValue
 
@@ -29,7 +33,9 @@ class Decoder:
 
     def __init__(self, session: Any) -> None:
         self.session = session
-        self.past = {value.name: value.shape for value in session.get_inputs() if value.name.startswith(PAST)}
+        past = [value for value in session.get_inputs() if value.name.startswith(PAST)]
+        self.past = {value.name: value.shape for value in past}
+        self.types = {value.name: CACHE_TYPES[value.type] for value in past}
         self.outputs = ["logits", *(name.replace(PAST, PRESENT) for name in self.past)]
 
     def __call__(
@@ -47,7 +53,8 @@ class Decoder:
         """
         if cache is None:
             empty = {
-                name: np.zeros((len(tokens), shape[1], 0, shape[3]), np.float32) for name, shape in self.past.items()
+                name: np.zeros((len(tokens), shape[1], 0, shape[3]), self.types[name])
+                for name, shape in self.past.items()
             }
             cache = {name: _value(array) for name, array in empty.items()}
         before = next(iter(cache.values())).shape()[2]
@@ -83,6 +90,25 @@ def likelihoods(session: Any) -> Callable[[Feeds], NDArray[np.float64]]:
         return values
 
     return run
+
+
+def calibration_feeds(inputs: Iterable[onnx.ValueInfoProto], tokens: NDArray[np.int64]) -> list[Feeds]:
+    """Inputs of the graph of a language model for each text alone, with an empty cache.
+
+    Args:
+        inputs: inputs of the graph.
+        tokens: (n, t), padded at the end.
+    """
+    shapes = {value.name: value.type.tensor_type for value in inputs if value.name.startswith(PAST)}
+    empty = {
+        name: np.zeros(
+            [1, about.shape.dim[1].dim_value, 0, about.shape.dim[3].dim_value],
+            onnx.helper.tensor_dtype_to_np_dtype(about.elem_type),
+        )
+        for name, about in shapes.items()
+    }
+    texts = [row[row != PADDING][None] for row in tokens]
+    return [{"input_ids": text, "attention_mask": np.ones_like(text), **empty} for text in texts if text.size]
 
 
 def _calls(lengths: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], int]]:

@@ -29,7 +29,10 @@ from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model_inputs import ModelInputs
 
 ROWS = 256
-TOLERANCE = 1e-3  # largest difference of a probability between engines, for float32 files
+# largest difference between engines, for float32 files: of a probability, or of a number in standard deviations of the
+# training labels
+TOLERANCE = 1e-3
+SAME_NUMBER = 0.02  # largest distance of numbers that count as the same prediction, in the same unit
 AGREEMENT = 0.98  # smallest share of equal predictions between engines, for narrower files: engines round differently
 INT8_LEVEL = 4  # accuracy_level of MatMulNBits at which its inputs are also rounded
 POSITIONS = {"GroupQueryAttention": slice(7, 9), "RotaryEmbedding": slice(2, 4)}  # inputs that are made of positions
@@ -41,6 +44,7 @@ class Contents(TypedDict):
     """Weights of a file, counted."""
 
     parameters: int
+    bits_per_weight: float | None  # bits of the stored weights, with their scales and zero points, for each parameter
     nonzero_weights: int  # of tensors with two or more dimensions
     layer_sparsity: dict[str, float]  # name of such a tensor -> share of zeros
 
@@ -89,19 +93,27 @@ def check(
     counted = contents(proto)
     checks: Checks = {
         "parameters": counted["parameters"],
+        "bits_per_weight": counted["bits_per_weight"],
         "nonzero_weights": counted["nonzero_weights"],
         "layer_sparsity": counted["layer_sparsity"],
         "macs": macs(proto),
         "integer_share": _integer_share(proto),
         # likelihoods have no largest class
-        "batch_invariant_share": None if is_decoder else float((whole.argmax(1) == single.argmax(1)).mean()),
-        "batch_difference": float(np.abs(whole - single).max()),
+        "batch_invariant_share": None if is_decoder else _same_share(whole, single, inputs.unit),
+        "batch_difference": float(np.abs(whole - single).max()) / (inputs.unit or 1.0),
         "checked_rows": len(some),
     }
     if engine != REFERENCE_ENGINE:
         difference, same = _agreement(path, proto, whole, some, engine, batch_size)
         checks |= {"engine_difference": difference, "engine_agreement": same}
     return checks
+
+
+def _same_share(first: Array, second: Array, unit: float | None) -> float:
+    """Share of rows with the same prediction: the same class, or nearly the same number."""
+    if unit is None:
+        return float((first.argmax(1) == second.argmax(1)).mean())
+    return float((np.abs(first - second)[:, 0] <= SAME_NUMBER * unit).mean())
 
 
 def _integer_share(proto: onnx.ModelProto) -> float | None:
@@ -126,12 +138,13 @@ def _agreement(
 ) -> tuple[float, float]:
     """Largest difference of a probability from the reference engine, and share of equal predictions."""
     expected = inputs.outputs(components.load("engines", REFERENCE_ENGINE)(path, threads=1), batch_size)
-    difference = float(np.abs(output - expected).max())
-    same = float((output.argmax(1) == expected.argmax(1)).mean())
+    difference = float(np.abs(output - expected).max()) / (inputs.unit or 1.0)
+    same = _same_share(output, expected, inputs.unit)
     narrow = any(array.dtype in (np.int8, np.uint8, np.float16) for array in stored(proto).values())
     if (narrow and same < AGREEMENT) or (not narrow and not difference <= TOLERANCE):
+        what = "probabilities by" if inputs.unit is None else "numbers by standard deviations of the label of"
         raise InputError(
-            f"{path}: {engine} and {REFERENCE_ENGINE} disagree: probabilities by {difference:.2g} (tolerance "
+            f"{path}: {engine} and {REFERENCE_ENGINE} disagree: {what} {difference:.2g} (tolerance "
             f"{TOLERANCE:g} for float32), {same:.1%} of predictions equal (at least {AGREEMENT:.0%} for narrower "
             "files)."
         )
@@ -149,11 +162,19 @@ def contents(proto: onnx.ModelProto) -> Contents:
     weights = {name: a for name, a in arrays.items() if a.ndim >= 2}
     total = sum(a.size for a in weights.values())
     zeros = {name: int(np.count_nonzero(a == 0)) for name, a in weights.items()}
+    parameters = int(sum(a.size for a in arrays.values() if a.ndim >= 1))
     return {
-        "parameters": int(sum(a.size for a in arrays.values() if a.ndim >= 1)),
+        "parameters": parameters,
+        "bits_per_weight": 8 * _stored_bytes(proto) / parameters if parameters else None,
         "nonzero_weights": total - sum(zeros.values()),
         "layer_sparsity": {name: zeros[name] / a.size for name, a in weights.items()},
     }
+
+
+def _stored_bytes(proto: onnx.ModelProto) -> int:
+    """Bytes of the network's tensors, and of the scales and zero points that belong to them."""
+    kept = set(stored(proto)) | scales(proto)
+    return sum(array.nbytes for name, array in constants(proto).items() if name in kept)
 
 
 def rounding_products(proto: onnx.ModelProto) -> int:

@@ -23,6 +23,7 @@ SCALES = {
     "DynamicQuantizeLSTM": (8, 9, 10, 11),
     "DynamicQuantizeMatMul": (2, 3),
     "GatherBlockQuantized": (2, 3),
+    "GroupQueryAttention": (12, 13),  # of a cache in fewer bits
     "MatMulInteger": (2, 3),
     "MatMulIntegerToFloat": (2, 3, 4, 5),
     "MatMulNBits": (2, 3, 4),
@@ -103,7 +104,15 @@ def scales(proto: onnx.ModelProto) -> set[str]:
     """Names of the tensors that are scales or zero points of quantized tensors."""
     names = {node.input[i] for node in nodes(proto.graph) for i in SCALES.get(node.op_type, ()) if i < len(node.input)}
     every = list(nodes(proto.graph))
-    return (names | _widening(proto) | {name for _, factors in _factors(every) for name in factors}) - {""}
+    names |= _widening(proto) | {name for _, factors in _factors(every) for name in factors}
+    producers = {name: node for node in every for name in node.output}
+    waiting = [name for name in names if name in producers]
+    while waiting:  # scales that are stored in fewer bits, and widened
+        node = producers[waiting.pop()]
+        behind = set(node.input) - names if node.op_type in ("Cast", "Mul", "Reshape") else set()
+        names |= behind
+        waiting += [name for name in behind if name in producers]
+    return names - {""}
 
 
 def _widening(proto: onnx.ModelProto) -> set[str]:

@@ -1,7 +1,9 @@
 """int8 or int4 weights: linear layers and tied embeddings in blocks with one scale each, other layers by channel.
 
 onnxruntime's quantizer (MatMulNBits) takes matrix products only, and skips all other layers without a word. Their
-kernels and matrices are stored as int8 here, and computed in float32 as fast as before.
+kernels and matrices are stored as int8 here, and computed in float32 as fast as before. Other grids, GPTQ, AWQ, mixed
+bits and a narrow cache are in `compression.calibrated_packing` and `compression.kv_cache`
+(docs/decisions/0051-quantizers-for-language-models.md).
 """
 
 import logging
@@ -11,7 +13,9 @@ import onnx
 from onnx import TensorProto, helper
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
-from fairweight.compression.calibration import Calibration
+from fairweight.compression.calibrated_packing import Packing, pack
+from fairweight.compression.calibration import Batch, Calibration
+from fairweight.compression.kv_cache import narrow_cache
 from fairweight.compression.narrow_storage import store_in_8_bits
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.onnx_graph_edits import (
@@ -22,9 +26,11 @@ from fairweight.compression.onnx_graph_edits import (
     remove_unused,
     separate_uses,
 )
-from fairweight.inference.causal_decoding import PRESENT
+from fairweight.core.errors import InputError
+from fairweight.inference.causal_decoding import PAST, PRESENT, calibration_feeds
 from fairweight.inference.operator_kinds import attributes, nodes
 from fairweight.inference.quantized_weights import COPY
+from fairweight.training.signature import TOKENS
 
 OPTIONS = {
     "bits": {"enum": [4, 8], "default": 8, "description": "Bits of a weight."},
@@ -41,6 +47,48 @@ OPTIONS = {
         "description": "Type in which a product is computed: int8 also rounds the inputs of each block, and makes one "
         "row at a time fast.",
     },
+    "grid": {
+        "enum": ["symmetric", "range", "k_quant", "hqq"],
+        "default": "symmetric",
+        "description": "Numbers that the weights of a block are rounded to: `symmetric` around zero, the `range` from "
+        "the smallest to the largest weight, or the range that llama.cpp's `k_quant` or HQQ searches. All but "
+        "`symmetric` store a zero point for each block.",
+    },
+    "rounding": {
+        "enum": ["nearest", "gptq"],
+        "default": "nearest",
+        "description": "`gptq` rounds the weights of a layer such that its outputs for calibration rows change least.",
+    },
+    "awq": {
+        "type": "boolean",
+        "default": False,
+        "description": "Scale the inputs of layers up that are large for calibration rows, before rounding (AWQ).",
+    },
+    "scale_bits": {
+        "enum": [8, 32],
+        "default": 32,
+        "description": "Bits of a scale: 32, or 8 with one factor for each output.",
+    },
+    "average_bits": {
+        "type": ["number", "null"],
+        "exclusiveMinimum": 4,
+        "maximum": 9,
+        "default": None,
+        "description": "With 4 `bits`: the layers that change the outputs for calibration rows most get 8 bits, until "
+        "a weight has this many bits on average, with scales and zero points.",
+    },
+    "cache_bits": {
+        "enum": [None, 4, 8],
+        "default": None,
+        "description": "Bits of the keys and values in the cache of a language model; null leaves them in float32.",
+    },
+    "calibration_rows": {
+        "type": "integer",
+        "minimum": 1,
+        "default": 64,
+        "description": "Largest number of training rows that `gptq`, `awq`, `average_bits` and `cache_bits` calibrate "
+        "on.",
+    },
 }
 LEVELS = {"float32": None, "int8": 4}  # the operator's accuracy_level
 
@@ -48,30 +96,58 @@ LEVELS = {"float32": None, "int8": 4}  # the operator's accuracy_level
 def quantize(
     source: Path,
     destination: Path,
-    calibration: Calibration,  # noqa: ARG001 - nothing to calibrate
+    calibration: Calibration,
     *,
     bits: int,
     block: int,
     head_bits: int | None = None,
     activations: str = "float32",
+    grid: str = "symmetric",
+    rounding: str = "nearest",
+    awq: bool = False,
+    scale_bits: int = 32,
+    average_bits: float | None = None,
+    cache_bits: int | None = None,
+    calibration_rows: int = 64,
 ) -> str:
     """Write the quantized file and return the name of the method.
 
     Args:
         source, destination: ONNX files.
-        calibration: not used.
-        bits, block, head_bits, activations: see OPTIONS.
+        calibration: number of rows -> batches of input tensors by name.
+        bits, block, head_bits, activations, grid, rounding, awq, scale_bits, average_bits, cache_bits,
+            calibration_rows: see OPTIONS.
 
     Raises:
+        InputError: there are no rows to calibrate on, `average_bits` are too few, or there is no cache to narrow.
         NotApplicable: the graph has no product with stored weights of some size.
     """
     proto = load_graph(source)
     gemm_to_matmul(proto)
     separate_uses(proto)
     head = _head(proto) if head_bits not in (None, bits) else []
-    proto = _quantized(proto, bits, block, activations, head)
-    if head and head_bits:
-        proto = _quantized(proto, head_bits, block, activations, [])
+    calibrates = rounding == "gptq" or awq or average_bits is not None
+    rows = _calibration_rows(calibration, calibration_rows) if calibrates or cache_bits else []
+    if cache_bits:
+        narrow_cache(proto, _feeds(proto, rows), cache_bits)
+    if calibrates or grid != "symmetric" or scale_bits != 32:
+        packing = Packing(
+            bits=bits,
+            block=block,
+            kind=grid,
+            gptq=rounding == "gptq",
+            awq=awq,
+            scale_bits=scale_bits,
+            average_bits=average_bits if bits == 4 else None,
+            head=tuple(head),
+            head_bits=head_bits or bits,
+            int8_inputs=activations == "int8",
+        )
+        pack(proto, _feeds(proto, rows), packing)
+    else:
+        proto = _quantized(proto, bits, block, activations, head)
+        if head and head_bits:
+            proto = _quantized(proto, head_bits, block, activations, [])
     packed = any(node.op_type == "MatMulNBits" for node in nodes(proto.graph))
     _tie_embeddings(proto)
     merge_copies(proto)
@@ -81,10 +157,31 @@ def quantize(
     if not packed and bits != 8:
         raise NotApplicable("weight_only stores weights of 4 bits in linear layers only, and this network has none")
     onnx.save(proto, str(destination))
-    blocks = f", blocks of {block}" if activations == "int8" else ""
-    last = f", last layer int{head_bits}" if head else ""
-    rest = ", other layers int8" if others and packed and bits != 8 else ""
-    return f"weight_only int{bits}{blocks}{last}{rest}"
+    parts = [f"weight_only int{bits}", *([rounding] if rounding != "nearest" else []), *(["awq"] if awq else [])]
+    parts += [grid] if grid != "symmetric" else []
+    text = " ".join(parts) + (f", blocks of {block}" if activations == "int8" else "")
+    text += f", {scale_bits}-bit scales" if scale_bits != 32 else ""
+    text += f", mixed with int8 to {average_bits:g} bits" if average_bits is not None else ""
+    text += f", last layer int{head_bits}" if head else ""
+    text += f", cache int{cache_bits}" if cache_bits else ""
+    return text + (", other layers int8" if others and packed and bits != 8 else "")
+
+
+def _calibration_rows(calibration: Calibration, rows: int) -> list[Batch]:
+    batches = [feeds for feeds in calibration(rows) if len(next(iter(feeds.values())))]
+    if not batches:
+        raise InputError(
+            "weight_only: there are no training rows to calibrate on; name the files of the test rows in 'split: "
+            "test', so that the rows of other files are training rows"
+        )
+    return batches
+
+
+def _feeds(proto: onnx.ModelProto, batches: list[Batch]) -> list[Batch]:
+    """Inputs of the graph: those of a language model are made from tokens."""
+    if not any(value.name.startswith(PAST) for value in proto.graph.input):
+        return batches
+    return [feeds for batch in batches for feeds in calibration_feeds(proto.graph.input, batch[TOKENS])]
 
 
 def _quantized(proto: onnx.ModelProto, bits: int, block: int, activations: str, skipped: list[str]) -> onnx.ModelProto:
@@ -152,16 +249,18 @@ def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: o
         graph.initializer.append(helper.make_tensor(f"{name}.{suffix}", TensorProto.INT64, [len(values)], values))
         return f"{name}.{suffix}"
 
-    weights, scales = (product.input[1], blocks * block * bits // 8), (product.input[2], blocks)
+    stored = [("weights", product.input[1], blocks * block * bits // 8), ("scales", product.input[2], blocks)]
+    if len(product.input) > 3:
+        stored.append(("points", product.input[3], -(-blocks * bits // 8)))
     made = []
-    for kind, (source, size) in (("weights", weights), ("scales", scales)):
+    for kind, source, size in stored:
         shape = constant(f"{kind}_shape", rows, size)
         made.append(helper.make_node("Reshape", [source, shape], [f"{name}.{kind}"], name=f"{name}.{kind}"))
     embedded = lookup.output[0] if width == blocks * block else f"{name}.padded"
     made.append(
         helper.make_node(
             "GatherBlockQuantized",
-            [f"{name}.weights", lookup.input[1], f"{name}.scales"],
+            [f"{name}.weights", lookup.input[1], *(f"{name}.{kind}" for kind, _, _ in stored[1:])],
             [embedded],
             name=f"{name}.quantized",
             domain="com.microsoft",

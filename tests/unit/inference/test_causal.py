@@ -347,3 +347,70 @@ def test_a_class_that_the_builder_does_not_know(published, tmp_path):
     (target / "model.json").write_text(json.dumps(about))
     with pytest.raises(InputError, match="cannot build UnheardOfForCausalLM"):
         shipped(target)
+
+
+# ---- quantizers that calibrate
+
+
+def calibration(model):
+    from fairweight.inference.onnx_file import read_signature
+    from fairweight.training.tokenizer import tokens
+
+    texts = np.array([f"The cat sat on {n} mats." for n in range(6)], dtype=object)
+    return lambda rows: [{"tokens": tokens(read_signature(model / "model.onnx").text, texts[:rows])}]
+
+
+CALIBRATED = [
+    {"grid": "k_quant"},
+    {"grid": "hqq", "scale_bits": 8, "head_bits": 8},
+    {"grid": "range", "rounding": "gptq", "scale_bits": 8, "block": 64},
+    {"grid": "range", "rounding": "gptq", "awq": True, "average_bits": 5.5, "activations": "int8"},
+    {"cache_bits": 8},
+    {"rounding": "gptq", "cache_bits": 4},
+]
+
+
+@pytest.mark.parametrize("changes", CALIBRATED, ids=lambda changes: "-".join(map(str, changes.values())))
+def test_a_calibrated_file_is_near_its_parent_and_states_its_bits(model, tmp_path, changes):
+    import onnx
+
+    from fairweight.inference.model_checks import contents
+
+    options = {"bits": 4, "block": 16, "calibration_rows": 4} | changes
+    if "average_bits" in options:
+        options["scale_bits"] = 8
+    name = weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", calibration(model), **options)
+    assert name.startswith("weight_only int4")
+    proto = onnx.load(str(tmp_path / "q.onnx"))
+    onnx_parameters = contents(onnx.load(str(model / "model.onnx")))
+    inside = contents(proto)
+    assert inside["parameters"] == onnx_parameters["parameters"] and onnx_parameters["bits_per_weight"] == 32
+    products = [node for node in proto.graph.node if node.op_type == "MatMulNBits"]
+    bits = {attribute.i for node in products for attribute in node.attribute if attribute.name == "bits"}
+    assert bits == ({4, 8} if {"average_bits", "head_bits"} & set(changes) else {4})
+    assert 4 < inside["bits_per_weight"] < 8.5
+    whole, narrow = scored(model / "model.onnx"), scored_like(tmp_path / "q.onnx", model)
+    assert (narrow[:, 1] == whole[:, 1]).all()
+    np.testing.assert_allclose(narrow[:, 0], whole[:, 0], rtol=0.1)
+
+
+def test_a_narrow_cache_decodes_what_reading_everything_says(model, tmp_path):
+    from fairweight.inference.causal_decoding import Decoder
+    from fairweight.inference.onnxruntime_session import session
+
+    options = {"bits": 8, "block": 16, "cache_bits": 8, "calibration_rows": 4}
+    weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", calibration(model), **options)
+    decoder, whole = (Decoder(session(path, threads=1)) for path in (tmp_path / "q.onnx", model / "model.onnx"))
+    tokens = calibration(model)(1)[0]["tokens"][:1, :12]
+    expected, float_cache = whole(tokens)
+    logits, cache = decoder(tokens[:, :5])
+    for position in range(5, 12):
+        logits, cache = decoder(tokens[:, position : position + 1], cache)
+    assert np.abs(logits[:, 0] - expected[:, 11]).max() < 0.15 * np.abs(expected).max()
+    name = next(iter(cache))
+    assert cache[name].data_type() == "tensor(int8)" and cache[name].shape() == float_cache[name].shape()
+
+
+def test_a_calibrated_method_without_training_rows_says_what_to_do(model, tmp_path):
+    with pytest.raises(InputError, match="no training rows to calibrate on; name the files of the test rows"):
+        weight_only.quantize(model / "model.onnx", tmp_path / "q.onnx", lambda _: [], bits=4, block=16, rounding="gptq")
