@@ -15,7 +15,6 @@ from fairweight.inference.onnx_file import read_signature
 from fairweight.inference.reference_engine import REFERENCE_ENGINE
 from fairweight.training.model import Model
 from fairweight.training.model_inputs import ModelInputs
-from fairweight.training.signature import Signature
 from fairweight.training.tracing import check_outputs
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import Distillation, fit, write_curve
@@ -65,7 +64,7 @@ def distill(
         origin = {"recipe": finetune, "seed": seed, "replicate": 0}
     example = data.example(student)
     try:
-        check_outputs(student.body, example, len(student.signature.classes))
+        check_outputs(student.body, example, student.signature.outputs)
     except InputError as error:
         raise InputError(f"{place}: student {recipe['student']['architecture']}: {error}.") from None
     history = fit(student, data, finetune, order=integer("distill", variant, seed), distillation=distillation)
@@ -88,7 +87,7 @@ def _of_network(teacher: Model, data: TrainingData, recipe: MethodRecipe) -> tup
     """A student of a network with random weights, and its loss."""
     student = Model({"signature": teacher.about["signature"], "architecture": recipe["student"]})
     if teacher.about.get("imported"):  # it takes numbers as they are, and a student learns from standardised ones
-        student.encoder.fit(data.training)
+        data.fit(student.encoder)
         return student, logits_loss(_logits(teacher, data), recipe)
     student.encoder.load_state_dict(teacher.encoder.state_dict())
     return student, teacher_loss(teacher, recipe)
@@ -96,10 +95,10 @@ def _of_network(teacher: Model, data: TrainingData, recipe: MethodRecipe) -> tup
 
 def _of_file(parent: str, data: TrainingData, recipe: MethodRecipe, place: str) -> tuple[Model, Distillation]:
     """A student of an ONNX file with random weights, and its loss."""
-    if data.training.texts is not None:
+    if data.columns.texts is not None:
         raise InputError(f"{place}: a student of an ONNX file takes numbers, categories or images, and not texts.")
-    student = Model({"signature": Signature.fitted(data.training).to_dict(), "architecture": recipe["student"]})
-    student.encoder.fit(data.training)
+    student = Model({"signature": data.signature().to_dict(), "architecture": recipe["student"]})
+    data.fit(student.encoder)
     return student, file_loss(parent, data, recipe)
 
 

@@ -71,8 +71,8 @@ class Trained:
 
     def features(self, rows: int) -> Tensor:
         """Features of at most `rows` training rows, drawn at random."""
-        drawn = torch.randperm(len(self.data.training), generator=self.random)[:rows]
-        return self.model.encode(self.data.training.take(drawn.numpy()))
+        drawn = torch.randperm(len(self.data), generator=self.random)[:rows]
+        return self.data.features(self.model, drawn.numpy())
 
     def train_shared(self, clusters: dict[str, Tensor], epochs: int) -> None:
         """Train in place, with the weights of a cluster kept equal: they share the sum of their gradients.
@@ -155,8 +155,11 @@ class Trained:
         encoder = self.model.encoder
         for batch in encoder.batches(training.features, drawn, encoder.max_rows):
             self.body.zero_grad()
-            logits = self.body(encoder.trim(training.features[batch]))
-            nn.functional.cross_entropy(logits, training.labels[batch]).backward()
+            logits = self.body(encoder.trim(training.at(batch)))
+            if self.model.signature.label is None:
+                nn.functional.cross_entropy(logits, training.labels[batch]).backward()
+            else:
+                nn.functional.mse_loss(logits[:, 0], training.labels[batch]).backward()
             named = self.body.named_parameters(remove_duplicate=False)
             yield len(batch) / len(drawn), {name: p.grad for name, p in named if p.grad is not None}
         self.body.zero_grad()

@@ -42,7 +42,7 @@ class Training:
         """Load the parent's network and the data that it is trained on."""
         trained = Model.load(weights["model"], weights["about"])
         data = TrainingData.read(table, split, weights["augmented"])
-        return cls(Trained(trained, data, finetune, variant=variant, seed=seed), trained, data.validation)
+        return cls(Trained(trained, data, finetune, variant=variant, seed=seed), trained, data.few())
 
     def export(self, path: Path) -> None:
         """Write the network in its current state to an ONNX file."""

@@ -9,8 +9,8 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 import dask.config
 from dask.threaded import get
@@ -44,6 +44,12 @@ class Workers:
     run: Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]  # a function and some partitions -> results
     threads: int
     blocks: int  # row blocks in one partition
+    client: "Client | None" = None  # of a reserved cluster
+
+    @property
+    def local(self) -> bool:
+        """Whether they are threads of this process."""
+        return self.client is None
 
     def in_order(self, function: Callable[[Block], Result], blocks: Iterable[Block]) -> Iterator[Result]:
         """Results of a pure function, one per block, in the order of the blocks.
@@ -59,6 +65,31 @@ class Workers:
         for wave in _batches(_batches(blocks, self.blocks), AHEAD * self.threads):
             for results in self.run(work, wave):
                 yield from results
+
+    def keep(self, blocks: Iterable[Block]) -> "Kept[Block]":
+        """Hold blocks for several passes: a cluster's workers receive them once and keep them in memory."""
+        if self.client is None:
+            return Kept(self, list(blocks))
+        futures: list[Any] = []
+        for wave in _batches(blocks, AHEAD * self.threads):
+            futures += self.client.scatter(wave, hash=False)
+        return Kept(self, futures)
+
+
+@dataclass(frozen=True)
+class Kept(Generic[Block]):
+    """Blocks, or a cluster's blocks as futures."""
+
+    workers: Workers
+    blocks: list[Any]
+
+    def in_order(self, function: Callable[[Block], Result]) -> Iterator[Result]:
+        """Results of a pure function, one per block, in the order of the blocks; see `Workers.in_order`."""
+        client = self.workers.client
+        if client is None:
+            yield from self.workers.in_order(function, self.blocks)
+        elif self.blocks:
+            yield from client.gather(client.map(partial(_on_worker, function), self.blocks, pure=False))
 
 
 @contextlib.contextmanager
@@ -76,7 +107,8 @@ def workers(threads: int = 1, partitions: Partitions = DEFAULT) -> Iterator[Work
         yield Workers(partial(_on_threads, threads), threads, partitions["blocks"])
     else:
         with _connected(partitions["scheduler"]) as client:
-            yield Workers(partial(_on_cluster, client), sum(client.nthreads().values()), partitions["blocks"])
+            threads = sum(client.nthreads().values())
+            yield Workers(partial(_on_cluster, client), threads, partitions["blocks"], client)
 
 
 @contextlib.contextmanager
@@ -118,6 +150,19 @@ def _security(scheduler: str, place: str) -> "Security":
     elif security.get_connection_args("client")["ssl_context"] is None:
         raise InputError(f"{place}: {scheduler} needs certificates; name them in Dask's configuration.")
     return security
+
+
+def _on_worker(function: Callable[[Block], Result], block: Block) -> Result:
+    """Call a function on a worker whose products have one thread, so that their sums do not depend on its cores."""
+    _limit_products()
+    return function(block)
+
+
+@cache
+def _limit_products() -> None:
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - only on workers of a cluster
+
+    threadpool_limits(1)  # for good: the worker is reserved for partitions
 
 
 def _each(function: Callable[[Block], Result], blocks: list[Block]) -> list[Result]:

@@ -3,7 +3,7 @@
 An encoder is part of the model, so that the exported file takes raw rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fairweight.core.table import Table
 from fairweight.training.signature import PADDING, Signature
 
 
@@ -31,11 +30,16 @@ class Encoder(nn.Module):
         """Build the encoder, not fitted yet, of a model with this signature."""
         return FORMS[signature.form](signature)
 
-    def fit(self, table: Table) -> None:
-        """Learn statistics of training rows; an encoder may need none."""
+    def fit(self, read: Callable[[], Iterable[NDArray[Any]]]) -> None:
+        """Learn statistics of training rows; an encoder may need none.
+
+        Args:
+            read: returns blocks of the rows in their order, at each call from the first one: their `numeric` columns,
+                or their images. The blocks' sizes change no bit of the result.
+        """
 
     def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
-        """Learn the same statistics from blocks of training rows: their `numeric` columns, or their images."""
+        """Learn the same statistics in one pass; they may differ in the last digit, and depend on the blocks."""
 
     def concatenate(self, parts: Sequence[Tensor]) -> Tensor:
         """Concatenate the features of several tables (n, ...) along their rows."""
@@ -88,13 +92,19 @@ class TabularEncoder(Encoder):
         self.numeric, self.categorical = numeric, sum(sizes)
         self.features = (numeric + sum(sizes),)
 
-    def fit(self, table: Table) -> None:
-        """Compute mean and standard deviation of each numeric column, minus its origin; a constant keeps scale 1."""
+    def fit(self, read: Callable[[], Iterable[NDArray[Any]]]) -> None:
+        """Compute mean and standard deviation of each numeric column, minus its origin; a constant keeps scale 1.
+
+        The result is that of `numpy.nanmean` and `numpy.nanstd` of all rows, to the bit.
+        """
         if not self.numeric:
             return
-        numeric = table.numeric.astype(np.float64)
-        spread = np.nanstd(numeric, axis=0)
-        self.mean.copy_(torch.from_numpy(np.nanmean(numeric, axis=0)))
+        blocks = _at_once(read) if self.numeric == 1 else read
+        known = sum(np.sum(~np.isnan(block), axis=0) for block in blocks())
+        mean = _summed(_zero_filled(block.astype(np.float64)) for block in blocks()) / known
+        squares = _summed(np.square(_zero_filled(block.astype(np.float64) - mean)) for block in blocks())
+        spread = np.sqrt(squares / known)
+        self.mean.copy_(torch.from_numpy(mean))
         self.scale.copy_(torch.from_numpy(np.where(spread > 0, spread, 1.0)))
 
     def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
@@ -124,6 +134,25 @@ class TabularEncoder(Encoder):
         return torch.cat(parts, dim=1)
 
 
+def _at_once(read: Callable[[], Iterable[NDArray[Any]]]) -> Callable[[], Iterable[NDArray[Any]]]:
+    """All blocks as one: NumPy adds the numbers of a single column in pairs, and the rows of several in their order."""
+    whole = np.concatenate(list(read()))
+    return lambda: [whole]
+
+
+def _zero_filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def _summed(blocks: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Sum of the rows of blocks (n, k), in the order of the rows, as NumPy adds the rows of one array."""
+    total = None
+    for block in blocks:
+        total = np.add.reduce(block if total is None else np.concatenate([total[None], block]), axis=0)
+    assert total is not None  # there are training rows
+    return total
+
+
 class ImageEncoder(Encoder):
     """Standardise pixels by the mean and standard deviation of each channel."""
 
@@ -138,15 +167,9 @@ class ImageEncoder(Encoder):
         self.register_buffer("scale", torch.ones(shape[0], 1, 1))
         self.features = shape
 
-    def fit(self, table: Table) -> None:
-        """Compute mean and standard deviation of each channel over all pixels of the rows.
-
-        Raises:
-            ValueError: the table has no images.
-        """
-        if table.images is None:
-            raise ValueError("an image encoder is fitted on images")
-        self.fit_blocks([table.images])
+    def fit(self, read: Callable[[], Iterable[NDArray[Any]]]) -> None:
+        """Compute mean and standard deviation of each channel over all pixels of the rows."""
+        self.fit_blocks(read())
 
     def fit_blocks(self, blocks: Iterable[NDArray[Any]]) -> None:
         """Compute the same from images (n, channels, height, width), block by block."""

@@ -9,7 +9,7 @@ in float64. With two classes, W is one row, whose logit is that of the second cl
 of scikit-learn's (`C = 1 / (n penalty)`), whose value is larger by the factor n.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from fairweight.core.errors import InputError
-from fairweight.data.partitions import Workers
+from fairweight.data.partitions import Kept
 from fairweight.training.row_spool import Block
 
 Array = NDArray[np.float64]
@@ -57,14 +57,28 @@ class Solution:
         return np.concatenate([-self.weight, self.weight]) / 2, np.concatenate([-self.bias, self.bias]) / 2
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Sizes of what is minimised.
+
+    Attributes:
+        classes: number of classes.
+        features: number of features.
+        weight: sum of the weights of all rows.
+    """
+
+    classes: int
+    features: int
+    weight: float
+
+
 def minimise(
-    blocks: Sequence[Block],
-    classes: int,
+    blocks: Kept[Block],
+    problem: Problem,
     *,
     penalty: float,
     tolerance: float,
     max_iterations: int,
-    workers: Workers,
     after: Callable[[Array, float], None] = lambda _parameters, _loss: None,
 ) -> Solution:
     """Minimise the objective from zeros.
@@ -72,25 +86,23 @@ def minimise(
     Sums are taken within a block and then in the order of the blocks, so that the number of threads changes no bit.
 
     Args:
-        blocks: the rows.
-        classes: number of classes.
+        blocks: the rows, kept by the workers that compute with them.
+        problem: number of classes and features, and the weight of all rows.
         penalty: weight of the L2 penalty.
         tolerance: the largest absolute component of the gradient at which to stop.
         max_iterations: most iterations.
-        workers: threads that work on the blocks.
         after: called after each iteration with the parameters (outputs, d + 1), the bias last, and their mean loss.
 
     Raises:
         InputError: the minimum is not reached.
     """
-    outputs = 1 if classes == 2 else classes
-    columns = blocks[0].features().shape[1] + 1
-    total = float(sum(block.weights.sum() for block in blocks))
+    outputs, columns = 1 if problem.classes == 2 else problem.classes, problem.features + 1
+    total = problem.weight
 
     def objective(flat: Array) -> tuple[float, Array]:
         parameters = flat.reshape(outputs, columns)
         loss, gradient = 0.0, np.zeros_like(parameters)
-        for block_loss, block_gradient in workers.in_order(partial(loss_and_gradient, parameters=parameters), blocks):
+        for block_loss, block_gradient in blocks.in_order(partial(loss_and_gradient, parameters=parameters)):
             loss += block_loss
             gradient += block_gradient
         loss, gradient = loss / total, gradient / total
@@ -105,8 +117,8 @@ def minimise(
         after(parameters, float(intermediate_result.fun) - penalised(parameters))
 
     options = {"gtol": tolerance, "ftol": ROUNDING, "maxiter": max_iterations, "maxls": 50, "maxfun": 1_000_000}
+    start = np.zeros(outputs * columns)
     with threadpool_limits(1):  # sums of a product that several threads share depend on their number
-        start = np.zeros(outputs * columns)
         result = minimize(objective, start, method="L-BFGS-B", jac=True, callback=each, options=options)
     _check(result, tolerance, max_iterations)
     parameters = result.x.reshape(outputs, columns)
@@ -177,16 +189,16 @@ def cross_entropy(logits: Array, labels: NDArray[np.int64], weights: Array) -> t
     return float(losses @ weights), slope * weights[:, None]
 
 
-def evaluate(blocks: Sequence[Block], parameters: Array, workers: Workers) -> tuple[float, float]:
-    """Mean cross-entropy, in nats, and accuracy of parameters (outputs, d + 1) on blocks whose rows all weigh 1."""
-    loss, hits, rows = 0.0, 0, 0
+def evaluate(blocks: Kept[Block], parameters: Array, rows: int) -> tuple[float, float]:
+    """Mean cross-entropy, in nats, and accuracy of parameters (outputs, d + 1) on blocks whose `rows` rows weigh 1."""
+    loss, hits = 0.0, 0
     with threadpool_limits(1):
-        for block_loss, block_hits, block_rows in workers.in_order(partial(_scored, parameters=parameters), blocks):
-            loss, hits, rows = loss + block_loss, hits + block_hits, rows + block_rows
+        for block_loss, block_hits in blocks.in_order(partial(_scored, parameters=parameters)):
+            loss, hits = loss + block_loss, hits + block_hits
     return loss / max(rows, 1), hits / max(rows, 1)
 
 
-def _scored(block: Block, parameters: Array) -> tuple[float, int, int]:
+def _scored(block: Block, parameters: Array) -> tuple[float, int]:
     features = block.features()
     size, loss, hits = max(1, CACHED_VALUES // features.shape[1]), 0.0, 0
     for start in range(0, len(features), size):
@@ -195,4 +207,4 @@ def _scored(block: Block, parameters: Array) -> tuple[float, int, int]:
         loss += cross_entropy(logits, block.labels[part], block.weights[part])[0]
         predicted = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(axis=1)
         hits += int((predicted == block.labels[part]).sum())
-    return loss, hits, len(features)
+    return loss, hits

@@ -12,13 +12,13 @@ from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import integer
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
+from fairweight.data.partitions import DEFAULT, Partitions
 from fairweight.training.initial_weights import InitialWeights
 from fairweight.training.model import Model, ModelDescription, TextCounts, narrowed
-from fairweight.training.row_spool import StoredRows
 from fairweight.training.signature import DEFAULT_TASK, Signature
 from fairweight.training.tokenizer import count_truncated
 from fairweight.training.tracing import check_outputs
-from fairweight.training.train_linear import fit_linear, linear_model, two_rows
+from fairweight.training.train_linear import fit_linear, linear_model
 from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import fit, precision, write_curve
 from fairweight.training.written_model import write_checked
@@ -40,6 +40,7 @@ def train(
     task: str = DEFAULT_TASK,
     cache: str | None = None,
     threads: int = 1,
+    partitions: Partitions = DEFAULT,
 ) -> None:
     """Train a model from its initial weights.
 
@@ -52,21 +53,20 @@ def train(
         parameters: share of the architecture's parameters that a narrower network has.
         task: the dataset's task.
         cache: the study's cache folder for published files, if it sets one.
-        threads: threads that `lbfgs` computes on; they change no result.
+        threads, partitions: what `lbfgs` computes on; they change no result.
 
     Raises:
         InputError: the architecture does not fit the data, its outputs are not logits, training diverged, or the
             network cannot be rebuilt from its files.
     """
+    data = TrainingData.read(table, split, augmented)
     if recipe["optimizer"] == "lbfgs":
         made: ModelDescription = {"recipe": recipe, "seed": seed, "replicate": replicate, "precision": "float32"}
-        rows = StoredRows.read(table, split, augmented)
-        _train_linear(rows, (model, about, curve), architecture, made, task, threads)
+        _train_linear(data, (model, about, curve), architecture, made, task, threads, partitions)
         return
-    data = TrainingData.read(table, split, augmented)
-    signature, initial = dataclasses.replace(Signature.fitted(data.training), task=task), None
-    if data.training.texts is not None:
-        initial = _initial_weights(data.training.texts, architecture, cache)
+    signature, initial, texts = dataclasses.replace(data.signature(), task=task), None, data.texts()
+    if texts is not None:
+        initial = _initial_weights(texts, architecture, cache)
         signature, architecture = dataclasses.replace(signature, text=initial.tokenizer), architecture | initial.options
     torch.manual_seed(integer("initialise", seed, replicate))
     description: ModelDescription = {"signature": signature.to_dict(), "architecture": architecture}
@@ -74,10 +74,10 @@ def train(
         description["architecture"] = narrowed(description, parameters)
         torch.manual_seed(integer("initialise", seed, replicate))
     built = Model(description) if initial is None else _initialised(description, initial)
-    built.encoder.fit(data.training)
+    data.fit(built.encoder)
     place, example = f"models: architecture {architecture['architecture']}", data.example(built)
     with _place_in_study_file(architecture):
-        check_outputs(built.body, example, len(signature.classes))
+        check_outputs(built.body, example, signature.outputs)
     history = fit(built, data, recipe, order=integer("order", seed, replicate))
     write_checked(
         built,
@@ -89,25 +89,26 @@ def train(
         seed=seed,
         replicate=replicate,
         precision=precision(recipe),
-        **_text_counts(data, signature),
+        **_text_counts(texts, signature),
     )
     write_curve(curve, history)
 
 
 def _train_linear(
-    rows: StoredRows,
+    data: TrainingData,
     paths: tuple[str, str, str],
     architecture: MethodRecipe,
     about: ModelDescription,
     task: str,
     threads: int,
+    partitions: Partitions,
 ) -> None:
     """Train one linear layer with L-BFGS, and write model, description and training curve to these paths."""
-    built = linear_model(rows, architecture, task)
-    history, minimum = fit_linear(built, rows, about["recipe"], threads=threads)
+    built = linear_model(data, architecture, task)
+    history, minimum = fit_linear(built, data, about["recipe"], threads=threads, partitions=partitions)
     about["minimum"] = minimum
     place = f"models: architecture {architecture['architecture']}"
-    write_checked(built, paths[0], paths[1], two_rows(built, rows), place, **about)
+    write_checked(built, paths[0], paths[1], data.example(built), place, **about)
     write_curve(paths[2], history)
 
 
@@ -141,9 +142,8 @@ class _TextsEntry(TypedDict, total=False):
     texts: TextCounts
 
 
-def _text_counts(data: TrainingData, signature: Signature) -> _TextsEntry:
+def _text_counts(texts: NDArray[Any] | None, signature: Signature) -> _TextsEntry:
     """Count training texts, and those that are cut; nothing for other forms of rows."""
-    if signature.text is None or data.training.texts is None:
+    if signature.text is None or texts is None:
         return {}
-    cut = count_truncated(signature.text, data.training.texts)
-    return {"texts": {"training": len(data.training), "cut": cut}}
+    return {"texts": {"training": len(texts), "cut": count_truncated(signature.text, texts)}}

@@ -1,9 +1,10 @@
 """Training of a linear model with L-BFGS: one linear layer, all rows at once, in bounded memory."""
 
 import dataclasses
+import itertools
+import math
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,68 +16,62 @@ from fairweight.core import components
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
 from fairweight.core.table import block_rows
-from fairweight.data.partitions import Workers, workers
+from fairweight.data.partitions import DEFAULT, Kept, Partitions, Workers, workers
 from fairweight.training import lbfgs
 from fairweight.training.model import Minimum, Model
-from fairweight.training.row_spool import Block, StoredRows, fixed_blocks
-from fairweight.training.signature import Signature
+from fairweight.training.row_spool import Block, encoded_blocks, fixed_blocks
+from fairweight.training.training_data import TrainingData
 from fairweight.training.training_loop import EpochRow
 
 
-def linear_model(rows: StoredRows, architecture: MethodRecipe, task: str) -> Model:
+def linear_model(data: TrainingData, architecture: MethodRecipe, task: str) -> Model:
     """Build a model whose encoder is fitted on the training rows, one block after the other.
 
     Args:
-        rows: rows of the dataset.
+        data: rows of the dataset.
         architecture: name and options of the architecture.
         task: the dataset's task.
     """
-    seen = [np.zeros(len(levels), bool) for levels in rows.first.levels.values()]
-    for part in rows.parts(rows.training):
-        for position, used in enumerate(seen):
-            used[part.categorical[:, position]] = True
-    names = zip(rows.first.levels.items(), seen, strict=True)
-    levels = {name: tuple(np.array(every, object)[used]) for (name, every), used in names}
-    signature = dataclasses.replace(Signature.fitted(rows.first), categorical=levels, task=task)
+    signature = dataclasses.replace(data.signature(), task=task)
     model = Model({"signature": signature.to_dict(), "architecture": architecture})
-    arrays = (part.numeric if part.images is None else part.images for part in rows.parts(rows.training))
-    model.encoder.fit_blocks(fixed_blocks(arrays, block_rows(rows.values)))
+    model.encoder.fit_blocks(fixed_blocks(data.fitted_columns(), block_rows(data.values)))
     return model
 
 
 def fit_linear(
-    model: Model, rows: StoredRows, recipe: TrainingRecipe, *, threads: int = 1
+    model: Model, data: TrainingData, recipe: TrainingRecipe, *, threads: int = 1, partitions: Partitions = DEFAULT
 ) -> tuple[list[EpochRow], Minimum]:
     """Find the weights of a model's linear layer, in place.
 
     Args:
         model: a model whose encoder is fitted.
-        rows: rows of the dataset.
+        data: rows of the dataset.
         recipe: a training recipe with the optimizer `lbfgs`.
-        threads: threads that work on the blocks; their number changes no bit of the result.
+        threads, partitions: what works on the blocks; see `partitions.workers`. They change no bit of the result.
 
     Returns:
         The training curve, one row for each iteration, and what is recorded of the minimum.
 
     Raises:
-        InputError: the body is no linear layer, or the minimum is not reached.
+        InputError: the body is no linear layer, the minimum is not reached, or the cluster is lost.
     """
-    layer, weights = _layer(model), _weights(rows, recipe["objective"])
+    layer, weights = _layer(model), _weights(data, recipe["objective"])
     curve: list[EpochRow] = []
-    with tempfile.TemporaryDirectory(prefix="fairweight-rows-") as folder, workers(threads) as spread:
-        training, validation = rows.spooled(model, Path(folder), weights)
+    # on a cluster blocks are kept by its workers, and no file is needed
+    with tempfile.TemporaryDirectory(prefix="fairweight-rows-") as folder, workers(threads, partitions) as spread:
+        place = Path(folder) if spread.local else None
+        training, validation = _spread_blocks(model, data, weights, spread, place)
+        recorder = _Recorder(curve, validation, len(data.validation), time.perf_counter())
         solution = lbfgs.minimise(
             training,
-            len(model.signature.classes),
+            _problem(model, weights),
             penalty=recipe["weight_decay"],
             tolerance=recipe["tolerance"],
             max_iterations=recipe["max_iterations"],
-            workers=spread,
-            after=_Recorder(curve, validation, spread, time.perf_counter()).add,
+            after=recorder.add,
         )
         if not curve:  # zeros are the minimum
-            parameters = np.column_stack([solution.weight, solution.bias])
-            _Recorder(curve, validation, spread, time.perf_counter()).add(parameters, solution.loss)
+            recorder.add(np.column_stack([solution.weight, solution.bias]), solution.loss)
     curve[-1]["best"] = True
     weight, bias = solution.logits()
     with torch.no_grad():
@@ -92,17 +87,37 @@ def fit_linear(
     }
 
 
+def _spread_blocks(
+    model: Model, data: TrainingData, weights: NDArray[np.float64], spread: Workers, folder: Path | None
+) -> tuple[Kept[Block], Kept[Block]]:
+    """Encode training rows, followed by made rows, and validation rows; the workers keep their blocks."""
+    labels, _ = data.labels_and_groups(None, np.arange(len(data)))
+    rows = itertools.chain(data.parts(data.training), data.made())
+    training = spread.keep(encoded_blocks(rows, model, weights, labels, folder, "training"))
+    held_out, _ = data.held_out()
+    ones = np.ones(len(held_out))
+    validation = encoded_blocks(data.parts(data.validation), model, ones, held_out, folder, "validation")
+    return training, spread.keep(validation)
+
+
+def _problem(model: Model, weights: NDArray[np.float64]) -> lbfgs.Problem:
+    features = math.prod(model.encoder.features)
+    size = block_rows(features)
+    total = sum(float(weights[start : start + size].sum()) for start in range(0, len(weights), size))
+    return lbfgs.Problem(len(model.signature.classes), features, total)
+
+
 @dataclasses.dataclass
 class _Recorder:
     """Adds a row to the training curve after each iteration."""
 
     curve: list[EpochRow]
-    validation: Sequence[Block]
-    spread: Workers
+    validation: Kept[Block]
+    rows: int  # of validation
     started: float
 
     def add(self, parameters: NDArray[np.float64], train_loss: float) -> None:
-        loss, accuracy = lbfgs.evaluate(self.validation, parameters, self.spread)
+        loss, accuracy = lbfgs.evaluate(self.validation, parameters, self.rows)
         number, now = len(self.curve) + 1, time.perf_counter()
         self.curve.append(
             {
@@ -137,17 +152,13 @@ def _layer(model: Model) -> nn.Linear:
     return linear[0]
 
 
-def _weights(rows: StoredRows, objective: MethodRecipe) -> NDArray[np.float64]:
+def _weights(data: TrainingData, objective: MethodRecipe) -> NDArray[np.float64]:
     """Weights in the loss of training rows and made rows (n,), as the objective gives them."""
     options = components.chosen(objective)
-    rows.check_attribute(options.get("attribute"))
-    labels, groups = rows.labels_and_groups(options.get("attribute"))
+    data.check_attribute(options.get("attribute"))
+    labels, groups = data.labels_and_groups(options.get("attribute"), np.arange(len(data)))
+    own = np.concatenate([data.row_weights, np.ones(len(data.sources), np.float32)])
     weigh = components.load("objectives", objective["method"], "row_weights")
-    tensors = (torch.from_numpy(array) for array in (labels, groups, rows.weights))
+    tensors = (torch.from_numpy(array) for array in (labels, groups, own))
     weights: NDArray[np.float64] = weigh(*tensors, **options).numpy().astype(np.float64)
     return weights
-
-
-def two_rows(model: Model, rows: StoredRows) -> torch.Tensor:
-    """Features of two rows."""
-    return model.encode(rows.first.take(np.arange(min(2, len(rows.first)))))

@@ -1,6 +1,7 @@
-"""Training loop in plain PyTorch: tensors in memory, deterministic, with the best epoch restored at the end."""
+"""Training loop in plain PyTorch: deterministic, with the best epoch restored at the end."""
 
 import copy
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from fairweight.core import components
 from fairweight.core.artifacts import write_rows
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import TrainingRecipe
+from fairweight.core.table import block_rows
 from fairweight.training.model import Model
 from fairweight.training.optimizers import make_optimizer, make_schedule
 from fairweight.training.training_data import EncodedRows, TrainingData
 
+SHUFFLED_BLOCKS = 8  # blocks whose rows are shuffled together: 64 MiB of features
 EVALUATION_ROWS = 4096  # rows of one call where only a loss is computed
 CURVE = {
     "epoch": "int64",
@@ -104,7 +107,7 @@ class _Loop:
     def _step(self, batch: Tensor) -> float:
         """One optimizer step on the rows at these positions; return their loss."""
         rows = self.rows
-        features = self.model.encoder.trim(rows.features[batch])
+        features = self.model.encoder.trim(rows.at(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
             logits = self.model.body(features).float()
         loss = self.objective(logits, rows.labels[batch], rows.weights[batch], rows.groups[batch])
@@ -195,11 +198,11 @@ def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: in
     best = _Best()
     for epoch in range(1, epochs + 1):
         started, rate = time.perf_counter(), loop.optimizer.param_groups[0]["lr"]
-        permutation = torch.randperm(len(rows.labels), generator=shuffle)
+        permutation = _shuffled(rows, recipe.get("shuffle", "rows"), shuffle)
         batches = model.encoder.batches(rows.features, permutation, recipe["batch_size"])
         loss = loop.epoch(_without_single_rows(batches) if normalised else batches)
         schedule.step()
-        validation_loss, accuracy = evaluate(model, validation)
+        validation_loss, accuracy = evaluate(model, validation, loop.objective)
         history.append(
             {
                 "epoch": epoch,
@@ -211,12 +214,26 @@ def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: in
                 "best": False,
             }
         )
-        print(f"epoch {epoch}/{epochs}: loss {loss:.4f}, validation {validation_loss:.4f}, accuracy {accuracy:.4f}")
+        hits = f", accuracy {accuracy:.4f}" if model.signature.label is None else ""
+        print(f"epoch {epoch}/{epochs}: loss {loss:.4f}, validation {validation_loss:.4f}{hits}")
         error = 1 - accuracy if recipe["select"] == "accuracy" else 0.0
         better = best.update(epoch, error, validation_loss, model.body)
         if not better and recipe["patience"] and epoch - best.epoch >= recipe["patience"]:
             break
     return history, best
+
+
+def _shuffled(rows: EncodedRows, way: str, random: torch.Generator) -> Tensor:
+    """Positions of all rows (n,) in random order; see `shuffle` in the study file's schema."""
+    if way == "rows":
+        return torch.randperm(len(rows.labels), generator=random)
+    size = block_rows(math.prod(rows.features.shape[1:]))
+    blocks = torch.arange(len(rows.labels)).split(size)
+    parts = []
+    for window in torch.randperm(len(blocks), generator=random).split(SHUFFLED_BLOCKS):
+        positions = torch.cat([blocks[number] for number in window])
+        parts.append(positions[torch.randperm(len(positions), generator=random)])
+    return torch.cat(parts)
 
 
 def _without_single_rows(batches: Sequence[Tensor]) -> list[Tensor]:
@@ -233,14 +250,21 @@ def _without_single_rows(batches: Sequence[Tensor]) -> list[Tensor]:
     return joined
 
 
-def evaluate(model: Model, rows: EncodedRows) -> tuple[float, float]:
-    """Compute the mean cross-entropy, in nats, and the accuracy of a model's body on encoded rows."""
+def evaluate(model: Model, rows: EncodedRows, objective: Callable[..., Tensor] | None = None) -> tuple[float, float]:
+    """Compute the mean cross-entropy, in nats, and the accuracy of a model's body on encoded rows.
+
+    Of labels that are numbers, compute the mean of the objective instead, of standardised numbers; the accuracy is NaN.
+    """
     model.body.eval()
-    total, correct = 0.0, 0
+    total, correct = 0.0, 0.0
     with torch.no_grad():
         size = min(EVALUATION_ROWS, model.encoder.max_rows)
         for batch in model.encoder.batches(rows.features, torch.arange(len(rows.labels)), size):
-            features = model.encoder.trim(rows.features[batch])
+            features = model.encoder.trim(rows.at(batch))
+            if model.signature.label is not None and objective is not None:
+                mean = objective(model.body(features), rows.labels[batch], rows.weights[batch], rows.groups[batch])
+                total, correct = total + float(mean) * len(batch), float("nan")
+                continue
             loss, hits = model.task.score(model.body(features), rows.labels[batch])
             total, correct = total + loss, correct + hits
     return total / len(rows.labels), correct / len(rows.labels)

@@ -23,6 +23,7 @@ RECIPE = {
     "momentum": 0.9,
     "weight_decay": 0.0,
     "batch_size": 32,
+    "shuffle": "rows",
     "patience": None,
     "select": "loss",
     "objective": {"method": "standard"},

@@ -24,6 +24,7 @@ from fairweight.training import lbfgs, row_spool, train_linear
 from fairweight.training.signature import Signature
 from fairweight.training.train import train
 from fairweight.training.train_linear import linear_model
+from fairweight.training.training_data import TrainingData
 
 ENDS = {"model": "st", "about": "json", "curve": "parquet"}
 LINEAR = {"architecture": "logistic_regression"}
@@ -57,23 +58,22 @@ def as_table(data):
 
 
 def stored(study):
-    return row_spool.StoredRows.read(*(study.data[name] for name in ("table", "split", "augmented")))
+    return TrainingData.read(*(study.data[name] for name in ("table", "split", "augmented")))
 
 
 def minimum(study, tmp_path, classes, penalty=0.01, weights=None, threads=1):
     """The minimum, and the encoded training rows that scikit-learn takes."""
-    rows = stored(study)
-    model = linear_model(rows, LINEAR, "classification")
+    data = stored(study)
+    model = linear_model(data, LINEAR, "classification")
     folder = tmp_path / f"spool-{threads}"
     folder.mkdir(exist_ok=True)
-    weights = np.ones(len(rows.training)) if weights is None else weights
-    training, _ = rows.spooled(model, folder, weights)
+    weights = np.ones(len(data)) if weights is None else weights
     with workers(threads) as spread:
-        solution = lbfgs.minimise(
-            training, classes, penalty=penalty, tolerance=1e-10, max_iterations=5000, workers=spread
-        )
-    features = np.concatenate([np.array(block.features()) for block in training]).astype(np.float64)
-    return solution, features, np.concatenate([block.labels for block in training])
+        training, _ = train_linear._spread_blocks(model, data, weights, spread, folder)
+        problem = lbfgs.Problem(classes, model.encoder.features[0], weights.sum())
+        solution = lbfgs.minimise(training, problem, penalty=penalty, tolerance=1e-10, max_iterations=5000)
+    features = np.concatenate([np.array(block.features()) for block in training.blocks]).astype(np.float64)
+    return solution, features, np.concatenate([block.labels for block in training.blocks])
 
 
 @pytest.mark.parametrize(("data", "classes"), [(load_breast_cancer, 2), (load_iris, 3)])
@@ -146,7 +146,7 @@ def test_encoder_statistics_are_those_of_other_training(tmp_path, small_blocks):
     study = Study(tmp_path, dataclasses.replace(data, numeric=numeric), LINEAR)
     blockwise = linear_model(stored(study), LINEAR, "classification").encoder
     whole = linear_model(stored(study), LINEAR, "classification").encoder
-    whole.fit(study.training)
+    stored(study).fit(whole)
     for name in ("mean", "scale"):
         assert np.allclose(getattr(blockwise, name), getattr(whole, name), rtol=3e-7, atol=0)
 
@@ -303,7 +303,7 @@ def test_categories_and_images_are_encoded_by_block(tmp_path, small_blocks, rows
     pq.write_table(pq.read_table(study.data["table"]), study.data["table"], row_group_size=13)
     assert trained(study, "again", threads=2)["model"].read_bytes() == first
     blockwise, whole = (linear_model(stored(study), LINEAR, "classification") for _ in range(2))
-    whole.encoder.fit(study.training)
+    stored(study).fit(whole.encoder)
     assert blockwise.signature == dataclasses.replace(Signature.fitted(study.training), task="classification")
     for name in ("mean", "scale"):
         assert np.allclose(getattr(blockwise.encoder, name), getattr(whole.encoder, name), rtol=3e-7, atol=0)
