@@ -102,6 +102,7 @@ class TrainingRecipe(TypedDict, total=False):
     adapt: MethodRecipe
     precision: str
     batch_size: int
+    shuffle: str
     select: str
     patience: int | None
     objective: MethodRecipe
