@@ -73,8 +73,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Mark the page of keys, whose tables have a form of their own on narrow screens."""
-    return f'<div class="keys">{html}</div>' if page.file.src_path == "reference/study-file.md" else html
+    """Mark the page of keys, whose tables have a form of their own."""
+    return f'<div class="study-keys">{html}</div>' if page.file.src_path == "reference/study-file.md" else html
 
 
 def _generated(name: str) -> str:
