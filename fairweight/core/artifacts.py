@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 
 from fairweight.core.errors import InputError, escaped, first_line
 from fairweight.core.run_lock import UNFINISHED
-from fairweight.core.table import Augmented, Table
+from fairweight.core.table import BLOCK_ROWS, Augmented, Labels, Table, narrowest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +208,7 @@ def _codes(table: pa.Table, name: str, levels: tuple[str, ...]) -> Array:
     known = pa.array(levels, pa.string())
     parts = [np.empty(0, np.int64)]
     for chunk in table.column(name).chunks:
-        translation = pc.index_in(chunk.dictionary, value_set=known).to_numpy(zero_copy_only=False).astype(np.int64)
+        translation = pc.index_in(chunk.dictionary, value_set=known).fill_null(-1).to_numpy().astype(np.int64)
         codes = chunk.indices.fill_null(len(translation)).to_numpy(zero_copy_only=False)
         parts.append(np.append(translation, -1)[codes])
     return np.concatenate(parts)
@@ -230,6 +230,8 @@ def _images(table: pa.Table, shape: list[int]) -> Array:
 
 def _bytes(chunk: pa.Array, width: int) -> Array:
     start = chunk.offset * width
+    if not len(chunk):
+        return np.empty(0, np.uint8)
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + len(chunk) * width]
 
 
@@ -261,7 +263,7 @@ def write_table(path: str | Path, rows: Table | Iterable[Table]) -> None:
 
 def _stored(table: Table) -> pa.Table:
     columns: Columns = {"row": table.row, "file": pa.array(table.file, pa.string()).dictionary_encode()}
-    columns["label"] = _coded(table.label, table.classes)
+    columns["label"] = table.label if table.measured else _coded(table.label, table.classes)
     columns |= _input_columns(table, table)
     if table.pairs is not None:
         columns["pair"] = table.pairs
@@ -281,6 +283,8 @@ def _stored(table: Table) -> pa.Table:
     }
     if table.origins:
         description["origins"] = table.origins
+    if table.measured:
+        description["unit"] = table.unit
     return _described(columns, description)
 
 
@@ -301,13 +305,46 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         block: number of one row block; None reads all rows.
     """
     with _reading(path):
-        table, about = _read_columns(path, inputs, block)
+        return _as_table(*_read_columns(path, inputs, block), inputs)
+
+
+def read_rows(path: str | Path, positions: Array, inputs: bool = True) -> Table:
+    """Read the rows of a dataset at some positions, in that order; it holds these rows and one row block.
+
+    Args:
+        path: Parquet file.
+        positions: (n,) of the rows in the table; equal to their row ids.
+        inputs: see `read_table`.
+    """
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about, names = _description(file, inputs)
+        order = np.argsort(positions, kind="stable")
+        parts = [
+            file.read_row_group(block, columns=names, use_threads=False).take(pa.array(inside))
+            for block, _, inside in _blocks_of(file, positions[order])
+        ]
+        rows = _as_table(pa.concat_tables(parts or [file.schema_arrow.empty_table().select(names)]), about, inputs)
+    return rows if np.array_equal(order, np.arange(len(order))) else rows.take(np.argsort(order, kind="stable"))
+
+
+def _blocks_of(file: pq.ParquetFile, positions: Array) -> Iterator[tuple[int, slice, Array]]:
+    """Row groups that hold some of these ascending positions: its number, which of the positions, rows inside."""
+    start = 0
+    for block in range(file.num_row_groups):
+        stop = start + file.metadata.row_group(block).num_rows
+        first, last = np.searchsorted(positions, (start, stop))
+        if first < last:
+            yield block, slice(int(first), int(last)), positions[first:last] - start
+        start = stop
+
+
+def _as_table(table: pa.Table, about: Description, inputs: bool) -> Table:
     classes, levels, group_levels = _levels(about)
     codes = [_codes(table, f"input:{name}", levels[name]) for name in levels]
     return Table(
         row=_column(table, "row"),
         file=_column(table, "file"),
-        label=_codes(table, "label", classes),
+        label=_column(table, "label") if "unit" in about else _codes(table, "label", classes),
         classes=classes,
         numeric=_matrix(table, [f"input:{name}" for name in about["numeric"]], np.float32),
         numeric_names=tuple(about["numeric"]),
@@ -320,20 +357,68 @@ def read_table(path: str | Path, inputs: bool = True, block: int | None = None) 
         texts=_column(table, "text") if about["text"] else None,
         pairs=_column(table, "pair") if about["pair"] else None,
         origins=about.get("origins", {}) if inputs else {},
+        unit=about.get("unit", ""),
     )
 
 
 def _read_columns(path: str | Path, inputs: bool, block: int | None) -> tuple[pa.Table, Description]:
     """Columns of a dataset's table, and their description; the parameters are those of `read_table`."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        about: Description = json.loads(file.schema_arrow.metadata[KEY])
-        names = None
-        if not inputs:
-            about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
-            names = [name for name in file.schema_arrow.names if not name.startswith(("input:", "image", "text"))]
+        about, names = _description(file, inputs)
         if block is not None:
             return file.read_row_group(block, columns=names, use_threads=False), about
     return pq.read_table(path, columns=names, page_checksum_verification=True), about
+
+
+def _description(file: pq.ParquetFile, inputs: bool) -> tuple[Description, list[str]]:
+    """Description of a dataset's table and the names of its columns, with or without inputs."""
+    about: Description = json.loads(file.schema_arrow.metadata[KEY])
+    if inputs:
+        return about, file.schema_arrow.names
+    about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
+    return about, [name for name in file.schema_arrow.names if not name.startswith(("input:", "image", "text"))]
+
+
+def read_labels(path: str | Path, positions: Array | None = None) -> Labels:
+    """Read labels, groups and pairs of a dataset, in the narrowest integers; it holds one row block besides.
+
+    Args:
+        path: Parquet file.
+        positions: (n,) of the rows in the table, which are read in that order; None reads all rows.
+    """
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about, _ = _description(file, inputs=False)
+        classes, _, group_levels = _levels(about)
+        levels = {"label": classes} | {f"group:{name}": names for name, names in group_levels.items()}
+        if "unit" in about:
+            del levels["label"]
+        names = list(dict.fromkeys(["label", *levels, "file", *(["pair"] if about["pair"] else [])]))
+        rows = np.arange(file.metadata.num_rows) if positions is None else np.asarray(positions)
+        order = None if (rows[1:] >= rows[:-1]).all() else np.argsort(rows, kind="stable")
+        columns: dict[str, Array] = {}
+        for block, places, inside in _blocks_of(file, rows if order is None else rows[order]):
+            table = file.read_row_group(block, columns=names, use_threads=False)
+            for name in table.column_names:
+                values = _narrow_column(table, name, levels)[inside]
+                held = columns.setdefault(name, np.empty(len(rows), values.dtype))
+                held[places if order is None else order[places]] = values
+    return Labels(
+        label=columns.get("label", np.empty(0, np.int8)),
+        classes=classes,
+        groups={name: columns.get(f"group:{name}", np.empty(0, np.int8)) for name in group_levels},
+        group_levels=group_levels,
+        from_test_file=columns.get("file", np.empty(0, bool)),
+        pairs=columns.get("pair"),
+    )
+
+
+def _narrow_column(table: pa.Table, name: str, levels: "Levels") -> Array:
+    """A column of labels or groups in the narrowest integers; of files, whether each is named "test"."""
+    if name == "file":
+        return _codes(table, name, ("test",)) == 0
+    if name not in levels:
+        return _column(table, name)
+    return _codes(table, name, levels[name]).astype(narrowest(len(levels[name])))
 
 
 Levels = dict[str, tuple[str, ...]]
@@ -494,16 +579,57 @@ def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Map
     _write_parquet(path, stored, about)
 
 
-def read_predictions(path: str | Path) -> tuple[dict[str, Array], Description]:
-    """Read columns (n, ...) and description; inverse of `write_predictions`."""
-    table, about = _read_parquet(path)
-    columns = {name: _column(table, name) for name in table.column_names if name not in ("part", "probabilities")}
-    columns["part"] = _codes(table, "part", PARTS)
-    if "probabilities" in table.column_names:
-        column = table.column("probabilities").combine_chunks()
-        flat = np.concatenate([c.flatten().to_numpy() for c in getattr(column, "chunks", [column])])
-        columns["probabilities"] = flat.reshape(table.num_rows, -1)
+def read_predictions(
+    path: str | Path, names: Sequence[str] | None = None, part: str | None = None
+) -> tuple[dict[str, Array], Description]:
+    """Read columns (n, ...) and description; inverse of `write_predictions`.
+
+    Args:
+        path: Parquet file.
+        names: columns to read, if the file has them; None reads all.
+        part: the part whose rows are read, one of PARTS; None reads all rows.
+    """
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        about: Description = json.loads(file.schema_arrow.metadata[KEY])
+        blocks = list(_prediction_blocks(file, names, part))
+    columns = {name: np.concatenate([block.pop(name) for block in blocks]) for name in list(blocks[0])}
     return columns, about
+
+
+def prediction_blocks(
+    path: str | Path, names: Sequence[str] | None = None, part: str | None = None
+) -> Iterator[dict[str, Array]]:
+    """Columns of predictions, block by block; the parameters are those of `read_predictions`."""
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield from _prediction_blocks(file, names, part)
+
+
+def _prediction_blocks(
+    file: pq.ParquetFile, names: Sequence[str] | None, part: str | None
+) -> Iterator[dict[str, Array]]:
+    """See `prediction_blocks`; a file without rows has one block."""
+    stored = file.schema_arrow.names
+    wanted = [name for name in stored if names is None or name in names]
+    read = wanted if part is None or "part" in wanted else [*wanted, "part"]
+    batches = file.iter_batches(BLOCK_ROWS, columns=read, use_threads=False)
+    empty = file.schema_arrow.empty_table().select(read)
+    tables = (pa.Table.from_batches([batch]) for batch in batches)
+    for table in tables if file.metadata.num_rows else [empty]:
+        columns = {name: _predicted_column(table, name) for name in read}
+        if part is not None:
+            member = columns["part"] == PARTS.index(part)
+            columns = {name: columns[name][member] for name in wanted}
+        yield columns
+
+
+def _predicted_column(table: pa.Table, name: str) -> Array:
+    if name == "part":
+        return _codes(table, name, PARTS)
+    if name != "probabilities":
+        return _column(table, name)
+    column = table.column(name)
+    width = column.type.list_size
+    return np.concatenate([c.flatten().to_numpy() for c in column.chunks]).reshape(-1, width)
 
 
 # ---- tidy tables

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fairweight.core.table import narrowest
+
 Array = np.ndarray[Any, Any]
 BETWEEN = " x "  # joins the names of two attributes, and of two groups
 
@@ -19,16 +21,21 @@ def crossed(
 
     Args:
         groups: attribute -> codes (n,), -1 for none; a row that lacks a group of either attribute has none of the pair.
+            Codes of a pair have a type that holds those of both attributes.
         levels: attribute -> its levels.
     """
     all_groups, all_levels = dict(groups), dict(levels)
     for first, second in itertools.combinations(groups, 2):
         width = len(levels[second])
-        both = np.where((groups[first] >= 0) & (groups[second] >= 0), groups[first] * width + groups[second], -1)
-        present = np.unique(both[both >= 0])
+        both = groups[first].astype(np.int64) * width + groups[second]
+        both[(groups[first] < 0) | (groups[second] < 0)] = -1
+        present = np.flatnonzero(np.bincount(both[both >= 0]))
         if len(present) < 2:
             continue
         name = f"{first}{BETWEEN}{second}"
-        all_groups[name] = np.where(both >= 0, np.searchsorted(present, both), -1)
+        narrow = np.result_type(groups[first], groups[second], narrowest(len(present)))
+        codes = np.searchsorted(present, both).astype(narrow)
+        codes[both < 0] = -1
+        all_groups[name] = codes
         all_levels[name] = tuple(f"{levels[first][c // width]}{BETWEEN}{levels[second][c % width]}" for c in present)
     return all_groups, all_levels

@@ -1,13 +1,19 @@
 """Assess predictions: compute every metric family of the task on validation and test rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_predictions, read_table, write_rows
+from fairweight.core.artifacts import PARTS, read_labels, read_predictions, write_rows
 from fairweight.core.intersections import crossed
+from fairweight.core.table import Labels, narrowed, take_rows
 from fairweight.evaluation.metric_rows import SCHEMA, Assessed
+from fairweight.statistics.conformal import half_width
+
+# columns of predictions that metrics take
+PREDICTED = ("label", "prediction", "score", "probabilities", "swapped", "nll", "tokens", "utf8_bytes")
 
 
 def assess(
@@ -32,42 +38,51 @@ def assess(
         smallest_group: rates that are shares of fewer rows are reported as insufficient, and not ranked.
         intersections: whether every pair of attributes is also an attribute.
     """
-    assessed, part_of_row = _read(predictions, baseline, table, smallest_group, intersections)
+    of_rows, _ = read_predictions(predictions, ("row", "part"))
+    labels = read_labels(table, of_rows["row"])  # a row's id is its position in the table
+    if intersections:
+        groups, levels = crossed(labels.groups, labels.group_levels)
+        labels = replace(labels, groups=groups, group_levels=levels)
+    half = _half_width(predictions) if labels.label.dtype.kind == "f" else None
     rows = []
     for code, part in enumerate(PARTS):
-        member = part_of_row == code
-        if member.any():
+        member = np.flatnonzero(of_rows["part"] == code)
+        if len(member):
+            assessed = _assessed(predictions, baseline, part, take_rows(labels, member), smallest_group)
+            assessed = assessed if half is None else replace(assessed, half_width=half)
             for family in families:
-                metric_rows = components.load("metrics", family)(assessed.take(member))
-                rows += [{"part": part, "family": family, **row} for row in metric_rows]
+                rows += [
+                    {"part": part, "family": family, **row} for row in components.load("metrics", family)(assessed)
+                ]
     write_rows(destination, rows, {"part": "string", "family": "string", **SCHEMA})
 
 
-def _read(
-    predictions: str, baseline: str | None, table: str, smallest_group: int, intersections: bool
-) -> tuple[Assessed, np.ndarray]:
-    """What metrics take, of all rows with a prediction; and the code of each row's part (n,)."""
-    columns, _ = read_predictions(predictions)
-    other = read_predictions(baseline)[0] if baseline else {}
-    rows = read_table(table, inputs=False)
-    rows = rows.take(columns["row"])  # a row's id is its position in the table
-    groups, group_levels = rows.groups, rows.group_levels
-    if intersections:
-        groups, group_levels = crossed(groups, group_levels)
-    nothing = np.full(len(columns["row"]), -1)
-    assessed = Assessed(
-        labels=columns.get("label", nothing),
-        predictions=columns.get("prediction", nothing),
+def _half_width(predictions: str) -> float | None:
+    """Half of the width of the intervals around predicted numbers, from validation rows."""
+    columns, _ = read_predictions(predictions, ("label", "prediction"), "validation")
+    return half_width(columns["prediction"], columns["label"])
+
+
+def _assessed(predictions: str, baseline: str | None, part: str, labels: Labels, smallest_group: int) -> Assessed:
+    """What metrics take, of the rows of one part."""
+    columns, _ = read_predictions(predictions, PREDICTED, part)
+    other = read_predictions(baseline, ("prediction", "nll"), part)[0] if baseline else {}
+    nothing = np.full(len(labels), -1)
+    return Assessed(
+        labels=narrowed(columns.get("label", nothing)),
+        predictions=narrowed(columns.get("prediction", nothing)),
         scores=columns.get("score"),
         probabilities=columns.get("probabilities"),
-        classes=len(rows.classes),
-        groups=groups,
-        group_levels=group_levels,
-        baseline=other.get("prediction"),
+        classes=len(labels.classes),
+        groups=labels.groups,
+        group_levels=labels.group_levels,
+        baseline=narrowed(other["prediction"]) if "prediction" in other else None,
         baseline_nll=other.get("nll"),
-        pairs=rows.pairs,
-        class_names=rows.classes,
+        pairs=labels.pairs,
+        class_names=labels.classes,
         smallest_group=smallest_group,
-        **{name: columns.get(name) for name in ("swapped", "nll", "tokens", "utf8_bytes")},
+        swapped=columns.get("swapped"),
+        nll=columns.get("nll"),
+        tokens=columns.get("tokens"),
+        utf8_bytes=columns.get("utf8_bytes"),
     )
-    return assessed, columns["part"]

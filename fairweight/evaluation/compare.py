@@ -1,23 +1,28 @@
 """Compare all variants of one dataset, augmentation, model and engine with their baselines, over all seeds."""
 
+import functools
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import numpy as np
 
-from fairweight.core.artifacts import PARTS, read_predictions, read_table, write_rows
+from fairweight.core.artifacts import prediction_blocks, read_labels, read_predictions, read_table, write_rows
 from fairweight.core.intersections import crossed
 from fairweight.core.random_streams import generator
-from fairweight.evaluation.per_model import MODELS, model_rows
+from fairweight.core.table import narrowed
+from fairweight.evaluation.compare_losses import compare_numbers
+from fairweight.evaluation.per_model import MODELS, FingerprintReader, Fingerprints, model_rows
 from fairweight.statistics import comparison, rates
-from fairweight.statistics.comparison import SCHEMA, ComparisonRow, Pair
+from fairweight.statistics.comparison import SCHEMA, ComparisonRow, LabelScores, Pair
 from fairweight.statistics.crossed_uncertainty import counted, effective_seeds, resampled
 from fairweight.statistics.paired_shares import Pairs
 from fairweight.statistics.rates import Layout
 
 Array = np.ndarray[Any, Any]
-Predictions = tuple[Array, Array | None]  # predictions (n, K), probabilities (n, K, classes)
+Scores = Callable[[], LabelScores]  # reads the scores of one variant
+Predictions = tuple[Array, Scores | None]  # predictions (n, K), and how to read the scores, if there are any
 Name = tuple[str, str | None]  # rate and None, or gap and attribute
 REPLICATES = 10_000
 OF_CLASSES = ("accuracy", "accuracy_difference", "worst_group_accuracy")  # what is compared between classes
@@ -104,16 +109,22 @@ def compare(
         models: Parquet file to write, one row per variant and seed: columns of `per_model.ModelRow`.
         simple: Parquet file of the predictions of the dataset's simple model for the same test rows, if there is one.
     """
+    if read_table(table, inputs=False, block=0).measured:
+        written = {"comparisons": comparisons, "pairs": pairs, "replicates": replicates, "models": models}
+        sizes = (smallest_group, intersections)
+        compare_numbers(predictions, about, table, augmentation, baselines, sizes, written, simple)
+        return
     names = [_name(file["augmentation"], file["variant"], augmentation) for file in about]
     predicted = read_models(predictions, names)
     labels = predicted.labels
-    rows = read_table(table, inputs=False).take(predicted.rows)
+    rows = read_labels(table, predicted.rows)
     groups, levels = crossed(rows.groups, rows.group_levels) if intersections else (rows.groups, rows.group_levels)
     groups = {name: codes for name, codes in groups.items() if (codes >= 0).any()}
     # a class is a group as well: its accuracy is its recall
     layout = Layout.from_rows(labels, groups | {"class": labels}, levels | {"class": rows.classes}, len(rows.classes))
     study = Compared(layout, labels, predicted.by_variant, smallest_group)
-    drawn = study.bootstrap({variant: _name(*baseline, augmentation) for variant, baseline in baselines.items()})
+    named = {variant: _name(*baseline, augmentation) for variant, baseline in baselines.items()}
+    drawn = study.bootstrap(named, REPLICATES)
     seeds = list(dict.fromkeys(file["seed"] for file in about))
     compared, paired = [], []
     for variant, baseline in drawn.baselines.items():
@@ -127,7 +138,9 @@ def compare(
     write_rows(pairs, paired, PAIRS)
     write_rows(replicates, [row for row in drawn.front() if row["variant"] in baselines], KEPT)
     nodes = {name: (file["augmentation"], file["variant"]) for name, file in zip(names, about, strict=True)}
-    by_node = {nodes[name]: of_models for name, of_models in predicted.by_variant.items()}
+    by_node = {
+        nodes[name]: (of_models, predicted.fingerprints[name]) for name, (of_models, _) in predicted.by_variant.items()
+    }
     references = {(augmentation, variant): (other, name) for variant, (other, name) in baselines.items()}
     of_models = model_rows(by_node, references, labels, rows.classes, seeds, _simple(simple, predicted.rows))
     write_rows(models, list(of_models), MODELS)
@@ -137,7 +150,7 @@ def _simple(path: str | None, rows: Array) -> Array | None:
     """Predictions of the simple model for these rows (n,); None where there is no such model."""
     if path is None:
         return None
-    columns, about = read_predictions(path)
+    columns, about = read_predictions(path, ("row", "prediction"))
     if about["reason"] is not None:
         return None
     order = np.argsort(columns["row"])
@@ -152,11 +165,18 @@ def _name(augmentation: str, variant: str, compared: str) -> str:
 
 @dataclass(frozen=True)
 class Models:
-    """Predictions of all variants and seeds on the same test rows."""
+    """Predictions of all variants and seeds on the same test rows; probabilities stay in their files."""
 
     rows: Array  # (n,) row ids, which are positions in the table
     labels: Array  # int (n,)
     by_variant: dict[str, Predictions]
+    fingerprints: dict[str, Fingerprints | None]  # of the probabilities
+
+    def label_probabilities(self, variant: str) -> Array:
+        """Probabilities of the labels by each seed of a variant that has probabilities (n, K)."""
+        scores = self.by_variant[variant][1]
+        assert scores is not None
+        return scores().label
 
 
 def read_models(paths: list[str], names: list[str]) -> Models:
@@ -169,19 +189,51 @@ def read_models(paths: list[str], names: list[str]) -> Models:
     Raises:
         ValueError: the files of a variant are about different test rows.
     """
-    columns: dict[str, list[dict[str, Array]]] = {}
+    first, _ = read_predictions(paths[0], ("row", "label"), "test")
+    rows, labels = first["row"], narrowed(first["label"])
+    files: dict[str, list[str]] = {}
     for path, name in zip(paths, names, strict=True):
-        stored = read_predictions(path)[0]
-        test = stored["part"] == PARTS.index("test")
-        columns.setdefault(name, []).append({name: column[test] for name, column in stored.items()})
-    first = next(iter(columns.values()))[0]
+        files.setdefault(name, []).append(path)
     by_variant: dict[str, Predictions] = {}
-    for variant, seeds in columns.items():
-        if not all(np.array_equal(seed["row"], first["row"]) for seed in seeds):
+    fingerprints = {}
+    for variant, of_variant in files.items():
+        seeds = [_read_model(path, rows) for path in of_variant]
+        if not all(seeds):
             raise ValueError(f"the seeds of {variant} do not predict the same test rows")
-        scores = np.stack([s["probabilities"] for s in seeds], axis=1) if "probabilities" in seeds[0] else None
-        by_variant[variant] = (np.stack([s["prediction"] for s in seeds], axis=1), scores)
-    return Models(first["row"], first["label"], by_variant)
+        predictions = np.stack([seed[0] for seed in seeds if seed], axis=1)
+        fingerprints[variant] = Fingerprints.joined([seed[1] for seed in seeds if seed])
+        scores = functools.partial(_label_scores, of_variant, labels) if fingerprints[variant] else None
+        by_variant[variant] = (predictions, scores)
+    return Models(rows, labels, by_variant, fingerprints)
+
+
+def _read_model(path: str, rows: Array) -> tuple[Array, Fingerprints | None] | None:
+    """Predictions of one model (n,), and the fingerprint of its probabilities; None for other rows than these."""
+    predictions, start, reader = [], 0, FingerprintReader()
+    for block in prediction_blocks(path, ("row", "prediction", "probabilities"), "test"):
+        stop = start + len(block["row"])
+        if not np.array_equal(rows[start:stop], block["row"]):
+            return None
+        predictions.append(narrowed(block["prediction"]))
+        reader.add(block["prediction"], block.get("probabilities"))
+        start = stop
+    return (np.concatenate(predictions), reader.fingerprints) if start == len(rows) else None
+
+
+def _label_scores(paths: list[str], labels: Array) -> LabelScores:
+    """Scores of the labels of one variant, from the files of its seeds."""
+    scores = LabelScores(np.empty(0), np.empty(0))
+    for seed, path in enumerate(paths):
+        start = 0
+        for block in prediction_blocks(path, ("probabilities",), "test"):
+            rows = slice(start, start + len(block["probabilities"]))
+            of_block = LabelScores.from_probabilities(block["probabilities"], labels[rows])
+            if not seed and not start:
+                shape, kind = (len(labels), len(paths)), of_block.label.dtype
+                scores = LabelScores(np.empty(shape, kind), np.empty(shape, kind))
+            scores.label[rows, seed], scores.margin[rows, seed] = of_block
+            start = rows.stop
+    return scores
 
 
 class Compared:
@@ -190,20 +242,25 @@ class Compared:
     Args:
         layout: groups of the rows.
         labels: int (n,).
-        models: variant -> (predictions (n, K), probabilities (n, K, classes) or None).
+        models: variant -> (predictions (n, K), how to read its scores or None).
         smallest: rates that are shares of fewer rows are not ranked.
     """
 
     def __init__(self, layout: Layout, labels: Array, models: dict[str, Predictions], smallest: int) -> None:
         self.layout, self.labels, self.models, self.smallest = layout, labels, models, smallest
         self.seeds = next(iter(models.values()))[0].shape[1]
-        self.marks = layout.marks(np.concatenate([predictions for predictions, _ in models.values()], axis=1), labels)
+        self.marks = np.concatenate([layout.marks(predictions, labels) for predictions, _ in models.values()], axis=1)
         self.columns = {v: slice(i * self.seeds, (i + 1) * self.seeds) for i, v in enumerate(models)}
         tallies = counted(layout.strata, self.marks, layout.number)
         self.fractions = rates.fractions(layout, tallies)
         self.enough = rates.ranked(layout, tallies, smallest)
         values = rates.rates_and_gaps(layout, tallies, self.enough)
         self.values = {name: of_rows[..., 0, :] for name, of_rows in values.items()}  # of the one replicate
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - most variants share the baseline
+    def _baseline_scores(self, baseline: str) -> LabelScores | None:
+        scores = self.models[baseline][1]
+        return scores() if scores else None
 
     def bootstrap(self, baselines: dict[str, str], replicates: int = REPLICATES) -> "Replicates":
         """Bootstrap over rows, and over seeds x rows; every variant sees the same draws."""
@@ -229,13 +286,14 @@ class Compared:
         accuracy = self.values["accuracy", None]
         gap = "accuracy_difference"
         gaps = {a: v[ours] - v[theirs] for (m, a), v in self.values.items() if m == gap and a is not None}
-        hits = self._hits(variant).astype(float) - self._hits(baseline)
+        gained = self._hits(variant).sum(axis=1) - self._hits(baseline).sum(axis=1)
         rows += comparison.harm(
-            accuracy[:, ours] - accuracy[:, theirs], self.layout, self.enough["accuracy"], gaps, hits.mean(axis=1)
+            accuracy[:, ours] - accuracy[:, theirs], self.layout, self.enough["accuracy"], gaps, gained
         )
         rows += comparison.normalised_recall(accuracy[:, ours], accuracy[:, theirs], self.layout)
         (predictions, scores), (base_predictions, base_scores) = self.models[variant], self.models[baseline]
-        pair = Pair(self.labels, predictions, base_predictions, scores, base_scores)
+        both = (scores(), self._baseline_scores(baseline)) if scores and base_scores else (None, None)
+        pair = Pair(self.labels, predictions, base_predictions, *both)
         rows += comparison.disagreement(pair, self.layout, self.smallest)
         rows += comparison.row_values(pair, self.layout, self.smallest)
         return rows if self.seeds > 1 else self._of_one_model(variant, baseline, rows)
@@ -258,7 +316,7 @@ class Compared:
         counts = [
             counted(self.layout.strata, marks, self.layout.number) for marks in (ours & ~theirs, theirs & ~ours, theirs)
         ]
-        worth = effective_seeds(self._hits(variant).astype(float) - self._hits(baseline))
+        worth = effective_seeds(self._hits(variant).astype(np.int8) - self._hits(baseline))
         rows: list[PairRow] = []
         for metric, differing in rates.paired_fractions(self.layout, *counts).items():
             totals = self.fractions[metric][1][:, 0, 0].astype(int).tolist()

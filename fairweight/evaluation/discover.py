@@ -1,17 +1,19 @@
 """Discover the slices of the inputs in which a variant's loss rises, for all variants of one comparison."""
 
-from typing import TypedDict
+import functools
+from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fairweight.core.artifacts import read_table, write_rows
+from fairweight.core.artifacts import read_labels, read_rows, write_rows
 from fairweight.core.random_streams import generator
-from fairweight.core.table import Table
+from fairweight.core.table import Labels, Table
 from fairweight.evaluation.compare import PredictionsOf, read_models
 from fairweight.statistics.comparison import log_loss
+from fairweight.statistics.crossed_uncertainty import blocks
 from fairweight.statistics.slices import Features, discover
 
+Array = np.ndarray[Any, Any]
 # shares in a slice and in all test rows with which a slice is called one of that group
 NEARLY_ALL, MANY = 0.95, 0.9
 SCHEMA = {
@@ -79,18 +81,18 @@ def discover_slices(
         destination: Parquet file to write, one row per variant and slice.
     """
     models = read_models(predictions, [file["variant"] for file in about])
-    test = read_table(table).take(models.rows)
-    features, given = _features(test)
-    sensitive = {*features.sources_of(test.groups, generator("slices", "groups")), *group_columns}
+    labels = read_labels(table, models.rows)
+    features, given, origins = _features(table, models.rows)
+    sensitive = {*features.sources_of(labels.groups, generator("slices", "groups")), *group_columns}
     left_out = [name for name in features.inputs if name in sensitive]
     # the table holds numbers minus their origin, and float32 could not hold the sum
-    features = features.without(left_out).renamed({n: f"{n} - {origin:.15g}" for n, origin in test.origins.items()})
+    features = features.without(left_out).renamed({n: f"{n} - {origin:.15g}" for n, origin in origins.items()})
+    read = functools.lru_cache(maxsize=1)(models.label_probabilities)  # most variants share the baseline
     rows: list[SliceRow] = []
     for variant, baseline in baselines.items():
-        (_, scores), (_, base_scores) = models.by_variant[variant], models.by_variant[baseline]
-        if variant == baseline or scores is None or base_scores is None:
+        if variant == baseline or None in (models.fingerprints[variant], models.fingerprints[baseline]):
             continue
-        changes = log_loss(scores, models.labels) - log_loss(base_scores, models.labels)
+        changes = Changes(models.label_probabilities(variant), read(baseline))
         slices = discover(changes, features, generator("slices", variant), smallest=smallest_group)
         for rank, entry in enumerate(slices, start=1):
             rows.append(
@@ -105,7 +107,7 @@ def discover_slices(
                     "high": entry.high,
                     "p_value": entry.p_value,
                     "n": entry.n,
-                    "mostly": _mostly(test, entry.rows),
+                    "mostly": _mostly(labels, entry.rows),
                     "given": given,
                     "left_out": ", ".join(left_out),
                 }
@@ -113,24 +115,51 @@ def discover_slices(
     write_rows(destination, rows, SCHEMA)
 
 
-def _mostly(test: Table, rows: NDArray[np.int64]) -> str:
+class Changes:
+    """Change of the log loss of n rows and K seeds in nats, computed for the rows that are asked for.
+
+    Args:
+        ours, theirs: probabilities of the labels by the variant and by its baseline (n, K).
+    """
+
+    def __init__(self, ours: Array, theirs: Array) -> None:
+        self._ours, self._theirs = ours, theirs
+
+    def __len__(self) -> int:
+        return len(self._ours)
+
+    def __getitem__(self, rows: Array | slice) -> Array:
+        return log_loss(self._ours[rows]) - log_loss(self._theirs[rows])
+
+
+def _mostly(labels: Labels, rows: Array) -> str:
     """Groups that make up nearly all of these rows and not nearly all of the test rows, such as "f (sex)"."""
     names = []
-    for attribute, codes in test.groups.items():
-        for code, level in enumerate(test.group_levels[attribute]):
+    for attribute, codes in labels.groups.items():
+        for code, level in enumerate(labels.group_levels[attribute]):
             share, overall = (codes[rows] == code).mean(), (codes == code).mean()
             if share >= NEARLY_ALL and overall < MANY:
                 names.append(f"{level} ({attribute})")
     return ", ".join(names)
 
 
-def _features(rows: Table) -> tuple[Features, str]:
-    """What the slices are made of, and the same in words."""
+def _features(table: str, rows: Array) -> tuple[Features, str, dict[str, float]]:
+    """What the slices are made of, the same in words, and the origins of numeric inputs."""
+    none = read_rows(table, rows[:0])
+    made = (_features_of(read_rows(table, rows[some])) for some in blocks(len(rows)))
+    features = Features.from_blocks(len(rows), made)
+    if none.images is not None:
+        return features, "the brightness of the image and of its parts, and the class", none.origins
+    if none.texts is not None:
+        return features, "the number of words and the class", none.origins
+    return features.with_medians(), "the inputs of the model", none.origins
+
+
+def _features_of(rows: Table) -> Features:
+    """Features of some rows; missing numbers stay missing."""
     if rows.images is not None:
-        images = Features.from_images(rows.images, rows.label, rows.classes)
-        return images, "the brightness of the image and of its parts, and the class"
+        return Features.from_images(rows.images, rows.label, rows.classes)
     if rows.texts is not None:
         words = np.array([len(str(text).split()) for text in rows.texts])
-        return Features.from_texts(words, rows.label, rows.classes), "the number of words and the class"
-    table = Features.from_table(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)
-    return table, "the inputs of the model"
+        return Features.from_texts(words, rows.label, rows.classes)
+    return Features.from_table(rows.numeric, rows.numeric_names, rows.categorical, rows.levels)

@@ -1,9 +1,9 @@
 """Comparison of a variant with its baseline over seeds: changes of each group, paired by seed, on the same rows."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 import numpy as np
 
@@ -75,6 +75,22 @@ SCHEMA = {
 EMPTY = cast(ComparisonRow, dict.fromkeys(SCHEMA))
 
 
+class LabelScores(NamedTuple):
+    """Probabilities of n rows by K models, reduced to what their losses and margins need."""
+
+    label: Array  # (n, K) probability of the label
+    margin: Array  # (n, K) the same minus the largest other probability
+
+    @classmethod
+    def from_probabilities(cls, probabilities: Array, labels: Array) -> "LabelScores":
+        """Reduce probabilities of one model (n, classes) to (n,) each."""
+        places = labels.astype(np.int64)[:, None]
+        of_label = np.take_along_axis(probabilities, places, axis=1)[:, 0]
+        others = probabilities.copy()
+        np.put_along_axis(others, places, -np.inf, axis=1)
+        return cls(of_label, of_label - others.max(axis=1))
+
+
 @dataclass(frozen=True)
 class Pair:
     """K models of a variant and K of its baseline on n rows, one pair per seed."""
@@ -82,8 +98,8 @@ class Pair:
     labels: Array  # int (n,)
     variant: Array  # int predictions (n, K)
     baseline: Array
-    variant_scores: Array | None  # probabilities (n, K, classes)
-    baseline_scores: Array | None
+    variant_scores: LabelScores | None
+    baseline_scores: LabelScores | None
 
 
 def change(
@@ -173,34 +189,34 @@ def disagreement(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRo
         layout: groups of the rows.
         smallest: values that rest on fewer rows are `insufficient`.
     """
-    differs = (pair.variant != pair.baseline).astype(float)
+    differs = pair.variant != pair.baseline
     seeds = pair.variant.shape[1]
-    pies = _is_pie(pair)
+    by_row = crossed_uncertainty.row_means(differs)
+    by_group = layout.member @ crossed_uncertainty.counted(layout.strata, differs, layout.number).marked[:, 0]
+    pies = _is_pie(pair) if seeds > 1 else None
     rows = []
-    for attribute, group, member in _groups(layout):
+    for (attribute, group, member), counts in zip(_groups(layout), by_group, strict=True):
         n = int(member.sum())
-        rows.append(_churn(differs[member], attribute, group, smallest))
-        if seeds > 1 and n:
-            share = pies[member].astype(float)
-            low, high = wilson(share.sum(), n)
+        rows.append(_churn(counts, by_row[member], attribute, group, smallest))
+        if pies is not None and n:
+            hits = int(pies[member].sum())
+            low, high = wilson(float(hits), n)
             rows.append(
                 EMPTY
-                | {"metric": "pie_rate", "attribute": attribute, "group": group, "value": float(share.mean())}
+                | {"metric": "pie_rate", "attribute": attribute, "group": group, "value": hits / n}
                 | {"low": float(low), "high": float(high), "n": n, "denominator": n, "seeds": seeds}
                 | {"status": "ok" if n >= smallest else "insufficient"}
             )
     return rows
 
 
-def _churn(differs: Array, attribute: str | None, group: str | None, smallest: int) -> ComparisonRow:
-    """Share of rows of a group whose prediction differs, from differs (n, K)."""
-    n, seeds = differs.shape
-    per_seed = differs.mean(axis=0) if n else np.full(seeds, np.nan)
-    row_variance = crossed_uncertainty.of_rows(differs).row_variance if n else float("nan")
+def _churn(counts: Array, by_row: Array, attribute: str | None, group: str | None, smallest: int) -> ComparisonRow:
+    """Share of rows of a group whose prediction differs, from their number by seed (K,) and shares of seeds (n,)."""
+    n, seeds = len(by_row), len(counts)
     row = change(
-        per_seed,
+        counts / n if n else np.full(seeds, np.nan),
         np.zeros(seeds),
-        row_variance,
+        _variance_of_mean(by_row) if n else float("nan"),
         n,
         metric="churn",
         attribute=attribute,
@@ -221,13 +237,21 @@ def _churn(differs: Array, attribute: str | None, group: str | None, smallest: i
     }
 
 
+def _variance_of_mean(by_row: Array) -> float:
+    """Variance over rows of the mean of values of rows (n,), each a mean over seeds."""
+    return float(np.var(by_row, ddof=1) / len(by_row)) if len(by_row) > 1 else float("nan")
+
+
 def _is_pie(pair: Pair) -> Array:
     classes = int(max(pair.variant.max(), pair.baseline.max())) + 1
-    modal = []
-    for predictions in (pair.variant, pair.baseline):
-        votes = np.stack([(predictions == c).sum(axis=1) for c in range(classes)], axis=1)
-        modal.append(votes == votes.max(axis=1, keepdims=True))
-    return ~(modal[0] & modal[1]).any(axis=1)
+    pies = np.empty(len(pair.labels), bool)
+    for rows in crossed_uncertainty.blocks(len(pies)):
+        modal = []
+        for predictions in (pair.variant[rows], pair.baseline[rows]):
+            votes = np.stack([(predictions == c).sum(axis=1) for c in range(classes)], axis=1)
+            modal.append(votes == votes.max(axis=1, keepdims=True))
+        pies[rows] = ~(modal[0] & modal[1]).any(axis=1)
+    return pies
 
 
 def row_values(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]:
@@ -243,17 +267,21 @@ def row_values(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]
     if pair.variant_scores is None or pair.baseline_scores is None:
         return []
     rows = []
-    for metric, function in (("log_loss", log_loss), ("margin", _margin)):
-        baseline = function(pair.baseline_scores, pair.labels)
-        changes = function(pair.variant_scores, pair.labels) - baseline
-        for attribute, group, member in _groups(layout):
+    for metric, function, ours, theirs in (
+        ("log_loss", log_loss, pair.variant_scores.label, pair.baseline_scores.label),
+        ("margin", _in_double_precision, pair.variant_scores.margin, pair.baseline_scores.margin),
+    ):
+        changes, baseline, by_row = _sums_by_group(function, ours, theirs, layout)
+        for (attribute, group, member), change_sums, baseline_sums in zip(
+            _groups(layout), changes, baseline, strict=True
+        ):
             n = int(member.sum())
             if n:
                 rows.append(
                     change(
-                        changes[member].mean(axis=0),
-                        baseline[member].mean(axis=0),
-                        crossed_uncertainty.of_rows(changes[member]).row_variance,
+                        change_sums / n,
+                        baseline_sums / n,
+                        _variance_of_mean(by_row[member]),
                         n,
                         metric=metric,
                         attribute=attribute,
@@ -266,28 +294,50 @@ def row_values(pair: Pair, layout: Layout, smallest: int) -> list[ComparisonRow]
     return rows
 
 
-def log_loss(scores: Array, labels: Array) -> Array:
-    """Log loss in nats of each row and seed (n, K); a probability of 0 counts as the smallest positive float32."""
-    of_label = np.take_along_axis(scores, labels[:, None, None], axis=2)[:, :, 0].astype(float)
-    return -np.log(np.maximum(of_label, np.finfo(np.float32).tiny))
+def _sums_by_group(
+    function: Callable[[Array], Array], ours: Array, theirs: Array, layout: Layout
+) -> tuple[Array, Array, Array]:
+    """Sums over the rows of each group (G, K) of changes and of the baseline's values, and mean changes of rows (n,).
+
+    The sums are those of NumPy over all rows at once, to the last bit: of several columns it adds row by row, of one
+    it adds halves of halves.
+
+    Args:
+        function: makes a block of values from one of scores.
+        ours, theirs: scores of the variant and of the baseline (n, K).
+        layout: groups of the rows.
+    """
+    members = layout.member > 0
+    changes, baseline = np.zeros((2, len(members), ours.shape[1]))
+    by_row = np.empty(len(ours))
+    several = ours.shape[1] > 1
+    for rows in crossed_uncertainty.blocks(len(ours)) if several else [slice(0, len(ours))]:
+        before = function(theirs[rows])
+        moved = function(ours[rows]) - before
+        by_row[rows] = moved.mean(axis=1)
+        for group, strata in enumerate(members):
+            member = strata[layout.strata[rows]]
+            for sums, values in ((changes, moved[member]), (baseline, before[member])):
+                sums[group] = (np.concatenate([sums[group, None], values]) if several else values).sum(axis=0)
+    return changes, baseline, by_row
 
 
-def _margin(scores: Array, labels: Array) -> Array:
-    places = labels[:, None, None]
-    of_label = np.take_along_axis(scores, places, axis=2)[:, :, 0]
-    others = scores.copy()
-    np.put_along_axis(others, places, -np.inf, axis=2)
-    return (of_label - others.max(axis=2)).astype(float)
+def log_loss(probabilities: Array) -> Array:
+    """Log loss in nats from probabilities of labels; a probability of 0 counts as the smallest positive float32."""
+    return -np.log(np.maximum(probabilities.astype(float), np.finfo(np.float32).tiny))
+
+
+def _in_double_precision(values: Array) -> Array:
+    return values.astype(float)
 
 
 def _groups(layout: Layout) -> Iterator[tuple[str | None, str | None, Array]]:
-    members = layout.member[:, layout.strata] > 0
-    for (attribute, group), member in zip(layout.names, members, strict=True):
-        yield attribute, group, member
+    for (attribute, group), strata in zip(layout.names, layout.member > 0, strict=True):
+        yield attribute, group, strata[layout.strata]
 
 
 def harm(
-    accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array], row_changes: Array
+    accuracy: Array, layout: Layout, enough: Array, gaps: dict[str, Array], hits_gained: Array
 ) -> list[ComparisonRow]:
     """Excess harm, the change of the group that loses most, and levelling down, of each attribute.
 
@@ -300,11 +350,12 @@ def harm(
         layout: groups of the rows.
         enough: groups with enough rows (G,).
         gaps: attribute -> change of the accuracy gap, one per seed (K,).
-        row_changes: change of each row's hit, a mean over seeds (n,).
+        hits_gained: seeds that predict a row right minus those whose baseline does, int (n,).
     """
     rows = []
     seeds = accuracy.shape[1]
-    members = layout.member[:, layout.strata] > 0
+    by_stratum, gained = _counts_by_stratum(layout, hits_gained)
+    members = layout.member > 0
     for attribute, groups in layout.attributes.items():
         kept = groups[enough[groups]]
         if len(kept) < 2:
@@ -312,10 +363,9 @@ def harm(
         means = accuracy[kept].mean(axis=1)
         most, least = (layout.names[kept[position]][1] for position in (means.argmin(), means.argmax()))
         about = EMPTY | {"attribute": attribute, "seeds": seeds, "status": "ok"}
-        inside = members[kept].any(axis=0)
-        by_chance, p_value = significance.unequal_changes(
-            row_changes[inside], members[kept][:, inside].argmax(axis=0), len(kept)
-        )
+        observed = np.stack([by_stratum[members[group]].sum(axis=0) for group in kept], axis=1)
+        present = observed.any(axis=1)
+        by_chance, p_value = significance.unequal_changes(gained[present] / seeds, observed[present].astype(float))
         if seeds > 1:
             p_value = max(p_value, significance.range_flip(accuracy[kept].T))
         rows.append(
@@ -327,6 +377,15 @@ def harm(
         down = bool(np.mean(gaps[attribute]) < 0 and (means < 0).all()) if attribute in gaps else False
         rows.append(about | {"metric": "levelling_down", "value": float(down)})
     return rows
+
+
+def _counts_by_stratum(layout: Layout, values: Array) -> tuple[Array, Array]:
+    """Rows of each stratum with each of few integers: int (F, V), and the integers, ascending (V,)."""
+    least = int(values.min(initial=0))
+    number = int(values.max(initial=0)) - least + 1
+    places = layout.strata.astype(np.int64) * number + values - least
+    counts = np.bincount(places, minlength=layout.number * number).reshape(layout.number, number)
+    return counts, np.arange(least, least + number)
 
 
 def normalised_recall(variant: Array, baseline: Array, layout: Layout) -> list[ComparisonRow]:

@@ -8,6 +8,8 @@ import numpy as np
 from scipy import stats
 
 Array = np.ndarray[Any, Any]
+ROWS_AT_A_TIME = 65_536
+DRAWS_AT_A_TIME = 2**22  # rows drawn one by one that are held at once, of all replicates together
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,24 @@ def effective_seeds(values: Array) -> float:
     correlation of two seeds on one row (intraclass correlation; Rao & Scott 1992). K where nothing changes.
     """
     seeds = values.shape[1]
-    if seeds < 2 or not np.any(values):
+    if seeds < 2 or not values.any():
         return float(seeds)
-    between = seeds * float(np.var(values.mean(axis=1), ddof=1)) if len(values) > 1 else 0.0
-    within = float(np.mean(np.var(values, axis=1, ddof=1)))
+    between = seeds * float(np.var(row_means(values), ddof=1)) if len(values) > 1 else 0.0
+    spreads = np.concatenate([np.var(values[rows].astype(float), axis=1, ddof=1) for rows in blocks(len(values))])
+    within = float(np.mean(spreads))
     rho = max(0.0, (between - within) / (between + (seeds - 1) * within)) if between + within > 0 else 1.0
     return float(seeds / (1 + (seeds - 1) * min(rho, 1.0)))
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Rows some at a time, so that what is computed of each row and seed does not fill the memory."""
+    return (slice(start, start + ROWS_AT_A_TIME) for start in range(0, rows, ROWS_AT_A_TIME))
+
+
+def row_means(values: Array) -> Array:
+    """Mean over seeds of each row (n,), from values (n, K) of any type, in double precision."""
+    parts = [values[rows].astype(float).mean(axis=1) for rows in blocks(len(values))]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -103,9 +117,9 @@ def counted(strata: Array, marks: Array, number: int) -> Tallies:
         number: F, the number of strata.
     """
     rows = np.bincount(strata, minlength=number)[:, None]
-    marked = np.stack([np.bincount(strata, weights=column, minlength=number) for column in marks.T], axis=-1)
+    marked = np.stack([np.bincount(strata[column], minlength=number) for column in marks.T], axis=-1)
     # in double precision: seeds whose changes are equal must tie in the tests over seeds
-    return Tallies(rows.astype(float), marked[:, None, :])
+    return Tallies(rows.astype(float), marked.astype(float)[:, None, :])
 
 
 def resampled(
@@ -122,27 +136,31 @@ def resampled(
         number: F, the number of strata.
         replicates: B in all.
         rng: random numbers.
-        block: replicates that are held in memory at once.
+        block: replicates of one block. It holds less than these at once, as many as `DRAWS_AT_A_TIME` allows.
     """
     marks = np.asarray(marks, bool)
-    unanimous = (marks == marks[:, :1]).all(axis=1)
-    sure = np.bincount(strata[unanimous] * 2 + marks[unanimous, 0], minlength=2 * number)
+    unanimous = np.concatenate([(marks[rows] == marks[rows, :1]).all(axis=1) for rows in blocks(len(marks))])
+    sure = np.bincount(strata[unanimous].astype(np.int64) * 2 + marks[unanimous, 0], minlength=2 * number)
     # a row that is not unanimous is a kind of its own; sorted, so that the rows of a stratum are neighbours
     others = np.flatnonzero(~unanimous)
     others = others[np.argsort(strata[others], kind="stable")]
     places = np.searchsorted(strata[others], np.arange(number + 1))
-    ones = marks[others].astype(np.float32)
+    ones = marks[others]
     shares = np.concatenate([sure, [len(others)]]) / len(strata)
+    portion = max(1, DRAWS_AT_A_TIME // max(1, len(others)))
     for start in range(0, replicates, block):
         size = min(block, replicates - start)
         drawn = rng.multinomial(len(strata), shares, size=size)
-        counts = _uniform(drawn[:, -1], len(others), rng)
         alike = drawn[:, :-1].reshape(size, number, 2).astype(np.float32)
         rows, marked = np.empty((number, size), np.float32), np.empty((number, size, marks.shape[1]), np.float32)
-        for stratum in range(number):
-            part = counts[:, places[stratum] : places[stratum + 1]]
-            rows[stratum] = alike[:, stratum].sum(axis=1) + part.sum(axis=1)
-            marked[stratum] = alike[:, stratum, 1, None] + part @ ones[places[stratum] : places[stratum + 1]]
+        for first in range(0, size, portion):
+            some = slice(first, min(first + portion, size))
+            counts = _uniform(drawn[some, -1], len(others), rng)
+            for stratum in range(number):
+                inside = slice(places[stratum], places[stratum + 1])
+                part = counts[:, inside]
+                rows[stratum, some] = alike[some, stratum].sum(axis=1) + part.sum(axis=1)
+                marked[stratum, some] = alike[some, stratum, 1, None] + part @ ones[inside].astype(np.float32)
         yield Tallies(rows, marked)
 
 

@@ -15,6 +15,7 @@ from fairweight.statistics.crossed_uncertainty import Tallies
 
 Array = np.ndarray[Any, Any]
 Fraction = tuple[Array, Array]  # numerator and denominator
+MOST_COUNTERS = 2**24  # possible combinations of groups up to which they are counted and not sorted
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Layout:
     (attribute, level).
     """
 
-    strata: Array  # int (n,)
+    strata: Array  # int32 (n,)
     labels: Array  # int (F,) label of each stratum
     member: Array  # float32 (G, F) 1 where the stratum belongs to the group
     names: list[tuple[str | None, str | None]]  # (G,)
@@ -141,15 +142,14 @@ class Layout:
             levels: attribute -> its levels.
             classes: number of classes of the label.
         """
-        columns = np.stack([labels, *groups.values()])
-        kinds, strata = np.unique(columns, axis=1, return_inverse=True)
+        strata, kinds = _combinations([labels, *groups.values()])
         names: list[tuple[str | None, str | None]] = [(None, None)]
         member = [np.ones(kinds.shape[1], bool)]
         for position, attribute in enumerate(groups, start=1):
             for code, level in enumerate(levels[attribute]):
                 names.append((attribute, level))
                 member.append(kinds[position] == code)
-        return cls(strata.reshape(-1), kinds[0], np.stack(member).astype(np.float32), names, classes == 2)
+        return cls(strata, kinds[0], np.stack(member).astype(np.float32), names, classes == 2)
 
     @property
     def number(self) -> int:
@@ -168,6 +168,24 @@ class Layout:
     def marks(self, predictions: Array, labels: Array) -> Array:
         """What is counted of predictions (n, M): predicted positives for a binary label, otherwise hits."""
         return predictions == 1 if self.binary else predictions == labels[:, None]
+
+
+def _combinations(columns: list[Array]) -> tuple[Array, Array]:
+    """Combinations of codes (n,) that occur: that of each row, int32 (n,), and their codes (columns, F) in order."""
+    places = np.zeros(len(columns[0]), np.int32)
+    kinds = np.zeros((0, 1), np.int64)
+    for codes in columns:
+        least = int(codes.min(initial=0))
+        width = int(codes.max(initial=0)) - least + 1
+        both = places.astype(np.int64) * width + codes - least
+        if kinds.shape[1] * width <= MOST_COUNTERS:
+            occurs = np.bincount(both, minlength=kinds.shape[1] * width) > 0
+            present, places = np.flatnonzero(occurs), (np.cumsum(occurs, dtype=np.int32) - 1)[both]
+        else:
+            present, inverse = np.unique(both, return_inverse=True)
+            places = inverse.astype(np.int32)
+        kinds = np.concatenate([kinds[:, present // width], (present % width + least)[None]])
+    return places, kinds
 
 
 def _sums(member: Array, marked: Array) -> Array:

@@ -72,7 +72,7 @@ def range_flip(changes: Array) -> float:
     return float(np.mean(ranges >= ranges[0] - TIE * ranges.max()))
 
 
-def unequal_changes(changes: Array, codes: Array, groups: int, draws: int = PERMUTATIONS) -> tuple[float, float]:
+def unequal_changes(values: Array, observed: Array, draws: int = PERMUTATIONS) -> tuple[float, float]:
     """Test whether groups change unequally on other rows: (range that is expected by chance, p-value).
 
     The statistic is the largest difference between the mean changes of two groups over its standard error. Two null
@@ -82,18 +82,15 @@ def unequal_changes(changes: Array, codes: Array, groups: int, draws: int = PERM
     distribution.
 
     Args:
-        changes: of each row, few distinct values (n,).
-        codes: group of each row, int (n,), from 0 to `groups` - 1; every group has a row.
-        groups: G.
+        values: distinct changes of a row, ascending (V,).
+        observed: rows of each group with each of them (V, G); every value and every group has a row.
         draws: number of permutations.
 
     Returns:
         The mean range of the groups' mean changes if their expectations were equal, each with its own spread over rows
         (simulated), and the p-value.
     """
-    values, kinds = np.unique(changes, return_inverse=True)
-    observed = np.zeros((len(values), groups))
-    np.add.at(observed, (kinds.reshape(-1), codes), 1)
+    groups = observed.shape[1]
     observed = observed[:, np.lexsort(observed)]  # the draws do not depend on the order of the groups
     margins = [observed.sum(axis=axis).astype(np.int64) for axis in (1, 0)]
     if len(values) == 1:

@@ -1,13 +1,13 @@
 """Slices: subgroups of the inputs whose loss rises, found on one half of the rows and tested on the other half."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
-from fairweight.statistics.crossed_uncertainty import estimate, of_rows
+from fairweight.statistics.crossed_uncertainty import blocks, estimate, of_rows
 from fairweight.statistics.shared_source import share_a_source
 from fairweight.statistics.significance import holm
 
@@ -60,6 +60,8 @@ class Features:
     def without(self, names: Collection[str]) -> "Features":
         """The same rows without these inputs."""
         kept = [position for position, (name, _) in enumerate(self.names) if name not in names]
+        if len(kept) == len(self.names):
+            return self
         return Features(self.values[:, kept], [self.names[position] for position in kept])
 
     def renamed(self, names: Mapping[str, str]) -> "Features":
@@ -70,7 +72,7 @@ class Features:
     def from_table(
         cls, numeric: Array, numeric_names: tuple[str, ...], categorical: Array, levels: dict[str, tuple[str, ...]]
     ) -> "Features":
-        """Features of a table: numbers as they are (the median where missing), categories one-hot.
+        """Features of a table: numbers as they are, which may be missing (see `with_medians`), categories one-hot.
 
         Args:
             numeric: (n, k).
@@ -78,13 +80,31 @@ class Features:
             categorical: codes (n, c).
             levels: categorical input -> its levels, in column order.
         """
-        medians = np.nanmedian(numeric, axis=0) if numeric.size else numeric[0]
-        columns = [np.where(np.isnan(numeric), medians, numeric)]
         names: list[tuple[str, str | None]] = [(name, None) for name in numeric_names]
+        columns = [numeric.astype(np.float32)]
         for position, (name, of_input) in enumerate(levels.items()):
-            columns.append(categorical[:, position, None] == np.arange(len(of_input)))
+            columns.append((categorical[:, position, None] == np.arange(len(of_input))).astype(np.float32))
             names += [(name, level) for level in of_input]
-        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+        return cls(np.concatenate(columns, axis=1), names)
+
+    @classmethod
+    def from_blocks(cls, rows: int, blocks: Iterable["Features"]) -> "Features":
+        """Features of n rows from those of some rows at a time; there is at least one block."""
+        values, names, start = np.empty((rows, 0), np.float32), [], 0
+        for block in blocks:
+            if not start:
+                values, names = np.empty((rows, len(block.names)), np.float32), block.names
+            values[start : start + len(block.values)] = block.values
+            start += len(block.values)
+        return cls(values, names)
+
+    def with_medians(self) -> "Features":
+        """The same rows with the median of the rows in place of each missing number."""
+        for position, (_, level) in enumerate(self.names):
+            column = self.values[:, position, None]
+            if level is None and np.isnan(column).any():
+                column[np.isnan(column)] = np.nanmedian(column, axis=0)
+        return self
 
     @classmethod
     def from_images(cls, images: Array, labels: Array, classes: tuple[str, ...], parts: int = 4) -> "Features":
@@ -115,8 +135,16 @@ class Features:
         return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
 
 
+class Rows(Protocol):
+    """Values of n rows and K seeds: an array (n, K), or what makes those that are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Array | slice, /) -> Array: ...
+
+
 def discover(
-    changes: Array, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5
+    changes: Rows, features: Features, rng: np.random.Generator, *, depth: int = 3, smallest: int = 50, most: int = 5
 ) -> list[Slice]:
     """Find slices whose loss rises, and more than elsewhere, worst first (after Chung et al. 2019).
 
@@ -124,7 +152,7 @@ def discover(
 
     Args:
         changes: change of the loss of each row and seed (n, K), in nats; positive is worse.
-        features: inputs of the rows.
+        features: inputs of the rows, without missing numbers.
         rng: divides the rows into halves.
         depth: largest number of conditions of a slice.
         smallest: fewest rows of a slice in each half.
@@ -138,7 +166,7 @@ def discover(
         return []
     order = rng.permutation(len(changes))
     finding, confirming = order[: len(order) // 2], order[len(order) // 2 :]
-    mean = changes.mean(axis=1)
+    mean = np.concatenate([changes[rows].mean(axis=1) for rows in blocks(len(changes))])
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=smallest, random_state=0)
     tree.fit(features.values[finding], mean[finding])
     leaves = tree.apply(features.values)
@@ -147,8 +175,9 @@ def discover(
     least = max(0.0, float(mean[finding].mean()))
     chosen = sorted((leaf for leaf, value in means.items() if value > least), key=lambda leaf: -means[leaf])[:most]
     tested = []
+    confirmed = changes[confirming] if chosen else np.empty((0, 0))
     for leaf in chosen:
-        inside, outside = (changes[confirming][(leaves[confirming] == leaf) == part] for part in (True, False))
+        inside, outside = (confirmed[(leaves[confirming] == leaf) == part] for part in (True, False))
         if min(len(inside), len(outside)) < smallest:
             continue
         row_variance = of_rows(inside).row_variance + of_rows(outside).row_variance

@@ -1,10 +1,12 @@
 """Calibration: whether a score of 0.7 is right in 70 % of cases, overall and for each group."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fairweight.evaluation.metric_rows import Assessed, MetricRow, metric_row, subsets
+from fairweight.statistics.crossed_uncertainty import blocks
 
 Array = np.ndarray[Any, Any]
 BINS = 15
@@ -50,20 +52,39 @@ def measure(assessed: Assessed) -> list[MetricRow]:
 
 
 def _brier(part: Assessed) -> float:
-    probabilities = np.asarray(part.probabilities, float)
+    assert part.probabilities is not None  # see `measure`
     if part.classes == 2:
-        return float(np.mean((probabilities[:, 1] - (part.labels == 1)) ** 2))
-    return float(np.mean(((probabilities - np.eye(part.classes)[part.labels]) ** 2).sum(axis=1)))
+        return float(np.mean((part.probabilities[:, 1].astype(float) - (part.labels == 1)) ** 2))
+    return float(np.mean(_by_block(_squared_error, part, part.labels)))
+
+
+def _squared_error(probabilities: Array, labels: Array) -> Array:
+    """Of each row, summed over the classes (n,)."""
+    probabilities[np.arange(len(labels)), labels] -= 1
+    return (probabilities**2).sum(axis=1)
 
 
 def _calibration_error(part: Assessed) -> tuple[float, float]:
-    probabilities = np.asarray(part.probabilities, float)
+    assert part.probabilities is not None  # see `measure`
     if part.classes == 2:
-        return calibration_error(probabilities[:, 1], part.labels == 1)
+        return calibration_error(part.probabilities[:, 1].astype(float), part.labels == 1)
+    return calibration_error(_by_block(_confidence, part, part.predictions), part.predictions == part.labels)
+
+
+def _confidence(probabilities: Array, predictions: Array) -> Array:
+    """Probability of the predicted class of each row (n,)."""
     # a class that the dataset does not have is predicted with what is left of the probabilities
     every = np.column_stack([probabilities, (1 - probabilities.sum(axis=1)).clip(0, 1)])
-    confidence = every[np.arange(len(part.labels)), part.predictions]
-    return calibration_error(confidence, part.predictions == part.labels)
+    return every[np.arange(len(predictions)), predictions]
+
+
+def _by_block(function: Callable[[Array, Array], Array], part: Assessed, codes: Array) -> Array:
+    """Values of all rows (n,) from probabilities in double precision and classes (n,), of some rows at a time."""
+    assert part.probabilities is not None  # see `measure`
+    values = np.empty(len(part.labels))
+    for rows in blocks(len(values)):
+        values[rows] = function(part.probabilities[rows].astype(float), codes[rows])
+    return values
 
 
 def calibration_error(probabilities: Array, happened: Array) -> tuple[float, float]:

@@ -141,7 +141,7 @@ def measure(assessed: Assessed) -> list[MetricRow]:
             if binary:
                 rows.append(rates.worst())
         if not binary:
-            hits = (assessed.labels == assessed.predictions).astype(int)
+            hits = (assessed.labels == assessed.predictions).astype(np.int8)
             rates = _group_rates(assessed, attribute, np.ones_like(hits), hits, None)
             rows += [*rates.between("accuracy"), rates.worst()]
     return rows
@@ -154,7 +154,7 @@ def _binary_views(assessed: Assessed) -> Iterator[tuple[Array, Array, str | None
         return
     for code in range(assessed.classes):
         name = assessed.class_names[code] if assessed.class_names else str(code)
-        yield (assessed.labels == code).astype(int), (assessed.predictions == code).astype(int), name
+        yield (assessed.labels == code).astype(np.int8), (assessed.predictions == code).astype(np.int8), name
 
 
 def _group_rates(
@@ -162,7 +162,7 @@ def _group_rates(
 ) -> _GroupRates:
     codes, levels = assessed.groups[attribute], assessed.group_levels[attribute]
     member = codes >= 0
-    places = (codes[member] * 2 + labels[member]) * 2 + predictions[member]
+    places = (codes[member].astype(np.int64) * 2 + labels[member]) * 2 + predictions[member]
     table = np.bincount(places, minlength=len(levels) * 4).reshape(len(levels), 2, 2)  # group, label, prediction
     counts = Counts(
         rows=table.sum(axis=(1, 2)),
