@@ -73,6 +73,23 @@ RECORDS = (
     _percent("f1", "F1"),
     Measure("log_loss", "Log loss", "nats", 3, "lower", stored_unit="nats"),
     Measure("auc", "AUC", "", 3, "higher"),
+    # of numbers, in the unit of the label of each dataset
+    Measure("mean_absolute_error", "Mean absolute error", "", 3, "lower", stored_unit="label", by_group=True),
+    Measure("mean_squared_error", "Mean squared error", "", 3, "lower", stored_unit="label squared"),
+    Measure("root_mean_squared_error", "Root mean squared error", "", 3, "lower", stored_unit="label"),
+    Measure("r2", "R2", "", 3, "higher", by_group=True),
+    Measure("mean_error", "Mean error", "", 3, None, stored_unit="label", by_group=True),
+    Measure("interval_half_width", "Half width of 90 % intervals", "", 3, "lower", stored_unit="label"),
+    Measure("coverage", "Coverage of 90 % intervals", "%", 1, None, scale=100.0, by_group=True),
+    *(
+        Measure(key, title, "", 3, "lower", stored_unit="label", source="groups")
+        for key, title in (
+            ("largest_group_mean_absolute_error", "Worst group's error"),
+            ("mean_absolute_error_difference", "Error gap"),
+            ("mean_error_difference", "Mean error gap"),
+            ("mean_prediction_difference", "Mean prediction gap"),
+        )
+    ),
     _percent("flips", "Flips", "lower"),
     _percent("counterfactual_flips", "Counterfactual flips", "lower"),
     Measure("perplexity", "Perplexity", "", 2, "lower", stored_unit="tokens", interval="perplexity", language=True),
@@ -141,6 +158,9 @@ RECORDS = (
         scale=1e-6,
         stored_unit="bytes",
         source="check",
+    ),
+    Measure(
+        "bits_per_weight", "Bits per weight", "bits", 2, "lower", stored_unit="bits", source="check", language=True
     ),
     Measure("making_cpu_s", "CPU time to make it", "CPU-s", 1, "lower", stored_unit="CPU-s", source="making"),
     Measure("making_energy_j", "Energy to make it", "J", 1, "lower", stored_unit="J", source="making", modelled=True),

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairweight.core.formatting import missing
 from fairweight.core.shown_measures import ShownMeasure
 from fairweight.reporting.goals import is_baseline
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
+
+if TYPE_CHECKING:
+    from fairweight.reporting.quality import Quality
 
 POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
 SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
@@ -119,9 +122,9 @@ class Row:
         guard: the guard that blocks it, in short.
         tests: criterion -> weakest evidence.
         costs: goal -> value in the unit that is shown.
-        accuracy: mean over seeds, a share.
-        change: of the accuracy, in points.
-        loses_most: group, attribute and change of its accuracy, in points.
+        accuracy: mean over seeds, a share; of numbers the mean loss (see `quality`).
+        change: of the accuracy in points, or of the loss in its unit.
+        loses_most: group, attribute and change of its accuracy or loss.
         tags: what it is best in, among the proven variants and the baseline.
     """
 
@@ -159,6 +162,7 @@ class Answer:
         untested: rates of groups with too few rows, of the variant that ships or else of any: rows of `untested`.
         file: path of the file that ships, below the study's folder; None where none does.
         chosen: the row that ships; None where nothing does.
+        quality: what is compared, see `quality.Quality`.
     """
 
     family: dict[str, Any]
@@ -181,6 +185,7 @@ class Answer:
     untested: list[dict[str, Any]]
     file: str | None
     chosen: Row | None
+    quality: "Quality"
 
     @property
     def base(self) -> Row:

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 from fairweight.core.formatting import MINUS, TEXT, Writer, count
 from fairweight.core.frames import where
-from fairweight.core.shown_measures import measure
+from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.answer import POINTS, RISES, TAGS, WARNING, Answer, Change, Cost, Row, saves
 from fairweight.reporting.goals import GOALS
+from fairweight.reporting.quality import Quality, quality_of
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import attributes_of
 from fairweight.statistics.decision import UNDECIDED
@@ -26,10 +27,10 @@ def named(names: Sequence[str], most: int = MOST_NAMES) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def change(value: Change, writer: Writer = TEXT) -> str:
-    """A change in points with its interval."""
-    return POINTS.with_interval(
-        *(None if each is None else each / POINTS.scale for each in (value.value, value.low, value.high)),
+def change(value: Change, writer: Writer = TEXT, shown: ShownMeasure = POINTS) -> str:
+    """A change in points, or in another unit, with its interval."""
+    return shown.with_interval(
+        *(None if each is None else each / shown.scale for each in (value.value, value.low, value.high)),
         signed=True,
         writer=writer,
     )
@@ -89,7 +90,7 @@ def loses(results: Results, answer: Answer) -> str:
             return before.strip() or "Not known: nothing is recommended."
         row = proven[0]
         before += f"With {row.name} instead: " if answer.chosen else f"With {row.name}: "
-    parts = [_of_accuracy(row)]
+    parts = [_of_accuracy(row, answer.quality)]
     if row.ships:
         parts += [_of_rates(results, row), _of_untested(results, row)]
     parts = [part for part in parts if part]
@@ -97,11 +98,12 @@ def loses(results: Results, answer: Answer) -> str:
     return f"{text[:1].upper()}{text[1:]}"
 
 
-def _of_accuracy(row: Row) -> str:
+def _of_accuracy(row: Row, quality: Quality) -> str:
     if row.loses_most is None:
         return ""
     group, attribute, value = row.loses_most
-    return f"accuracy of {group} ({attribute}) {change(value)} points"
+    changed = f"{change(value, shown=quality.change)} {quality.change.unit}".strip()
+    return f"{quality.title.lower()} of {group} ({attribute}) {changed}"
 
 
 def _of_rates(results: Results, row: Row) -> str:
@@ -121,9 +123,13 @@ def _of_untested(results: Results, row: Row) -> str:
     rows = where(results.untested, row.cell) if len(results.untested) else results.untested
     if rows.empty:
         return ""
-    harm = rows["high"].where(rows["rate"].isin(RISES), -rows["low"])
-    worst = rows.loc[harm.astype(float).idxmax()]
-    value = change(Change.read(worst, POINTS.scale))
+    quality = quality_of(results, row.cell["dataset"])
+    rises = rows["rate"].isin(RISES) | quality.lower
+    harm = rows["high"].where(rises, -rows["low"]).astype(float)
+    if harm.isna().all():
+        return ""
+    worst = rows.loc[harm.idxmax()]
+    value = change(Change.read(worst, quality.change.scale), shown=quality.change)
     rate = f"{worst['rate'].replace('_', ' ')} of {worst['group']} ({worst['attribute']})"
     return f"not tested: {rate} {value}, {count(int(worst['rows']), 'row')}"
 
@@ -139,7 +145,7 @@ def unknown(results: Results, answer: Answer) -> str:
     elif answer.untested:
         groups = list(dict.fromkeys(f"{entry['group']} ({entry['attribute']})" for entry in answer.untested))
         least = results.study["fairness"]["smallest_group"]
-        rates = count(len(answer.untested), "rate")
+        rates = count(len(answer.untested), "loss" if answer.quality.numbers else "rate")
         are = "is" if len(answer.untested) == 1 else "are"
         sentences.append(f"{rates} of {named(groups)} {are} not tested (fewer than {count(least, 'row')})")
     else:
@@ -211,14 +217,24 @@ def tiles(answer: Answer) -> list[Tile]:
     guarded = answer.status == WARNING
     costs = [cost for cost in answer.costs if row.costs[cost.goal] is not None and not guarded]
     made = [_cost_tile(answer, cost, row) for cost in costs]
-    if row.accuracy is not None:
+    if answer.quality.numbers and row.accuracy is not None:
+        made.append(_loss_tile(answer.quality, row))
+    elif row.accuracy is not None:
         below = [] if row.change is None else [f"{change(row.change)} points"]
         if answer.majority is not None:
             below.append(f"largest class {RATE.with_unit(answer.majority)}")
         if answer.logistic_regression is not None:
             below.append(f"logistic regression {RATE.with_unit(answer.logistic_regression)}")
         made.append(Tile("Accuracy", RATE.with_unit(row.accuracy), tuple(below)))
-    return made if guarded else [*made, _group_tile(row)]
+    return made if guarded else [*made, _group_tile(row, answer.quality)]
+
+
+def _loss_tile(quality: Quality, row: Row) -> Tile:
+    """The mean loss of what ships, and its change."""
+    changed = (
+        [] if row.change is None else [f"{change(row.change, shown=quality.change)} {quality.change.unit}".strip()]
+    )
+    return Tile(quality.title, quality.level.with_unit(row.accuracy), tuple(changed))
 
 
 def _cost_tile(answer: Answer, cost: Cost, row: Row) -> Tile:
@@ -238,11 +254,12 @@ def _cost_tile(answer: Answer, cost: Cost, row: Row) -> Tile:
     return Tile(title, value, ("no proven variant has less" if lower else "no variant is proven",))
 
 
-def _group_tile(row: Row) -> Tile:
+def _group_tile(row: Row, quality: Quality) -> Tile:
     title = "Group that loses most"
     if row.baseline:
         return Tile(title, "none", ("the baseline changes nothing",))
     if row.loses_most is None:
         return Tile(title, "not known", ("no group is compared",))
     group, attribute, value = row.loses_most
-    return Tile(title, group, (f"by {attribute}", f"{change(value)} points"))
+    changed = f"{change(value, shown=quality.change)} {quality.change.unit}".strip()
+    return Tile(title, group, (f"by {attribute}", changed))

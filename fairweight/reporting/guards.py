@@ -10,6 +10,7 @@ from fairweight.core.frames import where
 from fairweight.core.lineage import CELL, FAMILY, variant_name
 from fairweight.evaluation.guards import CLASSES, DIVERGED, MAJORITY, ONE_CLASS, SAME, SIMPLE, TOO_WEAK
 from fairweight.reporting.goals import baseline_of
+from fairweight.reporting.quality import in_unit
 from fairweight.reporting.report.results import Results
 
 CHIPS = {
@@ -134,6 +135,8 @@ def simple_accuracies(results: Results, first: Mapping[str, Any]) -> str | None:
     if rows.empty:
         return None
     simple = rows.iloc[0]
+    if missing(simple["majority_share"]):
+        return _simple_errors(results, first, simple)
     place = {key: first[key] for key in FAMILY} | ({"engine": first["engine"]} if "engine" in first else {})
     measured = where(results.variants, place | {"measure": "accuracy"})
     measured = measured[(measured["variant"] == measured["baseline"]) & measured["attribute"].isna()]
@@ -145,6 +148,22 @@ def simple_accuracies(results: Results, first: Mapping[str, Any]) -> str | None:
         named.append(f"a logistic regression of the same inputs {_percent(simple['accuracy'])}")
     named.append(f"always predicting {simple['majority_class']!r} {_percent(simple['majority_share'])}")
     return ", ".join(named)
+
+
+def _simple_errors(results: Results, first: Mapping[str, Any], simple: pd.Series) -> str | None:
+    """The same of labels that are numbers: mean absolute errors."""
+    shown = in_unit(results, first["dataset"], "mean_absolute_error")
+    measured = where(results.variants, {key: first[key] for key in FAMILY} | {"measure": shown.key})
+    measured = measured[(measured["variant"] == measured["baseline"]) & measured["attribute"].isna()]
+    named = [
+        f"{name} has a mean absolute error of {shown.with_unit(mean)}"
+        for name, mean in dict(zip(measured["variant"], measured["mean"], strict=True)).items()
+    ]
+    if not missing(simple["error"]):
+        named.append(f"a ridge regression of the same inputs {shown.with_unit(simple['error'])}")
+    if not missing(simple["naive_error"]):
+        named.append(f"always predicting the median {shown.with_unit(simple['naive_error'])}")
+    return ", ".join(named) or None
 
 
 def _percent(share: float) -> str:

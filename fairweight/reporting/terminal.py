@@ -15,7 +15,6 @@ from fairweight.core.formatting import DASH, MINUS, count
 from fairweight.core.frames import where
 from fairweight.core.lineage import CELL
 from fairweight.core.operations import OPERATIONS
-from fairweight.core.shown_measures import measure
 from fairweight.reporting import answer_in_words as words
 from fairweight.reporting import guards
 from fairweight.reporting.answer import (
@@ -36,6 +35,7 @@ from fairweight.reporting.goals import saving, winner_of
 from fairweight.reporting.goals import title as goal_title
 from fairweight.reporting.hub.tasks import lineage, replaces_original
 from fairweight.reporting.next_step import next_step
+from fairweight.reporting.quality import OF_LOSSES, Quality
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import answers
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
@@ -51,6 +51,9 @@ GAP = 2  # blanks between columns
 NOTES = {
     "full": "Changes against the baseline in points with their 95 % interval; of several groups, the weakest evidence.",
     "change": "Changes against the baseline in points; of several groups, the weakest evidence.",
+    "full in unit": "Changes against the baseline in the unit of the label with their 95 % interval; of several "
+    "groups, the weakest evidence.",
+    "change in unit": "Changes against the baseline in the unit of the label; of several groups, the weakest evidence.",
     "alone": "(\N{CHECK MARK}) holds alone, but not after the correction for the variants.",
     "star": "* wins among those proven and the baseline; of those that cannot be distinguished, the smallest file.",
     "modelled": "Energy is modelled from CPU time.",
@@ -183,8 +186,10 @@ def _layouts(each: Answer) -> Iterator[list[Column]]:
     """Columns of the matrix, from the richest layout to the shortest."""
     name = Column("Variant", "", lambda row: (f"{row.name}{SHIPS if row.ships else ''}", ""))
     verdict = Column("Verdict", "", _verdict)
-    accuracy = Column("Accuracy", "%", lambda row: (_accuracy(row), ""), right=True)
-    loses = Column("Loses most", "points", lambda row: (_loses(row), ""))
+    quality = each.quality
+    title = ("Error", quality.level.unit) if quality.numbers else ("Accuracy", "%")
+    accuracy = Column(*title, lambda row: (_accuracy(row, quality), ""), right=True)
+    loses = Column("Loses most", quality.change.unit, lambda row: (_loses(row, quality), ""))
     costs = [_cost(cost) for cost in each.costs]
     intervals, changes, symbols = (
         [_criterion(c, kind) for c in each.criteria] for kind in ("full", "change", "symbol")
@@ -206,15 +211,15 @@ def _verdict(row: Row) -> Cell:
     return f"{SYMBOLS[row.verdict]} {row.verdict}", COLOURS[row.verdict]
 
 
-def _accuracy(row: Row) -> str:
-    return DASH if row.accuracy is None else measure("accuracy").text(row.accuracy)
+def _accuracy(row: Row, quality: Quality) -> str:
+    return DASH if row.accuracy is None else quality.level.text(row.accuracy)
 
 
-def _loses(row: Row) -> str:
+def _loses(row: Row, quality: Quality) -> str:
     if row.loses_most is None:
         return DASH
     group, _, change = row.loses_most
-    return f"{group} {words.change(change)}"
+    return f"{group} {words.change(change, shown=quality.change)}"
 
 
 def _cost(cost: Cost) -> Column:
@@ -242,13 +247,15 @@ def _criterion(criterion: Criterion, kind: str) -> Column:
             return DASH, "dim"
         return f"{test.symbol} {_evidence(criterion, test, kind)}".strip(), COLOURS[test.kind]
 
-    return Column(criterion.short, _limit(criterion), fill, notes=frozenset({kind} & NOTES.keys()))
+    note = f"{kind} in unit" if criterion.key in OF_LOSSES else kind
+    return Column(criterion.short, _limit(criterion), fill, notes=frozenset({note} & NOTES.keys()))
 
 
 def _limit(criterion: Criterion) -> str:
     """What a criterion allows, in a few characters."""
     number = criterion.limit.rsplit(" by ", 1)[-1].replace(" points", "").replace(" point", "")
-    sign = {"may fall by": MINUS, "may grow by": "+", "may worsen by": "\N{PLUS-MINUS SIGN}"}
+    sign = {"may fall by": MINUS, "may grow by": "+", "may worsen by": "\N{PLUS-MINUS SIGN}", "may rise by": "+"}
+    sign["may leave 0 by"] = "\N{PLUS-MINUS SIGN}"
     for start, mark in sign.items():
         if criterion.limit.startswith(start):
             return f"limit {mark}{number}"
@@ -268,8 +275,8 @@ def _number(criterion: Criterion, value: float | None) -> str:
     """A number in short form: fewer decimals of larger ones."""
     if value is None:
         return DASH
-    if not criterion.signed:
-        return criterion.shown.text(value / criterion.shown.scale)
+    if not criterion.signed or criterion.key in OF_LOSSES:
+        return criterion.shown.text(value / criterion.shown.scale, signed=criterion.signed)
     if abs(value) < LEAST:
         return "0"
     text = f"{value:+.0f}" if abs(value) >= LARGE else f"{value:+.1f}" if abs(value) >= 1 else f"{value:+.2f}"
@@ -330,6 +337,7 @@ def _cut(text: str) -> str:
 
 def _rows(results: Results, each: Answer) -> str:
     """Number of test rows that the changes rest on."""
-    tested = where(results.comparisons, {**each.family, "engine": each.base.cell["engine"], "metric": "accuracy"})
+    metric = each.quality.metric
+    tested = where(results.comparisons, {**each.family, "engine": each.base.cell["engine"], "metric": metric})
     rows = tested[tested["attribute"].isna()]["n"].dropna() if len(tested) else tested
     return f", {count(int(rows.iloc[0]), 'test row')}" if len(rows) else ""

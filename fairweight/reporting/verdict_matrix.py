@@ -31,6 +31,7 @@ from fairweight.reporting.answer import (
     Test,
 )
 from fairweight.reporting.goals import GOALS
+from fairweight.reporting.quality import OF_LOSSES, quality_of
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 from fairweight.statistics.significance import holm
@@ -43,6 +44,9 @@ MARGINS = {
     "group_rates": ("Error rates", "may worsen by {}"),
     "fairness_gap": ("Gaps of groups", "may grow by {}"),
     "floor": ("Small groups", "may not vanish"),
+    "loss": ("Mean loss", "may rise by {}"),
+    "group_loss": ("Group loss", "may rise by {}"),
+    "bias": ("Mean error", "may leave 0 by {}"),
 }
 SHORT = {
     "accuracy": "Accuracy",
@@ -51,6 +55,9 @@ SHORT = {
     "group_rates": "Rates",
     "fairness_gap": "Gaps",
     "floor": "Small groups",
+    "loss": "Loss",
+    "group_loss": "Groups",
+    "bias": "Bias",
 }
 
 
@@ -112,6 +119,7 @@ def _answer(results: Results, family: pd.DataFrame, baseline: tuple[str, str]) -
         untested=_untested(results, place, ships),
         file=_file(results, ships),
         chosen=ships,
+        quality=quality_of(results, place["dataset"]),
     )
 
 
@@ -258,9 +266,10 @@ class _Shown:
 
     def __init__(self, results: Results, place: Mapping[str, Any]) -> None:
         self.results = results
+        self.quality = quality_of(results, place["dataset"])
         self.batch = results.study["decision"]["batch"]
         self.criteria = _by_variant(where(results.criteria, place))
-        self.changes = _by_variant(where(results.comparisons, {**place, "metric": "accuracy"}))
+        self.changes = _by_variant(where(results.comparisons, {**place, "metric": self.quality.metric}))
         same_model = {key: place[key] for key in ("dataset", "model")}
         self.costs = by_cell(where(results.decisions, same_model))
         variants = where(results.variants, same_model)
@@ -277,12 +286,13 @@ class _Shown:
         changes = [row for row in changes if row["augmentation"] == cell["augmentation"]]
         whole = [row for row in changes if missing(row["attribute"])]
         tests = dict(self._tests(cell))
-        compared = Change.read(whole[0], POINTS.scale) if whole else None
+        compared = Change.read(whole[0], self.quality.change.scale) if whole else None
+        overall = "loss" if self.quality.numbers else "accuracy"
         return {
             "tests": tests,
             "costs": {goal: self._cost(goal, cell) for goal in self._goals()},
-            "accuracy": self._mean(cell, "accuracy"),
-            "change": tests["accuracy"].change if "accuracy" in tests else compared,
+            "accuracy": self._mean(cell, self.quality.level.key),
+            "change": tests[overall].change if overall in tests else compared,
             "loses_most": self._loses_most(changes, cell["dataset"]),
         }
 
@@ -317,7 +327,7 @@ class _Shown:
                 yield criterion, _weakest(self.results, part)
 
     def _loses_most(self, changes: list[dict[str, Any]], dataset: str) -> tuple[str, str, Change] | None:
-        """The group whose accuracy falls most, of those with enough rows to be tested."""
+        """The group whose accuracy falls or loss rises most, of those with enough rows to be tested."""
         attributes, least = attributes_of(self.results, dataset), self.results.study["fairness"]["smallest_group"]
         known = [
             row
@@ -329,8 +339,9 @@ class _Shown:
         ]
         if not known:
             return None
-        row = min(known, key=lambda row: (row["value"], row["low"]))
-        return str(row["group"]), str(row["attribute"]), Change.read(row, POINTS.scale)
+        sign, bound = (-1, "high") if self.quality.lower else (1, "low")
+        row = min(known, key=lambda row: (sign * row["value"], sign * row[bound]))
+        return str(row["group"]), str(row["attribute"]), Change.read(row, self.quality.change.scale)
 
 
 def _by_variant(table: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -358,7 +369,8 @@ def _weakest(results: Results, part: list[dict[str, Any]]) -> Test:
         verdict, of_verdict = (UNDECIDED, unshown) if unshown else (PROVEN, part)
         row = max(of_verdict, key=lambda row: float(row["p_proven"]))
     shown = _shown(results, row)
-    above = is_ceiling(results, row["criterion"]) or row["criterion"] == "fairness_gap" or row["rate"] in RISES
+    rises = row["criterion"] in ("fairness_gap", *OF_LOSSES)
+    above = is_ceiling(results, row["criterion"]) or rises or row["rate"] in RISES
     bound = None if missing(row["margin"]) or row["criterion"] == "floor" else float(row["margin"]) * shown.scale
     return Test(
         verdict=verdict,
@@ -380,6 +392,8 @@ def is_ceiling(results: Results, criterion: str) -> bool:
 def _shown(results: Results, row: Mapping[str, Any]) -> ShownMeasure:
     """How the values of a criterion are written."""
     criterion = row["criterion"]
+    if criterion in OF_LOSSES:
+        return quality_of(results, row["dataset"]).change
     if not is_ceiling(results, criterion):
         return POINTS
     if "at_most_of_baseline" in results.study["criteria"]["ceilings"][criterion]:
@@ -413,6 +427,8 @@ def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[
         limit = f"{as_stated(row['margin'], shown.scale)} {shown.unit}"
         if limit == "1 points":
             limit = "1 point"
+        if key in OF_LOSSES:
+            limit = loss_margin(results, key, shown)
         ceiling = is_ceiling(results, key)
         named = "group_accuracy" if key == "worst_group_accuracy" else key  # both test every group
         title, allowed = MARGINS[named] if not ceiling else (measure(key).title, "at most {}")
@@ -421,6 +437,14 @@ def _criteria(results: Results, entries: pd.DataFrame, rows: list[Row]) -> list[
             Criterion(key, title, SHORT.get(named, title), allowed.format(limit), shown, not ceiling, low, high)
         )
     return columns
+
+
+def loss_margin(results: Results, criterion: str, shown: ShownMeasure) -> str:
+    """A margin of a loss as the study states it: "2 %" of the baseline's, or "1.5 mmHg"."""
+    margin = results.study["criteria"]["margins"][criterion]
+    if "relative" in margin:
+        return f"{as_stated(margin['relative'], 100)} %"
+    return f"{as_stated(margin['absolute'])} {shown.unit}".strip()
 
 
 def _scale(tests: list[Test]) -> tuple[float, float]:
@@ -456,7 +480,7 @@ def _costs(results: Results, rows: list[Row]) -> list[Cost]:
 def _majority(results: Results, place: Mapping[str, Any]) -> float | None:
     """Share of the largest class: of the test rows, or of all rows where no class was compared."""
     if (simple := _simple(results, place)) is not None:
-        return float(simple["majority_share"])
+        return None if missing(simple["majority_share"]) else float(simple["majority_share"])
     classes = where(results.comparisons, {**place, "metric": "accuracy", "attribute": "class"})
     rows = classes.drop_duplicates("group")["n"].dropna() if len(classes) else classes
     if len(rows) > 1:

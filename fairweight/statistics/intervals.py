@@ -73,3 +73,20 @@ def range_by_chance(errors: Array, observed: float, draws: int = DRAWS) -> tuple
     """
     simulated = np.ptp(np.random.default_rng(0).normal(size=(draws, len(errors))) * errors, axis=1)
     return float(simulated.mean()), float((1 + (simulated >= observed - 1e-12).sum()) / (draws + 1))
+
+
+def student(values: Array, level: float = LEVEL) -> tuple[float, float, float]:
+    """Mean of independent values (K,), and its interval from Student's t distribution.
+
+    Args:
+        values: such as one value for each seed.
+        level: coverage.
+
+    Returns:
+        (mean, low, high); the bounds are NaN with one value, and where a value is NaN.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2 or not np.isfinite(values).all():
+        return mean, float("nan"), float("nan")
+    half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - half, mean + half

@@ -80,6 +80,7 @@ def _pinball(quantile: float) -> Callable[[Array, Array], Value]:
 
 METRICS: dict[str, Callable[[Array, Array], Value]] = {
     "mean_absolute_error": lambda error, _labels: _mean(np.abs(error)),
+    "mean_squared_error": lambda error, _labels: _mean(error**2),
     "root_mean_squared_error": _root,
     "r2": _r2,
     "mean_error": lambda error, _labels: _mean(error),

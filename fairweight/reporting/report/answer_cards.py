@@ -55,9 +55,11 @@ def _overview(made: list[Answer]) -> str:
         dataset, _, rest = answer.place.partition(f", {answer.model}")
         rest = f"{answer.model}{rest}"
         loses = answer.chosen.loses_most if answer.chosen and not answer.chosen.baseline else None
-        group = f"{escape(loses[0])}<small>{escape(words.change(loses[2]))}</small>" if loses else DASH
+        changed = words.change(loses[2], shown=answer.quality.change) if loses else ""
+        group = f"{escape(loses[0])}<small>{escape(changed)}</small>" if loses else DASH
         groups = len({(entry["attribute"], entry["group"]) for entry in answer.untested})
-        untested = f"{count(len(answer.untested), 'rate')}<small>{count(groups, 'group')}</small>"
+        noun = "loss" if answer.quality.numbers else "rate"
+        untested = f"{count(len(answer.untested), noun)}<small>{count(groups, 'group')}</small>"
         body.append(
             f'<tr><th scope="row" class="text"><a href="#answer-{number}">{escape(dataset)}</a><small>{escape(rest)}'
             "</small></th>"
@@ -195,7 +197,9 @@ def _test_cell(column: Criterion, test: Test | None, baseline: bool) -> str:
     value = _text(column, test.change.value)
     further = f", {test.further} more" if test.further else ""
     about = (
-        "" if column.key == "accuracy" or not column.signed else f"<small>{escape(_short(test.about))}{further}</small>"
+        ""
+        if column.key in ("accuracy", "loss") or not column.signed
+        else f"<small>{escape(_short(test.about))}{further}</small>"
     )
     hint = f'<small title="{escape(test.reason or "", quote=True)}">cannot be tested</small>'
     reason = hint if value == NOT_ESTIMABLE else ""
@@ -210,7 +214,9 @@ def _test_cell(column: Criterion, test: Test | None, baseline: bool) -> str:
 
 def _short(about: str) -> str:
     """What a test is about, without the words that the column says: "TPR Black (race)"."""
-    text = re.sub(r"^(?:group|worst group) accuracy of |^difference of the (?:accuracy of )?", "", about)
+    text = re.sub(
+        r"^(?:group|worst group) (?:accuracy|loss) of |^bias of |^difference of the (?:accuracy of )?", "", about
+    )
     text = text.replace("true positive rate of", "TPR").replace("false positive rate of", "FPR")
     return re.sub(r" by ([^ ]+)$", r" (\1)", text)
 

@@ -24,16 +24,18 @@ from fairweight.core.lineage import CELL, COMPARISON, FAMILY
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.evaluation.criteria import name_of
 from fairweight.evaluation.recommend import LIFE_CYCLE
+from fairweight.evaluation.shipped import CHOICE_OF_NUMBERS
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
 from fairweight.reporting.answer import Answer
 from fairweight.reporting.goals import GOALS, winner_of
+from fairweight.reporting.quality import OF_LOSSES, Quality, in_unit, quality_of
 from fairweight.reporting.report.answer_cards import answer_cards
 from fairweight.reporting.report.columns import INTERVAL, POINTS, Column, in_sentence, p_equals
 from fairweight.reporting.report.life_cycle import disturbed_rounds
 from fairweight.reporting.report.page import table
 from fairweight.reporting.report.results import Results, varying
-from fairweight.reporting.verdict_matrix import is_ceiling, tests_both
+from fairweight.reporting.verdict_matrix import is_ceiling, loss_margin, tests_both
 from fairweight.statistics.decision import PROVEN
 
 RATE = measure("accuracy")  # how criteria with a margin are shown: changes of rates, in percentage points
@@ -43,6 +45,20 @@ SUPERLATIVES = {
     "latency": "fastest",
     "energy_per_prediction": "least energy per prediction",
 }
+OF_CLASSES = (
+    "Accuracy may fall by the margin, of all rows and of every group with enough rows; the signed difference of a rate "
+    "between any two groups may grow by it."
+)
+OF_NUMBERS = (
+    "The mean loss may rise by the margin, of all rows and of every group with enough rows; the mean error of all rows "
+    "and of every group may move away from 0 by it. A margin in percent is a share of the baseline's loss of the same "
+    "rows; the column shows it in the unit of the label as well."
+)
+TESTS_OF_LOSSES = (
+    "p is the largest of an exact sign-flip test over seeds (with several seeds), a t-test over seeds and rows, the "
+    "same after Hall's transformation for skewed losses, and a test of what rare large losses could add that these "
+    "rows do not show."
+)
 MOST_REASONS = 3  # variants whose reasons the answer gives; the table of criteria has all
 
 
@@ -108,9 +124,12 @@ def _verdict_in_words(results: Results, row: pd.Series) -> str:
     if files.empty or seeds == 1:
         return text
     file = files.iloc[0]
+    quality = quality_of(results, row["dataset"])
+    shown = in_unit(results, row["dataset"], CHOICE_OF_NUMBERS) if quality.numbers else RATE
     own = (
         f"The file that ships is that of seed {int(file['seed'])}, chosen by validation rows: "
-        f"{RATE.with_unit(file['test'])} accuracy (mean over seeds {RATE.with_unit(file['mean_test'])})"
+        f"{shown.with_unit(file['test'])} {in_sentence(shown.title)} (mean over seeds "
+        f"{shown.with_unit(file['mean_test'])})"
     )
     if file["verdict"] == PROVEN:
         return f"{text} {own}; this file alone is proven on its test rows ({p_equals(file['p_value'])})."
@@ -166,17 +185,26 @@ def _untested(results: Results, family: pd.DataFrame) -> str:
     rows = where(results.untested, family.iloc[0][COMPARISON]) if len(results.untested) else results.untested
     if rows.empty:
         return ""
+    quality = quality_of(results, family["dataset"].iloc[0])
     best = family.assign(rank=family["verdict"].eq(PROVEN) + 2 * family["recommended"].astype(bool))
     variant = best.sort_values("rank", kind="stable", ascending=False).iloc[0]["variant"]
     entries = [
         f"{row['rate'].replace('_', ' ')} of {row['group']} by {row['attribute']} ({count(int(row['rows']), 'row')}), "
-        + RATE.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
+        + _in_its_unit(quality, row)
         for row in where(rows, {"variant": variant}).to_dict("records")
     ]
+    kind = "intervals" if quality.numbers else "Bayesian intervals"
     return (
-        f"Not tested, because of too few rows; changes of {escape(variant)} with Bayesian intervals: "
-        f"{escape('; '.join(entries))}."
+        f"Not tested, because of too few rows; changes of {escape(variant)} with {kind}: {escape('; '.join(entries))}."
     )
+
+
+def _in_its_unit(quality: Quality, row: Mapping[str, Any]) -> str:
+    """A change with its interval: of rates in points, of losses in their unit."""
+    if not quality.numbers:
+        return RATE.with_interval(row["value"], row["low"], row["high"], signed=True, writer=POINTS)
+    writer = Writer(interval=f"{{value}} {quality.change.unit} ({INTERVAL} {{low}} to {{high}})".replace("  ", " "))
+    return quality.change.with_interval(row["value"], row["low"], row["high"], signed=True, writer=writer)
 
 
 def _baseline(results: Results, row: pd.Series) -> str:
@@ -189,15 +217,20 @@ def _changes(results: Results, row: pd.Series) -> str:
     entries = where(results.criteria, row[CELL])
     entries = entries[~entries.apply(lambda entry: is_ceiling(results, entry["criterion"]), axis=1)]
     return "; ".join(
-        f"{escape(name_of(entry))} {_change(entry)}"
+        f"{escape(name_of(entry))} {_change(results, entry)}"
         for _, entry in entries.iterrows()
         if entry["criterion"] != "worst_group_accuracy" or not tests_both(entries)
     )
 
 
-def _change(entry: Any) -> str:
+def _change(results: Results, entry: Any) -> str:
     if missing(entry["value"]):
         return NOT_ESTIMABLE
+    if entry["criterion"] in OF_LOSSES:
+        shown = quality_of(results, entry["dataset"]).change
+        margin = loss_margin(results, entry["criterion"], shown)
+        writer = Writer(interval=f"{{value}} {shown.unit} ({INTERVAL} {{low}} to {{high}}; margin {margin})")
+        return shown.with_interval(entry["value"], entry["low"], entry["high"], signed=True, writer=writer)
     margin = as_stated(entry["margin"], RATE.scale)
     writer = Writer(interval=f"{{value}} points ({INTERVAL} {{low}} to {{high}}; margin {margin})")
     return RATE.with_interval(entry["value"], entry["low"], entry["high"], signed=True, writer=writer)
@@ -224,12 +257,14 @@ def criteria(results: Results, dataset: str) -> HTML | None:
     header = ["Variant", *map(str.capitalize, shown), "Criterion", "Verdict (this criterion)", "Tests"]
     header += ["Change or value", INTERVAL, "Margin or ceiling", "p"]
     rate = as_stated(results.study["criteria"]["error_rate"], 100)
+    quality = quality_of(results, dataset)
+    allowed = OF_NUMBERS if quality.numbers else OF_CLASSES
     notes = (
-        "Each variant is compared with its baseline on the test rows. Accuracy may fall by the margin, of all rows and "
-        "of every group with enough rows; the signed difference of a rate between any two groups may grow by it. A "
+        f"Each variant is compared with its baseline on the test rows. {allowed} A "
         "criterion with several tests is proven if all of them reject; the row shows the test with the weakest "
-        f"evidence. The null hypothesis of p is that the criterion is violated. {_test_in_words(entries)} For a "
-        "ceiling, the interval is the range over seeds. A variant is proven if all its criteria are, after Holm's "
+        "evidence. The null hypothesis of p is that the criterion is violated. "
+        f"{_test_in_words(entries, quality)} For a ceiling, the interval is the range over seeds. A variant is proven "
+        "if all its criteria are, after Holm's "
         f"correction over the variants of its model and augmentation, at an error rate of {rate} %."
     )
     caption = f"{results.title(dataset)}: criteria of the study."
@@ -253,7 +288,10 @@ def _proven(results: Results, dataset: str) -> str:
 
 def _criterion(results: Results, entry: Any) -> list[str]:
     """Cells of one criterion of a variant: name, verdict, value, interval, margin or ceiling, p-value."""
-    if not is_ceiling(results, entry["criterion"]):
+    if entry["criterion"] in OF_LOSSES:
+        write = quality_of(results, entry["dataset"]).change
+        margin = f"{write.text(entry['margin'])}\n{loss_margin(results, entry['criterion'], write)}"
+    elif not is_ceiling(results, entry["criterion"]):
         write, margin = RATE, points(entry["margin"])
     elif "at_most_of_baseline" in results.study["criteria"]["ceilings"][entry["criterion"]]:
         write = ShownMeasure(entry["criterion"], "Ratio to the baseline", "x baseline", 2, "lower")
@@ -268,8 +306,10 @@ def _criterion(results: Results, entry: Any) -> list[str]:
     return [name_of(entry), verdict, f"{int(entry['parts'])}", value, interval, margin, p_value(entry["p_proven"])]
 
 
-def _test_in_words(entries: pd.DataFrame) -> str:
+def _test_in_words(entries: pd.DataFrame, quality: Quality) -> str:
     """What the p-values of margins are computed by: over seeds and rows, or over rows alone."""
+    if quality.numbers:
+        return TESTS_OF_LOSSES
     single_model = "With one model, p is that of a score test of its test rows (Tango 1998)."
     several = (
         "With several seeds, p is the largest of an exact sign-flip test over seeds, a t-test over seeds and rows, "

@@ -31,6 +31,13 @@ QUALITIES = (
     "auc",
     "log_loss",
     "flips",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "r2",
+    "largest_group_mean_absolute_error",
+    "mean_absolute_error_difference",
+    "mean_error_difference",
+    "coverage",
 )
 USAGES = ("transfer_bytes", "size_bytes", "latency_p50_ms", "energy_j_per_1000", "making_energy_j")
 STYLE = (

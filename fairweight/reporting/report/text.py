@@ -57,9 +57,11 @@ def _smallest(results: Results, dataset: str) -> str | None:
     flips = where(results.measured("flips"), combination)
     text = (
         f"{escape(results.title(dataset))}: the smallest file to transfer is <b>{escape(smallest['variant'])}</b>, "
-        f"{number(base['mean'] / smallest['mean'])} times smaller than {escape(base['variant'])}. It changes "
-        f"{_change(accuracy, flips, smallest['variant'])}."
+        f"{number(base['mean'] / smallest['mean'])} times smaller than {escape(base['variant'])}."
     )
+    if accuracy.empty:  # of numbers
+        return text
+    text += f" It changes {_change(accuracy, flips, smallest['variant'])}."
     floors = [v for v in results.noise_floors if v in set(accuracy["variant"])]
     if floors:
         text += f" Retraining alone ({escape(floors[0])}) changes {_change(accuracy, flips, floors[0])}."
