@@ -53,6 +53,7 @@ if workflow.is_main_process and not BUSY and not STARTED:
         sys.exit(f"fairweight: {error}")
 
 LABELLED = [dataset for dataset in STUDY.datasets if STUDY.labelled(dataset)]
+RATED = [dataset for dataset in LABELLED if not STUDY.measured(dataset)]  # predictions are right or wrong
 
 
 def check_start():

@@ -5,9 +5,10 @@ CONCERNS = [
     *(["answer"] if LABELLED else []),
     *(["language"] if len(LABELLED) < len(STUDY.datasets) else []),
     "data",
-    *(["models", "people"] if LABELLED else []),
+    *(["models", "people"] if RATED else []),
+    *(["numbers"] if len(RATED) < len(LABELLED) else []),
     "resources",
-    *(["methods"] if LABELLED else []),
+    *(["methods"] if RATED else []),
     "provenance",
 ]
 

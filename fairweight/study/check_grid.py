@@ -396,7 +396,14 @@ def check_criteria(study: GridOfStudy) -> None:
                 else f"criteria: attributes: dataset {name!r} declares no groups, so that no criterion about groups "
                 f"could be tested there; declare {listed(criteria['attributes'])} in its 'groups'."
             )
-    if not any(labels.measured(study.config["datasets"][name]["task"]) for name in study.datasets):
+    numbers = [name for name in study.datasets if labels.measured(study.config["datasets"][name]["task"])]
+    if 0 < len(numbers) < len(study.datasets):
+        other = next(name for name in study.datasets if name not in numbers)
+        raise InputError(
+            f"grid: dataset {numbers[0]!r} has labels that are numbers, and dataset {other!r} has others, whose "
+            "criteria differ; make two studies of them."
+        )
+    if not numbers:
         for name in labels.KINDS["numbers"].margins:
             if criteria["margins"].get(name) is not None:
                 raise InputError(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fairweight.core import components
+from fairweight.core import components, labels
 from fairweight.core.errors import InputError, known, listed
 from fairweight.core.lineage import COMPARISON
 from fairweight.core.operations import GIVEN, OPERATIONS
@@ -295,6 +295,10 @@ class Study:
     def labelled(self, dataset: str) -> bool:
         """Whether the rows of a dataset have a label, so that a prediction is right or wrong."""
         return bool(components.literal("tasks", self.task(dataset), "LABELLED"))
+
+    def measured(self, dataset: str) -> bool:
+        """Whether the labels of a dataset are numbers."""
+        return labels.measured(self.task(dataset))
 
     def task(self, dataset: str) -> str:
         """Kind of task of a dataset."""
