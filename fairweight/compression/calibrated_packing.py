@@ -22,7 +22,7 @@ class Packing:
     """How products are packed; see the options of `quantization.weight_only`.
 
     Attributes:
-        head: names of the last products, which have `head_bits`.
+        head: names of the last products, which have `head_bits`; their first `wide_tokens` outputs have 8.
         int8_inputs: whether products round their inputs to int8.
     """
 
@@ -35,6 +35,7 @@ class Packing:
     average_bits: float | None
     head: tuple[str, ...]
     head_bits: int
+    wide_tokens: int
     int8_inputs: bool
 
     def bits_of(self, site: Site) -> int:
@@ -49,6 +50,13 @@ class Packing:
         """A matrix with each weight at the nearest number of its grid."""
         on = self.grid_of(weights, bits)
         return restored(nearest(weights, on), on)
+
+    def parts(self, node: onnx.NodeProto, weights: Floats, bits: int) -> list[tuple[str, Floats, int]]:
+        """Parts of a matrix, outputs x inputs, that get bits of their own: suffix of the name, weights and bits."""
+        if node.name not in self.head or not 0 < self.wide_tokens < len(weights) or bits >= WIDE:
+            return [("", weights, bits)]
+        first, rest = weights[: self.wide_tokens], weights[self.wide_tokens :]
+        return [(packed_products.FIRST, first, WIDE), (packed_products.REST, rest, bits)]
 
     def stored_bits(self, shape: tuple[int, ...], bits: int) -> float:
         """Bits of a matrix, outputs x inputs, in the file: codes, scales and zero points."""
@@ -83,13 +91,13 @@ def pack(proto: onnx.ModelProto, batches: list[Feeds], packing: Packing) -> dict
         second = moment(inputs) if packing.gptq else None
         weights, made = matrices(graph, site), []
         for node in site.products:
-            name = node.input[1]
-            on = packing.grid_of(weights[name], bits[site.source])
-            codes: Codes = (
-                nearest(weights[name], on) if second is None else gptq.round_weights(weights[name], on, second)
-            )
-            made += packed_products.product(graph, node, codes, on, int8_inputs=packing.int8_inputs)
-            packed[name] = on.bits
+            parts = packing.parts(node, weights[node.input[1]], bits[site.source])
+            for suffix, matrix, wanted in parts:
+                on = packing.grid_of(matrix, wanted)
+                codes: Codes = nearest(matrix, on) if second is None else gptq.round_weights(matrix, on, second)
+                made += packed_products.product(graph, node, codes, on, int8_inputs=packing.int8_inputs, suffix=suffix)
+                packed[f"{node.input[1]}{suffix}"] = on.bits
+            made += [packed_products.joined(node)] if len(parts) > 1 else []
         return made
 
     if packing.gptq:
@@ -170,7 +178,12 @@ def _wide(proto: onnx.ModelProto, batches: list[Feeds], packing: Packing, averag
 
 
 def _stored(site: Site, shapes: Mapping[str, tuple[int, ...]], packing: Packing, bits: int) -> float:
-    return sum(packing.stored_bits(shapes[node.input[1]], bits) for node in site.products)
+    total = 0.0
+    for node in site.products:
+        outputs, width = shapes[node.input[1]]
+        wide = min(packing.wide_tokens, outputs) if node.name in packing.head else 0
+        total += packing.stored_bits((wide, width), WIDE) + packing.stored_bits((outputs - wide, width), bits)
+    return total
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:

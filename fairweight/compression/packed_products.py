@@ -11,8 +11,11 @@ DOMAIN = "com.microsoft"
 INT8_LEVEL = 4  # accuracy_level at which a product also rounds its inputs to int8
 
 
+FIRST, REST = ".first", ".rest"  # suffixes of the parts of a product
+
+
 def product(
-    graph: onnx.GraphProto, node: onnx.NodeProto, codes: Codes, on: Grid, *, int8_inputs: bool
+    graph: onnx.GraphProto, node: onnx.NodeProto, codes: Codes, on: Grid, *, int8_inputs: bool, suffix: str = ""
 ) -> list[onnx.NodeProto]:
     """Make the nodes that compute a product from packed weights, and add its stored tensors to the graph.
 
@@ -21,8 +24,9 @@ def product(
         node: MatMul of an input and stored weights.
         codes, on: the weights, outputs x inputs.
         int8_inputs: whether inputs are rounded to int8.
+        suffix: of the names, for a part of the outputs.
     """
-    name, (outputs, width) = node.input[1], codes.shape
+    name, (outputs, width) = f"{node.input[1]}{suffix}", codes.shape
     blocks = on.scales.shape[1]
     padded = np.zeros((outputs, blocks * on.block), np.uint8)
     padded[:, :width] = codes
@@ -35,9 +39,20 @@ def product(
     level = {"accuracy_level": INT8_LEVEL} if int8_inputs else {}
     about = {"K": width, "N": outputs, "bits": on.bits, "block_size": on.block, **level}
     made = helper.make_node(
-        "MatMulNBits", inputs, list(node.output), name=f"{node.name}_Q{on.bits}", domain=DOMAIN, **about
+        "MatMulNBits",
+        inputs,
+        [f"{node.output[0]}{suffix}"],
+        name=f"{node.name}{suffix}_Q{on.bits}",
+        domain=DOMAIN,
+        **about,
     )
     return [*nodes, made]
+
+
+def joined(node: onnx.NodeProto) -> onnx.NodeProto:
+    """The node that joins the two parts of the outputs of a product."""
+    parts = [f"{node.output[0]}{suffix}" for suffix in (FIRST, REST)]
+    return helper.make_node("Concat", parts, list(node.output), name=f"{node.name}.joined", axis=-1)
 
 
 def _scale_nodes(graph: onnx.GraphProto, name: str, on: Grid) -> list[onnx.NodeProto]:

@@ -51,7 +51,7 @@ class RawFile(TypedDict):
 class Split(TypedDict):
     """How rows are divided."""
 
-    test: str | float
+    test: str | float | list[str]
     validation: float
 
 

@@ -38,7 +38,15 @@ CHECKED = (
     "calibration_spread",
 )
 IN_FLOAT = ("float_matrices", "float_matrix_bytes", "float_matrix")
-FILE = ("parameters", "nonzero_weights", "macs", "integer_share", "inference_memory_bytes", "batch_invariant_share")
+FILE = (
+    "parameters",
+    "bits_per_weight",
+    "nonzero_weights",
+    "macs",
+    "integer_share",
+    "inference_memory_bytes",
+    "batch_invariant_share",
+)
 ENGINE = ("batch_difference", "engine_difference", "engine_agreement", "threads", "precision", "engine_version")
 RATIO = [
     *CELL,

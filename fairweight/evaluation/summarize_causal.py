@@ -29,6 +29,7 @@ LANGUAGE = {
     "prefill_tokens_per_cpu_s": float,
     "decode_tokens_per_cpu_s": float,
     "size_bytes": float,
+    "bits_per_weight": float,
     "inference_memory_bytes": float,
     "energy_j_per_1000_low": float,
     "energy_j_per_1000_central": float,
@@ -83,7 +84,8 @@ def _of_file(tables: dict[str, pd.DataFrame], place: Columns, recipe: EnergyReci
     profiles, files, checks = (_at(tables[name], place) for name in ("profiles", "files", "checks"))
     columns: Columns = {}
     if len(files):
-        columns["inference_memory_bytes"] = files.iloc[0]["inference_memory_bytes"]
+        for name in ("inference_memory_bytes", "bits_per_weight"):
+            columns[name] = files.iloc[0][name]
     if len(profiles):
         profile = profiles.iloc[0]
         modelled = energy_model.modelled(profiles["cpu_s_per_1000"], recipe)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairweight.core import components, labels
-from fairweight.core.errors import InputError, quoted
+from fairweight.core.errors import InputError, known, quoted
 from fairweight.core.lineage import local_path
 from fairweight.core.recipes import DatasetRecipe, GroupRecipe, Target
 from fairweight.data import counterfactual_terms, parts
@@ -206,7 +206,13 @@ def _check_dropped_columns(place: str, dataset: DatasetRecipe) -> None:
 
 
 def _check_split(place: str, dataset: DatasetRecipe) -> None:
-    official = dataset["split"]["test"] == "official"
+    test = dataset["split"]["test"]
+    if isinstance(test, list):
+        for name in test:
+            known(name, dataset["files"], f"{place}: split: test", "a file")
+        if set(test) >= set(dataset["files"]):
+            raise InputError(f"{place}: split: test names all files; write 'all', or leave out one to train on.")
+    official = test == "official"
     if official and not any(file == "test" or file.startswith("test-") for file in dataset["files"]):
         raise InputError(
             f"{place}: split: test is 'official', but no file is named 'test'; rename a file, or set a share such as "

@@ -288,16 +288,34 @@ def _check_published(study: GridOfStudy, cell: Cell) -> None:
             raise InputError(
                 f"models: {cell.model}: 'sha256' is missing; a downloaded file is used only if its checksum matches."
             )
-    if dataset["split"]["test"] != "all":
+    test = dataset["split"]["test"]
+    if test != "all" and not isinstance(test, list):
         raise InputError(
-            f"datasets: {cell.dataset}: split: test: set it to 'all', because nothing is trained on its texts."
+            f"datasets: {cell.dataset}: split: test: set it to 'all', because nothing is trained on its texts, or to "
+            "names of files if methods calibrate on the others."
         )
+    _check_calibration_rows(study, cell)
     if cell.augmentation != "none":
         raise InputError(
             f"grid: augmentation {cell.augmentation!r} makes training rows, but variant {cell.variant!r} is not "
             "trained; leave it out."
         )
     _check_method_for_task(study.variants[cell.variant], dataset["task"])
+
+
+def _check_calibration_rows(study: GridOfStudy, cell: Cell) -> None:
+    """Check that there are training rows if a method calibrates on them, as its literal `UNCALIBRATED` says."""
+    variant, test = study.variants[cell.variant], study.config["datasets"][cell.dataset]["split"]["test"]
+    if test != "all" or variant.record.folder is None or not isinstance(variant.step, Mapping):
+        return
+    for option, values in (
+        components.literal(variant.record.folder, str(variant.method), "UNCALIBRATED") or {}
+    ).items():
+        if variant.step.get(option, values[0]) not in values:
+            raise InputError(
+                f"variants: {cell.variant}: {variant.operation}: {option}: {variant.step[option]!r} calibrates on "
+                "training rows, and 'split: test: all' leaves none; name the files of the test rows there."
+            )
 
 
 def _check_method_for_task(variant: Variant, task: str) -> None:

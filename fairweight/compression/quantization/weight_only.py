@@ -26,6 +26,7 @@ from fairweight.compression.onnx_graph_edits import (
     remove_unused,
     separate_uses,
 )
+from fairweight.compression.packed_products import FIRST, REST
 from fairweight.core.errors import InputError
 from fairweight.inference.causal_decoding import PAST, PRESENT, calibration_feeds
 from fairweight.inference.operator_kinds import attributes, nodes
@@ -77,6 +78,13 @@ OPTIONS = {
         "description": "With 4 `bits`: the layers that change the outputs for calibration rows most get 8 bits, until "
         "a weight has this many bits on average, with scales and zero points.",
     },
+    "wide_tokens": {
+        "type": "integer",
+        "minimum": 0,
+        "default": 0,
+        "description": "Outputs of the last layer, from the first one, that have 8 bits, with their embeddings: the "
+        "first tokens of a vocabulary of byte pairs are the most frequent ones.",
+    },
     "cache_bits": {
         "enum": [None, 4, 8],
         "default": None,
@@ -90,6 +98,8 @@ OPTIONS = {
         "on.",
     },
 }
+# values of options with which nothing is calibrated; any other value needs training rows
+UNCALIBRATED = {"rounding": ["nearest"], "awq": [False], "average_bits": [None], "cache_bits": [None]}
 LEVELS = {"float32": None, "int8": 4}  # the operator's accuracy_level
 
 
@@ -107,6 +117,7 @@ def quantize(
     awq: bool = False,
     scale_bits: int = 32,
     average_bits: float | None = None,
+    wide_tokens: int = 0,
     cache_bits: int | None = None,
     calibration_rows: int = 64,
 ) -> str:
@@ -115,8 +126,8 @@ def quantize(
     Args:
         source, destination: ONNX files.
         calibration: number of rows -> batches of input tensors by name.
-        bits, block, head_bits, activations, grid, rounding, awq, scale_bits, average_bits, cache_bits,
-            calibration_rows: see OPTIONS.
+        bits, block, head_bits, activations, grid, rounding, awq, scale_bits, average_bits, wide_tokens,
+            cache_bits, calibration_rows: see OPTIONS.
 
     Raises:
         InputError: there are no rows to calibrate on, `average_bits` are too few, or there is no cache to narrow.
@@ -125,12 +136,12 @@ def quantize(
     proto = load_graph(source)
     gemm_to_matmul(proto)
     separate_uses(proto)
-    head = _head(proto) if head_bits not in (None, bits) else []
+    head = _head(proto) if head_bits not in (None, bits) or wide_tokens else []
     calibrates = rounding == "gptq" or awq or average_bits is not None
     rows = _calibration_rows(calibration, calibration_rows) if calibrates or cache_bits else []
     if cache_bits:
         narrow_cache(proto, _feeds(proto, rows), cache_bits)
-    if calibrates or grid != "symmetric" or scale_bits != 32:
+    if calibrates or grid != "symmetric" or scale_bits != 32 or wide_tokens:
         packing = Packing(
             bits=bits,
             block=block,
@@ -141,6 +152,7 @@ def quantize(
             average_bits=average_bits if bits == 4 else None,
             head=tuple(head),
             head_bits=head_bits or bits,
+            wide_tokens=wide_tokens,
             int8_inputs=activations == "int8",
         )
         pack(proto, _feeds(proto, rows), packing)
@@ -162,7 +174,8 @@ def quantize(
     text = " ".join(parts) + (f", blocks of {block}" if activations == "int8" else "")
     text += f", {scale_bits}-bit scales" if scale_bits != 32 else ""
     text += f", mixed with int8 to {average_bits:g} bits" if average_bits is not None else ""
-    text += f", last layer int{head_bits}" if head else ""
+    text += f", last layer int{head_bits}" if head and head_bits else ""
+    text += f", {wide_tokens} tokens int8" if wide_tokens else ""
     text += f", cache int{cache_bits}" if cache_bits else ""
     return text + (", other layers int8" if others and packed and bits != 8 else "")
 
@@ -229,14 +242,46 @@ def _tie_embeddings(proto: onnx.ModelProto) -> None:
         transpose = producers.get(matrix)
         is_transposed = transpose is not None and transpose.op_type == "Transpose"
         # the product stores its weights transposed: those of the Transpose, or of `gemm_to_matmul`
-        product = packed.get(transpose.input[0] if transpose is not None and is_transposed else f"{matrix}{COPY}T")
-        if product is None:
+        name = transpose.input[0] if transpose is not None and is_transposed else f"{matrix}{COPY}T"
+        product, parts = packed.get(name), [packed.get(f"{name}{suffix}") for suffix in (FIRST, REST)]
+        if product is not None:
+            made = _quantized_lookup(graph, lookup, product)
+        elif parts[0] is not None and parts[1] is not None:
+            made = _lookup_in_parts(graph, lookup, parts[0], parts[1])
+        else:
             continue
         position = list(graph.node).index(lookup)
         graph.node.remove(lookup)
-        for node in reversed(_quantized_lookup(graph, lookup, product)):
+        for node in reversed(made):
             graph.node.insert(position, node)
     remove_unused(graph)
+
+
+def _lookup_in_parts(
+    graph: onnx.GraphProto, lookup: onnx.NodeProto, first: onnx.NodeProto, rest: onnx.NodeProto
+) -> list[onnx.NodeProto]:
+    """Nodes that look rows up in the first part of a matrix, or in the rest of it."""
+    name, indices = lookup.name, lookup.input[1]
+    for constant, value in (("size", attributes(first)["N"]), ("zero", 0), ("last", attributes(first)["N"] - 1)):
+        graph.initializer.append(helper.make_tensor(f"{name}.{constant}", TensorProto.INT64, [], [value]))
+    graph.initializer.append(helper.make_tensor(f"{name}.axis_of_width", TensorProto.INT64, [1], [-1]))
+    made = [
+        helper.make_node("Min", [indices, f"{name}.last"], [f"{name}.index_first"], name=f"{name}.index_first"),
+        helper.make_node("Sub", [indices, f"{name}.size"], [f"{name}.behind"], name=f"{name}.behind"),
+        helper.make_node("Max", [f"{name}.behind", f"{name}.zero"], [f"{name}.index_rest"], name=f"{name}.index_rest"),
+        helper.make_node("Less", [indices, f"{name}.size"], [f"{name}.is_first"], name=f"{name}.is_first"),
+    ]
+    for suffix, product in ((FIRST, first), (REST, rest)):
+        inputs = [lookup.input[0], f"{name}.index_{suffix[1:]}"]
+        part = helper.make_node("Gather", inputs, [f"{name}{suffix}.row"], name=f"{name}{suffix}")
+        made += _quantized_lookup(graph, part, product)
+    mask = f"{name}.mask"
+    rows = [f"{name}{suffix}.row" for suffix in (FIRST, REST)]
+    return [
+        *made,
+        helper.make_node("Unsqueeze", [f"{name}.is_first", f"{name}.axis_of_width"], [mask], name=mask),
+        helper.make_node("Where", [mask, *rows], list(lookup.output), name=f"{name}.chosen"),
+    ]
 
 
 def _quantized_lookup(graph: onnx.GraphProto, lookup: onnx.NodeProto, product: onnx.NodeProto) -> list[onnx.NodeProto]:

@@ -31,10 +31,12 @@ OPTIONS = {
         "description": "Longest passage; text is cut at the ends of sentences.",
     },
     "passages": {
-        "type": ["integer", "null"],
+        "type": ["integer", "object", "null"],
         "minimum": 1,
+        "additionalProperties": {"type": "integer", "minimum": 1},
         "default": None,
-        "description": "Read only this number of passages of each file, spread evenly over it, for a quick trial.",
+        "description": "Read only this number of passages of each file, or of each file that is named (`file: number`),"
+        " spread evenly over it.",
     },
     "pairs_a_kind": {
         "type": ["integer", "null"],
@@ -55,7 +57,7 @@ def read(
     less: str,
     kind: str,
     characters: int,
-    passages: int | None,
+    passages: int | dict[str, int] | None,
     pairs_a_kind: int | None,
 ) -> Iterator[pd.DataFrame]:
     """Read the files one after the other, one text per row.
@@ -75,6 +77,10 @@ def read(
         if name not in files:
             hint = did_you_mean(name, files)
             raise InputError(f"reader: pairs: there is no file {name!r}{hint}; there are {listed(files)}")
+    for name in passages if isinstance(passages, dict) else ():
+        if name not in files:
+            hint = did_you_mean(name, files)
+            raise InputError(f"reader: passages: there is no file {name!r}{hint}; there are {listed(files)}")
     number = 0
     rows: list[tuple[str, int, str | None]]
     for name, path in files.items():
@@ -87,7 +93,8 @@ def read(
             ]
             number += len(sentences)
         else:
-            rows = [(text, 0, None) for text in _passages(_utf8_text(path, name), name, characters, passages)]
+            wanted = passages.get(name) if isinstance(passages, dict) else passages
+            rows = [(text, 0, None) for text in _passages(_utf8_text(path, name), name, characters, wanted)]
         frame = pd.DataFrame(rows, columns=["text", "pair", "kind"]).astype({"text": object, "kind": object})
         yield frame.assign(__file__=name)
 

@@ -51,8 +51,10 @@ def _data(results: Results) -> str:
     return " ".join(sentences)
 
 
-def _test_rows(test: str | float) -> str | None:
+def _test_rows(test: str | float | list[str]) -> str | None:
     """What the test rows are, from `split: test` of the dataset."""
+    if isinstance(test, list):
+        return f"those of {listed([escape(name) for name in test])}"
     if isinstance(test, str):
         return {"official": "the official test part", "all": "all rows are audited"}.get(test)
     return rf"a share of {escape(as_stated(test, 100))}\,\% drawn once"

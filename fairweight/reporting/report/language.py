@@ -31,6 +31,7 @@ SHOWN = (
     measure("prefill_tokens_per_cpu_s"),
     measure("decode_tokens_per_cpu_s"),
     LANGUAGE_FILE_SIZE,
+    measure("bits_per_weight"),
     measure("inference_memory_bytes"),
 )
 
@@ -61,11 +62,12 @@ def overview(results: Results) -> HTML | None:
     if results.language.empty:
         return None
     keys = varying(results.language, KEYS)
+    shown = [record for record in SHOWN if record.key in results.language]  # older results lack some
     rows = [
         [
             f"{entry['variant']}\n{plain(entry['method']) or plain(entry['weights'])}",
             *(str(entry[key]) for key in keys),
-            *(_value(entry, record) for record in SHOWN),
+            *(_value(entry, record) for record in shown),
             _energy(entry),
         ]
         for _, entry in results.ordered(results.language).iterrows()
@@ -74,13 +76,14 @@ def overview(results: Results) -> HTML | None:
         f"Perplexity is that of {_amounts(results.language, keys)}; its ratio is to the baseline on the same "
         f"passages. The {SCORE.title.lower()} is the share of sentence pairs in which the more stereotypical sentence "
         "has the higher likelihood (50 % is no preference); flips are pairs in which the variant and the baseline "
-        "prefer different sentences. Small numbers are 95 % intervals. Speed is measured on one thread, all variants "
-        "taking turns. Memory is the growth of the process while it loads and scores. Energy is modelled from "
-        "CPU-seconds for 1,000 generated tokens, with the bounds of the model."
+        "prefer different sentences. Bits per weight are those in the file, with scales and zero points. Small numbers "
+        "are 95 % intervals. Speed is measured on one thread, all variants taking turns. Memory is the growth of "
+        "the process while it loads and scores. Energy is modelled from CPU-seconds for 1,000 generated tokens, with "
+        "the bounds of the model."
     )
     if "model" in keys:
         notes += " Models with different tokenizers can be compared by bits per byte, not by perplexity."
-    header = ["Variant", *map(str.title, keys), *(record.heading for record in SHOWN)]
+    header = ["Variant", *map(str.title, keys), *(record.heading for record in shown)]
     header.append("Energy per 1,000 tokens, J (modelled)")
     return table(header, rows, "Language models.", notes=notes, text_columns=1 + len(keys))
 

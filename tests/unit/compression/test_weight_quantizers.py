@@ -160,7 +160,7 @@ def outputs(proto, feeds):
 
 def packing(**changes):
     about = {"bits": 4, "block": 16, "kind": "k_quant", "gptq": False, "awq": False, "scale_bits": 8}
-    about |= {"average_bits": None, "head": (), "head_bits": 4, "int8_inputs": False}
+    about |= {"average_bits": None, "head": (), "head_bits": 4, "wide_tokens": 0, "int8_inputs": False}
     return Packing(**(about | changes))
 
 

@@ -54,3 +54,15 @@ def test_a_class_that_is_missing_from_a_part_is_reported():
     few = table.take(np.concatenate([np.flatnonzero(table.label == 0), np.flatnonzero(table.label == 1)[:1]]))
     with pytest.raises(InputError, match="stratified share"):
         parts(few, name="d", recipe=DRAWN, seed=0)
+
+
+def test_test_rows_are_those_of_the_named_files():
+    table = tabular()
+    object.__setattr__(table, "file", np.where(np.arange(len(table)) % 3 == 0, "later", "earlier").astype(object))
+    recipe = {"test": ["later"], "validation": 0.25}
+    part = parts(table, name="d", recipe=recipe, seed=0)
+    np.testing.assert_array_equal(part == TEST, table.file == "later")
+    assert (part == TRAIN).any() and (part == VALIDATION).any()
+    for names, sentence in ((["latest"], "no row comes from"), (["later", "earlier"], "no training rows are left")):
+        with pytest.raises(InputError, match=sentence):
+            parts(table, name="d", recipe=recipe | {"test": names}, seed=0)

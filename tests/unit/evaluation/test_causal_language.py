@@ -222,6 +222,14 @@ def test_published_models_do_not_depend_on_the_seed_and_are_not_decided():
     [
         ({"variants__int8__quantize": "dynamic"}, "quantize: 'dynamic' is not for the task 'language_modelling'"),
         ({"datasets__english__split": {"test": 0.5}}, "split: test: set it to 'all'"),
+        ({"datasets__english__split": {"test": ["wiki"]}}, "split: test: 'wiki' is not a file of this study"),
+        (
+            {
+                "datasets__english__split": {"test": "all"},
+                "variants__int8__quantize": {"method": "weight_only", "rounding": "gptq"},
+            },
+            "variants: int8: quantize: rounding: 'gptq' calibrates on training rows, and 'split: test: all' leaves none",
+        ),
         ({"models__smollm2__sha256": None}, "models: smollm2: 'sha256' is missing"),
         (
             {"models__smollm2__sources": ["https://host/pytorch_model.bin"]},

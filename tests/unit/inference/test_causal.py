@@ -365,6 +365,7 @@ CALIBRATED = [
     {"grid": "hqq", "scale_bits": 8, "head_bits": 8},
     {"grid": "range", "rounding": "gptq", "scale_bits": 8, "block": 64},
     {"grid": "range", "rounding": "gptq", "awq": True, "average_bits": 5.5, "activations": "int8"},
+    {"grid": "range", "rounding": "gptq", "wide_tokens": 100, "scale_bits": 8},
     {"cache_bits": 8},
     {"rounding": "gptq", "cache_bits": 4},
 ]
@@ -387,7 +388,7 @@ def test_a_calibrated_file_is_near_its_parent_and_states_its_bits(model, tmp_pat
     assert inside["parameters"] == onnx_parameters["parameters"] and onnx_parameters["bits_per_weight"] == 32
     products = [node for node in proto.graph.node if node.op_type == "MatMulNBits"]
     bits = {attribute.i for node in products for attribute in node.attribute if attribute.name == "bits"}
-    assert bits == ({4, 8} if {"average_bits", "head_bits"} & set(changes) else {4})
+    assert bits == ({4, 8} if {"average_bits", "head_bits", "wide_tokens"} & set(changes) else {4})
     assert 4 < inside["bits_per_weight"] < 8.5
     whole, narrow = scored(model / "model.onnx"), scored_like(tmp_path / "q.onnx", model)
     assert (narrow[:, 1] == whole[:, 1]).all()
