@@ -7,7 +7,9 @@ other. A study may only name a separate scheduler with reserved workers (docs/de
 
 import contextlib
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
@@ -113,9 +115,11 @@ def workers(threads: int = 1, partitions: Partitions = DEFAULT) -> Iterator[Work
 
 @contextlib.contextmanager
 def _connected(scheduler: str) -> Iterator["Client"]:
-    from distributed import Client  # noqa: PLC0415 - takes half a second; only needed with a cluster
+    from distributed import Client, KilledWorker  # noqa: PLC0415 - takes half a second; only needed with a cluster
+    from distributed.comm import CommClosedError  # noqa: PLC0415
 
     place = "partitions: scheduler"
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # tracebacks of a lost connection
     try:
         client = Client(scheduler, timeout=CONNECT_S, set_as_default=False, security=_security(scheduler, place))
     except (OSError, ValueError) as error:
@@ -129,7 +133,17 @@ def _connected(scheduler: str) -> Iterator["Client"]:
             raise InputError(
                 f"{place}: the Dask cluster at {scheduler} has no worker; start one, or set it to null."
             ) from None
-        yield client
+        try:
+            yield client
+        except (CancelledError, CommClosedError, KilledWorker) as error:
+            raise InputError(
+                f"{place}: the Dask cluster at {scheduler} was lost while it worked ({_last_line(error)}); start it "
+                "and run again; nothing else is lost."
+            ) from None
+
+
+def _last_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rpartition(":")[2].strip(" .") or type(error).__name__
 
 
 def _security(scheduler: str, place: str) -> "Security":

@@ -17,4 +17,5 @@ with step(snakemake.log[0], snakemake.input, snakemake.output, snakemake.threads
         task=snakemake.params.task,
         cache=snakemake.config["cache"],
         threads=snakemake.threads,
+        partitions=snakemake.config["partitions"],
     )

@@ -16,7 +16,7 @@ from trained_study import Study
 from fairweight.core.artifacts import read_frame, read_json, read_split, write_augmented
 from fairweight.core.errors import InputError
 from fairweight.core.table import Augmented, Table
-from fairweight.data.partitions import workers
+from fairweight.data.partitions import DEFAULT, workers
 from fairweight.reporting.paper.methods import _recipe
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study as StudyFile
@@ -109,10 +109,10 @@ def test_the_gradient_is_the_derivative_of_the_loss():
     assert losses == 1e4 and slope.tolist() == [[1.0], [0.0]]
 
 
-def trained(study, name, threads=1, **changes):
+def trained(study, name, threads=1, partitions=DEFAULT, **changes):
     paths = {key: study.path(f"{name}.{end}") for key, end in ENDS.items()}
-    recipe = RECIPE | changes
-    train(**study.data, **paths, architecture=LINEAR, recipe=recipe, seed=0, replicate=0, threads=threads)
+    spread = {"threads": threads, "partitions": partitions}
+    train(**study.data, **paths, architecture=LINEAR, recipe=RECIPE | changes, seed=0, replicate=0, **spread)
     return {key: Path(path) for key, path in paths.items()}
 
 
@@ -318,3 +318,41 @@ def test_a_full_temporary_folder_is_one_sentence(tmp_path):
             trained(study, "dense")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.fixture
+def cluster():
+    """A Dask cluster of one worker in this process."""
+    import dask
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({"distributed.comm.require-encryption": False}),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address=None
+        ) as started,
+    ):
+        yield started
+
+
+def test_bytes_are_equal_on_a_cluster_which_may_be_lost(tmp_path, small_blocks, monkeypatch, cluster):
+    study = Study(tmp_path, as_table(load_breast_cancer()), LINEAR)
+    local = trained(study, "local")["model"].read_bytes()
+    partitions = {"blocks": 1, "scheduler": cluster.scheduler_address}
+    assert trained(study, "one", partitions=partitions)["model"].read_bytes() == local
+    cluster.scale(2)
+    cluster.wait_for_workers(2)
+    assert trained(study, "two", partitions=partitions)["model"].read_bytes() == local
+
+    calls, evaluate = [], lbfgs.evaluate
+
+    def lost(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            cluster.sync(cluster.scheduler.close)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(lbfgs, "evaluate", lost)
+    with pytest.raises(InputError, match=r"^partitions: scheduler: the Dask cluster at tcp://.* was lost .*run again"):
+        trained(study, "lost", partitions=partitions)
+    assert not Path(study.path("lost.st")).exists()
