@@ -57,12 +57,14 @@ class Numbers:
         """Examine a column of one block."""
         values, numbers = rows.column(column, place), rows.numbers(column, place)
         nan = np.isnan(numbers)
-        unread = nan & values.notna().to_numpy()
-        unread[unread] = value_formats.texts(values[unread]).str.strip().str.lower().to_numpy() != "nan"
+        unread = np.zeros(len(rows), bool)
+        if nan.any():
+            unread = nan & values.notna().to_numpy()
+            unread[unread] = value_formats.texts(values[unread]).str.strip().str.lower().to_numpy() != "nan"
         with np.errstate(over="ignore"):
             infinite = np.isinf(numbers.astype(np.float32))  # includes numbers too large for float32
         inexact = np.zeros(len(rows), bool)
-        for position in np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) >= EXACT) & (values.dtype.kind != "f")):
+        for position in np.flatnonzero((np.abs(numbers) >= EXACT) & np.isfinite(numbers) & (values.dtype.kind != "f")):
             text = str(values.iloc[position])
             inexact[position] = text.strip().lstrip("+-").isdigit() and int(text) != int(numbers[position])
         return cls(
@@ -184,20 +186,39 @@ def _other_form(value: str) -> str:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """Labels of a block's rows."""
+
+    codes: np.ndarray  # (n,) positions among the names, -1 where a label is missing
+    names: np.ndarray
+
+    @classmethod
+    def from_series(cls, labels: pd.Series) -> "Labels":
+        """The labels (n,) of rows, as text."""
+        codes, names = pd.factorize(labels)
+        return cls(codes, np.asarray(names, dtype=object))
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Distinct values of an input column, each with the one label that its rows have."""
 
     label_of: Mapping[object, str] | None  # None: some value has two labels, or there are too many values
 
     @classmethod
-    def from_rows(cls, values: pd.Series | np.ndarray, labels: pd.Series) -> "Agreement":
-        """The values of one block's rows (n,) with their labels (n,)."""
-        frame = pd.DataFrame({"value": np.asarray(values), "label": labels.to_numpy(dtype=object)})
-        for part in (frame.head(MOST_PAIRS), frame):  # the first rows show it of nearly every column
-            pairs = part.drop_duplicates()
-            if len(pairs) > MOST_PAIRS or pairs["value"].duplicated().any() or pairs["label"].isna().any():
+    def from_rows(cls, values: pd.Series | np.ndarray, labels: "Labels") -> "Agreement":
+        """The values of one block's rows (n,) with their labels."""
+        for rows in (slice(MOST_PAIRS), slice(None)):  # the first rows show it of nearly every column
+            codes, distinct = pd.factorize(values[rows], use_na_sentinel=False)
+            own = labels.codes[rows]
+            if len(distinct) > MOST_PAIRS or (own < 0).any():
                 return cls(None)
-        return cls({MISSING if pd.isna(value) else value: label for value, label in pairs.itertuples(index=False)})
+            label_of = np.empty(len(distinct), int)
+            label_of[codes] = own
+            if (label_of[codes] != own).any():
+                return cls(None)
+        pairs = zip(distinct, labels.names[label_of], strict=True)
+        return cls({MISSING if pd.isna(value) else value: label for value, label in pairs})
 
     def __add__(self, later: "Agreement") -> "Agreement":
         if self.label_of is None or later.label_of is None:

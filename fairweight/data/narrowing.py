@@ -45,7 +45,7 @@ class Range:
             whole=self.whole and later.whole,
             exact=self.exact and later.exact,
             days=self.days or later.days,
-            distinct=_sample(np.union1d(self.distinct, later.distinct)),
+            distinct=_union(self.distinct, later.distinct),
         )
 
     @property
@@ -77,8 +77,21 @@ def _sample(distinct: NDArray[np.float64]) -> NDArray[np.float64]:
     """The numbers with the smallest hashes, if there are more than `MOST_DISTINCT`, whatever the order of blocks."""
     if len(distinct) <= MOST_DISTINCT:
         return distinct
-    hashes = (distinct + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # multiplicative; wraps around
+    hashes = _hashes(distinct)
     return distinct[hashes <= np.partition(hashes, MOST_DISTINCT - 1)[MOST_DISTINCT - 1]]
+
+
+def _union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sample of two samples' numbers; what a full one has rejected need not be looked at."""
+    if len(first) == MOST_DISTINCT:
+        second = second[_hashes(second) < _hashes(first).max()]
+    return _sample(np.union1d(first, second)) if len(second) else first
+
+
+def _hashes(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Different hashes of different numbers."""
+    hashes: NDArray[np.uint64] = (numbers + 0.0).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # wraps around
+    return hashes
 
 
 def narrowed(numbers: NDArray[np.float64], origin: float | NDArray[np.float64]) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ class RawRows:
     before: dict[str, int]  # raw file -> number of its rows before these
     formats: Formats = PLAIN  # how numbers and dates are written
     numbers_in_files: np.ndarray | None = None  # (n,) see `numbered`
-    converted: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)  # columns, kept
+    converted: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)  # columns, kept
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -45,14 +45,16 @@ class RawRows:
 
     def numbers(self, name: str, place: str) -> np.ndarray:
         """A column as float64 (n,), NaN where a value is missing or is not a number (see `value_formats.numbers`)."""
-        values, key = self.column(name, place), ("numbers", name)
+        key = ("numbers", name)
         if key not in self.converted:
-            self.converted[key] = value_formats.numbers(values, name, self.formats)
+            self.converted[key] = value_formats.numbers(self.column(name, place), name, self.formats)
         return np.asarray(self.converted[key])
 
     def bins(self, name: str, place: str, cuts: list[float]) -> np.ndarray:
         """Position of each number of a column among bins (n,), 0 for those below the first cut; -1 where missing."""
-        numbers, cuts = self.numbers(name, place), sorted(cuts)
+        numbers, cuts, key = self.numbers(name, place), sorted(cuts), ("bins", name, *cuts)
+        if key in self.converted:
+            return np.asarray(self.converted[key])
         positions = np.where(np.isnan(numbers), -1, np.digitize(numbers, cuts))
         # float64 holds two whole numbers above 2^53 as one, which may lie on two sides of a cut
         large = np.flatnonzero(np.isfinite(numbers) & (np.abs(numbers) >= value_formats.EXACT))
@@ -61,6 +63,7 @@ class RawRows:
         for position in large:
             if number := self.formats.number(names.iloc[position]):
                 positions[position] = bisect.bisect_right(exact, Decimal(value_formats.name_of(number)))
+        self.converted[key] = positions
         return positions
 
     def names(self, name: str, place: str) -> pd.Series:
@@ -69,8 +72,9 @@ class RawRows:
         Raises:
             InputError: there is no such column, or its values are lists or mappings.
         """
-        values, key = self.column(name, place), ("names", name)
+        key = ("names", name)
         if key not in self.converted:
+            values = self.column(name, place)
             if kind := value_formats.nested(values):
                 raise InputError(f"{place}: column {name!r} holds a {kind} in each row; make a column of each value")
             self.converted[key] = value_formats.texts(values)
@@ -82,7 +86,10 @@ class RawRows:
 
     def labels(self, target: Target) -> pd.Series:
         """The label as text (see `label_names`)."""
-        return label_names(self.names(target["column"], "target"), target)
+        key = ("labels", target["column"])
+        if key not in self.converted:
+            self.converted[key] = label_names(self.names(target["column"], "target"), target)
+        return cast(pd.Series, self.converted[key])
 
     def place(self, position: int) -> str:
         """Where a row is, in words; its number in its file counts from 1, without a header line."""

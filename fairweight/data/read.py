@@ -16,6 +16,7 @@ from fairweight.data.categorical_codes import Categories, to_table
 from fairweight.data.deduplicate import removal
 from fairweight.data.partitions import DEFAULT, Partitions, workers
 from fairweight.data.raw_rows import RawRows, numbered, raw_blocks
+from fairweight.data.raw_spool import Spool, converted
 from fairweight.data.survey import Survey, checked_categories, survey
 from fairweight.data.tally import Tally, contents, tally
 from fairweight.data.value_formats import Formats
@@ -35,7 +36,9 @@ def read(
 ) -> None:
     """Read a dataset's raw files and write its table and a count of what it holds, in bounded memory.
 
-    The files are read twice: the levels and classes of all rows must be known before the first row can be converted.
+    The levels and classes of all rows must be known before the first row can become one of the table. In between, the
+    converted columns are kept in temporary files (see `raw_spool`); where that is not possible, the files are read
+    twice.
 
     Args:
         files: name of the raw file -> path.
@@ -56,19 +59,21 @@ def read(
     def frames() -> pd.DataFrame | Iterable[pd.DataFrame]:
         options = components.chosen(recipe["reader"])
         reader = components.load("readers", recipe["reader"]["method"])
-        raw: pd.DataFrame | Iterable[pd.DataFrame] = reader(paths, **options)
-        return raw
+        read_rows: pd.DataFrame | Iterable[pd.DataFrame] = reader(paths, **options)
+        return read_rows
 
     def blocks() -> Iterator[RawRows]:
         # rows are numbered after the removal; without one, a reader's frame is cut into blocks as it is
         left = removed.applied(numbered(frames())) if removed.rows else frames()
         return raw_blocks(left, recipe["drop"], Formats.from_recipe(recipe))
 
-    with workers(threads, partitions) as spread:
+    with workers(threads, partitions) as spread, Spool() as spool:
         try:
             removed = removal(frames, recipe)
-            for part in spread.in_order(partial(survey, recipe=recipe, given=given), blocks()):
+            surveyed = partial(_surveyed, recipe=recipe, given=given, predicted=predicted)
+            for part, rows in spread.in_order(surveyed, blocks()):
                 totals += part
+                spool.add(rows)
             convert = partial(
                 _converted,
                 categories=checked_categories(totals, recipe),
@@ -76,7 +81,8 @@ def read(
                 given=given,
                 predicted=predicted,
             )
-            write_table(table, _counted(spread.in_order(convert, blocks()), counts))
+            raw = iter(spool) if spool.complete else blocks()
+            write_table(table, _counted(spread.in_order(convert, raw), counts))
         except InputError as error:
             raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: checksum(path) for key, path in paths.items()}
@@ -86,6 +92,12 @@ def read(
         print(f"{column}: {origin!r} is subtracted before its numbers become float32")
     for reason, number in removed.counts:
         print(f"{number:,} rows {reason} are left out")
+
+
+def _surveyed(
+    raw: RawRows, recipe: DatasetRecipe, given: list[str], predicted: Sequence[str]
+) -> tuple[Survey, RawRows | None]:
+    return survey(raw, recipe, given), converted(raw, recipe, predicted)
 
 
 def _converted(

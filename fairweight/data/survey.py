@@ -11,7 +11,7 @@ import pandas as pd
 from fairweight.core.errors import InputError, did_you_mean, listed, shown
 from fairweight.core.recipes import DatasetRecipe, Target
 from fairweight.data.categorical_codes import Categories
-from fairweight.data.column_checks import Agreement, Bad, Numbers
+from fairweight.data.column_checks import Agreement, Bad, Labels, Numbers
 from fairweight.data.named_values import merges, named, occurring, resolved
 from fairweight.data.raw_rows import RawRows, bin_names, label_names, rows_by_file
 from fairweight.data.value_formats import Formats, in_order, spellings
@@ -117,7 +117,7 @@ def _survey_inputs(block: Survey, rows: RawRows, recipe: DatasetRecipe) -> None:
     """Count the missing values of tabular inputs, and compare them with the label."""
     inputs, target = recipe["inputs"], recipe["target"]
     # numbers that are all different agree with any other such column; see `leaks`
-    labels = rows.labels(target) if target and "unit" not in target else None
+    labels = Labels.from_series(rows.labels(target)) if target and "unit" not in target else None
     for kind, columns in (("numeric", inputs["numeric"]), ("categorical", inputs["categorical"])):
         place = f"inputs: {kind}"
         for column in columns:

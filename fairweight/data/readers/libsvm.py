@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
 from numpy.typing import NDArray
 
 from fairweight.core.errors import InputError, first_line, quoted
@@ -46,6 +47,7 @@ OPTIONS = {
 
 CHUNK_BYTES = 4 * 2**20  # parsing needs ten times as much memory
 LABEL = "label"  # name of the column of labels
+COLONS = bytes.maketrans(b":", b" ")
 BLANKS = bytes.maketrans(b"\t\r\v\f", b"    ")
 COMMENT = re.compile(rb"#[^\n]*")
 SEPARATORS = b" :\n"
@@ -101,6 +103,34 @@ class _Entries:
     index: NDArray[np.int64]  # (m,)
     value: NDArray[np.float64]  # (m,)
 
+    def line(self, entry: int) -> int:
+        """Number of the line of an entry."""
+        return int(self.lines[self.row[entry]])
+
+    def fill(self, rows: slice, first: int, values: NDArray[np.float64]) -> None:
+        """Write the entries of some of the rows into a matrix of zeros (rows, d), whose first index is `first`."""
+        part = slice(*np.searchsorted(self.row, (rows.start, rows.stop)))
+        values[self.row[part] - rows.start, self.index[part] - first] = self.value[part]
+
+
+@dataclass(frozen=True)
+class _Dense:
+    """Entries of some lines that all have the same indices."""
+
+    labels: NDArray[np.object_]  # (n,)
+    before: int  # lines before them
+    index: NDArray[np.int64]  # (k,)
+    columns: list[NDArray[np.float64]]  # k columns (n,)
+
+    def line(self, entry: int) -> int:  # noqa: ARG002 - as in `_Entries`
+        """Number of the line of an entry, of which the first row has all."""
+        return self.before + 1
+
+    def fill(self, rows: slice, first: int, values: NDArray[np.float64]) -> None:
+        """See `_Entries.fill`."""
+        for index, column in zip(self.index, self.columns, strict=True):
+            values[:, index - first] = column[rows]
+
 
 def _range(files: dict[str, Path], first_index: int | None, features: int | None) -> tuple[int, int]:
     """First and last index of the features.
@@ -138,8 +168,7 @@ def _blocks(path: Path, name: str, first: int, columns: int, rows: int | None) -
         left = None if left is None else left - ends
         while start < ends:
             taken = min(size - filled, ends - start)
-            part = slice(*np.searchsorted(entries.row, (start, start + taken)))
-            values[entries.row[part] - start + filled, entries.index[part] - first] = entries.value[part]
+            entries.fill(slice(start, start + taken), first, values[filled : filled + taken])
             labels.append(entries.labels[start : start + taken])
             start, filled = start + taken, filled + taken
             if filled == size:
@@ -155,23 +184,23 @@ def _zeros(rows: int, columns: int) -> NDArray[np.float64]:
     return np.zeros((columns, rows)).T  # a data frame takes columns
 
 
-def _check_range(entries: _Entries, first: int, columns: int, place: str) -> None:
+def _check_range(entries: _Entries | _Dense, first: int, columns: int, place: str) -> None:
     outside = np.flatnonzero((entries.index < first) | (entries.index >= first + columns))
     if len(outside):
-        index, line = entries.index[outside[0]], entries.lines[entries.row[outside[0]]]
+        index, line = entries.index[outside[0]], entries.line(int(outside[0]))
         raise InputError(
             f"{place}, line {line:,}: index {index} is not from {first} to {first + columns - 1}; correct "
             "reader: first_index or features, or the line"
         )
 
 
-def _entries(path: Path, name: str) -> Iterator[tuple[_Entries, str]]:
+def _entries(path: Path, name: str) -> Iterator[tuple[_Entries | _Dense, str]]:
     """Entries of a file's lines, some lines at a time, each with the name of the file or of its part for messages."""
     for part in parts(path, name):
         place, line = f"file {part.name!r}", 0
         with closing(_chunks(part.path, place)) as chunks:
             for chunk in chunks:
-                yield _parsed(chunk, line, place), place
+                yield _dense(chunk, line, place) or _parsed(chunk, line, place), place
                 line += chunk.count(b"\n")
 
 
@@ -196,6 +225,43 @@ def _chunks(path: Path, place: str) -> Generator[bytes, None, None]:
             raise InputError(f"{place} is a damaged gzip file ({first_line(error)}); fetch it again") from None
         if rest:
             yield rest + b"\n"
+
+
+def _dense(chunk: bytes, before: int, place: str) -> _Dense | None:
+    """Parse whole lines that all have the same indices, as text of columns; see `_parsed`.
+
+    Returns:
+        None if the lines are of another form, or have a number that needs a closer look.
+    """
+    separators = chunk.translate(None, b"0123456789.+-eE")
+    for end in (b"\r\n", b" \n"):
+        if end in separators:
+            chunk, separators = (text.replace(end, b"\n") for text in (chunk, separators))
+    entries = separators.find(b"\n") // 2
+    lines, rest = divmod(len(separators), 2 * entries + 1)
+    if not entries or rest or separators != (b" :" * entries + b"\n") * lines:
+        return None
+    names = ["label", *(f"{kind}{entry}" for entry in range(entries) for kind in ("i", "v"))]
+    kinds = {"l": pa.string(), "i": pa.int32(), "v": pa.float64()}
+    try:
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(chunk.translate(COLONS)),
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=len(chunk) + 1, column_names=names),
+            pyarrow.csv.ParseOptions(delimiter=" ", quote_char=False),
+            pyarrow.csv.ConvertOptions(null_values=[], column_types={name: kinds[name[0]] for name in names}),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns = [column.chunk(0).to_numpy(zero_copy_only=False) for column in table.columns]
+    indices, values = columns[1::2], columns[2::2]
+    index = np.array([column[0] for column in indices], np.int64)
+    if any((column != number).any() for column, number in zip(indices, index, strict=True)):
+        return None
+    if index[0] < 0 or (np.diff(index) <= 0).any() or any(np.abs(column).max() >= WHOLE for column in values):
+        return None
+    labels = table.column(0).chunk(0)
+    _numbers(labels.cast(pa.binary()), pa.float64(), np.arange(before + 1, before + lines + 1), place, "label")
+    return _Dense(labels.to_numpy(zero_copy_only=False), before, index, values)
 
 
 def _parsed(chunk: bytes, before: int, place: str) -> _Entries:

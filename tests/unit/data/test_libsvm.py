@@ -1,6 +1,7 @@
 """The reader of libsvm files gives what scikit-learn reads, and refuses what is not of the form."""
 
 import gzip
+import random
 
 import numpy as np
 import pandas as pd
@@ -131,3 +132,40 @@ def test_a_study_reads_it(tmp_path):
     assert np.array_equal(rows.numeric, (np.abs(data) ** 0.01).astype(np.float32)) and not np.isnan(rows.numeric).any()
     assert rows.classes == ("0", "1") and rows.numeric_names == tuple(names)
     assert read_json(paths[1])
+
+
+PIECES = (
+    *("", " 2:0.5", " 2:-1e-3", " 3:4", " 4:-.5", " 10:7"),
+    *(" 2:+4", " 7", " 1:", " :5", " 2:nan", " 2:9007199254740993", " 4:1 # c"),
+)
+ENDS = ("\n", "\n", "\n", " \n", "  \n", "\r\n", "\n\n", "\t\n")
+
+
+@pytest.mark.parametrize("chunk", [30, 4 * 2**20])
+def test_dense_lines_are_read_as_columns_to_the_same_values_and_sentences(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(libsvm, "CHUNK_BYTES", chunk)
+    rng, dense, used = random.Random(0), libsvm._dense, 0
+
+    def result(text):
+        try:
+            return frame(tmp_path, text).to_csv()
+        except InputError as error:
+            return str(error)
+
+    for _ in range(200):
+        pieces, end = rng.sample(PIECES[: rng.choice([6, 6, 13])], rng.choice([1, 2, 3])), rng.choice(ENDS)
+        pieces.sort(key=lambda piece: (len(piece.partition(":")[0]), piece))
+        lines = [rng.choice(["1 ", "+1 ", "-1 ", "0.5 "]) + "1:2" + "".join(pieces) for _ in range(5)]
+        if rng.random() < 0.3:
+            lines[rng.randrange(5)] = rng.choice(
+                ["a 1:2", "1 qid:1 1:2", "1 2:1 1:2", "1", "1 1:2 3 4:5", "1 1:2:3", "1 0:1"]
+            )
+        text = end.join(lines) + rng.choice(["", end])
+        monkeypatch.setattr(libsvm, "_dense", lambda *_: None)
+        expected = result(text)
+        monkeypatch.setattr(libsvm, "_dense", dense)
+        assert result(text) == expected, text
+        used += (
+            dense(text.encode(), 0, "file") is not None if "#" not in text and not expected.startswith("file") else 0
+        )
+    assert used > 30
