@@ -102,6 +102,7 @@ class TrainingRecipe(TypedDict, total=False):
     adapt: MethodRecipe
     precision: str
     batch_size: int
+    micro_batch_size: int | None
     shuffle: str
     select: str
     patience: int | None
