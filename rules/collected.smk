@@ -71,8 +71,8 @@ def summarized_steps():
     yield from (("profile", place) for place in STUDY.profiles)
 
 
-def audit_steps():
-    """(rule, wildcards) of every step of the audit of membership: its models, their predictions, and the audit."""
+def examining_steps():
+    """(rule, wildcards) of every step of the audit of membership, with its models, and of explanations."""
     places = [(c, vars(c) | {"seed": seed}) for seed, c in STUDY.audited]
     for c, place in places:
         yield from ((name, place) for name in ("split", "augment", "predict_pool"))
@@ -81,12 +81,15 @@ def audit_steps():
             yield "export", place
     if places:
         yield "audit", {}
+    yield from (("explain", vars(c) | {"seed": seed}) for seed, c in STUDY.explained)
+    if STUDY.explained:
+        yield "compare_explanations", {}
 
 
 def steps():
     """(rule, wildcards) of every step of the study, some of them several times; `gate`, `paper` and so on are extra."""
     yield from summarized_steps()
-    yield from audit_steps()
+    yield from examining_steps()
     if hourly_file():
         yield "gather_intensity", {}
     yield from ((name, {}) for name in ("power", "summarize", "decide", "life_cycle", "what_if", "provenance"))
@@ -106,10 +109,28 @@ def written_files():
     return list(dict.fromkeys(files))
 
 
+def missing_files():
+    """Those of `written_files` that `all` has to ask for. A file that it asks for takes Snakemake a tenth of a
+    millisecond; one that is there needs no asking, nor does a step that `summarize` asks for if it runs."""
+    summarized = all(os.path.exists(file) for file in rules.summarize.output)
+    asked = set() if summarized else set(usage_files())
+    made = [[file.format(**place) for file in getattr(rules, name).output] for name, place in steps()]
+    absent = {file for file in itertools.chain(*made) if not os.path.exists(file)}
+    wanted = [file for files in made if not (asked & absent).intersection(files) for file in files if file in absent]
+    return list(dict.fromkeys(wanted))
+
+
 def hourly_file():
     """The file of hourly carbon intensities, if the study uses them."""
     hourly = any(config["energy"][key] is not None for key in HOURLY)
     return "<results>/summary/intensity.csv" if hourly else []
+
+
+def examined_tables():
+    """Tables of the audit of membership and of explanations, if the study asks for them."""
+    audited = ["privacy"] if STUDY.audited else []
+    explained = ["reasons", "importances"] if STUDY.explained else []
+    return [f"<results>/summary/{name}.parquet" for name in audited + explained]
 
 
 def outputs_of(*steps):

@@ -1,6 +1,9 @@
 # The study as objects, and functions of wildcards that the rules use.
 import atexit
 import contextlib
+import functools
+import gc
+import itertools
 import logging
 import os
 import signal
@@ -124,6 +127,7 @@ def print_error(kind, error, traceback):
 shell.prefix("set -euo pipefail; trap '' INT; ")
 
 if workflow.is_main_process:
+    gc.set_threshold(10_000, 50, 50)  # the graph of jobs is made of objects that stay
     atexit.register(print_findings)  # a hook of Snakemake is not called if there is nothing to be done
     sys.excepthook = print_error
     if threading.current_thread() is threading.main_thread():

@@ -14,8 +14,8 @@ rule assess:
     log:
         "<logs>/assess/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
     params:
-        smallest_group=lambda w: config["fairness"]["smallest_group"],
-        intersections=lambda w: config["fairness"]["intersections"],
+        smallest_group=config["fairness"]["smallest_group"],
+        intersections=config["fairness"]["intersections"],
         families=lambda w: STUDY.metrics(w.dataset),
         code=code("evaluation/assess", metrics=lambda w: STUDY.metrics(w.dataset)),
     message:
@@ -117,6 +117,33 @@ rule audit:
         f"Audit what the files of {STUDY.name} give away about training rows"
     script:
         "../scripts/evaluation/audit.py"
+
+
+rule compare_explanations:
+    input:
+        explanations=lambda w: [
+            f"{MADE}/{{c.engine}}/explanations.parquet".format(seed=seed, c=c) for seed, c in STUDY.explained
+        ],
+        tables=lambda w: collect(
+            "<results>/data/{dataset}/table.parquet", dataset=sorted({c.dataset for _, c in STUDY.explained})
+        ),
+    output:
+        reasons="<results>/summary/reasons.parquet",
+        importances="<results>/summary/importances.parquet",
+        usage="<results>/summary/compare_explanations.usage.json",
+    log:
+        "<logs>/compare_explanations.log",
+    params:
+        about=lambda w: [
+            vars(c) | {"baseline": STUDY.baseline(c.variant), "seed": seed} for seed, c in STUDY.explained
+        ],
+        datasets=lambda w: sorted({c.dataset for _, c in STUDY.explained}),
+        replicates=lambda w: [v for v in STUDY.variants if STUDY.variants[v].recipe.get("replicate")],
+        code=code("evaluation/compare_explanations"),
+    message:
+        f"Compare the reasons of the variants of {STUDY.name}"
+    script:
+        "../scripts/evaluation/compare_explanations.py"
 
 
 rule summarize:

@@ -84,7 +84,7 @@ rule predict:
     wildcard_constraints:
         variant=alternation(STUDY.made_by(*SHIPPED)),
     params:
-        batch_size=lambda w: config["prediction"]["batch_size"],
+        batch_size=config["prediction"]["batch_size"],
         counterfactuals=lambda w: config["datasets"][w.dataset]["counterfactuals"],
         code=code(
             "inference/predict",
@@ -113,7 +113,7 @@ rule predict_pool:
     wildcard_constraints:
         variant=alternation(STUDY.made_by(*SHIPPED)),
     params:
-        batch_size=lambda w: config["prediction"]["batch_size"],
+        batch_size=config["prediction"]["batch_size"],
         most_rows=lambda w: config["privacy_audit"]["rows"],
         code=code("inference/predict_pool", engines=engine, architectures=built_architecture, tasks=task),
     message:
@@ -121,6 +121,29 @@ rule predict_pool:
         "{wildcards.model} (shadow {wildcards.seed})"
     script:
         "../scripts/inference/predict_pool.py"
+
+
+rule explain:
+    input:
+        onnx="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/model.onnx",
+        table="<results>/data/{dataset}/table.parquet",
+        split="<results>/seed-{seed}/{dataset}/split.parquet",
+    output:
+        explanations="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/explanations.parquet",
+        usage="<results>/seed-{seed}/{dataset}/{augmentation}/{model}/{variant}/{engine}/explain.usage.json",
+    log:
+        "<logs>/explain/{dataset}/{augmentation}/{model}/{variant}/{engine}/seed-{seed}.log",
+    wildcard_constraints:
+        variant=alternation(STUDY.made_by(*SHIPPED)),
+    params:
+        batch_size=lambda w: config["prediction"]["batch_size"],
+        recipe=lambda w: part(config["explain"], "rows", "permutations", "patches"),
+        code=code("inference/explain", engines=engine, architectures=built_architecture, tasks=task),
+    message:
+        "Explain {wildcards.variant}: {wildcards.dataset}, {wildcards.augmentation}, {wildcards.model} "
+        "(seed {wildcards.seed})"
+    script:
+        "../scripts/inference/explain.py"
 
 
 rule predict_given:

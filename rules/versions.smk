@@ -11,12 +11,9 @@ def code(script, files=(), **components):
     """
     workflow_files = [WORKFLOW / file for file in (f"scripts/{script}.py", *files)]
     paths = [file for file in workflow_files if file.is_file()]
-
-    def version(wildcards):
-        named = [(folder, name) for folder, names in components.items() for name in names(wildcards)]
-        return code_version(*paths, components=named)
-
-    return version
+    # a study has thousands of jobs and few combinations of components
+    version = functools.cache(lambda *named: code_version(*paths, components=named))
+    return lambda w: version(*((folder, name) for folder, names in components.items() for name in names(w)))
 
 
 def architecture(wildcards):

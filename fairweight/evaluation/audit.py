@@ -8,7 +8,8 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.core.artifacts import PARTS, read_predictions, read_table, write_rows
+from fairweight.core.artifacts import PARTS, read_predictions, write_rows
+from fairweight.evaluation.row_scopes import Scope, scopes
 from fairweight.statistics import membership
 from fairweight.statistics.membership import Leakage
 
@@ -45,15 +46,6 @@ class Pool:
     members: Array
 
 
-@dataclass(frozen=True)
-class Scope:
-    """The rows of a group, or all rows: bool (n,)."""
-
-    attribute: str | None
-    group: str | None
-    rows: Array
-
-
 def audit(*, pools: Sequence[str], about: Sequence[PoolOf], tables: Mapping[str, str], recipe: Any, out: str) -> None:
     """Attack every variant, and write how well its training rows are recognised.
 
@@ -74,10 +66,10 @@ def audit(*, pools: Sequence[str], about: Sequence[PoolOf], tables: Mapping[str,
             by_variant.setdefault(entry["variant"], []).append(path)
             described[entry["variant"]] = entry
         attacked = {variant: read_pool(paths) for variant, paths in by_variant.items()}
-        scopes = _scopes(tables[dataset], next(iter(attacked.values())).rows)
+        parts = scopes(tables[dataset], next(iter(attacked.values())).rows)
         for variant, entry in described.items():
             against = None if entry["baseline"] == variant else attacked[entry["baseline"]]
-            rows += [dict(entry) | row for row in audited(attacked[variant], against, scopes, recipe["attack"])]
+            rows += [dict(entry) | row for row in audited(attacked[variant], against, parts, recipe["attack"])]
     write_rows(out, [{name: row.get(name) for name in SCHEMA} for row in rows], SCHEMA)
 
 
@@ -99,34 +91,23 @@ def read_pool(paths: Sequence[str]) -> Pool:
     )
 
 
-def _scopes(table: str, rows: Array) -> list[Scope]:
-    """All rows, and the rows of every group."""
-    every = read_table(table, inputs=False)
-    chosen = every.take(np.flatnonzero(np.isin(every.row, rows)))
-    scopes = [Scope(None, None, np.ones(len(rows), dtype=bool))]
-    for attribute, codes in chosen.groups.items():
-        levels = chosen.group_levels[attribute]
-        scopes += [Scope(attribute, level, codes == code) for code, level in enumerate(levels)]
-    return scopes
-
-
-def audited(pool: Pool, baseline: Pool | None, scopes: Sequence[Scope], attacks: Sequence[str]) -> Iterator[Any]:
+def audited(pool: Pool, baseline: Pool | None, parts: Sequence[Scope], attacks: Sequence[str]) -> Iterator[Any]:
     """Measures of one variant.
 
     Args:
         pool: its models.
         baseline: the models of its baseline, trained on the same rows; None for the baseline itself.
-        scopes: all rows first, then groups.
+        parts: all rows first, then groups.
         attacks: `loss` and `lira`.
     """
     for attack in attacks:
         scores = _scores(attack, pool)
         others = None if baseline is None else _scores(attack, baseline)
-        for scope in scopes:
+        for scope in parts:
             yield from _measured(attack, pool.members, scores, others, scope)
     exposed = membership.exposed_rows(pool.confidences, pool.members)
     before = None if baseline is None else membership.exposed_rows(baseline.confidences, baseline.members)
-    for scope in scopes:
+    for scope in parts:
         share = float(exposed[scope.rows].mean()) if scope.rows.any() else float("nan")
         change = float("nan") if before is None or not scope.rows.any() else share - float(before[scope.rows].mean())
         yield _row("rows", "exposed_rows", scope, Leakage(share, np.nan, np.nan, change), pool.members, "")

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_split, read_table, write_predictions
+from fairweight.core.artifacts import PARTS, read_rows, read_split, write_predictions
 from fairweight.core.random_streams import generator
 from fairweight.inference import load_engine
 from fairweight.inference.onnx_file import read_signature
@@ -40,7 +40,7 @@ def predict_pool(
     pool = np.sort(np.concatenate([positions["train"], positions["validation"]]))
     if len(pool) > most_rows:
         pool = np.sort(generator("audited rows", name).choice(pool, most_rows, replace=False))
-    rows = read_table(table).take(pool)
+    rows = read_rows(table, pool)
     part = np.where(np.isin(pool, positions["train"]), PARTS.index("train"), PARTS.index("validation"))
     signature = read_signature(model)
     run = load_engine.load(engine, model, threads=threads)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from fairweight.statistics.intervals import student
 from fairweight.statistics.ranking import auc
 from fairweight.statistics.significance import benjamini_hochberg, sign_flip
 
@@ -135,7 +136,7 @@ def over_models(values: Array, baseline: Array | None, rows: float | None = None
         baseline: the same of the baseline (K,), whose model k has the same training rows; None for itself.
         rows: members that a rate is a share of; None for a measure that is no rate.
     """
-    mean, low, high = _t_interval(values)
+    mean, low, high = student(values)
     if rows is not None and np.isfinite(mean):
         exact = exact_interval(mean, rows)
         low, high = min(low, exact[0]), max(high, exact[1])
@@ -144,15 +145,7 @@ def over_models(values: Array, baseline: Array | None, rows: float | None = None
         return Leakage(mean, low, high)
     changes = values - baseline
     p_value = sign_flip(changes) if np.isfinite(changes).all() else float("nan")
-    return Leakage(mean, low, high, *_t_interval(changes), p_value)
-
-
-def _t_interval(values: Array) -> tuple[float, float, float]:
-    mean = float(np.mean(values))
-    if len(values) < 2 or not np.isfinite(values).all():
-        return mean, float("nan"), float("nan")
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - half, mean + half
+    return Leakage(mean, low, high, *student(changes), p_value)
 
 
 def exposed_rows(confidences: Array, members: Array) -> Array:

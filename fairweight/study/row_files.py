@@ -12,6 +12,7 @@ ROW_FILES = {
     "augmented.parquet": "augmented rows",
     "predictions.parquet": "predictions",
     "pool.parquet": "predictions for the audit of membership",
+    "explanations.parquet": "explanations of single rows",
     "simple_model.parquet": "predictions of the simple model",
 }
 RAW = "raw files"

@@ -1,4 +1,4 @@
-"""The audit of membership and `fairweight purge`, through the real Snakefile."""
+"""The audit of membership, explanations and `fairweight purge`, through the real Snakefile."""
 
 import random
 import subprocess
@@ -9,14 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from runs import Run
 
 pytestmark = pytest.mark.workflow
 
 STUDY = """
 name: private
-seeds: 1
+seeds: 2
 datasets:
   loans:
     title: Loans
@@ -33,7 +32,8 @@ augmentations:
   repeated: {method: balance_groups, attribute: town}
 training:
   standard: {epochs: 30, batch_size: 16, learning_rate: 0.005, select: accuracy}
-privacy_audit: {shadows: 8}
+privacy_audit: {shadows: 8, variants: [int8]}
+explain: {rows: 40, permutations: 3}
 variants:
   dense: {train: standard}
   int8: {from: dense, quantize: dynamic}
@@ -75,16 +75,19 @@ def test_the_audit_names_the_group_that_is_known_by_heart(audited):
 def test_models_of_the_audit_are_in_no_other_result(audited):
     for name in ("assessments", "curves", "checks", "files"):
         table = pd.read_parquet(audited.folder / f"results/private/summary/{name}.parquet")
-        assert set(table["seed"].dropna()) == {0}
+        assert set(table["seed"].dropna()) == {0, 1}
 
 
-def test_a_study_that_cannot_be_audited_is_refused(audited):
-    study = yaml.safe_load(STUDY)
-    study["variants"]["int8"]["quantize"] = "dynamic"
-    study["privacy_audit"]["variants"] = ["int4"]
-    (audited.folder / "other.yaml").write_text(yaml.safe_dump(study))
-    output = audited.snakemake("other.yaml", "--dry-run", ok=False)
-    assert "privacy_audit: variants: 'int4' is not a variant" in output and "Traceback" not in output
+def test_reasons_of_an_int8_file_are_those_of_its_parent(audited):
+    rows = pd.read_parquet(audited.folder / "results/private/summary/reasons.parquet")
+    overall = rows[rows["group"].isna()].set_index(["variant", "measure"])["value"]
+    assert overall["int8", "rank_correlation"] > 0.9 and overall["int8", "top_overlap"] > 0.9
+    assert overall["dense", "deletion"] < overall["dense", "random"]
+    shares = pd.read_parquet(audited.folder / "results/private/summary/importances.parquet")
+    dense = shares[shares["variant"] == "dense"].set_index("input")["value"]
+    assert set(dense.nlargest(2).index) == {"a", "b"} and dense.sum() == pytest.approx(1)
+    page = (audited.folder / "results/private/report/report.html").read_text()
+    assert "Whether variants decide for the same reasons" in page
 
 
 def command(folder, *arguments):
@@ -121,9 +124,16 @@ def test_a_purge_leaves_no_row_and_keeps_results_and_models(audited, tmp_path):
     assert holding(results) == set()
     left = {path.name for path in results.rglob("*") if path.is_file()}
     assert left >= {"model.onnx", "report.html", "decisions.parquet", "purged.json"}
-    row_ids = {"table.parquet", "split.parquet", "predictions.parquet", "pool.parquet", "augmented.parquet"}
+    row_ids = {
+        "table.parquet",
+        "split.parquet",
+        "predictions.parquet",
+        "pool.parquet",
+        "augmented.parquet",
+        "explanations.parquet",
+    }
     assert not left & row_ids
-    assert "ship" in command(folder, "answer", "study.yaml")
+    assert "Loans, mlp: " in command(folder, "answer", "study.yaml")
     verified = command(folder, "verify", "study.yaml")
     assert "purged" in verified and "missing or damaged" not in verified
     assert "0 files" in " ".join(command(folder, "purge", "study.yaml").split())

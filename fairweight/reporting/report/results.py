@@ -53,7 +53,10 @@ class Results:
     cards: list[Document]
     provenance: Document
     later: Document | None = None  # what was used after the table by rule was made; None until it is known
-    privacy: pd.DataFrame | None = None  # the audit of membership; None in a study without one
+    # the audit of membership and explanations; None in a study without them
+    privacy: pd.DataFrame | None = None
+    reasons: pd.DataFrame | None = None
+    importances: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, results: str) -> "Results":
@@ -70,13 +73,14 @@ class Results:
         tables = read_tables(folder, TABLES, provenance)
         datasets = sorted(tables["assessments"]["dataset"].unique())
         cards = [read_json(folder / "data" / dataset / "card.json") for dataset in datasets]
-        later, privacy = folder / "summary" / "later_steps.json", folder / "summary" / "privacy.parquet"
+        later = folder / "summary" / "later_steps.json"
+        files = {name: folder / "summary" / f"{name}.parquet" for name in OPTIONAL}
         return cls(
             **tables,
             cards=cards,
             provenance=provenance,
             later=read_json(later) if later.is_file() else None,
-            privacy=read_frame(privacy) if privacy.is_file() else None,
+            **{name: read_frame(path) if path.is_file() else None for name, path in files.items()},
         )
 
     @property
@@ -185,7 +189,8 @@ class Results:
         return table
 
 
-NO_TABLES = ("cards", "provenance", "later", "privacy")  # documents, and what not every study has
+OPTIONAL = ("privacy", "reasons", "importances")  # tables that not every study has
+NO_TABLES = ("cards", "provenance", "later", *OPTIONAL)
 TABLES = tuple(field.name for field in fields(Results) if field.name not in NO_TABLES)
 
 

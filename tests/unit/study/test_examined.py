@@ -1,9 +1,9 @@
-"""Which models and variants the audit of membership looks at."""
+"""Which models and variants the audit of membership and explanations look at."""
 
 import pytest
 
 from fairweight.core.errors import InputError
-from fairweight.study.audited import FIRST_SHADOW
+from fairweight.study.examined import FIRST_SHADOW
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
 
@@ -70,3 +70,16 @@ def test_a_study_in_which_nothing_can_be_audited_is_refused():
     }
     with pytest.raises(InputError, match="no variant can be audited"):
         Study(resolve(STUDY | scores | {"privacy_audit": {}}))
+
+
+def test_every_seed_of_every_file_is_explained_in_one_engine():
+    explained = Study(resolve(STUDY | {"seeds": 3, "explain": {"variants": ["half"]}})).explained
+    assert [(seed, cell.variant) for seed, cell in explained] == [(s, v) for v in ("dense", "half") for s in range(3)]
+    assert {cell.engine for _, cell in explained} == {"onnxruntime"}
+
+
+def test_texts_are_not_explained():
+    texts = {"datasets": {"d": STUDY["datasets"]["d"] | {"inputs": {"text": "x"}}}}
+    texts["models"] = {"m": {"architecture": "tfidf_logistic"}}
+    with pytest.raises(InputError, match="no variant can be explained: of each one, it has no file, or its dataset"):
+        Study(resolve(STUDY | texts | {"explain": {}}))
