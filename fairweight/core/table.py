@@ -78,6 +78,11 @@ class Labels:
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def measured(self) -> bool:
+        """Whether the label is a number, and not the code of a class."""
+        return self.label.dtype.kind == "f"
+
 
 def narrowest(levels: int) -> type[np.signedinteger[Any]]:
     """The narrowest type of integers for codes into this number of levels, and for -1."""
