@@ -12,7 +12,7 @@ from fairweight.core.measures import MEASURES
 from fairweight.energy import other_estimators, what_if
 from fairweight.energy.amounts import AMOUNTS
 from fairweight.energy.life_cycle import LIFE, REPAID
-from fairweight.evaluation import discover, guards, metric_rows, power, shipped, summarize
+from fairweight.evaluation import audit, compare_explanations, discover, guards, metric_rows, power, shipped, summarize
 from fairweight.evaluation.criteria import CriterionRow, UntestedRow
 from fairweight.evaluation.decide import DECIDED, DECISION, FLOOR
 from fairweight.evaluation.recommend import CrossingRow, GoalRow
@@ -22,6 +22,10 @@ from fairweight.inference.profile_columns import PROFILE
 from fairweight.statistics import comparison
 
 ROOT = Path(__file__).parents[2]
+# what a card of a report says first: what ships, its verdict, and where
+ANSWER = re.compile(
+    r'<h2 class="headline">(.*?)</h2><span class="chip[^"]*">(.*?)</span><(?:p|span) class="place">(.*?)</'
+)
 SPREAD = ["mean", "sd", "min", "max", "n"]
 
 
@@ -68,6 +72,15 @@ RESULTS: dict[str, tuple[str, Iterable[str]]] = {
     "simple_models": ("a dataset: the accuracy that needs no model of the study", SimpleRow.__annotations__),
     "shipped": ("the file of a variant that ships: the best seed by validation rows", shipped.COLUMNS),
     "slices": ("a group that was searched for, in which a variant loses most", [*discover.SCHEMA, *DECIDED[:-1]]),
+    "privacy": (
+        "what files give away about training rows: a measure of an attack; with `privacy_audit`",
+        audit.SCHEMA,
+    ),
+    "reasons": (
+        "how explanations agree with the baseline's: a measure; with `explain`",
+        compare_explanations.REASONS,
+    ),
+    "importances": ("the weight of an input in the explanations of a variant", compare_explanations.IMPORTANCES),
     "power": ("a test before training: the loss that it can detect and prove", power.SCHEMA),
     "profiles": (
         "latency and CPU time of one file for one batch size",
@@ -166,12 +179,21 @@ def reports() -> dict[str, Path]:
 
 
 def gallery() -> str:
-    """Links to the reports of the gallery, in Markdown."""
-    entries = [f"- [{name}]({name}.html): {_title(page)}" for name, page in reports().items()]
+    """The reports of the gallery with their answers, in Markdown."""
+    entries = [_entry(name, page) for name, page in reports().items()]
     return "\n".join(entries or ["This build of the site holds no report."]) + "\n"
 
 
-def _title(page: Path) -> str:
-    """Title of a page, with its size."""
-    title = re.search(r"<title>(.*?)</title>", page.read_text(encoding="utf-8"), re.DOTALL)
-    return f"{title[1].strip() if title else page.name} ({page.stat().st_size / 1e6:.1f} MB)"
+def _entry(name: str, page: Path) -> str:
+    """A report: its title, what it is about, and what ships."""
+    text = page.read_text(encoding="utf-8")
+    title = _first(r"<h1>(.*?)</h1>", text) or _first(r"<title>(.*?)</title>", text) or page.name
+    lines = [f"## {title} {{ #{name} }}", "", _first(r'</h1><p class="place">(.*?)</p>', text), ""]
+    lines += [f"- **{headline}** ({verdict}): {place}" for headline, verdict, place in ANSWER.findall(text)]
+    return "\n".join([*lines, "", f"[Read the report]({name}.html) ({page.stat().st_size / 1e6:.1f} MB)", ""])
+
+
+def _first(pattern: str, text: str) -> str:
+    """First group of the first match, on one line; nothing where there is none."""
+    match = re.search(pattern, text, re.DOTALL)
+    return " ".join(match[1].split()) if match else ""
