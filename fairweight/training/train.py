@@ -53,7 +53,8 @@ def train(
         parameters: share of the architecture's parameters that a narrower network has.
         task: the dataset's task.
         cache: the study's cache folder for published files, if it sets one.
-        threads, partitions: what `lbfgs` computes on; they change no result.
+        threads, partitions: what `lbfgs` computes on; `threads` are also the ranks of a recipe with micro-batches. They
+            change no result.
 
     Raises:
         InputError: the architecture does not fit the data, its outputs are not logits, training diverged, or the
@@ -78,7 +79,7 @@ def train(
     place, example = f"models: architecture {architecture['architecture']}", data.example(built)
     with _place_in_study_file(architecture):
         check_outputs(built.body, example, signature.outputs)
-    history = fit(built, data, recipe, order=integer("order", seed, replicate))
+    history = fit(built, data, recipe, order=integer("order", seed, replicate), ranks=threads)
     write_checked(
         built,
         model,

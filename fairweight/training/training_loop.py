@@ -1,9 +1,11 @@
 """Training loop in plain PyTorch: deterministic, with the best epoch restored at the end."""
 
+import contextlib
 import copy
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -17,8 +19,10 @@ from fairweight.core.artifacts import write_rows
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import TrainingRecipe
 from fairweight.core.table import block_rows
+from fairweight.training.micro_batches import Group, MicroBatches
 from fairweight.training.model import Model
 from fairweight.training.optimizers import make_optimizer, make_schedule
+from fairweight.training.ranks import started
 from fairweight.training.training_data import EncodedRows, TrainingData
 
 SHUFFLED_BLOCKS = 8  # blocks whose rows are shuffled together: 64 MiB of features
@@ -95,6 +99,8 @@ class _Loop:
     constrain: Constraint | None
     distillation: Distillation | None
     narrow: bool  # whether products are in bfloat16
+    micro: MicroBatches | None = None  # what computes gradients by micro-batches, if the recipe says so
+    ranks: Group | None = None
 
     def epoch(self, batches: Sequence[Tensor]) -> float:
         """Train on all batches once; return the mean loss, in nats."""
@@ -106,6 +112,17 @@ class _Loop:
 
     def _step(self, batch: Tensor) -> float:
         """One optimizer step on the rows at these positions; return their loss."""
+        loss = self._backward(batch) if self.micro is None else self.micro.backward(batch, self.ranks)
+        if self.constrain:
+            self.constrain(self.parameters)
+        self.optimizer.step()
+        with torch.no_grad():
+            for name, mask in self.masks.items():  # momentum would move a pruned weight even without a gradient
+                self.parameters[name].mul_(mask)
+        return loss
+
+    def _backward(self, batch: Tensor) -> float:
+        """Leave the gradient of a batch in the parameters, and return its loss."""
         rows = self.rows
         features = self.model.encoder.trim(rows.at(batch))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
@@ -115,12 +132,6 @@ class _Loop:
             loss = self.distillation(features, logits, loss, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.constrain:
-            self.constrain(self.parameters)
-        self.optimizer.step()
-        with torch.no_grad():
-            for name, mask in self.masks.items():  # momentum would move a pruned weight even without a gradient
-                self.parameters[name].mul_(mask)
         return float(loss.item())
 
 
@@ -133,6 +144,7 @@ def fit(
     masks: dict[str, Tensor] | None = None,
     constrain: Constraint | None = None,
     distillation: Distillation | None = None,
+    ranks: int = 1,
 ) -> list[EpochRow]:
     """Train a model's body in place and restore its best epoch on validation rows.
 
@@ -146,6 +158,7 @@ def fit(
         masks: name of a parameter of the body -> boolean tensor of its shape; where False, the weight is kept at zero.
         constrain: called with the body's parameters before each optimizer step, to change their gradients.
         distillation: (features, logits, loss of the labels) of a batch -> the loss that is minimised instead.
+        ranks: processes that share the micro-batches of a recipe with `micro_batch_size`; their number changes no bit.
 
     Returns:
         The training curve, one row for each epoch; losses are means in nats.
@@ -172,7 +185,8 @@ def fit(
     optimizer = make_optimizer(recipe, dict(model.body.named_parameters()))
     parameters = dict(model.body.named_parameters(remove_duplicate=False))
     loop = _Loop(model, training, objective, parameters, optimizer, masks or {}, constrain, distillation, narrow)
-    history, best = _run(loop, validation, recipe, order)
+    with _with_micro_batches(loop, recipe, ranks):
+        history, best = _run(loop, validation, recipe, order)
     if not best.epoch:
         raise InputError("training: the validation loss was never finite; lower the learning rate.")
     model.body.load_state_dict(best.state)
@@ -181,6 +195,37 @@ def fit(
     model.body.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     history[best.epoch - 1]["best"] = True
     return history
+
+
+@contextlib.contextmanager
+def _with_micro_batches(loop: _Loop, recipe: TrainingRecipe, ranks: int) -> Iterator[None]:
+    """Compute gradients by micro-batches, on one thread of each rank, if the recipe says so."""
+    if (size := recipe.get("micro_batch_size")) is None:
+        yield
+        return
+    method = recipe["objective"]["method"]
+    weigh = components.load("objectives", method, "row_weights")
+    rows, options = loop.rows, components.chosen(recipe["objective"])
+    weights = weigh(rows.labels, rows.groups, rows.weights, **options).float()
+    largest = min(recipe["batch_size"], len(rows.labels))
+    number, trained = -(-largest // size), [p.numel() for p in loop.model.body.parameters() if p.requires_grad]
+    loop.micro = MicroBatches(
+        loop.model.body,
+        loop.model.encoder,
+        dataclasses.replace(rows, weights=weights),
+        size,
+        loop.narrow,
+        torch.empty(number, sum(trained)),
+        torch.empty(number, dtype=torch.float64),
+        loop.distillation,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with started(loop.micro, loop.model, min(ranks, number), largest) as loop.ranks:
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _run(loop: _Loop, validation: EncodedRows, recipe: TrainingRecipe, order: int) -> tuple[list[EpochRow], _Best]:
