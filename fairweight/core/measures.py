@@ -107,6 +107,8 @@ RECORDS = (
     # 50 % is no preference, so that neither direction is better everywhere
     Measure("stereotype_score", "Stereotype score", "%", 1, None, scale=100.0, interval="stereotype", language=True),
     Measure("stereotype_flips", "Flips of the preferred sentence", "%", 2, "lower", scale=100.0, language=True),
+    Measure("choice_accuracy", "Accuracy of answers", "%", 1, "higher", scale=100.0, interval="choice", language=True),
+    Measure("choice_flips", "Flips of the chosen answer", "%", 2, "lower", scale=100.0, language=True),
     _percent("worst_group_accuracy", "Worst group's accuracy", source="groups"),
     _gap("accuracy_difference", "Accuracy gap"),
     _gap("demographic_parity_difference", "Demographic parity gap"),

@@ -26,6 +26,11 @@ LANGUAGE = {
     "stereotype_high": float,
     "pairs": float,
     "stereotype_flips": float,
+    "choice_accuracy": float,
+    "choice_low": float,
+    "choice_high": float,
+    "questions": float,
+    "choice_flips": float,
     "prefill_tokens_per_cpu_s": float,
     "decode_tokens_per_cpu_s": float,
     "size_bytes": float,
@@ -55,7 +60,7 @@ def language_table(tables: dict[str, pd.DataFrame], recipe: EnergyRecipe) -> pd.
     rows = []
     for key, cell in cells.groupby(["seed", *CELL], sort=False) if len(cells) else []:
         metrics: dict[str, Columns] = {row["metric"]: row for row in cell.to_dict("records")}
-        if "perplexity" not in metrics and "stereotype_score" not in metrics:
+        if not metrics.keys() & {"perplexity", "stereotype_score", "choice_accuracy"}:
             continue
         place = dict(zip(["seed", *CELL], key, strict=True))
         rows.append({**place, **_of_texts(metrics), **_of_file(tables, place, recipe)})
@@ -71,10 +76,11 @@ def _of_texts(metrics: dict[str, Columns]) -> Columns:
             row = metrics[record.key]
             columns |= {record.key: row["value"]}
             columns |= {f"{record.interval}_{bound}": row[bound] for bound in ("low", "high")}
-    for metric in ("bits_per_byte", "stereotype_flips"):
+    for metric in ("bits_per_byte", "stereotype_flips", "choice_flips"):
         columns[metric] = metrics.get(metric, {}).get("value")
     perplexity = metrics.get("perplexity", {})
     columns["passages"], columns["tokens"] = perplexity.get("n"), perplexity.get("denominator")
+    columns["questions"] = metrics.get("choice_accuracy", {}).get("n")
     columns["pairs"] = metrics.get("stereotype_score", {}).get("n")
     return columns
 

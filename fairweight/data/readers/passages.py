@@ -1,4 +1,4 @@
-"""Read texts for a language model: passages from plain text or JSON, and pairs of sentences from CSV."""
+"""Read texts for a language model: passages from text or JSON, pairs of sentences, questions with answers."""
 
 import json
 import re
@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from fairweight.core import text_sets
 from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.data.delimited_rows import rows as delimited_rows
 from fairweight.data.delimited_text import Form, check_first_bytes, undecodable
+from fairweight.data.questions import Columns, Question, read_questions
 
 OPTIONS = {
     "pairs": {
@@ -44,6 +46,43 @@ OPTIONS = {
         "default": None,
         "description": "Read only this number of pairs of each kind, from the start, for a quick trial.",
     },
+    "questions": {
+        "type": "array",
+        "items": {"type": "string"},
+        "default": [],
+        "description": "Names of the files with one question and its answers per row: CSV, or JSON with one object per "
+        "line.",
+    },
+    "question": {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 1,
+        "default": ["question"],
+        "description": "Columns of a question, joined by blanks.",
+    },
+    "answers": {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 2,
+        "default": ["ans0", "ans1", "ans2"],
+        "description": "Columns of the answers.",
+    },
+    "right": {
+        "type": "string",
+        "default": "label",
+        "description": "Column with the number of the right answer, from 0, or with its text.",
+    },
+    "category": {
+        "type": "string",
+        "default": "category",
+        "description": "Column that states what a question is about.",
+    },
+    "questions_a_kind": {
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "default": None,
+        "description": "Read only this number of questions of each kind, spread evenly, for a quick trial.",
+    },
 }
 HALF = re.compile(r"[\ud800-\udfff]")  # of a surrogate pair
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -59,29 +98,36 @@ def read(
     characters: int,
     passages: int | dict[str, int] | None,
     pairs_a_kind: int | None,
+    questions: list[str],
+    question: list[str],
+    answers: list[str],
+    right: str,
+    category: str,
+    questions_a_kind: int | None,
 ) -> Iterator[pd.DataFrame]:
     """Read the files one after the other, one text per row.
 
     Args:
         files: name -> path.
-        pairs, more, less, kind, characters, passages, pairs_a_kind: see `OPTIONS`.
+        pairs, more, less, kind, characters, passages, pairs_a_kind, questions, question, answers, right, category,
+            questions_a_kind: see `OPTIONS`.
 
     Yields:
-        `text`; `pair`, the number of a sentence's pair, positive for the more stereotyping sentence, negative for the
-        less stereotyping one, 0 for a passage; `kind`, what the pair is about, None for a passage; and `__file__`.
+        `text`; `pair`, a number of `core.text_sets`: of a sentence's pair, positive for the more stereotyping sentence,
+        negative for the less stereotyping one, or of a question, and 0 for a passage; `kind`, what the pair or the
+        question is about, None for a passage; and `__file__`.
 
     Raises:
         InputError: a file is empty, is not UTF-8, or lacks a column.
     """
-    for name in pairs:
-        if name not in files:
-            hint = did_you_mean(name, files)
-            raise InputError(f"reader: pairs: there is no file {name!r}{hint}; there are {listed(files)}")
-    for name in passages if isinstance(passages, dict) else ():
-        if name not in files:
-            hint = did_you_mean(name, files)
-            raise InputError(f"reader: passages: there is no file {name!r}{hint}; there are {listed(files)}")
-    number = 0
+    numbered = list(passages) if isinstance(passages, dict) else []
+    for option, names in (("pairs", pairs), ("passages", numbered), ("questions", questions)):
+        for name in names:
+            if name not in files:
+                hint = did_you_mean(name, files)
+                raise InputError(f"reader: {option}: there is no file {name!r}{hint}; there are {listed(files)}")
+    number = asked = 0
+    columns = Columns(question, answers, right, category)
     rows: list[tuple[str, int, str | None]]
     for name, path in files.items():
         if name in pairs:
@@ -92,11 +138,22 @@ def read(
                 for text, signed in ((more_text, pair), (less_text, -pair))
             ]
             number += len(sentences)
+        elif name in questions:
+            asked_here = read_questions(path, name, columns, questions_a_kind)
+            rows = [row for n, each in enumerate(asked_here, start=asked + 1) for row in _question_rows(n, each)]
+            asked += len(asked_here)
         else:
             wanted = passages.get(name) if isinstance(passages, dict) else passages
             rows = [(text, 0, None) for text in _passages(_utf8_text(path, name), name, characters, wanted)]
         frame = pd.DataFrame(rows, columns=["text", "pair", "kind"]).astype({"text": object, "kind": object})
         yield frame.assign(__file__=name)
+
+
+def _question_rows(number: int, asked: Question) -> Iterator[tuple[str, int, str | None]]:
+    """Rows of a question: its text alone, and with each answer."""
+    yield asked.text, text_sets.question(number), asked.kind
+    for position, answer in enumerate(asked.answers):
+        yield f"{asked.text} {answer}", text_sets.answer(number, right=position == asked.right), asked.kind
 
 
 def _utf8_text(path: Path, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fairweight.core.text_sets import is_paired
 from fairweight.evaluation.metric_rows import Array, Assessed, MetricRow, metric_row, subsets
 from fairweight.statistics.intervals import wilson
 
@@ -18,10 +19,14 @@ def measure(assessed: Assessed) -> list[MetricRow]:
     Returns:
         One row per metric, for all pairs and each group; none where there are no pairs.
     """
-    if assessed.nll is None or assessed.pairs is None or not (assessed.pairs != 0).any():
+    if assessed.nll is None or assessed.pairs is None:
+        return []
+    paired = is_paired(assessed.pairs)
+    if not paired.any():
         return []
     rows = []
-    for attribute, group, member in subsets(assessed):
+    for attribute, group, of_group in subsets(assessed):
+        member = of_group & paired
         prefers = preferences(assessed.pairs[member], assessed.nll[member])
         if not len(prefers):
             continue

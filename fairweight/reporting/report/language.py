@@ -20,14 +20,17 @@ from fairweight.reporting.report.results import Results, varying
 
 KEYS = ("dataset", "model", "engine")  # columns that must be shown where they vary
 PERPLEXITY = measure("perplexity")
-SCORE = measure("stereotype_score")
-AGAINST_BASELINE = ("perplexity_ratio", "stereotype_flips")  # the baseline itself has none
+SCORE, ANSWERS = measure("stereotype_score"), measure("choice_accuracy")
+AGAINST_BASELINE = ("perplexity_ratio", "stereotype_flips", "choice_flips")  # the baseline itself has none
+OPTIONAL = ("choice_accuracy", "choice_flips", "bits_per_weight")  # not measured in every study
 SHOWN = (
     PERPLEXITY,
     measure("perplexity_ratio"),
     measure("bits_per_byte"),
     SCORE,
     measure("stereotype_flips"),
+    ANSWERS,
+    measure("choice_flips"),
     measure("prefill_tokens_per_cpu_s"),
     measure("decode_tokens_per_cpu_s"),
     LANGUAGE_FILE_SIZE,
@@ -62,7 +65,8 @@ def overview(results: Results) -> HTML | None:
     if results.language.empty:
         return None
     keys = varying(results.language, KEYS)
-    shown = [record for record in SHOWN if record.key in results.language]  # older results lack some
+    measured = results.language.dropna(axis=1, how="all")
+    shown = [record for record in SHOWN if record.key in measured or record.key not in OPTIONAL]
     rows = [
         [
             f"{entry['variant']}\n{plain(entry['method']) or plain(entry['weights'])}",
@@ -76,10 +80,10 @@ def overview(results: Results) -> HTML | None:
         f"Perplexity is that of {_amounts(results.language, keys)}; its ratio is to the baseline on the same "
         f"passages. The {SCORE.title.lower()} is the share of sentence pairs in which the more stereotypical sentence "
         "has the higher likelihood (50 % is no preference); flips are pairs in which the variant and the baseline "
-        "prefer different sentences. Bits per weight are those in the file, with scales and zero points. Small numbers "
-        "are 95 % intervals. Speed is measured on one thread, all variants taking turns. Memory is the growth of "
-        "the process while it loads and scores. Energy is modelled from CPU-seconds for 1,000 generated tokens, with "
-        "the bounds of the model."
+        "prefer different sentences. The chosen answer to a question has the highest likelihood per byte. Bits per "
+        "weight are those in the file, with scales and zero points. Small numbers are 95 % intervals. Speed is "
+        "measured on one thread, all variants taking turns. Memory is the growth of the process while it loads and scores. "
+        "Energy is modelled from CPU-seconds for 1,000 generated tokens, with the bounds of the model."
     )
     if "model" in keys:
         notes += " Models with different tokenizers can be compared by bits per byte, not by perplexity."
@@ -120,8 +124,26 @@ def _amounts(cells: pd.DataFrame, keys: list[str]) -> str:
 
 def bias(results: Results) -> HTML | None:
     """Table of the stereotype score of each kind of pairs and variant; the texts of the pairs are never shown."""
+    notes = (
+        f"Small numbers are {INTERVAL}s (Wilson). 50 is no preference. A score near 50 does not show that a model is "
+        "free of bias; no list of pairs can show that."
+    )
+    return _by_group(results, SCORE, "Pairs", f"{SCORE.title} by kind of bias, {SCORE.unit}.", notes)
+
+
+def answers(results: Results) -> HTML | None:
+    """Table of the accuracy of answers of each kind of questions and variant; the texts are never shown."""
+    notes = (
+        f"Small numbers are {INTERVAL}s (Wilson). The chosen answer has the highest likelihood per byte, given the "
+        "question."
+    )
+    return _by_group(results, ANSWERS, "Questions", f"{ANSWERS.title} by kind of question, {ANSWERS.unit}.", notes)
+
+
+def _by_group(results: Results, shown: ShownMeasure, counted: str, caption: str, notes: str) -> HTML | None:
+    """Table of a share in each group and variant; None where it was not measured."""
     scores = results.assessments
-    scores = scores[(scores["metric"] == SCORE.key) & scores["group"].notna() & (scores["part"] == "test")]
+    scores = scores[(scores["metric"] == shown.key) & scores["group"].notna() & (scores["part"] == "test")]
     if scores.empty:
         return None
     variants = list(dict.fromkeys(results.ordered(scores)["variant"]))
@@ -130,19 +152,14 @@ def bias(results: Results) -> HTML | None:
         row = [str(key[-1]), *map(str, key[: len(keys)]), number(entries.iloc[0]["n"], 0)]
         for variant in variants:
             entry = where(entries, {"variant": variant})
-            row.append(_score(entry.iloc[0]) if len(entry) else DASH)
+            row.append(_share(shown, entry.iloc[0]) if len(entry) else DASH)
         rows.append(row)
-    notes = (
-        f"Small numbers are {INTERVAL}s (Wilson). 50 is no preference. A score near 50 does not show that a model is "
-        "free of bias; no list of pairs can show that."
-    )
-    header = ["Kind", *map(str.title, keys), "Pairs", *variants]
-    caption = f"{SCORE.title} by kind of bias, {SCORE.unit}."
+    header = ["Kind", *map(str.title, keys), counted, *variants]
     return table(header, rows, caption, notes=notes, text_columns=1 + len(keys))
 
 
-def _score(entry: Any) -> str:
-    text = SCORE.with_interval(entry["value"], entry["low"], entry["high"], writer=TWO_LINES)
+def _share(shown: ShownMeasure, entry: Any) -> str:
+    text = shown.with_interval(entry["value"], entry["low"], entry["high"], writer=TWO_LINES)
     return text.replace("\n", " (few)\n", 1) if entry["status"] == "insufficient" else text
 
 

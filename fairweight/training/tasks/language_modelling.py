@@ -19,7 +19,7 @@ PUBLISHED = True  # nothing is trained: the weights are published ones
 AUTOREGRESSIVE = True  # the exported file has a cache of keys and values, and decodes token by token
 HUB_TASK = "text-generation"  # name of the task on a model hub
 QUANTIZATION = ("weight_only",)  # methods that keep the graph with its cache
-METRICS = ("likelihood", "stereotypes")
+METRICS = ("likelihood", "stereotypes", "choices")
 CHECKED_ROWS = 4  # texts that a file is checked with: each takes hundreds of products of the whole model
 
 
