@@ -82,8 +82,8 @@ def overview(results: Results) -> HTML | None:
         "has the higher likelihood (50 % is no preference); flips are pairs in which the variant and the baseline "
         "prefer different sentences. The chosen answer to a question has the highest likelihood per byte. Bits per "
         "weight are those in the file, with scales and zero points. Small numbers are 95 % intervals. Speed is "
-        "measured on one thread, all variants taking turns. Memory is the growth of the process while it loads and scores. "
-        "Energy is modelled from CPU-seconds for 1,000 generated tokens, with the bounds of the model."
+        "measured on one thread, all variants taking turns. Memory is the growth of the process while it loads and "
+        "scores. Energy is modelled from CPU-seconds for 1,000 generated tokens, with the bounds of the model."
     )
     if "model" in keys:
         notes += " Models with different tokenizers can be compared by bits per byte, not by perplexity."
