@@ -295,6 +295,13 @@ def number_of_blocks(path: str | Path) -> int:
     return count
 
 
+def number_of_rows(path: str | Path) -> int:
+    """Number of rows of a Parquet file."""
+    with _reading(path):
+        count: int = pq.read_metadata(path).num_rows
+    return count
+
+
 def read_table(path: str | Path, inputs: bool = True, block: int | None = None) -> Table:
     """Read a dataset's rows; inverse of `write_table`.
 
@@ -396,10 +403,11 @@ def read_labels(path: str | Path, positions: Array | None = None) -> Labels:
         rows = np.arange(file.metadata.num_rows) if positions is None else np.asarray(positions)
         order = None if (rows[1:] >= rows[:-1]).all() else np.argsort(rows, kind="stable")
         columns: dict[str, Array] = {}
+        files: dict[str, int] = {}
         for block, places, inside in _blocks_of(file, rows if order is None else rows[order]):
             table = file.read_row_group(block, columns=names, use_threads=False)
             for name in table.column_names:
-                values = _narrow_column(table, name, levels)[inside]
+                values = _narrow_column(table, name, levels, files)[inside]
                 held = columns.setdefault(name, np.empty(len(rows), values.dtype))
                 held[places if order is None else order[places]] = values
     return Labels(
@@ -407,15 +415,18 @@ def read_labels(path: str | Path, positions: Array | None = None) -> Labels:
         classes=classes,
         groups={name: columns.get(f"group:{name}", np.empty(0, np.int8)) for name in group_levels},
         group_levels=group_levels,
-        from_test_file=columns.get("file", np.empty(0, bool)),
+        file=columns.get("file", np.empty(0, np.int32)),
+        files=tuple(files),
         pairs=columns.get("pair"),
     )
 
 
-def _narrow_column(table: pa.Table, name: str, levels: "Levels") -> Array:
-    """A column of labels or groups in the narrowest integers; of files, whether each is named "test"."""
+def _narrow_column(table: pa.Table, name: str, levels: "Levels", files: dict[str, int]) -> Array:
+    """A column of labels or groups in the narrowest integers; names of files are numbered as they come."""
     if name == "file":
-        return _codes(table, name, ("test",)) == 0
+        for names in (chunk.dictionary.to_pylist() for chunk in table.column(name).chunks):
+            files.update({file: len(files) + number for number, file in enumerate(n for n in names if n not in files)})
+        return _codes(table, name, tuple(files)).astype(np.int32)
     if name not in levels:
         return _column(table, name)
     return _codes(table, name, levels[name]).astype(narrowest(len(levels[name])))
@@ -439,10 +450,15 @@ def write_split(path: str | Path, rows: Array, part: Array) -> None:
 
 def read_split(path: str | Path) -> dict[str, Array]:
     """Positions of the rows of each part, in the order of the table."""
-    with _reading(path):
-        table = pq.read_table(path, columns=["part"], page_checksum_verification=True)
-    part = _codes(table, "part", PARTS)
-    return {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
+    positions: dict[str, list[Array]] = {name: [np.empty(0, np.int64)] for name in PARTS}
+    start = 0
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(BLOCK_ROWS, columns=["part"], use_threads=False):
+            part = _codes(pa.Table.from_batches([batch]), "part", PARTS)
+            for code, name in enumerate(PARTS):
+                positions[name].append(np.flatnonzero(part == code) + start)
+            start += len(part)
+    return {name: np.concatenate(positions.pop(name)) for name in PARTS}
 
 
 def write_augmented(path: str | Path, parts: Iterable[tuple[Augmented, Array]], like: Table) -> None:
@@ -568,15 +584,28 @@ def stored_types(path: str | Path) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def write_predictions(path: str | Path, columns: Mapping[str, Array], about: Mapping[str, Any]) -> None:
-    """Write predictions: `row`, `part` (code), `label`, `prediction`, `score` (n,), `probabilities` (n, classes)."""
+def write_predictions(
+    path: str | Path, columns: Mapping[str, Array] | Iterable[Mapping[str, Array]], about: Mapping[str, Any]
+) -> None:
+    """Write predictions, at once or in portions of any size; the file is the same.
+
+    Args:
+        path: file to write.
+        columns: `row`, `part` (code), `label`, `prediction`, `score` (n,), `probabilities` (n, classes).
+        about: description.
+    """
+    portions = [columns] if isinstance(columns, Mapping) else columns
+    _write_row_groups(path, (_stored_predictions(portion, about) for portion in portions), BLOCK_ROWS)
+
+
+def _stored_predictions(columns: Mapping[str, Array], about: Mapping[str, Any]) -> pa.Table:
     stored: Columns = dict(columns)
     stored["part"] = _coded(columns["part"], PARTS)
     if "probabilities" in columns:
         probabilities = np.ascontiguousarray(columns["probabilities"])
         flat = pa.array(probabilities.reshape(-1))
         stored["probabilities"] = pa.FixedSizeListArray.from_arrays(flat, probabilities.shape[1])
-    _write_parquet(path, stored, about)
+    return _described(stored, about)
 
 
 def read_predictions(

@@ -1,6 +1,6 @@
 """Rows of a dataset in memory: inputs, labels and groups; and the rows that augmentation adds (NumPy only)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -59,6 +59,10 @@ class Table:
         pixels = 0 if self.images is None else int(np.prod(self.images.shape[1:]))
         return block_rows(self.numeric.shape[1] + self.categorical.shape[1] + pixels // 4)
 
+    def in_files(self, names: Collection[str]) -> NDArray[np.bool_]:
+        """Whether the raw file of each row has one of these names (n,)."""
+        return np.isin(self.file.astype(str), list(names))
+
     def take(self, positions: NDArray[Any]) -> "Table":
         """The rows at these positions (or under this mask)."""
         return take_rows(self, positions)
@@ -72,7 +76,8 @@ class Labels:
     classes: tuple[str, ...]
     groups: dict[str, NDArray[Any]]  # attribute -> (n,) codes into its levels, -1 is none
     group_levels: dict[str, tuple[str, ...]]
-    from_test_file: NDArray[np.bool_]  # (n,) whether the raw file is named "test"
+    file: NDArray[Any]  # (n,) codes into `files`
+    files: tuple[str, ...]  # names of the raw files
     pairs: NDArray[np.int64] | None = None  # see `Table`
 
     def __len__(self) -> int:
@@ -82,6 +87,10 @@ class Labels:
     def measured(self) -> bool:
         """Whether the label is a number, and not the code of a class."""
         return self.label.dtype.kind == "f"
+
+    def in_files(self, names: Collection[str]) -> NDArray[np.bool_]:
+        """Whether the raw file of each row has one of these names (n,)."""
+        return np.isin(self.file, [code for code, name in enumerate(self.files) if name in names])
 
 
 def narrowest(levels: int) -> type[np.signedinteger[Any]]:

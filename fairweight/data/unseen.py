@@ -5,7 +5,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from fairweight.core.artifacts import number_of_blocks, read_table
+from fairweight.core.artifacts import number_of_blocks, read_labels, read_table
 from fairweight.core.recipes import Split
 from fairweight.data.split import test_rows
 
@@ -33,7 +33,7 @@ def unseen_categories(table: str, *, name: str, recipe: Split) -> dict[str, Unse
     Raises:
         InputError: the test rows cannot be drawn.
     """
-    rows = read_table(table, inputs=False)
+    rows = read_labels(table)
     test = np.zeros(len(rows), bool)
     test[test_rows(rows, name=name, recipe=recipe)] = True
     counts, levels, start = Counter[tuple[str, int, bool]](), dict[str, tuple[str, ...]](), 0

@@ -1,9 +1,11 @@
 """Power statement: what a study can detect and prove with its seeds and test rows, before anything is trained."""
 
+import itertools
 from collections.abc import Iterator
 
-from fairweight.core.artifacts import read_split, read_table, write_rows
+from fairweight.core.artifacts import read_labels, read_split, write_rows
 from fairweight.core.recipes import Criteria
+from fairweight.evaluation.testable_losses import LossPlan
 from fairweight.evaluation.testable_rates import Counts, Plan, PowerRow, points
 
 SCHEMA = {
@@ -48,18 +50,27 @@ def plan(
         smallest_group: rates that are shares of fewer rows are not ranked.
         destination: Parquet file to write.
     """
-    plans = []
+    plans: list[Plan] = []
+    of_numbers: list[LossPlan] = []
     for dataset, path in tables.items():
-        test = read_table(path, inputs=False).take(read_split(splits[dataset])["test"])
+        test = read_labels(path, read_split(splits[dataset])["test"])
         if test.measured:
+            groups = LossPlan.counted(test.groups, test.group_levels)
+            sizes = (tests[dataset], seeds[dataset], smallest_group)
+            of_numbers.append(LossPlan(dataset, len(test), groups, criteria, *sizes))
             continue
         counts = Counts.of_rows(test.label, test.classes, test.groups, test.group_levels)
         plans.append(
             Plan(dataset, counts, criteria, tests=tests[dataset], seeds=seeds[dataset], smallest=smallest_group)
         )
-    for sentence in (sentence for planned in plans for sentence in planned.sentences()):
+    sentences = [*(planned.sentences() for planned in plans), *(numbers.sentences() for numbers in of_numbers)]
+    for sentence in itertools.chain(*sentences):
         print(sentence)
     entries: list[PowerRow] = []
+    for numbers in of_numbers:
+        entries += numbers.margins()
+        if numbers.unreachable is None and numbers.tests:
+            print(*numbers.statement(), sep="\n")
     for planned in plans:
         margins, losses = list(planned.margins()), list(planned.losses())
         entries += [*losses, *margins]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fairweight.core.artifacts import atomic, read_json, read_split, read_table, write_json
+from fairweight.core.artifacts import atomic, read_json, read_rows, read_split, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.table import Table
 from fairweight.inference import load_engine
@@ -61,7 +61,7 @@ def export(*, model: str, about: str, table: str, split: str, destination: str, 
         return
     loaded = Model.load(model, about)
     shipped = Shipped(loaded).eval()
-    rows = read_table(table).take(read_split(split)["validation"][:CHECKED_ROWS])
+    rows = read_rows(table, read_split(split)["validation"][:CHECKED_ROWS])
     inputs = ModelInputs.from_rows(loaded.signature, rows)
     proto = exported(loaded, rows)
     with atomic(destination) as temporary:

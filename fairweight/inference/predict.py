@@ -1,6 +1,7 @@
 """Predictions of an exported file on validation and test rows, and the checks of the file."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from fairweight.inference import load_engine
 from fairweight.inference.load_engine import Run
 from fairweight.inference.model_checks import check
 from fairweight.inference.onnx_file import read_signature
-from fairweight.inference.predicted_rows import predicted_rows
-from fairweight.inference.thresholds import decisions
+from fairweight.inference.predicted_rows import PredictedRows
+from fairweight.inference.thresholds import Thresholds
 from fairweight.training.model_inputs import ModelInputs
 from fairweight.training.signature import Signature
 from fairweight.training.tokenizer import count_truncated
@@ -51,36 +52,50 @@ def predict(
     Raises:
         InputError: the list cannot be read, or a text is too long for a language model.
     """
-    rows, part = predicted_rows(table, split)
-    signature = read_signature(model)
-    _check_length(signature, rows)
-    inputs = ModelInputs.from_rows(signature, rows)
+    signature, about = read_signature(model), {"engine": engine, "batch_size": batch_size, "threads": threads}
+    blocks = PredictedRows(table, split).blocks(batch_size)
+    first, part = next(blocks)
+    _check_length(signature, first)
+    inputs = ModelInputs.from_rows(signature, first)
     memory = PeakMemory()
     run = load_engine.load(engine, model, threads=threads)
     output = inputs.outputs(run, batch_size)
     peak = memory.grown()
-    write_json(
-        checks,
-        {
-            **_environment(engine, threads, peak),
-            **check(
-                model,
-                run,
-                inputs,
-                output,
-                engine=engine,
-                batch_size=batch_size,
-                rows=getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None),
-            ),
-        },
-    )
-    columns = {"row": rows.row, "part": part, **components.load("tasks", signature.task)(output, rows)}
-    adjusted = decisions(model, columns.get("score"), rows.row, rows.groups, rows.group_levels)
-    if adjusted is not None:
-        columns["prediction"] = adjusted
-    elif counterfactuals is not None:
-        columns["swapped"] = _swapped(rows, Terms.read(counterfactuals), signature, run, batch_size)
-    write_predictions(destination, columns, {"engine": engine, "batch_size": batch_size, "threads": threads})
+    checked_rows = getattr(components.module("tasks", signature.task), "CHECKED_ROWS", None)
+    checked = check(model, run, inputs, output, engine=engine, batch_size=batch_size, rows=checked_rows)
+    write_json(checks, {**_environment(engine, threads, peak), **checked})
+    terms = None if counterfactuals is None else Terms.read(counterfactuals)
+    predictor = _Predictor(signature, run, batch_size, Thresholds.read(model), terms)
+    del inputs
+    others = (predictor.columns(rows, part) for rows, part in blocks)
+    write_predictions(destination, itertools.chain([predictor.columns(first, part, output)], others), about)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Predictor:
+    """Predictions of a loaded file for some rows at a time."""
+
+    signature: Signature
+    run: Run
+    batch_size: int
+    thresholds: Thresholds | None
+    terms: Terms | None
+
+    def columns(
+        self, rows: Table, part: NDArray[np.int8], output: NDArray[Any] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Columns of the predictions of some rows; `output` is the output of the file for them, if it is known."""
+        if output is None:
+            output = ModelInputs.from_rows(self.signature, rows).outputs(self.run, self.batch_size)
+        predicted = components.load("tasks", self.signature.task)(output, rows)
+        columns: dict[str, NDArray[Any]] = {"row": rows.row, "part": part, **predicted}
+        if self.thresholds is not None and "score" in columns:
+            columns["prediction"] = self.thresholds.decisions(
+                columns["score"], rows.row, rows.groups, rows.group_levels
+            )
+        elif self.terms is not None:
+            columns["swapped"] = _swapped(rows, self.terms, self.signature, self.run, self.batch_size)
+        return columns
 
 
 def _environment(engine: str, threads: int, peak: int | None) -> dict[str, Any]:

@@ -1,22 +1,47 @@
-"""Rows that are predicted: validation and test rows."""
+"""Rows that are predicted: validation and test rows, some at a time."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.core.artifacts import PARTS, read_split, read_table
+from fairweight.core.artifacts import PARTS, read_rows, read_split
 from fairweight.core.table import Table
 
+FEWEST_ROWS = 1024  # of a block, unless there are fewer: checks of a file need some rows
 
-def predicted_rows(table: str, split: str) -> tuple[Table, NDArray[np.int64]]:
-    """Read the validation and test rows of a dataset.
+
+class PredictedRows:
+    """Validation and test rows of a dataset, in the order of the table.
 
     Args:
         table, split: Parquet files of the data.
-
-    Returns:
-        The rows (n), in the order of the table, and the part of each (n,): its position in `artifacts.PARTS`.
     """
-    positions = read_split(split)
-    order = np.sort(np.concatenate([positions["validation"], positions["test"]]))
-    part = np.where(np.isin(order, positions["test"]), PARTS.index("test"), PARTS.index("validation"))
-    return read_table(table).take(order), part
+
+    def __init__(self, table: str, split: str) -> None:
+        positions = read_split(split)
+        both = np.concatenate([positions["validation"], positions["test"]])
+        parts = np.repeat(
+            np.array([PARTS.index("validation"), PARTS.index("test")], np.int8),
+            [len(positions["validation"]), len(positions["test"])],
+        )
+        order = np.argsort(both, kind="stable")
+        self._table, self._positions, self._parts = table, both[order], parts[order]
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def blocks(self, batch_size: int = 1, inputs: bool = True) -> Iterator[tuple[Table, NDArray[np.int8]]]:
+        """Yield the rows of some row blocks, and the part of each (n,): its position in `artifacts.PARTS`.
+
+        Args:
+            batch_size: rows of one call; all blocks but the last one have a multiple of it, so that calls are the same
+                    for any size of blocks. Texts, whose calls depend on all lengths, are one block.
+            inputs: see `artifacts.read_table`.
+        """
+        example = read_rows(self._table, self._positions[:1])
+        size = len(self) if example.texts is not None else max(example.block_rows, FEWEST_ROWS)
+        size = -(-max(size, 1) // batch_size) * batch_size
+        for start in range(0, max(len(self), 1), size):
+            rows = slice(start, start + size)
+            yield read_rows(self._table, self._positions[rows], inputs), self._parts[rows]

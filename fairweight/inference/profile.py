@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import read_table, write_rows
+from fairweight.core.artifacts import number_of_rows, read_rows, write_rows
 from fairweight.core.random_streams import generator
 from fairweight.core.resource_usage import Disturbance, cpu_clock, load_average
 from fairweight.core.table import Table
@@ -114,7 +114,7 @@ def profile(
         seconds: smallest number of CPU-seconds of one file in one round.
         threads: threads of the engine.
     """
-    before, rows = load_average(), read_table(table)
+    before, rows = load_average(), _first_rows(table, BATCHES * max(batch_sizes))
     measured: Iterable[LatencyRow | SpeedRow]
     if autoregressive(read_signature(models[0]).task):
         prompt, decoded = make_prompt(models[0], rows)
@@ -132,6 +132,11 @@ def profile(
     }
     write_rows(destination, [_profile_row(row, common) for row in measured], PROFILE)
     write_rows(repetitions, [dict(row) for row in round_rows], ROUND)
+
+
+def _first_rows(table: str, number: int) -> Table:
+    """The first rows of a dataset, or all if there are fewer."""
+    return read_rows(table, np.arange(min(number, number_of_rows(table))))
 
 
 def _profile_row(row: LatencyRow | SpeedRow, common: dict[str, Any]) -> dict[str, Any]:
@@ -204,8 +209,7 @@ def _candidates(
     """Load a file and prepare up to BATCHES batches of each size."""
     run = load_engine.load(engine, path, threads=threads, checked=True)
     file_bytes, transfer_bytes = sizes(path)
-    needed = rows.take(np.arange(min(len(rows), BATCHES * max(batch_sizes))))
-    inputs = ModelInputs.from_rows(read_signature(path), needed)
+    inputs = ModelInputs.from_rows(read_signature(path), rows)
     candidates = []
     for size in batch_sizes:
         starts = np.arange(min(BATCHES, max(1, len(inputs) // size))) * size

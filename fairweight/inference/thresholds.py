@@ -32,41 +32,47 @@ class Adjustment(TypedDict):
     draws: list[Any]  # key of the random stream
 
 
-def decisions(
-    path: str | Path,
-    scores: Array | None,
-    rows: Array,
-    groups: Mapping[str, Array],
-    levels: Mapping[str, Sequence[str]],
-) -> Array | None:
-    """Compute the decisions of a file that has thresholds by group.
+class Thresholds:
+    """Decisions of a file that has thresholds by group, for rows that are given some at a time, in ascending order.
 
     A group with several members decides at random. The draw of each row is keyed by the file and the row, so that a row
     always gets the same decision. A row of no group, or of a group without thresholds, is positive from a score of 0.5.
 
     Args:
-        path: ONNX file.
-        scores: probability of the positive class (n,); None where there is none.
-        rows: row ids (n,).
-        groups: attribute -> codes into its levels (n,).
-        levels: attribute -> names of its levels.
-
-    Returns:
-        Decisions, 0 or 1 (n,); None for a file without thresholds.
+        adjustment: thresholds, as the file's metadata hold them.
     """
-    metadata = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
-    if ADJUSTMENT not in metadata or scores is None:
-        return None
-    adjustment: Adjustment = json.loads(metadata[ADJUSTMENT])
-    attribute = adjustment["attribute"]
-    codes = groups[attribute]
-    chance = (scores >= 0.5).astype(float)
-    for level, members in adjustment["groups"].items():
-        in_group = codes == levels[attribute].index(level)
-        chance[in_group] = sum(m["weight"] * _positive(m, scores[in_group]) for m in members)
-    draws = generator("adjust", *adjustment["draws"]).random(int(rows.max()) + 1)
-    decided: Array = (draws[rows] < chance).astype(np.int64)
-    return decided
+
+    def __init__(self, adjustment: Adjustment) -> None:
+        self._adjustment = adjustment
+        self._rng, self._drawn = generator("adjust", *adjustment["draws"]), 0
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Thresholds | None":
+        """Read them from an ONNX file; None for a file without thresholds."""
+        metadata = {p.key: p.value for p in onnx.load(str(path)).metadata_props}
+        return cls(json.loads(metadata[ADJUSTMENT])) if ADJUSTMENT in metadata else None
+
+    def decisions(
+        self, scores: Array, rows: Array, groups: Mapping[str, Array], levels: Mapping[str, Sequence[str]]
+    ) -> Array:
+        """Compute decisions, 0 or 1 (n,).
+
+        Args:
+            scores: probability of the positive class (n,).
+            rows: row ids (n,), above those of earlier calls.
+            groups: attribute -> codes into its levels (n,).
+            levels: attribute -> names of its levels.
+        """
+        attribute = self._adjustment["attribute"]
+        codes = groups[attribute]
+        chance = (scores >= 0.5).astype(float)
+        for level, members in self._adjustment["groups"].items():
+            in_group = codes == levels[attribute].index(level)
+            chance[in_group] = sum(m["weight"] * _positive(m, scores[in_group]) for m in members)
+        first, self._drawn = self._drawn, max(self._drawn, int(rows.max(initial=-1)) + 1)
+        draws = self._rng.random(self._drawn - first)
+        decided: Array = (draws[rows - first] < chance).astype(np.int64)
+        return decided
 
 
 def _positive(member: Member, scores: Array) -> Array:

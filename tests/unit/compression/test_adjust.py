@@ -11,7 +11,7 @@ from fairweight.compression.adjustments.threshold_optimizer import _Scores, fit
 from fairweight.core.artifacts import read_json, read_predictions
 from fairweight.core.errors import InputError
 from fairweight.inference.predict import predict
-from fairweight.inference.thresholds import decisions
+from fairweight.inference.thresholds import Thresholds
 
 RECIPE = {
     "method": "threshold_optimizer",
@@ -112,16 +112,21 @@ def test_a_row_is_decided_alike_whatever_stands_beside_it(study):
     scores, rows = rng.random(50), np.arange(100, 150)
     groups = {"sex": np.arange(50) % 2}
     levels = {"sex": ("f", "m")}
-    whole = decisions(path, scores, rows, groups, levels)
-    half = decisions(path, scores[25:], rows[25:], {"sex": groups["sex"][25:]}, levels)
+    whole = Thresholds.read(path).decisions(scores, rows, groups, levels)
+    half = Thresholds.read(path).decisions(scores[25:], rows[25:], {"sex": groups["sex"][25:]}, levels)
     assert np.array_equal(whole[25:], half)
-    assert decisions(study.path("dense.onnx"), scores, rows, groups, levels) is None
+    in_blocks = Thresholds.read(path)
+    blocks = [slice(0, 1), slice(1, 30), slice(30, 50)]
+    parts = [in_blocks.decisions(scores[b], rows[b], {"sex": groups["sex"][b]}, levels) for b in blocks]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert Thresholds.read(study.path("dense.onnx")) is None
 
 
 def test_rows_of_no_group_are_decided_at_one_half(study):
     path = adjusted(study)
     unknown = {"sex": np.array([-1, -1])}
-    assert decisions(path, np.array([0.4, 0.6]), np.array([1, 2]), unknown, {"sex": ("f", "m")}).tolist() == [0, 1]
+    thresholds = Thresholds.read(path)
+    assert thresholds.decisions(np.array([0.4, 0.6]), np.array([1, 2]), unknown, {"sex": ("f", "m")}).tolist() == [0, 1]
 
 
 def test_what_ships_is_written_down(study):

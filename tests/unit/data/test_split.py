@@ -1,14 +1,17 @@
 """No row in two parts; test rows that no seed changes; every class in every part."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 from tables import tabular
 
 from fairweight.core.artifacts import read_split, write_split
 from fairweight.core.errors import InputError
-from fairweight.data.split import TEST, TRAIN, VALIDATION, parts
+from fairweight.data.split import TEST, TRAIN, VALIDATION, _stratified, parts
 
 DRAWN = {"test": 0.2, "validation": 0.25}
 
@@ -66,3 +69,18 @@ def test_test_rows_are_those_of_the_named_files():
     for names, sentence in ((["latest"], "no row comes from"), (["later", "earlier"], "no training rows are left")):
         with pytest.raises(InputError, match=sentence):
             parts(table, name="d", recipe=recipe | {"test": names}, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.37])
+@pytest.mark.parametrize("counts", [(50, 50), (31, 2, 7, 400), (2, 2, 2, 2, 2, 2, 2, 2)])
+def test_drawn_rows_are_those_of_scikit_learn(counts, share):
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int8)
+    rows = np.arange(len(labels)) * 3
+    for seed in (0, 1, 2**32 - 1):
+        try:
+            _, expected = train_test_split(rows, test_size=share, stratify=labels, random_state=seed)
+        except ValueError as error:
+            with pytest.raises(ValueError, match=re.escape(str(error))):
+                _stratified(labels, rows, share, seed)
+        else:
+            assert np.array_equal(_stratified(labels, rows, share, seed), np.sort(expected))
