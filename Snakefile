@@ -16,9 +16,8 @@ include: "rules/versions.smk"
 include: "rules/collected.smk"
 
 
-# for every job and worker, before its first import
 envvars:
-    *NO_REPORTS,
+    *NO_REPORTS,  # for every job and worker, before its first import
 
 
 pathvars:
@@ -44,7 +43,7 @@ onstart:
 rule all:
     default_target: True
     input:
-        lambda w: written_files(),
+        lambda w: missing_files(),
         report="<results>/report/report.html",
     message:
         "The report is {input.report}"
@@ -57,3 +56,4 @@ include: "rules/inference.smk"
 include: "rules/evaluation.smk"
 include: "rules/energy.smk"
 include: "rules/reporting.smk"
+include: "rules/signatures.smk"
