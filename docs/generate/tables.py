@@ -1,10 +1,12 @@
 """Parts of pages that follow from the code, the records of decisions and the results at hand; called by hooks.py."""
 
 import ast
+import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fairweight import api
 from fairweight.core.lineage import CELL, FAMILY, MEASURE
@@ -20,6 +22,7 @@ from fairweight.evaluation.simple_accuracy import SimpleRow
 from fairweight.evaluation.summarize_causal import LANGUAGE
 from fairweight.inference.profile_columns import PROFILE
 from fairweight.statistics import comparison
+from fairweight.study.results_layout import LAYOUT
 
 ROOT = Path(__file__).parents[2]
 # what a card of a report says first: what ships, its verdict, and where
@@ -123,6 +126,11 @@ RESULTS: dict[str, tuple[str, Iterable[str]]] = {
 }
 
 
+def layout() -> dict[str, Any]:
+    """Version of the layout of results, with the columns of every table: what a change of the version is decided by."""
+    return {"layout": str(LAYOUT), "tables": {name: list(columns) for name, (_, columns) in RESULTS.items()}}
+
+
 def result_tables() -> str:
     """The summary tables and the measures, in Markdown."""
     lines = []
@@ -197,3 +205,7 @@ def _first(pattern: str, text: str) -> str:
     """First group of the first match, on one line; nothing where there is none."""
     match = re.search(pattern, text, re.DOTALL)
     return " ".join(match[1].split()) if match else ""
+
+
+if __name__ == "__main__":
+    print(json.dumps(layout(), indent=1))

@@ -10,8 +10,13 @@ from fairweight.core.artifacts import read_frame
 from fairweight.core.errors import InputError, listed
 from fairweight.study.results_layout import LAYOUT, PROVENANCE, layout_of
 
+ABSENT = float("nan")
+ANSWERS = ("choice_accuracy", "choice_low", "choice_high", "questions", "choice_flips")
 # table -> column that was added to it, and its value in results that are older
-ADDED: dict[str, dict[str, Any]] = {}
+ADDED: dict[str, dict[str, Any]] = {
+    "files": {"bits_per_weight": ABSENT},
+    "language": dict.fromkeys((*ANSWERS, "bits_per_weight"), ABSENT),
+}
 
 
 def read_tables(folder: Path, names: Iterable[str], provenance: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

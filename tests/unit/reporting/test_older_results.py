@@ -19,8 +19,9 @@ from fairweight.reporting.terminal import answer
 from fairweight.study.results_layout import UNSTATED, layout_of
 
 sys.path.insert(0, str(ROOT / "docs" / "generate"))
-from tables import RESULTS
+from tables import RESULTS, layout
 
+KNOWN = Path(__file__).with_name("results_layout.json")
 ARCHIVED = Path(__file__).with_name("results_of_0_1.zip")
 # tables of files, steps and tests whose columns depend on the study
 MADE_OF_FILES = {"measures", "changes", "variants", "steps", "rules"}
@@ -50,6 +51,25 @@ def test_an_article_takes_its_numbers_from_them(results):
     write_paper(str(results), str(results / "paper"))
     values = pd.read_csv(results / "paper" / "numbers.csv").set_index("key")["value"]
     assert float(values["adult/mlp/dense/accuracy"]) == pytest.approx(0.8275)
+
+
+def test_a_change_of_tables_or_columns_raises_the_version_of_the_layout():
+    known, now = json.loads(KNOWN.read_text()), layout()
+    lost = {
+        name: absent
+        for name, columns in known["tables"].items()
+        if (absent := set(columns) - set(now["tables"].get(name, ())))
+    }
+    same_major = known["layout"].partition(".")[0] == now["layout"].partition(".")[0]
+    assert not (lost and same_major), f"raise MAJOR of LAYOUT in study/results_layout.py: {lost}"
+    is_new = {name: set(columns) for name, columns in now["tables"].items()} != {
+        name: set(columns) for name, columns in known["tables"].items()
+    }
+    assert not (is_new and known["layout"] == now["layout"]), (
+        "raise MINOR of LAYOUT in study/results_layout.py, fill new columns in by ADDED of report/older_results.py, "
+        "then run: python docs/generate/tables.py > tests/unit/reporting/results_layout.json"
+    )
+    assert known["layout"] == now["layout"]
 
 
 def test_they_have_every_column_of_the_present_layout(results):
