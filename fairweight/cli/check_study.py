@@ -181,11 +181,6 @@ def _check_calibration(request: Request, other: Raw, raw: Raw, taken: Taken) -> 
                 f"--calibration: {other.path} is written in another way than {raw.path} ({what} {of_other!r} and "
                 f"{of_raw!r}); write both alike"
             )
-    if raw.method == "parquet" and (only := sorted(set(raw.frame.columns) ^ set(other.frame.columns))):
-        raise InputError(
-            f"--calibration: the Parquet tables {other.path} and {raw.path} need the same columns, and one of them "
-            f"lacks {listed(only)}; add or remove these columns, or write both as CSV"
-        )
 
 
 # ---- lines of the file

@@ -11,6 +11,7 @@ import yaml
 
 from fairweight.cli.column_findings import alike
 from fairweight.cli.table_file import FEW_VALUES, MOST_LEVELS, Column, Raw
+from fairweight.cli.table_form import TYPED
 from fairweight.core.errors import InputError
 from fairweight.core.yaml_file import parse_yaml
 from fairweight.study.schema import resolve
@@ -87,8 +88,8 @@ def grid_lines(dataset: str, model: str, variants: Iterable[str]) -> list[str]:
 def reader_line(raw: Raw, further: Mapping[str, list[str]] = MappingProxyType({})) -> str:
     """How a file is read; `further` has options with lists of columns."""
     columns = "".join(f", {option}: {flow_list(names)}" for option, names in further.items())
-    if raw.method == "parquet":
-        return f"    reader: {{method: parquet{columns}}}"
+    if raw.method in TYPED:
+        return f"    reader: {{method: {raw.method}{columns}}}"
     if raw.columns:
         columns += f", columns: {flow_list(raw.columns)}"
     if raw.method == "workbook":

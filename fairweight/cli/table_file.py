@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from fairweight.cli.column_findings import alike, is_path_of_picture, is_zip_code
-from fairweight.cli.table_form import GUESSED, Layout, TableForm, opened, table_form
+from fairweight.cli.table_form import GUESSED, TYPED, Layout, TableForm, opened, table_form
 from fairweight.core import components
 from fairweight.core.errors import InputError, did_you_mean, listed, quoted
 from fairweight.data import guess_formats, value_formats
@@ -136,7 +136,7 @@ def read_table_file(
         if form.method == "workbook":
             raw = _workbook(path, data, form, marks)
         else:
-            raw = _parquet(path, data) if form.method == "parquet" else _delimited(path, data, form)
+            raw = _typed(path, data, form.method) if form.method in TYPED else _delimited(path, data, form)
     if len(raw.frame) < LEAST_ROWS:
         raise InputError(f"{data} has {len(raw.frame)} rows; a study needs at least {LEAST_ROWS}.")
     return marked(raw, marks)
@@ -168,11 +168,11 @@ def _delimited(path: Path, data: Path, form: TableForm) -> Raw:
     raise InputError(f"{mistakes[0]} (read with separator {form.separator!r}).")
 
 
-def _parquet(path: Path, data: Path) -> Raw:
-    """Rows of a Parquet table, as they are and as text."""
-    blocks = list(components.load("readers", "parquet")({data.name: path}, rows=None))
+def _typed(path: Path, data: Path, method: str) -> Raw:
+    """Rows of a table whose columns have types, as they are and as text."""
+    blocks = list(components.load("readers", method)({data.name: path}, rows=None))
     typed = pd.concat(blocks, ignore_index=True).drop(columns=FILE)
-    return Raw(data, ",", '"', "utf-8", [], _as_text(typed), method="parquet", typed=typed)
+    return Raw(data, ",", '"', "utf-8", [], _as_text(typed), method=method, typed=typed)
 
 
 def _workbook(path: Path, data: Path, form: TableForm, marks: Sequence[str]) -> Raw:

@@ -12,7 +12,7 @@ from fairweight.core import components
 from fairweight.core.errors import InputError, listed, quoted
 from fairweight.core.local_files import similar_file
 from fairweight.data.archive_members import COMPRESSED
-from fairweight.data.delimited_text import MARKS, NO_TEXT
+from fairweight.data.delimited_text import MARKS, is_orc, no_text
 from fairweight.data.parts import is_folder, parts
 
 SEPARATORS = (";", "\t", "|", ",")  # of those that fit, the first is taken: commas also stand within numbers
@@ -22,7 +22,8 @@ LONGEST = 100_000  # characters of such a line
 FITTING = 0.9  # share of lines with the same number of values, from which a separator fits
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-TABLES = (*WORKBOOKS, ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq")
+TABLES = (*WORKBOOKS, ".csv", ".tsv", ".tab", ".txt", ".data", ".dat", ".parquet", ".pq", ".orc")
+TYPED = {"parquet": "a Parquet table", "orc": "an ORC table"}  # readers of files whose columns have names and types
 CONTROLS = re.compile("[\x80-\x9f]")  # control characters, which no table of latin-1 has
 STATED = re.compile(r"sep=(.)\s*")  # a first line that states the separator
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d+)?")
@@ -127,10 +128,10 @@ def table_form(raw: Path, data: Path, layout: Layout, target: str | None) -> Tab
     encodings, lines = dict[str, str](), list[str]()  # encoding -> first part that has it
     for part in parts(raw, data.name):
         with part.path.open("rb") as file:
-            head = file.read(8)
-        if first and head.startswith(b"PAR1"):
-            return _parquet(data, layout)
-        if reason := next((reason for mark, reason in NO_TEXT.items() if head.startswith(mark)), None):
+            head = file.read(4)
+        if first and (head == b"PAR1" or is_orc(part.path)):
+            return _typed(data, layout, "parquet" if head == b"PAR1" else "orc")
+        if reason := no_text(part.path):
             raise InputError(f"{part.name} {reason}.")
         text, of_part = _decoded(part.path)
         if of_part != "utf-8" or not text.isascii():  # ASCII is the same in utf-8 and latin-1
@@ -172,12 +173,12 @@ def _workbook(data: Path, layout: Layout) -> TableForm:
     return TableForm("workbook", columns=layout.names, sheet=layout.sheet)
 
 
-def _parquet(data: Path, layout: Layout) -> TableForm:
+def _typed(data: Path, layout: Layout, method: str) -> TableForm:
     if layout.separator or layout.names or layout.header is not None:
         raise InputError(
-            f"{data} is a Parquet table, which knows its columns; leave out --separator, --names and --no-header."
+            f"{data} is {TYPED[method]}, which knows its columns; leave out --separator, --names and --no-header."
         )
-    return TableForm("parquet")
+    return TableForm(method)
 
 
 def _decoded(path: Path) -> tuple[str, str]:
@@ -197,7 +198,7 @@ def _decoded(path: Path) -> tuple[str, str]:
 def _lines(text: str, data: Path) -> list[str]:
     """The first lines that are not blank."""
     if "\0" in text or not text.strip():
-        raise InputError(f"{data} is empty or not text; it takes a table: delimited text such as CSV, or Parquet.")
+        raise InputError(f"{data} is empty or not text; it takes a table: delimited text such as CSV, Parquet or ORC.")
     head = text.lstrip("\ufeff")[: EXAMINED * LONGEST]
     return [line[:LONGEST] for line in head.splitlines() if line.strip()][:EXAMINED]
 

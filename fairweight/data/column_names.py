@@ -1,9 +1,9 @@
 """Names of the columns of raw files: one name for one column."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError, did_you_mean, listed
 from fairweight.data.raw_rows import FILE
 
 RESERVED = (FILE, "__row__")  # columns that are added to raw rows
@@ -62,6 +62,39 @@ def with_partition(names: list[str], partition: Iterable[str], file: str) -> lis
         InputError: a name occurs twice.
     """
     return checked_names([*names, *partition], f"file {file!r} with its folders")
+
+
+def kept_names(every: list[str], file: str, keep: list[str] | None, optional: Sequence[str]) -> list[str]:
+    """Columns of a file that are kept; those that files may lack come last.
+
+    Args:
+        every: all columns of the file.
+        file: its name, for the message.
+        keep, optional: as options of a reader.
+
+    Raises:
+        InputError: the file lacks a column to keep that is not optional.
+    """
+    if absent := [column for column in keep or [] if column not in every and column not in optional]:
+        hint = did_you_mean(absent[0], every)
+        raise InputError(f"reader: keep: file {file!r} has no column {absent[0]!r}{hint}; it has {listed(every)}")
+    return [*(column for column in keep or every if column not in optional), *optional]
+
+
+def check_optional(nowhere: Collection[str], last: list[str]) -> None:
+    """Refuse optional columns that no file has.
+
+    Args:
+        nowhere: these columns.
+        last: columns of the last file, for the message.
+
+    Raises:
+        InputError: there are any.
+    """
+    if nowhere:
+        raise InputError(
+            f"reader: optional: no file has a column {listed(sorted(nowhere))}; the last one has {listed(last)}"
+        )
 
 
 def check_same(names: list[str], first: list[str], file: str, first_file: str) -> None:

@@ -306,17 +306,34 @@ def _quoting_error(error: csv.Error, record: Record, name: str, form: Form) -> s
     return f"{record.place(name)}: {what}; {remedy}, else close the value, and double the quotes within it"
 
 
+def no_text(path: Path) -> str:
+    """What a file is that begins like one of another format, as the end of a sentence; empty for text."""
+    if is_orc(path):
+        return "is an ORC table; set reader: orc"
+    with path.open("rb") as file:
+        head = file.read(8)
+    return next((reason for first, reason in NO_TEXT.items() if head.startswith(first)), "")
+
+
+def is_orc(path: Path) -> bool:
+    """Whether a file is an ORC table, which begins and ends with its name; a column of a text may be called ORCID."""
+    with path.open("rb") as file:
+        if file.read(3) != b"ORC":
+            return False
+        file.seek(-min(4, path.stat().st_size), io.SEEK_END)
+        return file.read(3) == b"ORC"
+
+
 def check_first_bytes(path: Path, name: str, encoding: str) -> None:
     """Refuse a file that begins like one of another format, or of another encoding.
 
     Raises:
         InputError: it does.
     """
+    if reason := no_text(path):
+        raise InputError(f"file {name!r} {reason}")
     with path.open("rb") as file:
         head = file.read(8)
-    for first, reason in NO_TEXT.items():
-        if head.startswith(first):
-            raise InputError(f"file {name!r} {reason}")
     for mark, marked in MARKS.items():
         if head.startswith(mark):
             if not re.sub("[^a-z0-9]", "", encoding.lower()).startswith(marked.replace("-", "")):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from fairweight.core.errors import InputError, did_you_mean, listed
-from fairweight.data.column_names import check_same, with_partition
+from fairweight.data.column_names import check_optional, check_same, kept_names, with_partition
 from fairweight.data.delimited_columns import blocks
 from fairweight.data.delimited_text import Form
-from fairweight.data.parts import Part, parts
+from fairweight.data.parts import parts
 from fairweight.data.raw_rows import FILE
 
 PARTS = True  # a raw file may be a folder of parts
@@ -116,7 +116,8 @@ def read(
                 most=left,
                 missing=frozenset(missing),
             )
-            kept = _kept(names, part, keep, optional)
+            every = with_partition(names, part.partition, part.name)
+            kept = kept_names(every, part.name, keep, optional)
             expected = expected or (kept, part.name)
             check_same(kept, expected[0], part.name, expected[1])
             for table in tables:
@@ -127,19 +128,7 @@ def read(
                 yield whole.assign(**absent)[expected[0]].assign(**{FILE: name})
         if not total:
             raise InputError(f"file {name!r} has no rows")
-    if nowhere:
-        raise InputError(
-            f"reader: optional: no file has a column {listed(sorted(nowhere))}; the last one has {listed(names)}"
-        )
-
-
-def _kept(names: list[str], part: Part, keep: list[str] | None, optional: Sequence[str]) -> list[str]:
-    """Columns of a part that are kept, those of its folders included; those that files may lack come last."""
-    every = with_partition(names, part.partition, part.name)
-    if absent := [column for column in keep or [] if column not in every and column not in optional]:
-        hint = did_you_mean(absent[0], every)
-        raise InputError(f"reader: keep: file {part.name!r} has no column {absent[0]!r}{hint}; it has {listed(every)}")
-    return [*(column for column in keep or every if column not in optional), *optional]
+    check_optional(nowhere, names)
 
 
 def _check_names(option: str, names: Iterable[str], files: dict[str, Path]) -> None:

@@ -1,16 +1,21 @@
 """A folder of parts is one table; compressed files are read as if they were not."""
 
 import bz2
+import datetime as dt
 import gzip
 import lzma
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.orc
 import pytest
 from dataset_recipes import dataset
 
+from fairweight.core import table as tables
 from fairweight.core.artifacts import read_table
 from fairweight.core.errors import InputError
+from fairweight.data.delimited_text import is_orc
 from fairweight.data.fetch import fetch
 from fairweight.data.parts import MARK, parts, source_files
 from fairweight.data.read import read
@@ -204,3 +209,83 @@ def test_a_compressed_local_file_is_decompressed(tmp_path, suffix, packed):
     with pytest.raises(InputError, match=r"is broken \("):
         raw(tmp_path, path)
     assert [part.name for part in parts(path, "all")] == ["all"]
+
+
+def orc_table(path, frame):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.orc.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+
+
+def test_orc_is_read_as_parquet_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK_ROWS", 2)
+    rows = ROWS.assign(
+        age=ROWS["age"].astype("Int64").mask(ROWS["age"] == 40), job=ROWS["job"].mask(ROWS["job"] == "b")
+    )
+    rows["hired"] = pd.to_datetime(["2020-01-01 12:00", None, *["1999-12-31 00:00", "1970-01-01 06:00"] * 2])
+    inputs = {"numeric": ["age", "hired"], "categorical": ["job"], "missing_numeric": "mean"}
+    written = []
+    for form, method in (("parquet", "parquet"), ("orc", "orc")):
+        place = tmp_path / form
+        for name, part in (("sex=f/part-1", rows[:3]), ("sex=m/part-0", rows[3:]), ("sex=m/part-1", rows[:0])):
+            if form == "orc":
+                orc_table(place / f"{name}.orc", part.drop(columns="sex"))
+            else:
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                part.drop(columns="sex").to_parquet(place / f"{name}.parquet", index=False)
+        table(tmp_path, place, {"method": method, "rows": None}, inputs=inputs)
+        written.append((tmp_path / "t.parquet").read_bytes())
+    assert written[0] == written[1]
+    assert np.isnan(read_table(tmp_path / "t.parquet").numeric).sum() == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "orc"])
+def test_columns_to_keep_and_columns_that_parts_may_lack(tmp_path, form):
+    reader = {"csv": CSV, "parquet": PARQUET, "orc": {"method": "orc", "rows": None}}[form]
+    reader = reader | {"keep": ["sex", "paid", "job", "age", "score"], "optional": ["score"]}
+    first, second = ROWS[:3].assign(score=[0.1, 0.2, 0.3], notes="x"), ROWS[3:][["job", "age", "paid", "sex"]]
+    if form == "orc":
+        for name, part in (("0.orc", first), ("1.orc", second)):
+            orc_table(tmp_path / "people" / name, part)
+    else:
+        folder(tmp_path, form, [first, second])
+    recipe = dataset(reader=reader)
+    files = {"all": str(raw(tmp_path, tmp_path / "people"))}
+    read(files, str(tmp_path / "t.parquet"), str(tmp_path / "c.json"), name="d", recipe=recipe, given=["score"])
+    rows = read_table(tmp_path / "t.parquet")
+    assert rows.numeric[:, 0].tolist() == ROWS["age"].tolist()
+    assert np.nan_to_num(rows.given["score"], nan=-1).tolist() == [0.1, 0.2, 0.3, -1, -1, -1]
+    for change, sentence in (
+        ({"keep": ["agee"]}, "has no column 'agee' .did you mean 'age'"),
+        (
+            {"optional": ["score", "scor"]},
+            "optional: no file has a column scor; the last one has job, age, paid, sex",
+        ),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            table(tmp_path, tmp_path / "people", reader | change)
+
+
+def test_damaged_and_nested_orc_is_one_sentence(tmp_path):
+    place = tmp_path / "people"
+    orc_table(place / "0.orc", ROWS)
+    whole = (place / "0.orc").read_bytes()
+    assert is_orc(place / "0.orc")
+    with pytest.raises(InputError, match=r"file 'all/0.orc' is an ORC table; set reader: orc"):
+        table(tmp_path, place, CSV)
+    orc = {"method": "orc", "rows": None}
+    (place / "1.orc").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"file 'all/1.orc' is not an ORC table \(.*\); write it again") as caught:
+        table(tmp_path, place, orc)
+    assert "\n" not in str(caught.value)
+    orc_table(place / "1.orc", ROWS.assign(age="x"))
+    with pytest.raises(InputError, match=r"'all/1.orc': column age holds text, and numbers in 'all/0.orc'"):
+        table(tmp_path, place, orc)
+    for name in ("0.orc", "1.orc"):
+        orc_table(place / name, ROWS.assign(tags=[["a", "b"]] * len(ROWS)))
+    with pytest.raises(InputError, match=r"column tags has several values in each row \(list.*keep"):
+        table(tmp_path, place, orc)
+    assert len(table(tmp_path, place, orc | {"keep": list(ROWS.columns)})) == 12
+    late = pa.array([dt.datetime(3500, 1, 1)] * len(ROWS), pa.timestamp("us"))
+    pyarrow.orc.write_table(pa.Table.from_pandas(ROWS).append_column("late", late), place / "0.orc")
+    with pytest.raises(InputError, match="a time stamp before 1678 or after 2261"):
+        table(tmp_path, place / "0.orc", orc)
