@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from fairweight.core import components
-from fairweight.core.artifacts import atomic, read_split, read_table, write_json
+from fairweight.core.artifacts import atomic, read_rows, read_split, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.recipes import MethodRecipe
 from fairweight.inference.onnx_file import read_signature, write_tokenizer
@@ -44,7 +44,7 @@ def adjust(
         InputError: the label is not binary, or the method cannot be fitted to these groups.
     """
     place = f"variants: {variant}: adjust"
-    rows = read_table(table).take(read_split(split)["validation"])
+    rows = read_rows(table, read_split(split)["validation"])
     attribute = recipe["attribute"]
     if len(rows.classes) != 2:
         raise InputError(f"{place}: takes a binary label, not {len(rows.classes)} classes.")

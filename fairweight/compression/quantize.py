@@ -16,7 +16,7 @@ from fairweight.compression.file_growth import growth
 from fairweight.compression.not_applicable import NotApplicable
 from fairweight.compression.rounding_check import ROWS, FunctionChecks, check_function
 from fairweight.core import components
-from fairweight.core.artifacts import atomic, read_split, read_table, write_json
+from fairweight.core.artifacts import atomic, read_rows, read_split, write_json
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import generator
 from fairweight.core.recipes import MethodRecipe, TrainingRecipe
@@ -98,7 +98,7 @@ def quantize(
         training = read_split(split)["train"]
         drawn.append(rows)
         rows_drawn = generator("calibrate", variant, seed, *draw).permutation(training)[:rows]
-        inputs = ModelInputs.from_rows(signature, read_table(table).take(rows_drawn))
+        inputs = ModelInputs.from_rows(signature, read_rows(table, rows_drawn))
         return [feeds for _, feeds in inputs.batches(BATCH)]
 
     place, validation = f"variants: {variant}: quantize", _validation(table, split)
@@ -162,7 +162,7 @@ def _validation(table: str, split: str) -> Table:
     """
     parts = read_split(split)
     rows = next(parts[name] for name in ("validation", "train", "test") if len(parts[name]) or name == "test")
-    return read_table(table).take(rows)
+    return read_rows(table, rows)
 
 
 def _function(floating: Path, path: Path, run: Run, rows: Table, signature: Signature) -> FunctionChecks:

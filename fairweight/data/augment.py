@@ -8,7 +8,7 @@ from operator import add
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import number_of_blocks, read_split, read_table, write_augmented
+from fairweight.core.artifacts import number_of_blocks, read_rows, read_split, read_table, write_augmented
 from fairweight.core.errors import InputError
 from fairweight.core.random_streams import generator
 from fairweight.core.recipes import MethodRecipe
@@ -94,7 +94,7 @@ def _made(
 
 
 def _at_once(table: str, split: str, method: Callable[..., Augmented], key: tuple[str, str, int]) -> Iterator[Made]:
-    training = read_table(table).take(read_split(split)["train"])
+    training = read_rows(table, read_split(split)["train"])
     yield method(training, generator(*key)), training.row
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fairweight.core.artifacts import number_of_blocks, read_table
+from fairweight.core.artifacts import number_of_blocks, number_of_rows, read_table
 from fairweight.statistics.lone_predictors import ALMOST, MOST_ROWS, lone_accuracy, lone_r2
 
 
@@ -16,7 +16,7 @@ def leaks(table: str) -> dict[str, float]:
         Column -> balanced accuracy on rows that are held out, or R2 of labels that are numbers (see
         `lone_predictors`), where it is at least `ALMOST`; nothing for rows without labels.
     """
-    step = max(len(read_table(table, inputs=False)) // MOST_ROWS, 1)
+    step = max(number_of_rows(table) // MOST_ROWS, 1)
     parts = (read_table(table, block=block) for block in range(number_of_blocks(table)))
     samples = [part.take(np.arange(0, len(part), step)) for part in parts]
     labels = np.concatenate([part.label for part in samples])
