@@ -27,6 +27,17 @@ Array = np.ndarray[Any, Any]
 LARGE = 2.0  # loss of a row that the sample may miss, in root mean square losses of the baseline
 
 
+def provable(rows: int, level: float) -> float:
+    """Smallest relative margin that can be proven if nothing changes, at best: losses that are all equal.
+
+    Args:
+        rows: of the group; the share of them that a sample may miss is z^2 / (rows + z^2).
+        level: error rate of the test.
+    """
+    z = float(stats.norm.isf(level))
+    return LARGE * z**2 / (rows + z**2)
+
+
 @dataclass(frozen=True)
 class Moments:
     """Central moments of the losses of n rows with the baseline and with the variant, and the mean square before."""
@@ -79,6 +90,12 @@ class LossChange:
     def per_seed(self) -> Array:
         """Variant minus baseline (K,)."""
         return self.after - self.before
+
+    @property
+    def error_before(self) -> float:
+        """Standard error of the baseline's mean over seeds and rows."""
+        seeds = float(np.nan_to_num(seed_variance(self.before)))
+        return float(np.sqrt(self.moments.variance(1.0, 0.0) + seeds)) or np.inf
 
     def contrast(self, first: float, second: float) -> Array:
         """Value of first x before + second x after (K,)."""
