@@ -44,6 +44,10 @@ PURGE_HELP = (
     "Delete every file of a study that holds single rows of its data: raw files, tables, splits, predictions, logs. "
     "Results and models stay; a later run makes the files again."
 )
+PAPERS_HELP = (
+    "Write drafts of the documents of the EU AI Act (annexes IV and XI), datasheets and the NeurIPS checklist, filled "
+    "from the results of a study, with a list of what a person must still write. They are no legal advice."
+)
 CHECK_HELP = (
     "Write a study file for a trained model and a table of test rows, run it in the current folder, and print which "
     "compressed version can ship."
@@ -99,6 +103,7 @@ def command_parser(further: list[str]) -> tuple[Parser, Any]:
     _add_convert(commands)
     _add_verify(commands)
     _add_purge(commands)
+    _add_papers(commands)
     _add_archives(commands)
     shown = commands.add_parser("answer", help="print what a finished study says: which version can ship")
     shown.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
@@ -235,6 +240,15 @@ def _add_purge(commands: Any) -> None:
     purge.set_defaults(function=lambda a: purge_rows(chosen_study(a.study, "purge"), delete=a.yes))
 
 
+def _add_papers(commands: Any) -> None:
+    papers = commands.add_parser(
+        "papers", help="draft documents that laws and reviewers ask for", description=PAPERS_HELP
+    )
+    papers.add_argument("study", nargs="?", type=Path, help=STUDY_HELP)
+    papers.add_argument("--to", type=Path, help="folder to write to (default: papers in the results)")
+    papers.set_defaults(function=lambda a: write_papers(chosen_study(a.study, "papers"), a.to))
+
+
 def _add_archives(commands: Any) -> None:
     verify = commands.add_parser("verify-archive", help="check an archive", description=VERIFY_ARCHIVE_HELP)
     verify.add_argument("archive", type=Path, help="zip file, or the folder of an unpacked one")
@@ -335,6 +349,29 @@ def print_completion(parser: argparse.ArgumentParser, shell: str) -> None:
     import shtab  # noqa: PLC0415 - `run` needs none of it
 
     print(shtab.complete(parser, shell))
+
+
+def write_papers(study: Path, folder: Path | None) -> None:
+    """Write the documents of a finished study in the current folder.
+
+    Raises:
+        InputError: it is not decided yet, or its results belong to another study.
+    """
+    from fairweight.reporting.legal.documents import write_documents  # noqa: PLC0415 - `run` needs no pandas
+    from fairweight.study.folders import results_folder  # noqa: PLC0415
+
+    written = read_study(study)
+    config = resolve(written)
+    results = Path(results_folder(config))
+    check_answer(study, written, config, results)
+    try:
+        paths = write_documents(results, folder or results / "papers")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{error.filename} is missing: the study is not finished; run: fairweight run {study}"
+        ) from None
+    print(*paths, sep="\n")
+    print("These are drafts, and no legal advice. to-write.md lists what a person must still write.")
 
 
 def print_answer(study: Path) -> None:

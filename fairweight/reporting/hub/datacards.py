@@ -102,12 +102,12 @@ def data_card(card: Card, task: str) -> str:
         "tags": ["fairweight", "fairness"],
     }
     sections = {
-        "What it is": _about(card),
-        "Where it comes from": _sources(card),
-        "Labels": _labels(card),
-        "Who is in it": _groups(card),
-        "Missing values and duplicates": _gaps(card),
-        "Privacy": _privacy(card),
+        "What it is": about(card),
+        "Where it comes from": sources(card),
+        "Labels": labels(card),
+        "Who is in it": groups(card),
+        "Missing values and duplicates": gaps(card),
+        "Privacy": privacy(card),
         "Warnings": "\n".join(f"- {escape(w)}" for w in card["warnings"]),
     }
     return markdown.page(metadata, sections, card["title"])
@@ -131,7 +131,8 @@ def _percent(share: float, digits: int = 1) -> str:
     return f"{number(share, digits, 100)} %"
 
 
-def _about(card: Card) -> str:
+def about(card: Card) -> str:
+    """What a dataset holds, in sentences."""
     home = f" It is described at {escape(card['homepage'])}." if card["homepage"] else ""
     names = ", ".join(map(escape, card["dropped"]))
     dropped = f" Dropped when reading, as they may identify someone: {names}." if names else ""
@@ -154,7 +155,8 @@ def _inputs(card: Card) -> str:
     )
 
 
-def _sources(card: Card) -> str:
+def sources(card: Card) -> str:
+    """Table of its files."""
     rows = [
         [
             escape(name),
@@ -167,14 +169,16 @@ def _sources(card: Card) -> str:
     return markdown.table(["File", "Rows", "Sources, in this order", "SHA-256"], rows, 4)
 
 
-def _labels(card: Card) -> str:
+def labels(card: Card) -> str:
+    """Table of its labels."""
     rows = [[escape(c), f"{n:,}", _percent(n / card["rows"])] for c, n in card["label"].items()]
     if not rows:
         return "There are none: each token of a text is predicted from those before it."
     return markdown.table(["Class", "Rows", "Share"], rows)
 
 
-def _groups(card: Card) -> str:
+def groups(card: Card) -> str:
+    """Table of its groups."""
     rows = [[escape(name), *_group(group)] for name, groups in card["groups"].items() for group in groups]
     if not rows:
         return "No groups are declared."
@@ -198,7 +202,8 @@ def _group(group: Group) -> list[str]:
     ]
 
 
-def _gaps(card: Card) -> str:
+def gaps(card: Card) -> str:
+    """Missing values and duplicates, in sentences."""
     gaps = [f"{escape(column)} {n:,}" for column, n in card["missing"].items() if n]
     duplicates, leaked = card["duplicates"].get("rows"), card["duplicates"].get("test_rows_in_training")
     text = f"Missing values: {', '.join(gaps) or 'none'}. "
@@ -209,7 +214,8 @@ def _gaps(card: Card) -> str:
     return text + (f" {leaked:,} test rows are also in another file." if leaked is not None else "")
 
 
-def _privacy(card: Card) -> str:
+def privacy(card: Card) -> str:
+    """k-anonymity, and columns that may identify someone."""
     anonymity = card["k_anonymity"]
     text = "k-anonymity: not estimable, no quasi-identifiers are stated."
     if anonymity:

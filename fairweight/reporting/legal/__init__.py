@@ -1,0 +1,1 @@
+"""Drafts of documents that laws, journals and conferences ask for, filled from the results of a study."""
