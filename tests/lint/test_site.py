@@ -16,6 +16,9 @@ from fairweight.core.components import WORKFLOW as ROOT
 pytest.importorskip("mkdocs", reason="make setup-docs")
 FAIRWEIGHT = Path(sys.executable).with_name("fairweight")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+REPORT = """<title>fairweight: people</title><h1>People: which model can ship?</h1><p class="place">2 variants</p>
+<h2 class="headline">Ship int8</h2><span class="chip proven">✓ proven</span><p class="place">adults, a net</p>
+<h2 class="headline">Ship dense</h2><span class="chip">baseline</span><span class="place">children, a net</span>"""
 LOADED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 PASSIVE = {"canonical", "next", "prev"}  # relations of `link` that load nothing
 
@@ -44,7 +47,7 @@ def site(tmp_path_factory):
     """The site with the report of one study in its gallery; a warning of the build is an error."""
     results = tmp_path_factory.mktemp("results") / "people"
     (results / "report").mkdir(parents=True)
-    (results / "report" / "report.html").write_text("<title>People: which model can ship?</title>")
+    (results / "report" / "report.html").write_text(REPORT)
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     environment = {
@@ -120,6 +123,7 @@ def test_the_gallery_lists_the_reports_that_exist(site):
     page = (site / "gallery" / "index.html").read_text()
     assert 'href="people.html"' in page and "People: which model can ship?" in page and "absent.html" not in page
     assert (site / "gallery" / "people.html").is_file()
+    assert "<strong>Ship int8</strong> (✓ proven): adults, a net" in page and "children, a net" in page
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium")
