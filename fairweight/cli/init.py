@@ -20,6 +20,8 @@ from fairweight.cli.study_text import (
     key,
     learning_recipe,
     legal_name,
+    loss_criteria_lines,
+    quantity_lines,
     reader_line,
     scalar,
     target_lines,
@@ -33,6 +35,7 @@ from fairweight.cli.table_file import (
     class_counts,
     drop_identifiers,
     guessed_column,
+    is_quantity,
     of_command,
     read_table_file,
 )
@@ -77,7 +80,11 @@ def write_study_file(
         check_columns(raw, {"--target": [target], "--groups": groups})
         if target in groups:
             raise InputError(f"--groups: {target!r} is the target; name other columns.")
-        classes = class_counts(raw, target, positive)
+        classes = None
+        if not is_quantity(raw, target):
+            classes = class_counts(raw, target, positive)
+        elif positive is not None:
+            raise InputError(f"--positive: {target!r} is a number and has no classes; leave --positive out.")
         columns = [guessed_column(raw, name) for name in raw.frame.columns if name != target]
         drop_identifiers(raw, columns)
         _drop_copies(raw, columns, target)
@@ -119,16 +126,16 @@ def _note_inputs(columns: list[Column], groups: list[str], facts: Facts) -> None
         if column.name in groups or is_sensitive(column.name):
             notes.append("sensitive: an input only if the model may use it")
         if column.name in facts.leaks:
-            accuracy = f"balanced accuracy {facts.leaks[column.name]:.1%}"
-            notes.append(f"alone predicts the label ({accuracy}): remove it if it is known only after the label")
+            leak = facts.leak_in_words(column.name)
+            notes.append(f"alone predicts the label ({leak}): remove it if it is known only after the label")
         if column.kind != "dropped":
             column.note = "; ".join(notes) or None
 
 
 def _study_text(
-    study: str, raw: Raw, columns: list[Column], target: str, classes: pd.Series, groups: list[str], facts: Facts
+    study: str, raw: Raw, columns: list[Column], target: str, classes: pd.Series | None, groups: list[str], facts: Facts
 ) -> str:
-    """Text of the study file; `study` is the name of the study."""
+    """Text of the study file; `study` is the name of the study, and `classes` None of a label that is a number."""
     title = table_name(raw.path)
     name = key(legal_name(title))
     inputs = [c for c in columns if c.kind != "dropped"]
@@ -157,25 +164,28 @@ def _study_text(
     ]
     if any(c.kind == "numeric" and c.missing for c in inputs):
         lines.append("      missing_numeric: mean  # CHECK: replaces a missing number by the mean of the training rows")
-    lines += target_lines(target, classes)
+    lines += quantity_lines(raw, target) if classes is None else target_lines(target, classes)
     lines += group_lines(raw, columns, groups)
-    lines += _small_lines(facts.small)
+    lines += _small_lines(facts.small, facts.measured)
     lines += _remarks(columns, groups)
     lines += [
         "    split: {test: 0.2, validation: 0.1}  # test rows are drawn once, validation rows for each seed",
         "",
     ]
-    return "\n".join([*lines, *_rest(name, len(raw.frame), facts)]) + "\n"
+    criteria = loss_criteria_lines() if classes is None else criteria_lines("its baseline")
+    return "\n".join([*lines, *_rest(name, len(raw.frame), facts, criteria)]) + "\n"
 
 
-def _small_lines(small: list[str]) -> list[str]:
+def _small_lines(small: list[str], measured: bool) -> list[str]:
     """Lines on groups that are too small for a rate, and the ways out."""
     if not small:
         return []
-    lines = ["    # CHECK: these groups have too few rows for a rate, which is then reported and not tested:"]
+    figure = "a loss" if measured else "a rate"
+    lines = [f"    # CHECK: these groups have too few rows for {figure}, which is then reported and not tested:"]
     lines += [f"    #   {comment(line)}" for line in small[:MOST_LINES]]
     lines += [f"    #   and {len(small) - MOST_LINES:,} more"] if len(small) > MOST_LINES else []
-    ways = "join groups (merge), more rows, another rate (criteria: gap), or a smaller fairness: smallest_group"
+    rate = "" if measured else "another rate (criteria: gap), "
+    ways = f"join groups (merge), more rows, {rate}or a smaller fairness: smallest_group"
     return [*lines, f"    # ways out: {ways}"]
 
 
@@ -191,9 +201,8 @@ def _undecided_lines(facts: Facts) -> list[str]:
         lines.append("  # CHECK: these margins cannot be proven of a variant that changes nothing:")
         lines += [f"  #   {comment(line)}" for line in facts.wide]
     if lines:
-        lines.append(
-            "  # ways out: more test rows, larger groups (merge), larger margins, another rate (gap) or none (null)"
-        )
+        rate = "" if facts.measured else "another rate (gap) or "
+        lines.append(f"  # ways out: more test rows, larger groups (merge), larger margins, {rate}none (null)")
     return lines
 
 
@@ -216,7 +225,7 @@ def _remarks(columns: list[Column], groups: list[str]) -> list[str]:
     return lines
 
 
-def _rest(name: str, rows: int, facts: Facts) -> list[str]:
+def _rest(name: str, rows: int, facts: Facts, criteria: list[str]) -> list[str]:
     """Lines of models, training recipes, variants, criteria with what they cannot decide, and the grid."""
     recipe = learning_recipe(rows)
     learned = flow_mapping(recipe)
@@ -238,7 +247,7 @@ def _rest(name: str, rows: int, facts: Facts) -> list[str]:
         "  int8: {from: dense, quantize: auto}",
         "  pruned50_int8: {from: pruned50, quantize: auto}",
         "",
-        *criteria_lines("its baseline"),
+        *criteria,
         *_undecided_lines(facts),
         "",
         "# decision: {goal: transfer_bytes}  # decide by size instead of energy over its life (config/README.md)",

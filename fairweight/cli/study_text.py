@@ -127,6 +127,28 @@ def target_lines(target: str, classes: pd.Series) -> list[str]:
     return [f"    target: {label}  # CHECK: which class is the positive one? {comment(shares)}", *same]
 
 
+def quantity_lines(raw: Raw, target: str) -> list[str]:
+    """Lines of a label that is a number, with its range."""
+    numbers = raw.numbers(target)
+    span = f"{numbers.nunique():,} distinct numbers from {numbers.min():g} to {numbers.max():g}"
+    return [
+        f"    task: regression  # {span}; for classes, make a column of them",
+        f'    target: {{column: {scalar(target)}, unit: ""}}  # CHECK: the unit, such as EUR or mmHg',
+    ]
+
+
+def loss_criteria_lines() -> list[str]:
+    """Lines of the criteria of a regression."""
+    return [
+        "# what a variant must keep to be recommended: accepted rises of the mean absolute error against its baseline,",
+        "# of all rows and of every group, and how far the mean error of each may leave 0; {absolute: 1.5} is in the",
+        "# unit of the label. CHECK: decide on the margins before you look at results",
+        "criteria:",
+        "  loss: absolute_error  # or squared_error, which weighs large errors more",
+        "  margins: {loss: {relative: 0.02}, group_loss: {relative: 0.05}, bias: {relative: 0.05}}",
+    ]
+
+
 def format_lines(raw: Raw, inputs: list[Column], columns: list[Column], groups: list[str]) -> list[str]:
     """Lines on how numbers and dates are written, where programs would write them in another way."""
     formats = raw.formats

@@ -13,8 +13,9 @@ from fairweight.data.categorical_codes import to_table
 from fairweight.data.raw_rows import raw_blocks
 from fairweight.data.survey import Survey, checked_categories, survey
 from fairweight.data.value_formats import Formats
+from fairweight.evaluation.testable_losses import LossPlan
 from fairweight.evaluation.testable_rates import Counts, Plan, points
-from fairweight.statistics.lone_predictors import ALMOST, lone_accuracy
+from fairweight.statistics.lone_predictors import ALMOST, lone_accuracy, lone_r2
 from fairweight.statistics.significance import seeds_needed
 from fairweight.study.schema import resolve
 from fairweight.study.study import Study
@@ -43,6 +44,12 @@ class Facts:
     unreachable: str | None = None
     tests: int = 0
     fewest_seeds: int = 2
+    measured: bool = False  # whether the label is a number, so that leaks are R2
+
+    def leak_in_words(self, column: str) -> str:
+        """How well an input alone predicts the label."""
+        figure = self.leaks[column]
+        return f"R2 {figure:.3f}" if self.measured else f"balanced accuracy {figure:.1%}"
 
 
 def table_facts(text: str, raw: Raw) -> Facts:
@@ -68,6 +75,11 @@ def table_facts(text: str, raw: Raw) -> Facts:
     labels = np.concatenate([table.label for table in tables])
     codes = {name: np.concatenate([table.groups[name] for table in tables]) for name in categories.group_levels}
     share, smallest = recipe["split"]["test"], config["fairness"]["smallest_group"]
+    if tables[0].measured:
+        groups = LossPlan.counted(codes, categories.group_levels, share)
+        sizes = (tests, config["seeds"], smallest)
+        losses = LossPlan(name, round(share * len(labels)), groups, config["criteria"], *sizes)
+        return _facts_of_numbers(losses, _leaks(tables, labels), fewest_seeds)
     expected = Counts.of_rows(labels, categories.classes, codes, categories.group_levels).share(share)
     plan = Plan(
         name,
@@ -93,13 +105,36 @@ def table_facts(text: str, raw: Raw) -> Facts:
     )
 
 
+def _facts_of_numbers(plan: LossPlan, leaks: dict[str, float], fewest_seeds: int) -> Facts:
+    """What the rows say of a study of a label that is a number."""
+    rows = [row for row in plan.margins() if row["reason"] is not None and plan.tests and not plan.unreachable]
+    return Facts(
+        leaks=leaks,
+        small=[
+            f"{attribute}={group}: {n:,} rows expected among {plan.rows:,} test rows, {plan.smallest:,} needed"
+            for attribute, group, n in plan.small()
+        ],
+        undecidable=[plan.in_words(row) for row in rows if row["provable"] is None],
+        wide=[
+            f"{plan.in_words(row)}: your rows can at best exclude rises above {100 * row['provable']:.2g} %"
+            for row in rows
+            if row["provable"] is not None
+        ],
+        unreachable=plan.unreachable,
+        tests=plan.tests,
+        fewest_seeds=fewest_seeds,
+        measured=True,
+    )
+
+
 def _leaks(tables: list[Table], labels: np.ndarray) -> dict[str, float]:
-    """Input -> balanced accuracy with which it alone predicts the label, where it does."""
+    """Input -> balanced accuracy, or R2, with which it alone predicts the label, where it does."""
     numeric, categorical = (
         np.concatenate([getattr(table, kind) for table in tables]) for kind in ("numeric", "categorical")
     )
     names = [*tables[0].numeric_names, *tables[0].levels]
-    accuracies = [lone_accuracy(values, labels) for values in (*numeric.T, *categorical.T)]
+    alone = lone_r2 if tables[0].measured else lone_accuracy
+    accuracies = [alone(values, labels) for values in (*numeric.T, *categorical.T)]
     return {name: value for name, value in zip(names, accuracies, strict=True) if value is not None and value >= ALMOST}
 
 

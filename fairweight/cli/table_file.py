@@ -200,17 +200,25 @@ def _as_text(typed: pd.DataFrame) -> pd.DataFrame:
     return frame[list(typed.columns)].where(frame.notna(), None)
 
 
+def is_quantity(raw: Raw, target: str) -> bool:
+    """Whether the label is a number with many values, and not a class.
+
+    Raises:
+        InputError: it is missing in some rows.
+    """
+    if raw.frame[target].isna().any():
+        number = int(raw.frame[target].isna().sum())
+        raise InputError(f"--target: {target!r} is missing in {number:,} rows; remove those rows from the file.")
+    return raw.frame[target].nunique() > MOST_CLASSES and bool(raw.numbers(target).notna().all())
+
+
 def class_counts(raw: Raw, target: str, positive: str | None) -> pd.Series:
     """Number of rows of each class; the positive one is first where there are two."""
-    frame = raw.frame
-    if frame[target].isna().any():
-        number = int(frame[target].isna().sum())
-        raise InputError(f"--target: {target!r} is missing in {number:,} rows; remove those rows from the file.")
+    quantity, frame = is_quantity(raw, target), raw.frame
     counts = frame[target].value_counts()
     if len(counts) < 2:
         raise InputError(f"--target: {target!r} has one value only; a label needs at least two classes.")
-    numeric = raw.numbers(target).notna().all()
-    if len(counts) > MOST_CLASSES and (numeric or len(counts) > len(frame) / 10):
+    if quantity or (len(counts) > MOST_CLASSES and len(counts) > len(frame) / 10):
         raise InputError(
             f"--target: {target!r} has {len(counts):,} distinct values, which is a quantity and not a class; "
             "make a column of classes from it, for example above and below a threshold."

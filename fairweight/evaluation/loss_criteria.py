@@ -8,7 +8,7 @@ import numpy as np
 from fairweight.core.labels import ABSOLUTE, BIAS, LOSSES
 from fairweight.core.recipes import Criteria
 from fairweight.evaluation.criteria import MOST_GROUPS, Assessed, CriterionRow, CriterionTests, Name, name_in
-from fairweight.statistics.decision import NOTHING, Evidence
+from fairweight.statistics.decision import CLEARLY, NOTHING, Evidence
 from fairweight.statistics.loss_changes import LossChange, Moments
 
 Array = np.ndarray[Any, Any]
@@ -113,10 +113,10 @@ class _Tests(CriterionTests):
         self.add(parts)
 
     def bias(self, attribute: str | None) -> None:
-        """Test that the mean error moves away from 0 by less than the margin: no group is predicted too high or low.
+        """Test that the mean error moves by less than the margin, up or down: nobody is predicted too high or low.
 
-        With the sign of the baseline's mean error, the error may neither grow nor pass to the other side of 0. Where
-        the sign is not certain, the two tests are stricter than needed, never less strict.
+        Where the baseline clearly predicts too high, its mean error may fall, as long as it does not fall below 0 by
+        the margin; and the reverse.
         """
         margin = self.of_study.get("bias")
         if margin is None:
@@ -124,10 +124,14 @@ class _Tests(CriterionTests):
         parts: Parts = []
         for group, change in self._rows("bias", attribute, BIAS):
             limit = _limit(margin, self.losses[ABSOLUTE, attribute, group].change.before).value
-            sign = 1.0 if np.mean(change.before) >= 0 else -1.0
-            for weights in ((-sign, sign), (-sign, -sign)):
+            clearly = float(np.mean(change.before)) / change.error_before
+            up = (0.0, 1.0) if clearly < -CLEARLY else (-1.0, 1.0)
+            down = (0.0, -1.0) if clearly > CLEARLY else (1.0, -1.0)
+            for weights in (up, down):
                 row = self._row_of("bias", BIAS, attribute, group, change, limit)
-                parts.append((row, change.below(limit, *weights), change.shifted(limit, *weights)))
+                catches_up = weights[0] == 0
+                shifted = None if catches_up else change.shifted(limit, *weights)
+                parts.append((row | {"catches_up": catches_up}, change.below(limit, *weights), shifted))
         self.add(parts)
 
     def _rows(self, criterion: str, attribute: str | None, loss: str) -> Iterator[tuple[str | None, LossChange]]:

@@ -8,6 +8,7 @@ from fairweight.core.formatting import missing
 from fairweight.core.frames import where
 from fairweight.evaluation.testable_rates import MORE_ROWS, SEEDS, TOO_FEW, WAYS, WIDE, criterion_in_words, points
 from fairweight.reporting.answer import WARNING, Answer, Row, Test
+from fairweight.reporting.quality import OF_LOSSES
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.comparison import reason_for_seeds
 from fairweight.statistics.decision import PROVEN, UNDECIDED
@@ -72,6 +73,10 @@ def _by_power(results: Results, answer: Answer, undecided: list[Row]) -> str | N
 def _wider(rows: pd.DataFrame) -> Iterator[str]:
     """The margins that can be proven, and what else makes a criterion decidable."""
     for row in rows.sort_values("provable").tail(MOST_MARGINS).to_dict("records"):
+        if row["criterion"] in OF_LOSSES:
+            by = f" by {row['attribute']}" if isinstance(row["attribute"], str) else ""
+            yield f"a margin of more than {100 * row['provable']:.2g} % of the {row['criterion'].replace('_', ' ')}{by}"
+            continue
         name = criterion_in_words(row)  # type: ignore[arg-type]
         yield f"a margin of at least {points(row['provable'])} points of the {name}"
     if len(rows):

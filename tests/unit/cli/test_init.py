@@ -101,6 +101,13 @@ def test_candidates_for_groups_and_codes_are_flagged():
     assert "4 distinct whole numbers: categorical if they are codes" in text
 
 
+def test_a_quantity_as_label_becomes_a_regression():
+    dataset, text = written(people(), "--target", "income", "--groups", "sex")
+    assert dataset["task"] == "regression" and dataset["target"] == {"column": "income", "unit": ""}
+    assert yaml.safe_load(text)["criteria"]["margins"]["group_loss"] == {"relative": 0.05}
+    assert "task: regression  # " in text and "#   loss: your rows can at best exclude rises above" in text
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_unusual_names_are_kept_unchanged(kind):
     name = NAMES[kind]
@@ -139,7 +146,7 @@ MISTAKES = {
         "--groups: people.csv has no column 'race'",
     ),
     "target as group": (people(), ["--target", "repaid", "--groups", "repaid"], "'repaid' is the target"),
-    "quantity": (people(), ["--target", "income"], "which is a quantity and not a class"),
+    "quantity": (people(), ["--target", "income", "--positive", "1"], "'income' is a number and has no classes"),
     "one class": (people(same="a"), ["--target", "same"], "'same' has one value only"),
     "label missing": (
         people().assign(repaid=["", *["a", "b"] * 149, "a"]),

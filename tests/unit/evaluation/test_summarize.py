@@ -9,11 +9,18 @@ from fairweight.statistics import comparison
 
 def test_measures_come_from_their_records_in_the_order_of_the_tables():
     assert (
-        *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "flips", "counterfactual_flips"),
+        *("accuracy", "balanced_accuracy", "f1", "log_loss", "auc", "mean_absolute_error", "mean_squared_error"),
+        *("root_mean_squared_error", "r2", "mean_error", "interval_half_width", "coverage"),
+        *("flips", "counterfactual_flips"),
         *("perplexity", "perplexity_ratio", "bits_per_byte", "stereotype_score", "stereotype_flips"),
+        *("choice_accuracy", "choice_flips"),
     ) == summarize.OVERALL
-    assert summarize.BY_GROUP == ("accuracy",)
+    assert summarize.BY_GROUP == ("accuracy", "mean_absolute_error", "r2", "mean_error", "coverage")
     assert summarize.COMPARED == (
+        "largest_group_mean_absolute_error",
+        "mean_absolute_error_difference",
+        "mean_error_difference",
+        "mean_prediction_difference",
         "worst_group_accuracy",
         "accuracy_difference",
         "demographic_parity_difference",
@@ -31,6 +38,15 @@ def test_units_of_stored_values():
     units = {key: record.stored_unit for key, record in MEASURES.items() if record.stored_unit != "share"}
     assert units == {
         "log_loss": "nats",
+        "mean_squared_error": "label squared",
+        **dict.fromkeys(
+            (
+                *("mean_absolute_error", "root_mean_squared_error", "mean_error", "interval_half_width"),
+                *("mean_absolute_error_difference", "mean_error_difference", "mean_prediction_difference"),
+                "largest_group_mean_absolute_error",
+            ),
+            "label",
+        ),
         "perplexity": "tokens",
         "perplexity_ratio": "ratio",
         "bits_per_byte": "bits",
@@ -42,6 +58,7 @@ def test_units_of_stored_values():
         "energy_j_per_1000": "J",
         "size_bytes": "bytes",
         "transfer_bytes": "bytes",
+        "bits_per_weight": "bits",
         "inference_memory_bytes": "bytes",
         "making_cpu_s": "CPU-s",
         "making_energy_j": "J",
