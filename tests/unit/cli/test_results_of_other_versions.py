@@ -42,8 +42,10 @@ COMMANDS = {
     "answer": lambda _: main(["answer", "study.yaml"]),
     "energy": lambda _: main(["energy", "study.yaml"]),
     "verify": lambda _: main(["verify", "study.yaml"]),
+    "papers": lambda _: main(["papers", "study.yaml"]),
+    "purge": lambda _: main(["purge", "study.yaml"]),
     "run": lambda results: note_of_run(resolve(tiny()), results),
-    "report, paper and cards": lambda results: Results.read(str(results)),
+    "report, article and cards": lambda results: Results.read(str(results)),
     "archive": lambda results: write_archive("a.zip", results=str(results)),
 }
 
