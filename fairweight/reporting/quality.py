@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from fairweight.core.errors import InputError
 from fairweight.core.labels import ABSOLUTE
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting.answer import POINTS
@@ -73,3 +74,16 @@ def in_unit(results: Results, dataset: str, key: str) -> ShownMeasure:
 def digits_of(spread: float) -> int:
     """Decimals of a number by the standard deviation of such numbers."""
     return min(max(SIGNIFICANT - math.floor(math.log10(spread)), 0), 8) if spread > 0 else SIGNIFICANT
+
+
+def refuse_numbers(results: Results, target: str) -> None:
+    """Refuse what is not written yet about labels that are numbers.
+
+    Raises:
+        InputError: the study has such labels.
+    """
+    if named := [dataset for dataset in results.datasets if "numbers" in results.card(dataset)]:
+        raise InputError(
+            f"{target}: it is written for labels that are classes, and those of dataset {named[0]!r} are numbers; the "
+            "report and the tables in its folder hold the results."
+        )

@@ -60,6 +60,15 @@ def gap_by_chance(successes: Array, totals: Array, draws: int = DRAWS) -> tuple[
     return float(simulated.mean()), float((1 + (simulated >= observed - 1e-12).sum()) / (draws + 1))
 
 
+def of_mean(values: Array, level: float = LEVEL) -> tuple[float, float] | None:
+    """Interval of a mean of rows (n,) by Student's t distribution; None of one row."""
+    n = len(values)
+    if n < 2:
+        return None
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
 def range_by_chance(errors: Array, observed: float, draws: int = DRAWS) -> tuple[float, float]:
     """Largest difference of a mean between groups if all true means were equal: its expectation, and a p-value.
 

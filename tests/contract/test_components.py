@@ -35,6 +35,7 @@ CHOSEN = {
     ("objectives", "fairness_penalty"): {"attribute": "sex"},
     ("objectives", "group_balanced"): {"attribute": "sex"},
     ("objectives", "group_dro"): {"attribute": "sex"},
+    ("objectives", "quantile"): {"quantile": 0.9},
     ("objectives", "reweighing"): {"attribute": "sex"},
     ("pruning", "global_magnitude"): {"sparsity": 0.7},
     ("pruning", "iterative_magnitude"): {"sparsity": 0.7, "steps": 2},

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from fairweight.evaluation.metric_rows import Assessed, MetricRow, metric_row, subsets
+from fairweight.statistics.intervals import of_mean
 
 Array = np.ndarray[Any, Any]
 QUANTILES = (0.1, 0.9)  # of the pinball losses
@@ -46,22 +46,13 @@ def measure(assessed: Assessed) -> list[MetricRow]:
 Value = tuple[float | None, tuple[float, float] | None, str | None]  # value, interval, and why there is no value
 
 
-def mean_interval(values: Array) -> tuple[float, float] | None:
-    """Interval at 95 % of a mean of rows (n,) by Student's t distribution; None of one row."""
-    n = len(values)
-    if n < 2:
-        return None
-    half = float(stats.t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return float(values.mean()) - half, float(values.mean()) + half
-
-
 def _mean(values: Array) -> Value:
-    return float(values.mean()), mean_interval(values), None
+    return float(values.mean()), of_mean(values), None
 
 
 def _root(error: Array, labels: Array) -> Value:  # noqa: ARG001 - all metrics have the same parameters
     squares = error**2
-    interval = mean_interval(squares)
+    interval = of_mean(squares)
     bounds = None if interval is None else (float(np.sqrt(max(interval[0], 0.0))), float(np.sqrt(interval[1])))
     return float(np.sqrt(squares.mean())), bounds, None
 

@@ -10,6 +10,7 @@ from fairweight.reporting.hub.datacards import Card, data_card
 from fairweight.reporting.hub.files import KEYS, cells_with_files, path_of, shipped_file
 from fairweight.reporting.hub.modelcards import model_card
 from fairweight.reporting.hub.tasks import task_of
+from fairweight.reporting.quality import refuse_numbers
 from fairweight.reporting.report.results import Results
 
 
@@ -22,6 +23,7 @@ def write_cards(results: str, folder: str, lineages: Mapping[str, list[str]]) ->
         lineages: variant -> itself and its ancestors.
     """
     study, place = Results.read(results), Path(folder)
+    refuse_numbers(study, "cards")
     for cell in cells_with_files(study.assessments):
         made = Path(results) / path_of(cell, shipped_file(study, cell).seed)
         target = place.joinpath("models", *(cell[key] for key in KEYS))

@@ -11,6 +11,7 @@ from fairweight.reporting.paper.latex import escape
 from fairweight.reporting.paper.methods import methods
 from fairweight.reporting.paper.numbers import frame, macros, numbers
 from fairweight.reporting.paper.tables import Exhibit, tables
+from fairweight.reporting.quality import refuse_numbers
 from fairweight.reporting.report.results import Results
 
 
@@ -23,6 +24,7 @@ def write_paper(results: str, folder: str) -> None:
             `exhibits.tex`, which shows all figures and tables with their captions.
     """
     study, place = Results.read(results), Path(folder)
+    refuse_numbers(study, "paper")
     entries = numbers(study)
     write_text(place / "numbers.tex", macros(entries))
     write_csv(place / "numbers.csv", frame(entries))
