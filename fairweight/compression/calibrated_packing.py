@@ -9,7 +9,7 @@ import onnx
 
 from fairweight.compression import awq, bit_budget, gptq, packed_products
 from fairweight.compression.graph_walk import Array, Site, matrices, moment, sites, walk
-from fairweight.compression.weight_grids import Codes, Floats, Grid, grid, nearest, restored
+from fairweight.compression.weight_grids import Floats, Grid, grid, nearest, restored
 from fairweight.core.errors import InputError
 from fairweight.training.signature import Feeds
 
@@ -94,7 +94,11 @@ def pack(proto: onnx.ModelProto, batches: list[Feeds], packing: Packing) -> dict
             parts = packing.parts(node, weights[node.input[1]], bits[site.source])
             for suffix, matrix, wanted in parts:
                 on = packing.grid_of(matrix, wanted)
-                codes: Codes = nearest(matrix, on) if second is None else gptq.round_weights(matrix, on, second)
+                if second is None:
+                    codes = nearest(matrix, on)
+                else:
+                    codes = gptq.round_weights(matrix, on, second)
+                    on = gptq.refit_scales(matrix, codes, on, second)
                 made += packed_products.product(graph, node, codes, on, int8_inputs=packing.int8_inputs, suffix=suffix)
                 packed[f"{node.input[1]}{suffix}"] = on.bits
             made += [packed_products.joined(node)] if len(parts) > 1 else []

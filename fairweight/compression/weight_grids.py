@@ -5,7 +5,7 @@ from 0 to 2**bits - 1; code c stands for (c - zero point) x scale.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,17 @@ def grid(weights: Floats, kind: str, *, bits: int, block: int, narrow: bool = Fa
     widths, points = KINDS[kind](blocks, bits)
     scales = np.where((widths > 0) & np.isfinite(widths), widths, 1.0).astype(np.float32).reshape(len(weights), -1)
     zeros = np.clip(np.round(np.nan_to_num(points)), 0, 2**bits - 1).astype(np.uint8).reshape(len(weights), -1)
-    if not narrow:
-        return Grid(scales, zeros, bits, block)
+    about = Grid(scales, zeros, bits, block)
     # rounded up: the largest weight of a block stays inside its grid
-    rows = (scales.max(axis=1, keepdims=True) / LARGEST_SCALE_CODE * (1 + 2**-10)).astype(np.float16)
+    return narrowed(about, np.ceil) if narrow else about
+
+
+def narrowed(on: Grid, rounding: Callable[[Floats], Floats]) -> Grid:
+    """A grid with its scales in 8 bits, relative to a float16 factor of their row, rounded by a function of them."""
+    rows = (on.scales.max(axis=1, keepdims=True) / LARGEST_SCALE_CODE * (1 + 2**-10)).astype(np.float16)
     rows = np.maximum(rows, np.float16(6e-8))
-    codes = np.clip(np.ceil(scales / rows.astype(np.float32)), 1, LARGEST_SCALE_CODE).astype(np.uint8)
-    return Grid(codes.astype(np.float32) * rows.astype(np.float32), zeros, bits, block, codes, rows)
+    codes = np.clip(rounding(on.scales / rows.astype(np.float32)), 1, LARGEST_SCALE_CODE).astype(np.uint8)
+    return replace(on, scales=codes * rows.astype(np.float32), scale_codes=codes, scale_rows=rows)
 
 
 def nearest(weights: Floats, on: Grid) -> Codes:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +98,12 @@ def read(
     characters: int,
     passages: int | dict[str, int] | None,
     pairs_a_kind: int | None,
-    questions: list[str],
-    question: list[str],
-    answers: list[str],
-    right: str,
-    category: str,
-    questions_a_kind: int | None,
+    questions: Sequence[str] = (),
+    question: Sequence[str] = ("question",),
+    answers: Sequence[str] = (),
+    right: str = "label",
+    category: str = "category",
+    questions_a_kind: int | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read the files one after the other, one text per row.
 
@@ -114,8 +114,8 @@ def read(
 
     Yields:
         `text`; `pair`, a number of `core.text_sets`: of a sentence's pair, positive for the more stereotyping sentence,
-        negative for the less stereotyping one, or of a question, and 0 for a passage; `kind`, what the pair or the
-        question is about, None for a passage; and `__file__`.
+        negative for the less stereotyping one, or of a question, and 0 for a passage; `kind` and `category`, what a
+        pair and what a question is about, None for other texts; and `__file__`.
 
     Raises:
         InputError: a file is empty, is not UTF-8, or lacks a column.
@@ -127,13 +127,13 @@ def read(
                 hint = did_you_mean(name, files)
                 raise InputError(f"reader: {option}: there is no file {name!r}{hint}; there are {listed(files)}")
     number = asked = 0
-    columns = Columns(question, answers, right, category)
-    rows: list[tuple[str, int, str | None]]
+    columns = Columns([*question], [*answers], right, category)
+    rows: list[tuple[str, int, str | None, str | None]]
     for name, path in files.items():
         if name in pairs:
             sentences = _pairs(path, name, [more, less, kind], pairs_a_kind)
             rows = [
-                (text, signed, about)
+                (text, signed, about, None)
                 for pair, (more_text, less_text, about) in enumerate(sentences, start=number + 1)
                 for text, signed in ((more_text, pair), (less_text, -pair))
             ]
@@ -144,16 +144,17 @@ def read(
             asked += len(asked_here)
         else:
             wanted = passages.get(name) if isinstance(passages, dict) else passages
-            rows = [(text, 0, None) for text in _passages(_utf8_text(path, name), name, characters, wanted)]
-        frame = pd.DataFrame(rows, columns=["text", "pair", "kind"]).astype({"text": object, "kind": object})
+            rows = [(text, 0, None, None) for text in _passages(_utf8_text(path, name), name, characters, wanted)]
+        frame = pd.DataFrame(rows, columns=["text", "pair", "kind", "category"])
+        frame = frame.astype({"text": object, "kind": object, "category": object})
         yield frame.assign(__file__=name)
 
 
-def _question_rows(number: int, asked: Question) -> Iterator[tuple[str, int, str | None]]:
+def _question_rows(number: int, asked: Question) -> Iterator[tuple[str, int, None, str]]:
     """Rows of a question: its text alone, and with each answer."""
-    yield asked.text, text_sets.question(number), asked.kind
+    yield asked.text, text_sets.question(number), None, asked.kind
     for position, answer in enumerate(asked.answers):
-        yield f"{asked.text} {answer}", text_sets.answer(number, right=position == asked.right), asked.kind
+        yield f"{asked.text} {answer}", text_sets.answer(number, right=position == asked.right), None, asked.kind
 
 
 def _utf8_text(path: Path, name: str) -> str:

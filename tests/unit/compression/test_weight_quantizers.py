@@ -1,5 +1,6 @@
 """Grids, GPTQ, AWQ, mixed bits and packing, against direct computations on small matrices and graphs."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -100,6 +101,27 @@ def test_gptq_has_a_smaller_loss_than_the_nearest_numbers_and_is_near_the_best_o
         assert best <= losses[1] * (1 + 1e-6)
         better += losses[1] <= losses[0] * (1 + 1e-6)
     assert better >= 7  # it is greedy: of a few inputs, a single row can lose
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_refitted_scales_have_the_smallest_loss_for_their_codes(monkeypatch, narrow):
+    monkeypatch.setattr(gptq, "ROWS", 2)
+    matrix, second = weights(5, 40), second_moment(40)
+    on = grid(matrix, "range", bits=4, block=16, narrow=narrow)
+    codes = gptq.round_weights(matrix, on, second)
+    fitted = gptq.refit_scales(matrix, codes, on, second)
+    damped = second + gptq.DAMPING * np.diag(second).mean() * np.eye(40)
+    losses = [loss(matrix, restored(codes, each), damped) for each in (on, fitted)]
+    assert losses[1] < losses[0]
+    if narrow:
+        np.testing.assert_array_equal(fitted.scales, fitted.scale_codes * fitted.scale_rows.astype(np.float32))
+        return
+    for factor in (0.98, 1.02):  # any other scale of a block has a larger loss
+        for block in range(3):
+            scales = fitted.scales.copy()
+            scales[:, block] *= factor
+            other = loss(matrix, restored(codes, dataclasses.replace(fitted, scales=scales)), damped)
+            assert other > losses[1] * 0.9999
 
 
 def test_gptq_without_correlations_is_rounding_to_the_nearest_number():

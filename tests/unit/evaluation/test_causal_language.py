@@ -224,11 +224,8 @@ def test_published_models_do_not_depend_on_the_seed_and_are_not_decided():
         ({"datasets__english__split": {"test": 0.5}}, "split: test: set it to 'all'"),
         ({"datasets__english__split": {"test": ["wiki"]}}, "split: test: 'wiki' is not a file of this study"),
         (
-            {
-                "datasets__english__split": {"test": "all"},
-                "variants__int8__quantize": {"method": "weight_only", "rounding": "gptq"},
-            },
-            "variants: int8: quantize: rounding: 'gptq' calibrates on training rows, and 'split: test: all' leaves none",
+            {"datasets__english__split": {"test": "all"}},
+            "variants: int4_awq: quantize: awq: True calibrates on training rows, and 'split: test: all' leaves none",
         ),
         ({"models__smollm2__sha256": None}, "models: smollm2: 'sha256' is missing"),
         (
@@ -238,7 +235,11 @@ def test_published_models_do_not_depend_on_the_seed_and_are_not_decided():
         ({"models__smollm2": {"architecture": "mlp"}}, "architecture 'mlp' of model 'smollm2' is trained"),
         ({"datasets__english__target": {"column": "kind"}}, "the key 'target' must be left out"),
         (
-            {"variants__published": {"train": "standard"}, "training": {"standard": {"epochs": 1}}},
+            {
+                "datasets__english__split": {"test": "all"},
+                "variants__published": {"train": "standard"},
+                "training": {"standard": {"epochs": 1}},
+            },
             "leaves no rows to train",
         ),
     ],

@@ -39,7 +39,7 @@ def test_questions_become_one_text_alone_and_one_for_each_answer(tmp_path):
     ]
     whole = text_sets.questions(frame["pair"].to_numpy())
     assert whole == {1: (0, [1, 2], [True, False]), 2: (3, [4, 5], [False, True]), 3: (6, [7, 8], [False, True])}
-    assert frame["kind"].tolist() == ["a"] * 3 + ["b"] * 6
+    assert frame["category"].tolist() == ["a"] * 3 + ["b"] * 6
     assert len(rows(tmp_path, questions_a_kind=1)) == 6
     (tmp_path / "quiz.csv").write_text("question,ans0,ans1,label,category\nWet?,Yes,No,Yes,a\n")
     read = components.load("readers", "passages")
