@@ -27,6 +27,8 @@ def measure(assessed: Assessed) -> list[MetricRow]:
     """
     rows = []
     for attribute, codes in assessed.groups.items():
+        if not (codes >= 0).any():
+            continue
         levels = assessed.group_levels[attribute]
         members = {level: codes == code for code, level in enumerate(levels)}
         kept = {level: m for level, m in members.items() if m.sum() >= max(assessed.smallest_group, 2)}
