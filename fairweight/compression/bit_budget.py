@@ -11,6 +11,18 @@ from fairweight.compression.graph_walk import Array, Site, part, sites
 from fairweight.training.signature import Feeds
 
 PRESENT = "present."  # prefix of outputs that are caches
+ENOUGH = 256  # rows or tokens that a sensitivity is measured on: nearly the whole graph runs once for each layer
+
+
+def first_batches(batches: list[Feeds]) -> list[Feeds]:
+    """The first batches, with ENOUGH rows or tokens together if there are as many."""
+    taken, total = [], 0
+    for feeds in batches:
+        if total < ENOUGH:
+            first = next(iter(feeds.values()))
+            taken.append(feeds)
+            total += first.size if first.dtype.kind == "i" and first.ndim == 2 else len(first)
+    return taken
 
 
 def sensitivities(

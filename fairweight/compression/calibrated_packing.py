@@ -177,7 +177,7 @@ def _wide(proto: onnx.ModelProto, batches: list[Feeds], packing: Packing, averag
         weights = matrices(graph, site)
         return {name: np.ascontiguousarray(packing.rounded(w, packing.bits).T) for name, w in weights.items()}
 
-    divergence = bit_budget.sensitivities(proto, batches, rounded, among=set(more))
+    divergence = bit_budget.sensitivities(proto, bit_budget.first_batches(batches), rounded, among=set(more))
     return bit_budget.wide_sites(divergence, more, budget=left)
 
 

@@ -285,6 +285,12 @@ def test_bits_go_to_the_layers_that_change_the_outputs_most_within_the_budget():
         assert (8 in packed.values()) == (average == 6.5)
 
 
+def test_sensitivity_is_measured_on_a_few_hundred_tokens():
+    texts = [{"input_ids": np.zeros((1, 100), np.int64)}] * 9
+    assert len(bit_budget.first_batches(texts)) == 3 and len(bit_budget.first_batches(texts[:2])) == 2
+    assert len(bit_budget.first_batches([{"x": np.zeros((200, 7), np.float32)}] * 9)) == 2
+
+
 def test_the_moment_is_that_of_all_rows():
     parts = [weights(3, 4), weights(5, 4).reshape(1, 5, 4)]
     rows = np.concatenate([part.reshape(-1, 4) for part in parts])
