@@ -27,7 +27,8 @@ A quantization method writes the file `destination` and returns its name, or a m
 declare them in a literal `OPTIONS` (JSON Schema of each), and the packages of an optional extra in `NEEDS`. A docstring
 of a shipped component of the same kind is the model for yours. For `optimizer: lbfgs`, an architecture of one linear
 layer declares `LINEAR = True`; an objective whose rows have fixed weights declares `CONVEX = True`, and returns them
-from `row_weights(labels, groups, weights, **options)`.
+from `row_weights(labels, groups, weights, **options)`. For `micro_batch_size`, an architecture whose outputs for a row
+depend on no other row of the batch and on no random numbers declares `ROWWISE = True`.
 """
 
 import importlib

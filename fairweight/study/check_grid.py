@@ -124,8 +124,41 @@ def _check_trained(study: GridOfStudy, cell: Cell) -> None:
     _check_width(study, cell)
     _check_rows(study, cell)
     _check_task(study, cell)
+    if study.config["training"][study.root(cell.variant).step].get("micro_batch_size") is not None:
+        _check_micro_batches(study, cell)
     if study.training_recipe(cell.variant)["optimizer"] == LBFGS:
         _check_lbfgs(study, cell)
+
+
+def _check_micro_batches(study: GridOfStudy, cell: Cell) -> None:
+    """Check that the gradient of a batch is a sum over its rows, which micro-batches may divide."""
+    root, task = study.root(cell.variant), study.config["datasets"][cell.dataset]["task"]
+    recipe, place = study.config["training"][root.step], f"training: {root.step}: micro_batch_size"
+    if recipe["optimizer"] == LBFGS:
+        raise InputError(f"{place}: optimizer 'lbfgs' has no mini-batches; leave 'micro_batch_size' out.")
+    architectures = [study.config["models"][cell.model]["architecture"]]
+    for variant in (study.variants[name] for name in study.lineage(cell.variant)):
+        if isinstance(variant.step, Mapping) and "student" in variant.step:
+            architectures.append(variant.step["student"]["architecture"])
+    for architecture in architectures:
+        if not components.literal("architectures", architecture, "ROWWISE"):
+            legal = [n for n in components.names("architectures") if components.literal("architectures", n, "ROWWISE")]
+            raise InputError(
+                f"{place}: architecture {architecture!r} does not say that it treats each row of a batch alone "
+                f"(ROWWISE); leave 'micro_batch_size' out, or use one of: {listed(legal)}."
+            )
+    objective, adaptation = recipe["objective"]["method"], recipe["adapt"]["method"]
+    if not components.literal("objectives", objective, "CONVEX") or (
+        components.literal("tasks", task, "OUTPUT") != "probabilities"
+    ):
+        raise InputError(
+            f"{place}: the loss of a batch must be a mean cross-entropy with fixed weights of rows, and objective "
+            f"{objective!r} of task {task!r} is none; leave 'micro_batch_size' out."
+        )
+    if adaptation != "full":
+        raise InputError(f"{place}: ranks train all weights; leave out 'adapt' ({adaptation!r}) or 'micro_batch_size'.")
+    if recipe["micro_batch_size"] > recipe["batch_size"]:
+        raise InputError(f"{place}: is larger than batch_size, {recipe['batch_size']:,}; set a part of it.")
 
 
 def _check_lbfgs(study: GridOfStudy, cell: Cell) -> None:
@@ -244,6 +277,11 @@ def _check_imported(study: GridOfStudy, cell: Cell) -> None:
         )
     if trained:
         _check_objective(study, cell)
+        if study.training_recipe(cell.variant).get("micro_batch_size") is not None:
+            raise InputError(
+                f"training: {root.step['training']}: micro_batch_size: micro-batches are for models that are trained "
+                f"from data, and {root.name!r} is imported; leave 'micro_batch_size' out."
+            )
         if study.training_recipe(cell.variant)["optimizer"] == LBFGS and any(
             _trains_again(study.variants[name]) for name in trained
         ):

@@ -23,6 +23,7 @@ RECIPE = {
     "momentum": 0.9,
     "weight_decay": 0.0,
     "batch_size": 32,
+    "micro_batch_size": None,
     "shuffle": "rows",
     "patience": None,
     "select": "loss",

@@ -5,6 +5,7 @@ from torch import nn
 
 from fairweight.core.errors import InputError
 
+ROWWISE = True  # a row's outputs depend on no other row of its batch, and on no random numbers
 OPTIONS = {
     "width_factor": {
         "type": "number",

@@ -4,6 +4,7 @@ import math
 
 from torch import nn
 
+ROWWISE = True  # a row's outputs depend on no other row of its batch, and on no random numbers
 OPTIONS = {
     "width_factor": {
         "type": "number",

@@ -5,6 +5,7 @@ import math
 
 from torch import nn
 
+ROWWISE = True  # a row's outputs depend on no other row of its batch, and on no random numbers
 OPTIONS = {
     "hidden": {
         "type": "array",
