@@ -10,10 +10,15 @@ def code(script, files=(), **components):
         components: folder -> function of wildcards that returns names of components.
     """
     workflow_files = [WORKFLOW / file for file in (f"scripts/{script}.py", *files)]
-    paths = [file for file in workflow_files if file.is_file()]
-    # a study has thousands of jobs and few combinations of components
-    version = functools.cache(lambda *named: code_version(*paths, components=named))
-    return lambda w: version(*((folder, name) for folder, names in components.items() for name in names(w)))
+    paths = tuple(file for file in workflow_files if file.is_file())
+    return lambda w: version(paths, *((folder, name) for folder, names in components.items() for name in names(w)))
+
+
+# a study has thousands of jobs and few combinations of components
+@functools.cache
+def version(paths, *components):
+    """Version of the code behind files and components, which are pairs of folder and name."""
+    return code_version(*paths, components=components)
 
 
 def architecture(wildcards):

@@ -32,6 +32,7 @@ def versions(workflow, variants, edited=None):
     from fairweight.core import code_version
 
     code_version._hash_of.cache_clear()
+    workflow.globals["version"].cache_clear()
     for name in ("content_hash", "imported_files"):
         function = getattr(code_version, name)
         if not isinstance(function, Remembered):
