@@ -72,7 +72,7 @@ def summarized_steps():
 
 
 def examining_steps():
-    """(rule, wildcards) of every step of the audit of membership, with its models, and of explanations."""
+    """(rule, wildcards) of every step of the audit of membership, of explanations, and of rows that are generated."""
     places = [(c, vars(c) | {"seed": seed}) for seed, c in STUDY.audited]
     for c, place in places:
         yield from ((name, place) for name in ("split", "augment", "predict_pool"))
@@ -84,6 +84,8 @@ def examining_steps():
     yield from (("explain", vars(c) | {"seed": seed}) for seed, c in STUDY.explained)
     if STUDY.explained:
         yield "compare_explanations", {}
+    if STUDY.generated:
+        yield "examine_made", {}
 
 
 def steps():
@@ -127,10 +129,16 @@ def hourly_file():
 
 
 def examined_tables():
-    """Tables of the audit of membership and of explanations, if the study asks for them."""
+    """Tables of the audit of membership, of explanations and of generated rows, if the study has them."""
     audited = ["privacy"] if STUDY.audited else []
     explained = ["reasons", "importances"] if STUDY.explained else []
-    return [f"<results>/summary/{name}.parquet" for name in audited + explained]
+    generated = ["made"] if STUDY.generated else []
+    return [f"<results>/summary/{name}.parquet" for name in audited + explained + generated]
+
+
+def generated_datasets():
+    """Datasets for which an augmentation generates rows."""
+    return sorted({dataset for dataset, _ in STUDY.generated})
 
 
 def outputs_of(*steps):

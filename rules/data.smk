@@ -101,3 +101,25 @@ rule augment:
         "Augment {wildcards.dataset} with {wildcards.augmentation} (seed {wildcards.seed})"
     script:
         "../scripts/data/augment.py"
+
+
+rule examine_made:
+    input:
+        augmented=lambda w: [
+            f"<results>/seed-0/{dataset}/{augmentation}/augmented.parquet" for dataset, augmentation in STUDY.generated
+        ],
+        tables=lambda w: [f"<results>/data/{dataset}/table.parquet" for dataset in generated_datasets()],
+        splits=lambda w: [f"<results>/seed-0/{dataset}/split.parquet" for dataset in generated_datasets()],
+    output:
+        made="<results>/summary/made.parquet",
+        usage="<results>/summary/examine_made.usage.json",
+    log:
+        "<logs>/examine_made.log",
+    params:
+        about=lambda w: [{"dataset": d, "augmentation": a} for d, a in STUDY.generated],
+        datasets=lambda w: generated_datasets(),
+        code=code("data/examine_made"),
+    message:
+        f"Examine the rows that augmentations of {STUDY.name} generate"
+    script:
+        "../scripts/data/examine_made.py"

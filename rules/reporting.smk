@@ -44,7 +44,7 @@ rule render_notebook:
         power="<results>/summary/power.parquet",
         provenance="<results>/summary/provenance.json",
         later=lambda w: "<results>/summary/later_steps.json" if w.concern == "resources" else [],
-        examined=lambda w: examined_tables() if w.concern == "people" else [],
+        examined=lambda w: examined_tables() if w.concern in ("people", "data") else [],
     output:
         notebook="<results>/report/notebooks/{concern}.ipynb",
         usage="<results>/report/notebooks/{concern}.render_notebook.usage.json",

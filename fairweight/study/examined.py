@@ -1,4 +1,4 @@
-"""Variants that are examined further: by the audit of membership, and by explanations (standard library only)."""
+"""What is examined further: variants by audit and explanations, and generated rows (standard library only)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from fairweight.core import components
 from fairweight.core.errors import InputError, known
 from fairweight.core.operations import GIVEN
+from fairweight.core.recipes import MethodRecipe
 from fairweight.study.grid import Cell, Variant
 
 FIRST_SHADOW = 1_000_000  # seeds of the models that are trained for the audit; a study has fewer seeds
@@ -26,6 +27,10 @@ class ExaminedStudy(Protocol):
     @property
     def variants(self) -> Mapping[str, Variant]:
         """Variants by name."""
+
+    @property
+    def augmentations(self) -> Mapping[str, MethodRecipe]:
+        """Recipes of augmentations by name."""
 
     def root(self, variant: str) -> Variant:
         """Root of a variant's lineage."""
@@ -70,6 +75,13 @@ def explained(study: ExaminedStudy) -> list[tuple[int, Cell]]:
     needs = "it has no file, or its dataset has texts or no classes"
     cells = _examined(study, "explain", _explainable, "explained", needs)
     return [(seed, cell) for cell in cells for seed in study.seeds_of(cell)]
+
+
+def generated(study: ExaminedStudy) -> list[tuple[str, str]]:
+    """(dataset, augmentation) of every augmentation that generates rows, and does not only change or weigh them."""
+    methods = {name: recipe["method"] for name, recipe in study.augmentations.items()}
+    made = {name for name, method in methods.items() if components.literal("augmentations", method, "GENERATES")}
+    return sorted({(c.dataset, c.augmentation) for c in study.cells if c.augmentation in made})
 
 
 def _examined(

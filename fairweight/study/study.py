@@ -18,7 +18,7 @@ from fairweight.core.recipes import MethodRecipe, Split, TrainingRecipe
 from fairweight.energy import carbon_intensity, energy_model, sci
 from fairweight.study import check_datasets, check_grid
 from fairweight.study.check_paths import check_paths
-from fairweight.study.examined import audited, explained, split_recipe
+from fairweight.study.examined import audited, explained, generated, split_recipe
 from fairweight.study.grid import Cell, Variant
 
 LONGEST_LINEAGE = 50  # operations that make a variant, one after the other
@@ -51,7 +51,7 @@ class Study:
         self.cells = self._cells()
         check_grid.check_cells(self)
         check_grid.check_criteria(self)
-        self.audited, self.explained = audited(self), explained(self)
+        self.audited, self.explained, self.generated = audited(self), explained(self), generated(self)
 
     # ---- variants
 

@@ -53,10 +53,11 @@ class Results:
     cards: list[Document]
     provenance: Document
     later: Document | None = None  # what was used after the table by rule was made; None until it is known
-    # the audit of membership and explanations; None in a study without them
+    # the audit of membership, explanations and generated rows; None in a study without them
     privacy: pd.DataFrame | None = None
     reasons: pd.DataFrame | None = None
     importances: pd.DataFrame | None = None
+    made: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, results: str) -> "Results":
@@ -189,7 +190,7 @@ class Results:
         return table
 
 
-OPTIONAL = ("privacy", "reasons", "importances")  # tables that not every study has
+OPTIONAL = ("privacy", "reasons", "importances", "made")  # tables that not every study has
 NO_TABLES = ("cards", "provenance", "later", *OPTIONAL)
 TABLES = tuple(field.name for field in fields(Results) if field.name not in NO_TABLES)
 
