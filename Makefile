@@ -142,6 +142,14 @@ crate-validator: .venv-crate/installed ## Install the public validator of archiv
 	@.venv-crate/bin/$(INSTALL) -r tests/oracles/crate.lock
 	@touch $@
 
+# moto wants an older python-dateutil than codecarbon's arrow, so that it lives apart
+.PHONY: s3-store
+s3-store: .venv-s3/installed ## Install an S3 store (moto) that runs on this machine, for the tests.
+.venv-s3/installed: tests/oracles/s3.lock
+	@$(PYTHON) -m venv .venv-s3
+	@.venv-s3/bin/$(INSTALL) -r tests/oracles/s3.lock
+	@touch $@
+
 .PHONY: energy
 energy: .venv/installed ## Print the resource usage of a study: ledger, energy, carbon, break-even.
 	@$(BIN)/fairweight energy '$(STUDY)'

@@ -70,7 +70,11 @@ def test_every_dependency_is_locked_with_its_hashes():
         assert named(extras[extra]) <= set(locked) | set(more)
         # colorama: requirements.lock has it for Windows only, and mkdocs-material needs it everywhere
         assert set(more) & set(locked) == ({"colorama"} if extra == "docs" else set())
-    apart = ("requirements-cuda.lock", "requirements-convert-keras.lock", "tests/oracles/crate.lock")
+    apart = (
+        "requirements-cuda.lock",
+        "requirements-convert-keras.lock",
+        *(f"tests/oracles/{n}.lock" for n in ("crate", "s3")),
+    )
     assert all(pins(file) for file in apart)
 
 

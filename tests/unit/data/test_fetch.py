@@ -8,10 +8,12 @@ import shutil
 import ssl
 import subprocess
 import tarfile
+import tempfile
 import threading
 import zipfile
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,8 @@ from fairweight.data import archive_members
 from fairweight.data import fetch as fetch_module
 from fairweight.data.archive_members import take_kept_member, take_member
 from fairweight.data.fetch import fetch
+from fairweight.data.parts import parts
+from fairweight.data.sources import https
 
 DATA = b"a,b\n1,2\n"
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -362,3 +366,36 @@ def test_a_large_member_beside_the_named_one_is_not_unpacked(tmp_path, monkeypat
             packed.addfile(info, io.BytesIO(content))
     with pytest.raises(InputError, match=r"data\.tar unpacks to more than 1 MB; if that is right, set"):
         get(tmp_path, f"file:{path}#x", sha256=None)
+
+
+def test_https_fetches_a_list_of_parts_as_one_table(server, tmp_path):
+    root, address = server
+    names = ["year=2026/part-007.csv", "year=2026/part-008.csv", "other.csv.gz"]
+    (root / "t" / "year=2026").mkdir(parents=True)
+    for name in names:
+        (root / "t" / name).write_bytes(gzip.compress(DATA) if name.endswith("gz") else DATA)
+    Flaky.faults = 1  # all are fetched again
+
+    def listed(source):
+        packed = https.fetch(f"{address}/{source}".removeprefix("https:"), fresh(tmp_path), tmp_path)
+        return [(part.name, part.partition, part.path.read_bytes()) for part in parts(packed, "f")]
+
+    packed = get(tmp_path, f"{address}/t/{{{','.join(names)}}}?v=2", sha256=None)
+    assert [part.name for part in parts(packed, "f")] == [f"f/{name}" for name in sorted(names)]
+    year = {"year": "2026"}
+    assert listed("t/year=2026/part-[007-008].csv") == [("f/part-007.csv", {}, DATA), ("f/part-008.csv", {}, DATA)]
+    assert listed("t/{year=2026/}part-[007-007].csv") == [("f/year=2026/part-007.csv", year, DATA)]
+    for source, sentence in (
+        ("t/part-[1-3].csv", "part-1.csv: HTTP 404"),
+        ("t/part-[3-1].csv", "does not ascend, or has more than 10,000 files"),
+        ("t/{a,b,c}[0001-9999].csv", "the list has more than 10,000 files"),
+        ("t/{a,a}.csv", "names a file twice"),
+        ("t/{../x,b}.csv", "no path of a file"),
+    ):
+        with pytest.raises(InputError) as caught:
+            listed(source)
+        assert sentence in str(caught.value)
+
+
+def fresh(tmp_path):
+    return Path(tempfile.mkdtemp(dir=tmp_path))
