@@ -17,7 +17,7 @@ include: "rules/collected.smk"
 
 
 envvars:
-    *NO_REPORTS,  # for every job and worker, before its first import
+    *[*NO_REPORTS, "FAIRWEIGHT_CHECKOUT"],  # for every job and worker, before its first import
 
 
 pathvars:

@@ -52,6 +52,7 @@ def steps(study: Path, seeds: int, folder: Path) -> list[Step]:
         with contextlib.redirect_stdout(io.StringIO()):
             workflow_api.dag().summary()
         workflow = workflow_api._workflow
+        workflow.execution_settings = settings.ExecutionSettings()  # which a workflow that is not executed lacks
         factory, ordered, numbers = ScriptFactory(workflow), [], {}
         for level in workflow.dag.toposorted():
             for job in level:

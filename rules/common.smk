@@ -15,6 +15,7 @@ from pathlib import Path
 CHECKOUT = str(Path(str(workflow.current_basedir)).parent)
 sys.path.insert(0, CHECKOUT)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [CHECKOUT, os.environ.get("PYTHONPATH")])))
+os.environ.update(FAIRWEIGHT_CHECKOUT=str(Path(CHECKOUT).resolve()))
 
 
 from fairweight import NO_REPORTS

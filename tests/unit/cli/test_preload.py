@@ -1,9 +1,14 @@
-"""A run preloads torch only if a step of its study uses it."""
+"""A run preloads the modules of its steps, and torch only if one of them uses it."""
+
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from fairweight.cli.preload import preload_options, uses_torch
+from fairweight.cli.step_modules import step_modules
 from fairweight.core.components import WORKFLOW as ROOT
 from fairweight.study.schema import resolve
 from snakemake_executor_plugin_dask.cluster import _modules
@@ -72,3 +77,39 @@ def test_engines_of_torch_need_torch():
 @pytest.mark.parametrize("further", [["--dask-preload", "x"], ["--dask-preload=x"], ["--executor", "local"]])
 def test_the_command_line_goes_first(further):
     assert preload_options(study(), ROOT, further) == []
+
+
+IMPORTED = """import sys
+for module in sys.argv[1:]:
+    __import__(module)
+import fairweight.cli.step_modules
+print(*(name for name in sys.modules if name.startswith("fairweight.") or name == "torch"))"""
+
+
+def imported(*before, checkout):
+    environment = os.environ | {"FAIRWEIGHT_CHECKOUT": str(checkout)}
+    command = [sys.executable, "-c", IMPORTED, *before]
+    return set(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_the_modules_of_steps_are_imported_last():
+    lines = (ROOT / "profiles" / "default" / "preload.txt").read_text().splitlines()
+    assert lines[-1] == "fairweight.cli.step_modules" and "torch" in lines
+    _, modules = preload_options(study(), ROOT, [])
+    assert modules.split(",")[-1] == "fairweight.cli.step_modules"
+
+
+def test_every_module_that_a_script_imports_is_imported():
+    some = {"fairweight.training.train", "fairweight.evaluation.assess", "fairweight.reporting.report.render"}
+    assert some <= set(step_modules(torch=True)) <= imported("torch", checkout=ROOT)
+
+
+def test_nothing_imports_torch_where_it_is_not_preloaded():
+    modules = step_modules(torch=False)
+    assert "fairweight.reporting.report.page" in modules and "fairweight.training.train" not in modules
+    after = imported(checkout=ROOT)
+    assert set(modules) <= after and "torch" not in after
+
+
+def test_a_process_of_another_checkout_imports_nothing(tmp_path):
+    assert "fairweight.training.train" not in imported("torch", checkout=tmp_path)
