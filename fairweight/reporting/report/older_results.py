@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from fairweight.core.artifacts import read_frame
-from fairweight.core.errors import InputError, listed
+from fairweight.core.errors import InputError
 from fairweight.study.results_layout import LAYOUT, PROVENANCE, layout_of
 
 ABSENT = float("nan")
+MOST = 3  # tables that a sentence names
 ANSWERS = ("choice_accuracy", "choice_low", "choice_high", "questions", "choice_flips")
 # table -> column that was added to it, and its value in results that are older
 ADDED: dict[str, dict[str, Any]] = {
@@ -40,10 +41,14 @@ def read_tables(folder: Path, names: Iterable[str], provenance: Mapping[str, Any
         commit = f" (commit {provenance['commit']})" if provenance.get("commit") else ""
         raise InputError(
             f"{folder}: fairweight {provenance.get('fairweight', '0.1')}{commit} wrote these results, without the "
-            f"tables {listed(absent)}; run the study again to bring them up to date, or read them with that version."
+            f"tables {_in_short(absent)}; run the study again to bring them up to date, or read them with that version."
         )
     tables = {name: read_frame(summary / f"{name}.parquet") for name in names}
     return {name: _completed(name, table) for name, table in tables.items()} if is_older else tables
+
+
+def _in_short(names: list[str]) -> str:
+    return ", ".join(names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
 
 
 def _completed(name: str, table: pd.DataFrame) -> pd.DataFrame:

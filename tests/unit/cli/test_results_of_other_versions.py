@@ -77,4 +77,5 @@ def test_results_without_a_table_that_was_added_later_are_refused_with_the_remed
         Results.read(str(results))
     sentence = str(caught.value)
     assert sentence.startswith("results/tiny: fairweight 0.1.0 (commit 5e86e9ba99aa) wrote these results, without the")
+    assert "tables assessments, checks, comparisons and " in sentence
     assert sentence.endswith("run the study again to bring them up to date, or read them with that version.")
