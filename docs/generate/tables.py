@@ -11,6 +11,7 @@ from typing import Any
 from fairweight import api
 from fairweight.core.lineage import CELL, FAMILY, MEASURE
 from fairweight.core.measures import MEASURES
+from fairweight.data import examine_made
 from fairweight.energy import other_estimators, what_if
 from fairweight.energy.amounts import AMOUNTS
 from fairweight.energy.life_cycle import LIFE, REPAID
@@ -84,6 +85,7 @@ RESULTS: dict[str, tuple[str, Iterable[str]]] = {
         compare_explanations.REASONS,
     ),
     "importances": ("the weight of an input in the explanations of a variant", compare_explanations.IMPORTANCES),
+    "made": ("quality of generated rows: a measure, beside that of real rows", examine_made.SCHEMA),
     "power": ("a test before training: the loss that it can detect and prove", power.SCHEMA),
     "profiles": (
         "latency and CPU time of one file for one batch size",

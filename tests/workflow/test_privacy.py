@@ -104,14 +104,14 @@ def command(folder, *arguments):
 def holding(folder):
     """Files below a folder that hold the planted number, as text, as float32 or float64, or in a Parquet column."""
     needles = [str(PLANTED).encode(), np.float32(PLANTED).tobytes(), np.float64(PLANTED).tobytes()]
-    found = set()
+    paths = set()
     for path in (path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
         columns = pq.read_table(path).itercolumns() if path.suffix == ".parquet" else ()
         numbers = [column.to_numpy() for column in columns if pa.types.is_floating(column.type)]
         if any(n in content for n in needles) or any(np.isclose(n, PLANTED, rtol=1e-7).any() for n in numbers):
-            found.add(path)
-    return found
+            paths.add(path)
+    return paths
 
 
 def test_a_purge_leaves_no_row_and_keeps_results_and_models(audited, tmp_path):

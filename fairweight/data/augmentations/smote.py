@@ -93,10 +93,10 @@ def _neighbours(scaled: Array, categorical: Array, number: int) -> Array:
     """Positions of the nearest other rows (n, number)."""
     one_hot = [np.eye(column.max() + 2)[column] * np.sqrt(0.5) for column in categorical.T]  # two that differ: 1
     features = np.concatenate([scaled, *one_hot], axis=1)
-    found: Array = NearestNeighbors(n_neighbors=number + 1).fit(features).kneighbors(features, return_distance=False)
-    own = found == np.arange(len(found))[:, None]
+    nearest: Array = NearestNeighbors(n_neighbors=number + 1).fit(features).kneighbors(features, return_distance=False)
+    own = nearest == np.arange(len(nearest))[:, None]
     own[:, -1] |= ~own.any(axis=1)  # among equal rows, a row may not be its own neighbour
-    return found[~own].reshape(len(found), number)
+    return nearest[~own].reshape(len(nearest), number)
 
 
 def _most_frequent(codes: Array) -> Array:

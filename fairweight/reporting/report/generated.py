@@ -11,7 +11,7 @@ from fairweight.core.frames import where
 from fairweight.reporting.report.page import listing, table
 from fairweight.reporting.report.results import Results
 
-TOLD_APART = 0.75  # AUC above which a sentence says that made rows are easily told from real ones
+TELLING = 0.75  # AUC above which a sentence says that trees easily tell made rows from real ones
 MOST_COLUMNS = 5  # columns with the largest distances that the table shows
 TITLES = {
     "column_distance": "Distance of the distribution",
@@ -42,7 +42,7 @@ def _one(rows: pd.DataFrame, measure: str) -> dict[str, Any]:
 def _sentence(rows: pd.DataFrame) -> str:
     """What the measures say of one augmentation."""
     first, apart, close = rows.iloc[0], _one(rows, "detection_auc"), _one(rows, "nearest_distance")
-    manner = "easily" if apart["value"] > TOLD_APART else "hardly"
+    manner = "easily" if apart["value"] > TELLING else "hardly"
     nearer = "nearer to" if close["value"] < close["reference"] else "no nearer to"
     text = (
         f"<b>{escape(first['augmentation'])}</b> made {int(first['rows']):,} rows. Trees {manner} tell them from "

@@ -14,23 +14,23 @@ def measured(made):
 
 
 def test_rows_of_the_same_distribution_are_like_real_ones():
-    found = measured(people(600, seed=3))
-    for (measure, _), (value, reference) in found.items():
+    measures = measured(people(600, seed=3))
+    for (measure, _), (value, reference) in measures.items():
         if measure in ("column_distance", "dependence_distance"):
             assert value < 0.12 and value == pytest.approx(reference, abs=0.09), measure
-    value, reference = found["detection_auc", None]
+    value, reference = measures["detection_auc", None]
     assert value == pytest.approx(0.5, abs=0.1) and reference == pytest.approx(0.5, abs=0.1)
-    value, reference = found["nearest_distance", None]
+    value, reference = measures["nearest_distance", None]
     assert value == pytest.approx(reference, rel=0.2)
-    value, reference = found["accuracy_of_made", None]
+    value, reference = measures["accuracy_of_made", None]
     assert value == pytest.approx(reference, abs=0.05)
 
 
 def test_copies_are_found():
     copies = people(800, seed=1).take(np.arange(0, 800, 2))
-    found = measured(copies)
-    assert found["copies", None][0] == 1 and found["copies", None][1] < 0.02
-    assert found["nearest_distance", None][0] == 0
+    measures = measured(copies)
+    assert measures["copies", None][0] == 1 and measures["copies", None][1] < 0.02
+    assert measures["nearest_distance", None][0] == 0
 
 
 def test_lost_dependence_is_found():
@@ -39,15 +39,15 @@ def test_lost_dependence_is_found():
     rng = np.random.default_rng(4)
     numeric = np.stack([rng.permutation(column) for column in rows.numeric.T], axis=1)
     job = np.stack([rng.permutation(rows.categorical[:, 0]), rows.categorical[:, 1]], axis=1)
-    found = measured(Table(**(vars(rows) | {"numeric": numeric, "categorical": job})))
-    assert found["dependence_distance", None][0] > 1.5 * found["dependence_distance", None][1]
-    assert found["detection_auc", None][0] > 0.7
-    assert found["accuracy_of_made", None][0] < found["accuracy_of_made", None][1] - 0.02
+    measures = measured(Table(**(vars(rows) | {"numeric": numeric, "categorical": job})))
+    assert measures["dependence_distance", None][0] > 1.5 * measures["dependence_distance", None][1]
+    assert measures["detection_auc", None][0] > 0.7
+    assert measures["accuracy_of_made", None][0] < measures["accuracy_of_made", None][1] - 0.02
 
 
 def test_a_group_that_is_filled_up_is_no_difference():
     rows = people(3000, seed=3)
     filled = np.concatenate([np.flatnonzero(rows.groups["town"] == 1), np.arange(200)])
-    found = measured(rows.take(filled))
-    assert found["column_distance", "town"][0] == 0
-    assert ("accuracy_with_made", "b (town)") in found
+    measures = measured(rows.take(filled))
+    assert measures["column_distance", "town"][0] == 0
+    assert ("accuracy_with_made", "b (town)") in measures
