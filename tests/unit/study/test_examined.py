@@ -21,7 +21,7 @@ STUDY = {
     },
     "models": {"m": {"architecture": "mlp"}},
     "training": {"standard": {"epochs": 1}},
-    "engines": ["onnxruntime", "openvino"],
+    "engines": ["onnxruntime", "torch_eager"],
     "variants": {
         "dense": {"train": "standard"},
         "int8": {"from": "dense", "quantize": "dynamic"},
