@@ -3,7 +3,7 @@
 An encoder is part of the model, so that the exported file takes raw rows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,8 +100,15 @@ class TabularEncoder(Encoder):
         if not self.numeric:
             return
         blocks = _at_once(read) if self.numeric == 1 else read
-        known = sum(np.sum(~np.isnan(block), axis=0) for block in blocks())
-        mean = _summed(_zero_filled(block.astype(np.float64)) for block in blocks()) / known
+        known = np.zeros(self.numeric, np.int64)
+
+        def counted() -> Iterator[NDArray[np.float64]]:
+            nonlocal known
+            for block in blocks():
+                known = known + np.sum(~np.isnan(block), axis=0)
+                yield _zero_filled(block.astype(np.float64))
+
+        mean = _summed(counted()) / known
         squares = _summed(np.square(_zero_filled(block.astype(np.float64) - mean)) for block in blocks())
         spread = np.sqrt(squares / known)
         self.mean.copy_(torch.from_numpy(mean))
