@@ -288,6 +288,11 @@ def _stored(table: Table) -> pa.Table:
     return _described(columns, description)
 
 
+def describe_table(path: str | Path) -> Table:
+    """A dataset's table without rows: its columns, levels, classes and groups."""
+    return read_rows(path, np.empty(0, np.int64))
+
+
 def number_of_blocks(path: str | Path) -> int:
     """Number of row blocks of a dataset's table."""
     with _reading(path):

@@ -59,6 +59,13 @@ class Table:
         pixels = 0 if self.images is None else int(np.prod(self.images.shape[1:]))
         return block_rows(self.numeric.shape[1] + self.categorical.shape[1] + pixels // 4)
 
+    @property
+    def bytes_of_a_row(self) -> int:
+        """Bytes of one row in memory; a text is counted as short."""
+        pixels = 0 if self.images is None else int(np.prod(self.images.shape[1:]))
+        codes = 8 * (self.categorical.shape[1] + len(self.groups) + len(self.given))
+        return 32 + 4 * self.numeric.shape[1] + codes + pixels + (64 if self.texts is not None else 0)
+
     def in_files(self, names: Collection[str]) -> NDArray[np.bool_]:
         """Whether the raw file of each row has one of these names (n,)."""
         return np.isin(self.file.astype(str), list(names))

@@ -8,8 +8,16 @@ from operator import add
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import number_of_blocks, read_rows, read_split, read_table, write_augmented
+from fairweight.core.artifacts import (
+    describe_table,
+    number_of_blocks,
+    read_rows,
+    read_split,
+    read_table,
+    write_augmented,
+)
 from fairweight.core.errors import InputError
+from fairweight.core.memory import check_memory
 from fairweight.core.random_streams import generator
 from fairweight.core.recipes import MethodRecipe
 from fairweight.core.table import Augmented, Table
@@ -94,7 +102,12 @@ def _made(
 
 
 def _at_once(table: str, split: str, method: Callable[..., Augmented], key: tuple[str, str, int]) -> Iterator[Made]:
-    training = read_rows(table, read_split(split)["train"])
+    positions = read_split(split)["train"]
+    # the rows, and as many made ones or their parts
+    remedy = "use a method that takes row blocks, such as jitter, or fewer rows"
+    needed = 2 * len(positions) * describe_table(table).bytes_of_a_row
+    check_memory("augment", needed, f"{len(positions):,} training rows at once", remedy)
+    training = read_rows(table, positions)
     yield method(training, generator(*key)), training.row
 
 

@@ -10,11 +10,12 @@ from fairweight.core import components
 from fairweight.core.artifacts import read_table, write_json, write_table
 from fairweight.core.checksums import checksum
 from fairweight.core.errors import InputError
+from fairweight.core.memory import check_memory
 from fairweight.core.recipes import DatasetRecipe
-from fairweight.core.table import Table
+from fairweight.core.table import Table, block_rows
 from fairweight.data.categorical_codes import Categories, to_table
 from fairweight.data.deduplicate import removal
-from fairweight.data.partitions import DEFAULT, Partitions, workers
+from fairweight.data.partitions import AHEAD, DEFAULT, Partitions, workers
 from fairweight.data.raw_rows import RawRows, numbered, raw_blocks
 from fairweight.data.raw_spool import Spool, converted
 from fairweight.data.survey import Survey, checked_categories, survey
@@ -67,6 +68,7 @@ def read(
         left = removed.applied(numbered(frames())) if removed.rows else frames()
         return raw_blocks(left, recipe["drop"], Formats.from_recipe(recipe))
 
+    _check_fits(recipe, threads, partitions)
     with workers(threads, partitions) as spread, Spool() as spool:
         try:
             removed = removal(frames, recipe)
@@ -92,6 +94,15 @@ def read(
         print(f"{column}: {origin!r} is subtracted before its numbers become float32")
     for reason, number in removed.counts:
         print(f"{number:,} rows {reason} are left out")
+
+
+def _check_fits(recipe: DatasetRecipe, threads: int, partitions: Partitions) -> None:
+    """See `memory.check_memory`: so many rows of a table are held as partitions are in flight."""
+    inputs = recipe["inputs"]
+    columns = len(inputs["numeric"]) + len(inputs["categorical"])
+    rows = AHEAD * threads * partitions["blocks"] * block_rows(columns)
+    remedy = "set 'partitions: blocks' to a smaller number, or use fewer threads"
+    check_memory("read", 16 * rows * columns, f"{rows:,} rows at a time", remedy)
 
 
 def _surveyed(

@@ -6,13 +6,15 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.extmath import _approximate_mode
 
-from fairweight.core.artifacts import PARTS, read_labels, write_split
+from fairweight.core.artifacts import PARTS, number_of_rows, read_labels, write_split
 from fairweight.core.errors import InputError, listed
+from fairweight.core.memory import check_memory
 from fairweight.core.random_streams import integer
 from fairweight.core.recipes import Split
 from fairweight.core.table import Labels, Table
 
 TRAIN, VALIDATION, TEST = range(len(PARTS))
+BYTES_OF_A_ROW = 32  # measured: labels, groups, parts and drawn positions
 TENTHS = 10  # strata of labels that are numbers
 
 
@@ -29,6 +31,8 @@ def split(table: str, destination: str, *, name: str, recipe: Split, seed: int) 
     Raises:
         InputError: a part lacks a class, or there are no official test rows.
     """
+    number = number_of_rows(table)
+    check_memory("split", BYTES_OF_A_ROW * number, f"{number:,} rows", "use fewer rows, or a machine with more memory")
     rows = read_labels(table)
     try:
         write_split(destination, np.arange(len(rows)), parts(rows, name=name, recipe=recipe, seed=seed))

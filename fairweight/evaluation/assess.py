@@ -6,14 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_labels, read_predictions, write_rows
+from fairweight.core.artifacts import PARTS, describe_table, number_of_rows, read_labels, read_predictions, write_rows
 from fairweight.core.intersections import crossed
+from fairweight.core.memory import check_memory
 from fairweight.core.table import Labels, narrowed, take_rows
 from fairweight.evaluation.metric_rows import SCHEMA, Assessed
 from fairweight.statistics.conformal import half_width
 
 # columns of predictions that metrics take
 PREDICTED = ("label", "prediction", "score", "probabilities", "swapped", "nll", "tokens", "utf8_bytes")
+
+BYTES_OF_A_SCORED_ROW = 20  # measured; the largest part alone takes more, the others have gone by then
 
 
 def assess(
@@ -38,6 +41,7 @@ def assess(
         smallest_group: rates that are shares of fewer rows are reported as insufficient, and not ranked.
         intersections: whether every pair of attributes is also an attribute.
     """
+    _check_fits(predictions, table, intersections)
     of_rows, _ = read_predictions(predictions, ("row", "part"))
     labels = read_labels(table, of_rows["row"])  # a row's id is its position in the table
     if intersections:
@@ -55,6 +59,15 @@ def assess(
                     {"part": part, "family": family, **row} for row in components.load("metrics", family)(assessed)
                 ]
     write_rows(destination, rows, {"part": "string", "family": "string", **SCHEMA})
+
+
+def _check_fits(predictions: str, table: str, intersections: bool) -> None:
+    """See `memory.check_memory`. All rows have codes of groups, and those of one part scores and ranks."""
+    rows, described = number_of_rows(predictions), describe_table(table)
+    groups = len(described.groups)
+    codes = groups * (groups + 1) // 2 if intersections else groups
+    needed = rows * (20 + codes + BYTES_OF_A_SCORED_ROW + 4 * len(described.classes))
+    check_memory("assess", needed, f"{rows:,} predicted rows", "use fewer test rows, or fewer groups")
 
 
 def _half_width(predictions: str) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fairweight.core.artifacts import prediction_blocks, read_labels, read_predictions, read_table, write_rows
 from fairweight.core.intersections import crossed
+from fairweight.core.memory import check_memory
 from fairweight.core.random_streams import generator
 from fairweight.core.table import narrowed
 from fairweight.evaluation.compare_losses import compare_numbers
@@ -114,6 +115,7 @@ def compare(
         sizes = (smallest_group, intersections)
         compare_numbers(predictions, about, table, augmentation, baselines, sizes, written, simple)
         return
+    check_fits("compare", predictions, [file["variant"] for file in about])
     names = [_name(file["augmentation"], file["variant"], augmentation) for file in about]
     predicted = read_models(predictions, names)
     labels = predicted.labels
@@ -144,6 +146,23 @@ def compare(
     references = {(augmentation, variant): (other, name) for variant, (other, name) in baselines.items()}
     of_models = model_rows(by_node, references, labels, rows.classes, seeds, _simple(simple, predicted.rows))
     write_rows(models, list(of_models), MODELS)
+
+
+def check_fits(step: str, paths: list[str], variants: list[str], bytes_of_a_row: int = 0) -> None:
+    """End a step that compares the models of some variants, and whose test rows will not fit; see `check_memory`.
+
+    Args:
+        step: its name.
+        paths: Parquet files of predictions.
+        variants: variant of each file.
+        bytes_of_a_row: that the step holds of each test row besides.
+    """
+    rows = sum(len(block["part"]) for block in prediction_blocks(paths[0], ("part",), "test"))
+    models, seeds = len(paths), len(paths) / len(set(variants))
+    # a prediction and a mark of every model; of a variant and its baseline a score and a margin, and means of seeds
+    needed = rows * (2 * models + 16 * seeds + 32 + bytes_of_a_row)
+    remedy = "use fewer test rows, variants or seeds, or a machine with more memory"
+    check_memory(step, needed, f"{rows:,} test rows of {models} models", remedy)
 
 
 def _simple(path: str | None, rows: Array) -> Array | None:

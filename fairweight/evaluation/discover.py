@@ -5,10 +5,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from fairweight.core.artifacts import read_labels, read_rows, write_rows
+from fairweight.core.artifacts import describe_table, read_labels, read_rows, write_rows
 from fairweight.core.random_streams import generator
 from fairweight.core.table import Labels, Table
-from fairweight.evaluation.compare import PredictionsOf, read_models
+from fairweight.evaluation.compare import PredictionsOf, check_fits, read_models
 from fairweight.statistics.comparison import log_loss
 from fairweight.statistics.crossed_uncertainty import blocks
 from fairweight.statistics.slices import Features, discover
@@ -80,6 +80,7 @@ def discover_slices(
         smallest_group: fewest rows of a slice.
         destination: Parquet file to write, one row per variant and slice.
     """
+    check_fits("discover", predictions, [file["variant"] for file in about], _bytes_of_features(table))
     models = read_models(predictions, [file["variant"] for file in about])
     labels = read_labels(table, models.rows)
     features, given, origins = _features(table, models.rows)
@@ -113,6 +114,13 @@ def discover_slices(
                 }
             )
     write_rows(destination, rows, SCHEMA)
+
+
+def _bytes_of_features(table: str) -> int:
+    """Bytes of the features of one row: one number for each numeric input and each level, of which a half is copied."""
+    described = describe_table(table)
+    columns = len(described.numeric_names) + sum(map(len, described.levels.values()))
+    return 6 * columns
 
 
 class Changes:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core.artifacts import PARTS, read_rows, read_split
+from fairweight.core.memory import check_memory
 from fairweight.core.table import Table
 
 FEWEST_ROWS = 1024  # of a block, unless there are fewer: checks of a file need some rows
@@ -40,8 +41,15 @@ class PredictedRows:
             inputs: see `artifacts.read_table`.
         """
         example = read_rows(self._table, self._positions[:1])
+        self._check_fits(example, batch_size)
         size = len(self) if example.texts is not None else max(example.block_rows, FEWEST_ROWS)
         size = -(-max(size, 1) // batch_size) * batch_size
         for start in range(0, max(len(self), 1), size):
             rows = slice(start, start + size)
             yield read_rows(self._table, self._positions[rows], inputs), self._parts[rows]
+
+    def _check_fits(self, example: Table, batch_size: int) -> None:
+        """See `memory.check_memory`: one block of rows and its input tensors are held, and all texts."""
+        rows = len(self) if example.texts is not None else min(len(self), max(batch_size, example.block_rows))
+        remedy = "use a smaller 'batch_size', or a machine with more memory"
+        check_memory("predict", 2 * rows * example.bytes_of_a_row, f"{rows:,} rows at a time", remedy)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fairweight.core.artifacts import number_of_blocks, positions_of, read_made, read_sources, read_split, read_table
 from fairweight.core.errors import InputError, did_you_mean, listed
+from fairweight.core.memory import check_memory
 from fairweight.core.table import Table, block_rows
 from fairweight.training.input_encoders import Encoder
 from fairweight.training.model import Model
@@ -80,6 +81,10 @@ class TrainingData:
         """Read labels and groups from the Parquet files of a table, a seed's split and an augmentation."""
         positions = read_split(split)
         columns = read_table(table, block=0).take(np.arange(0))
+        used = len(positions["train"])
+        # ids, labels, groups, positions and weights; features of many rows are in files
+        needed = used * (32 + 8 * len(columns.groups))
+        check_memory("training", needed, f"{used:,} training rows", "use fewer rows, or a machine with more memory")
         row, labels, groups = _bare(table, positions["train"], columns)
         ids, made, weight = read_sources(augmented)
         source = positions_of(ids, row) if len(ids) else np.empty(0, np.int64)
