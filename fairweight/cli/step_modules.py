@@ -13,20 +13,22 @@ import sys
 from pathlib import Path
 
 from fairweight.core.code_version import imported_files
-from fairweight.core.components import PACKAGE, SOURCES, WORKFLOW
+from fairweight.core.components import PACKAGE, SOURCES, WORKFLOW, names, path_of
 from fairweight.core.parsed_source import parsed
 
+LIGHT = ("adaptations", "metrics", "objectives", "tasks")  # folders whose components import no further package
 CHECKOUT = "FAIRWEIGHT_CHECKOUT"  # folder of the workflow that runs (rules/common.smk); another one imports by itself
 
 
 def step_modules(*, torch: bool) -> list[str]:
-    """Names of the modules that scripts and notebooks of this checkout import.
+    """Names of the modules that scripts and notebooks of this checkout import, and of light components.
 
     Args:
         torch: whether to name those that import torch, at any depth.
     """
     files = {file for script in (WORKFLOW / "scripts").glob("*/*.py") for file in imported_files(script)}
     files |= set((PACKAGE / "reporting" / "report").glob("*.py"))
+    files |= {path_of(folder) / f"{name}.py" for folder in LIGHT for name in names(folder)}
     files = {file for file in files if file.name != "__init__.py" and (torch or not _imports_torch(file))}
     return sorted(".".join(file.relative_to(SOURCES).with_suffix("").parts) for file in files)
 
@@ -49,6 +51,14 @@ def _import_all() -> None:
     for module in step_modules(torch="torch" in sys.modules):
         with contextlib.suppress(Exception):  # the step that needs it says what is wrong
             importlib.import_module(module)
+    _find_plugins()
+
+
+def _find_plugins() -> None:
+    """Call scikit-learn once: its first call looks for plugins in all installed packages, for 0.04 CPU-seconds."""
+    from sklearn.utils import check_array  # noqa: PLC0415 - other processes import this module as well
+
+    check_array([[0.0]])
 
 
 _import_all()

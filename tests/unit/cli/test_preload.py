@@ -111,5 +111,15 @@ def test_nothing_imports_torch_where_it_is_not_preloaded():
     assert set(modules) <= after and "torch" not in after
 
 
+def test_scikit_learn_has_looked_for_plugins():
+    looked = (
+        IMPORTED + "\nfrom narwhals.plugins import _discover_entrypoints as each\nprint(each.cache_info().currsize)"
+    )
+    environment = os.environ | {"FAIRWEIGHT_CHECKOUT": str(ROOT)}
+    command = [sys.executable, "-c", looked]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
+
+
 def test_a_process_of_another_checkout_imports_nothing(tmp_path):
     assert "fairweight.training.train" not in imported("torch", checkout=tmp_path)
