@@ -108,13 +108,14 @@ class Tally:
     missing: Counter[tuple[str, str, int]] = field(default_factory=Counter)  # input column, attribute, code
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)  # of inputs and label; (n,) per block
     quasi: list[NDArray[np.uint64]] = field(default_factory=list)  # hashes of the quasi-identifiers; (n,) per block
+    classes: list[NDArray[np.int64]] = field(default_factory=list)  # labels beside `quasi`; (n,) per block
     test: list[NDArray[np.bool_]] = field(default_factory=list)  # whether a row is of an official test file
     first: pd.DataFrame | None = None  # raw rows of the first block, which are searched for identifiers
 
     def __iadd__(self, later: "Tally") -> "Tally":
         for name in ("labels", "sums", "groups", "pairs", "missing"):
             getattr(self, name).update(getattr(later, name))
-        for name in ("hashes", "quasi", "test"):
+        for name in ("hashes", "quasi", "classes", "test"):
             getattr(self, name).extend(getattr(later, name))
         self.first = later.first if self.first is None else self.first
         return self
@@ -133,6 +134,7 @@ def tally(raw: RawRows, rows: Table, recipe: DatasetRecipe, categories: Categori
     counts = Tally(Counter(label), test=[rows.file == TEST])
     counts.hashes = [_row_hashes(rows)]
     counts.quasi = _quasi_hashes(raw, recipe, categories)
+    counts.classes = [rows.label] if counts.quasi and rows.classes else []
     counts.first = _with_numbers(raw, recipe) if raw.start == 0 else None
     missing = dict(zip(rows.numeric_names, np.isnan(rows.numeric).T, strict=True))
     missing |= {column: raw.frame[column].isna().to_numpy() for column in rows.levels}
@@ -169,6 +171,10 @@ def _with_numbers(raw: RawRows, recipe: DatasetRecipe) -> pd.DataFrame:
     numeric = dict.fromkeys([*recipe["inputs"]["numeric"], *groups, *target])
     numbers = {column: raw.numbers(column, "inputs: numeric") for column in numeric}
     return raw.frame.drop(columns=FILE).assign(**numbers)
+
+
+def _anonymity(counts: Tally) -> Anonymity:
+    return k_anonymity(np.concatenate(counts.quasi), np.concatenate(counts.classes) if counts.classes else None)
 
 
 def quasi_identifiers(recipe: DatasetRecipe) -> list[str]:
@@ -262,7 +268,7 @@ def contents(
         "intersections": {attribute: shares[attribute] for attribute in shares if attribute not in rows.groups},
         "entropy": {attribute: _entropy(entries) for attribute, entries in shares.items()},
         "duplicates": _duplicates(rows, counts),
-        "k_anonymity": {"columns": quasi, **k_anonymity(np.concatenate(counts.quasi))} if quasi else None,
+        "k_anonymity": {"columns": quasi, **_anonymity(counts)} if quasi else None,
         "identifying": [] if counts.first is None else identifying(counts.first),
         "sha256": checksums,
         "removed": removed,

@@ -1,7 +1,7 @@
-"""Privacy checks of a table: k-anonymity, and columns that look like identifiers of persons."""
+"""Privacy checks of a table: k-anonymity, l-diversity, t-closeness, and columns that may identify persons."""
 
 import re
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -19,14 +19,18 @@ EXAMINED = 1_000
 
 
 class Anonymity(TypedDict):
-    """k-anonymity of a table.
+    """k-anonymity of a table, and what a combination of quasi-identifiers says of the label.
 
     `k` is the smallest number of rows with one combination of quasi-identifiers, `unique` the share of rows whose
-    combination no other row has.
+    combination no other row has. Where labels are classes, `distinct_labels` is the smallest number of classes with one
+    combination (l-diversity), and `largest_shift` the largest total variation distance of the classes of one
+    combination from those of the table (t-closeness).
     """
 
     k: int
     unique: float
+    distinct_labels: NotRequired[int]
+    largest_shift: NotRequired[float]
 
 
 class Identifier(TypedDict):
@@ -36,14 +40,27 @@ class Identifier(TypedDict):
     reason: str
 
 
-def k_anonymity(kinds: Array) -> Anonymity:
-    """Count how many rows share their values of the quasi-identifiers (Sweeney 2002).
+def k_anonymity(kinds: Array, labels: Array | None = None) -> Anonymity:
+    """Count how many rows share their values of the quasi-identifiers (Sweeney 2002), and their labels.
 
     Args:
         kinds: a number for each row (n,), equal for rows whose quasi-identifiers are all equal.
+        labels: class of each row (n,), for l-diversity (Machanavajjhala et al. 2007) and t-closeness (Li et al. 2007,
+            with equal distances between classes); None without them.
     """
-    _, sizes = np.unique(kinds, return_counts=True)
-    return {"k": int(sizes.min()), "unique": float((sizes == 1).sum() / len(kinds))}
+    _, places, sizes = np.unique(kinds, return_inverse=True, return_counts=True)
+    measured: Anonymity = {"k": int(sizes.min()), "unique": float((sizes == 1).sum() / len(kinds))}
+    if labels is None:
+        return measured
+    classes, codes = np.unique(labels, return_inverse=True)
+    pairs, counts = np.unique(places.ravel() * len(classes) + codes, return_counts=True)
+    owner, code = np.divmod(pairs, len(classes))
+    shares, overall = counts / sizes[owner], np.bincount(codes) / len(codes)
+    # half the sum of absolute differences is the sum of those above the overall share
+    above = np.bincount(owner, weights=np.maximum(shares - overall[code], 0), minlength=len(sizes))
+    measured["distinct_labels"] = int(np.bincount(owner, minlength=len(sizes)).min())
+    measured["largest_shift"] = float(above.max())
+    return measured
 
 
 def identifying(frame: pd.DataFrame) -> list[Identifier]:

@@ -50,6 +50,8 @@ class Anonymity(TypedDict):
     columns: list[str]
     k: int
     unique: float
+    distinct_labels: NotRequired[int]
+    largest_shift: NotRequired[float]
 
 
 class Identifying(TypedDict):
@@ -222,6 +224,11 @@ def privacy(card: Card) -> str:
         text = (
             f"k-anonymity over {', '.join(map(escape, anonymity['columns']))}: k = {anonymity['k']}; "
             f"{_percent(anonymity['unique'], 2)} of rows have a combination of values that no other row has."
+        )
+    if anonymity and "distinct_labels" in anonymity:
+        text += (
+            f" Of rows that share one, at least {anonymity['distinct_labels']} classes occur (l-diversity), and their "
+            f"shares differ by at most {number(anonymity['largest_shift'], 2)} from those of all rows (t-closeness)."
         )
     columns = [f"{escape(e['column'])} ({escape(e['reason'])})" for e in card["identifying"]]
     return f"{text} Columns that may identify someone: {', '.join(columns) or 'none found'}."

@@ -102,17 +102,20 @@ def privacy_cards(results: Results) -> HTML:
                 f"{duplicates['test_rows_in_training']:,}" if "test_rows_in_training" in duplicates else DASH,
                 f"{anonymity['k']} ({', '.join(anonymity['columns'])})" if anonymity else DASH,
                 _percent(anonymity["unique"], 2) if anonymity else DASH,
+                f"{anonymity['distinct_labels']}" if "distinct_labels" in (anonymity or {}) else DASH,
+                number(anonymity["largest_shift"], 2) if "largest_shift" in (anonymity or {}) else DASH,
                 ", ".join(f"{e['column']} ({e['reason']})" for e in card["identifying"]) or "none found",
             ]
         )
     header = ["Dataset", "Balance of groups", "Duplicate rows", "Test rows also in training", "k-anonymity"]
-    header += ["Unique rows", "Columns that may identify"]
+    header += ["Unique rows", "l-diversity", "t-closeness", "Columns that may identify"]
     notes = (
         "Balance is the entropy of the groups' shares over that of equal groups (1: all groups are equally large). "
         "Duplicates agree in all inputs and the label. k is the smallest number of rows that share the values of the "
-        "quasi-identifiers; a row is unique if it shares them with no other. Columns that may identify are guessed "
-        "from "
-        'names and values; drop those that do, with the key "drop" of the study file.'
+        "quasi-identifiers; a row is unique if it shares them with no other. Of rows that share them, l is the lowest "
+        "number of classes, and t the largest distance of their classes from those of all rows: with l = 1, whoever "
+        "knows them knows the label. Columns that may identify are guessed "
+        'from names and values; drop those that do, with the key "drop" of the study file.'
     )
     caption = "Balance of groups, duplicates and privacy."
     return table(header, rows, caption, notes=notes, text_columns=2)

@@ -286,7 +286,8 @@ def test_a_card_finds_duplicates_across_the_official_parts():
 
 def test_a_card_reports_k_anonymity():
     frame = rows(sex=["f", "f", "f", "m"])
-    assert card(frame)["k_anonymity"] == {"columns": ["sex"], "k": 1, "unique": 0.25}
+    anonymity = card(frame)["k_anonymity"]
+    assert {key: anonymity[key] for key in ("columns", "k", "unique")} == {"columns": ["sex"], "k": 1, "unique": 0.25}
     assert card(frame, quasi_identifiers=["sex", "job"])["k_anonymity"]["unique"] == 1.0
     with pytest.raises(InputError, match="quasi_identifiers: column 'town' is not in the data"):
         card(frame, quasi_identifiers=["town"])

