@@ -97,7 +97,7 @@ def read(
 
 
 def _check_fits(recipe: DatasetRecipe, threads: int, partitions: Partitions) -> None:
-    """See `memory.check_memory`: so many rows of a table are held as partitions are in flight."""
+    """See `memory.check_memory`: the rows of all partitions in flight are held."""
     inputs = recipe["inputs"]
     columns = len(inputs["numeric"]) + len(inputs["categorical"])
     rows = AHEAD * threads * partitions["blocks"] * block_rows(columns)
