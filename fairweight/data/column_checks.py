@@ -55,8 +55,8 @@ class Numbers:
     @classmethod
     def from_rows(cls, rows: RawRows, column: str, place: str) -> "Numbers":
         """Examine a column of one block."""
-        values, numbers = rows.column(column, place), rows.numbers(column, place)
-        nan = np.isnan(numbers)
+        numbers = rows.numbers(column, place)
+        values, nan = rows.column(column, place), np.isnan(numbers)
         unread = np.zeros(len(rows), bool)
         if nan.any():
             unread = nan & values.notna().to_numpy()
@@ -208,7 +208,7 @@ class Agreement:
     @classmethod
     def from_rows(cls, values: pd.Series | np.ndarray, labels: "Labels") -> "Agreement":
         """The values of one block's rows (n,) with their labels."""
-        for rows in (slice(MOST_PAIRS), slice(None)):  # the first rows show it of nearly every column
+        for rows in (slice(2 * MOST_PAIRS), slice(None)):  # the first rows show it of nearly every column
             codes, distinct = pd.factorize(values[rows], use_na_sentinel=False)
             own = labels.codes[rows]
             if len(distinct) > MOST_PAIRS or (own < 0).any():

@@ -85,7 +85,11 @@ def _union(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[n
     """The sample of two samples' numbers; what a full one has rejected need not be looked at."""
     if len(first) == MOST_DISTINCT:
         second = second[_hashes(second) < _hashes(first).max()]
-    return _sample(np.union1d(first, second)) if len(second) else first
+    if not len(second):
+        return first
+    merged = np.concatenate([first, second])
+    merged.sort()
+    return _sample(merged[np.append(True, merged[1:] != merged[:-1])])
 
 
 def _hashes(numbers: NDArray[np.float64]) -> NDArray[np.uint64]:

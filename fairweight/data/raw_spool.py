@@ -91,9 +91,8 @@ class Spool:
 
 
 def _restored(rows: RawRows, path: Path) -> RawRows:
-    with pa.OSFile(str(path), "rb") as file:
-        table = pa.ipc.open_file(file).read_all()
-    files, *columns = (column.combine_chunks() for column in table.columns)
+    with pa.memory_map(str(path)) as file:
+        files, *columns = pa.ipc.open_file(file).get_batch(0).columns
     values: Converted = {}
     for key, column in zip(rows.converted, columns, strict=True):
         texts = pa.types.is_large_string(column.type) or pa.types.is_string(column.type)

@@ -23,6 +23,7 @@ from fairweight.data.delimited_text import LONGEST_LINE
 from fairweight.data.parts import parts
 from fairweight.data.raw_rows import FILE
 
+PARTS = True  # a raw file may be a folder of parts
 OPTIONS = {
     "first_index": {
         "enum": [0, 1, None],
@@ -200,8 +201,9 @@ def _entries(path: Path, name: str) -> Iterator[tuple[_Entries | _Dense, str]]:
         place, line = f"file {part.name!r}", 0
         with closing(_chunks(part.path, place)) as chunks:
             for chunk in chunks:
-                yield _dense(chunk, line, place) or _parsed(chunk, line, place), place
-                line += chunk.count(b"\n")
+                dense = _dense(chunk, line, place)
+                yield dense or _parsed(chunk, line, place), place
+                line += len(dense.labels) if dense else chunk.count(b"\n")
 
 
 def _chunks(path: Path, place: str) -> Generator[bytes, None, None]:
@@ -213,10 +215,10 @@ def _chunks(path: Path, place: str) -> Generator[bytes, None, None]:
         rest = b""
         try:
             while data := file.read(CHUNK_BYTES):
-                whole, line_break, after = data.rpartition(b"\n")
-                if line_break:
-                    yield rest + whole + b"\n"
-                    rest = after
+                end = data.rfind(b"\n") + 1
+                if end:
+                    yield b"".join((rest, memoryview(data)[:end]))
+                    rest = data[end:]
                 else:
                     rest += data
                 if len(rest) > LONGEST_LINE:

@@ -289,3 +289,38 @@ def test_damaged_and_nested_orc_is_one_sentence(tmp_path):
     pyarrow.orc.write_table(pa.Table.from_pandas(ROWS).append_column("late", late), place / "0.orc")
     with pytest.raises(InputError, match="a time stamp before 1678 or after 2261"):
         table(tmp_path, place / "0.orc", orc)
+
+
+def test_a_folder_of_libsvm_as_spark_writes_it(tmp_path):
+    place, libsvm = tmp_path / "people", {"method": "libsvm"}
+    place.mkdir()
+    for name, text in (
+        ("part-1", "1 1:3 2:4\n0 1:5 2:1\n"),
+        ("part-0", "1 1:1 2:2\n0 2:7\n"),
+        ("part-2", ""),
+        ("_SUCCESS", ""),
+    ):
+        (place / name).write_text(text)
+    keys = {"inputs": {"numeric": ["x1", "x2"]}, "target": {"column": "label"}, "groups": {}}
+    check_dataset(
+        "d",
+        dataset(
+            reader=libsvm, files={"all": {"sources": [f"file:{place}"], "sha256": None}}, split={"test": 0.5}, **keys
+        ),
+    )
+    assert table(tmp_path, place, libsvm, **keys).numeric.tolist() == [[1, 2], [0, 7], [3, 4], [5, 1]]
+    (place / "part-1").write_text("1 1:3 2:4\n0 1:5 2:\n")  # cut within an entry
+    with pytest.raises(InputError, match="file 'all/part-1', line 2: an index or a value is missing"):
+        table(tmp_path, place, libsvm, **keys)
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "parquet"])
+def test_a_part_that_was_cut_is_one_sentence(tmp_path, form):
+    place = folder(tmp_path, form, [ROWS[:3], ROWS[3:]])
+    path = place / f"part-00001.{form}"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(
+        InputError, match=r"part-00001.csv.gz is broken|'all/part-00001.parquet' is not a Parquet"
+    ) as caught:
+        table(tmp_path, place, CSV if form == "csv.gz" else PARQUET)
+    assert "\n" not in str(caught.value)
