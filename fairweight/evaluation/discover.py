@@ -117,10 +117,10 @@ def discover_slices(
 
 
 def _bytes_of_features(table: str) -> int:
-    """Bytes of the features of one row: one number for each numeric input and each level, of which a half is copied."""
+    """Bytes of the features of one row: numbers and levels, of which a half becomes numbers for the tree."""
     described = describe_table(table)
-    columns = len(described.numeric_names) + sum(map(len, described.levels.values()))
-    return 6 * columns
+    numbers, levels = len(described.numeric_names), sum(map(len, described.levels.values()))
+    return 6 * numbers + 3 * levels
 
 
 class Changes:

@@ -30,10 +30,20 @@ class Slice:
 
 @dataclass(frozen=True)
 class Features:
-    """Inputs of n rows as numbers: one column for each numeric input and for each level of a categorical input."""
+    """Inputs of n rows: a column for each numeric input, then one for each level of a categorical input."""
 
-    values: Array  # (n, d)
-    names: list[tuple[str, str | None]]  # input and level; None for a numeric input
+    numbers: Array  # float32 (n, k)
+    levels: Array  # bool (n, l), a quarter of the memory of numbers
+    names: list[tuple[str, str | None]]  # (k + l) input and level; None for a numeric input
+
+    @property
+    def values(self) -> Array:
+        """All columns of all rows, float32 (n, k + l)."""
+        return self.at(slice(None))
+
+    def at(self, rows: Array | slice) -> Array:
+        """All columns of some rows, float32 (m, k + l)."""
+        return np.concatenate([self.numbers[rows], self.levels[rows]], axis=1, dtype=np.float32)
 
     @property
     def inputs(self) -> list[str]:
@@ -52,9 +62,11 @@ class Features:
     def _shares_a_source(self, name: str, codes: Array, rng: np.random.Generator) -> bool:
         columns = [position for position, (of_column, _) in enumerate(self.names) if of_column == name]
         numeric = self.names[columns[0]][1] is None
-        part = self.values[:, columns]
-        # a row without a level of a category has a level of its own
-        values = part[:, 0] if numeric else np.where(part.any(axis=1), part.argmax(axis=1), len(columns))
+        if numeric:
+            values = self.numbers[:, columns[0]]
+        else:  # a row without a level of a category has a level of its own
+            part = self.levels[:, [column - self.numbers.shape[1] for column in columns]]
+            values = np.where(part.any(axis=1), part.argmax(axis=1), len(columns))
         return share_a_source(values.astype(float), codes, rng, numeric=numeric)
 
     def without(self, names: Collection[str]) -> "Features":
@@ -62,11 +74,14 @@ class Features:
         kept = [position for position, (name, _) in enumerate(self.names) if name not in names]
         if len(kept) == len(self.names):
             return self
-        return Features(self.values[:, kept], [self.names[position] for position in kept])
+        first = self.numbers.shape[1]
+        numbers = [position for position in kept if position < first]
+        levels = [position - first for position in kept if position >= first]
+        return Features(self.numbers[:, numbers], self.levels[:, levels], [self.names[position] for position in kept])
 
     def renamed(self, names: Mapping[str, str]) -> "Features":
         """The same inputs, with other names for some of them."""
-        return Features(self.values, [(names.get(name, name), level) for name, level in self.names])
+        return Features(self.numbers, self.levels, [(names.get(name, name), level) for name, level in self.names])
 
     @classmethod
     def from_table(
@@ -81,28 +96,30 @@ class Features:
             levels: categorical input -> its levels, in column order.
         """
         names: list[tuple[str, str | None]] = [(name, None) for name in numeric_names]
-        columns = [numeric.astype(np.float32)]
+        columns: list[Array] = [np.empty((len(numeric), 0), bool)]
         for position, (name, of_input) in enumerate(levels.items()):
-            columns.append((categorical[:, position, None] == np.arange(len(of_input))).astype(np.float32))
+            columns.append(categorical[:, position, None] == np.arange(len(of_input)))
             names += [(name, level) for level in of_input]
-        return cls(np.concatenate(columns, axis=1), names)
+        return cls(numeric.astype(np.float32), np.concatenate(columns, axis=1), names)
 
     @classmethod
     def from_blocks(cls, rows: int, blocks: Iterable["Features"]) -> "Features":
         """Features of n rows from those of some rows at a time; there is at least one block."""
-        values, names, start = np.empty((rows, 0), np.float32), [], 0
+        held, start = cls(np.empty((rows, 0), np.float32), np.empty((rows, 0), bool), []), 0
         for block in blocks:
+            stop = start + len(block.numbers)
             if not start:
-                values, names = np.empty((rows, len(block.names)), np.float32), block.names
-            values[start : start + len(block.values)] = block.values
-            start += len(block.values)
-        return cls(values, names)
+                shapes = (rows, block.numbers.shape[1]), (rows, block.levels.shape[1])
+                held = cls(np.empty(shapes[0], np.float32), np.empty(shapes[1], bool), block.names)
+            held.numbers[start:stop], held.levels[start:stop] = block.numbers, block.levels
+            start = stop
+        return held
 
     def with_medians(self) -> "Features":
         """The same rows with the median of the rows in place of each missing number."""
-        for position, (_, level) in enumerate(self.names):
-            column = self.values[:, position, None]
-            if level is None and np.isnan(column).any():
+        for position in range(self.numbers.shape[1]):
+            column = self.numbers[:, position, None]
+            if np.isnan(column).any():
                 column[np.isnan(column)] = np.nanmedian(column, axis=0)
         return self
 
@@ -123,16 +140,15 @@ class Features:
             for j, part in enumerate(np.array_split(band, parts, axis=2), start=1):
                 columns.append(part.mean(axis=(1, 2))[:, None])
                 names.append((f"brightness of part {i}, {j} of {parts} x {parts}", None))
-        columns.append(labels[:, None] == np.arange(len(classes)))
         names += [("class", name) for name in classes]
-        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+        numbers = np.concatenate(columns, axis=1).astype(np.float32)
+        return cls(numbers, labels[:, None] == np.arange(len(classes)), names)
 
     @classmethod
     def from_texts(cls, words: Array, labels: Array, classes: tuple[str, ...]) -> "Features":
         """Features of texts: the number of words of each (n,), and the class."""
-        columns = [words[:, None], labels[:, None] == np.arange(len(classes))]
         names: list[tuple[str, str | None]] = [("number of words", None), *(("class", name) for name in classes)]
-        return cls(np.concatenate(columns, axis=1).astype(np.float32), names)
+        return cls(words[:, None].astype(np.float32), labels[:, None] == np.arange(len(classes)), names)
 
 
 class Rows(Protocol):
@@ -168,8 +184,8 @@ def discover(
     finding, confirming = order[: len(order) // 2], order[len(order) // 2 :]
     mean = np.concatenate([changes[rows].mean(axis=1) for rows in blocks(len(changes))])
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=smallest, random_state=0)
-    tree.fit(features.values[finding], mean[finding])
-    leaves = tree.apply(features.values)
+    tree.fit(features.at(finding), mean[finding])
+    leaves = np.concatenate([tree.apply(features.at(rows)) for rows in blocks(len(mean))])
     # the worst slices of the first half are tested; nothing of the second half has been used so far
     means = {int(leaf): float(mean[finding][leaves[finding] == leaf].mean()) for leaf in np.unique(leaves[finding])}
     least = max(0.0, float(mean[finding].mean()))
