@@ -70,11 +70,11 @@ class Spool:
             self.blocks.append((rows, None))
             return
         path = Path(self.folder.name) / f"{len(self.blocks)}.arrow"
-        columns = [pa.array(rows.frame[FILE], pa.string()), *map(pa.array, rows.converted.values())]
-        content = pa.table(columns, names=list(map(str, range(len(columns)))))
+        columns = [_whole(pa.array(values)) for values in (rows.frame[FILE].astype("str"), *rows.converted.values())]
+        content = pa.record_batch(columns, names=list(map(str, range(len(columns)))))
         try:
             with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, content.schema) as writer:
-                writer.write_table(content)
+                writer.write_batch(content)
         except OSError:  # such as a full disk: the raw files are still there
             self._give_up()
             return
@@ -88,6 +88,10 @@ class Spool:
     def __iter__(self) -> Iterator[RawRows]:
         for rows, path in self.blocks:
             yield rows if path is None else _restored(rows, path)
+
+
+def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def _restored(rows: RawRows, path: Path) -> RawRows:

@@ -85,6 +85,8 @@ def read(
             )
             raw = iter(spool) if spool.complete else blocks()
             write_table(table, _counted(spread.in_order(convert, raw), counts))
+            if (written := sum(map(len, counts.test))) != totals.size:
+                raise RuntimeError(f"{written:,} rows were written of {totals.size:,} that were surveyed")
         except InputError as error:
             raise InputError(f"datasets: {name}: {str(error).rstrip('.')}.") from None
     checksums = {key: checksum(path) for key, path in paths.items()}

@@ -66,21 +66,28 @@ def outputs(raw, folder, threads=1, **changes):
     return [checksum(Path(path)) for path in paths]
 
 
-def test_the_way_through_the_passes_changes_no_byte(raw, tmp_path, monkeypatch):
+@pytest.mark.parametrize("target", [RECIPE["target"], {"column": "paid", "strip": "."}], ids=["only", "all rows"])
+def test_the_way_through_the_passes_changes_no_byte(raw, tmp_path, monkeypatch, target):
+    passes = 2 if "only" in target else 1
+
+    def written(**options):
+        return outputs(raw, tmp_path, target=target, **options)
+
     monkeypatch.setattr(tables, "BLOCK_ROWS", 64)
     calls, once = [], delimited.blocks
     monkeypatch.setattr(delimited, "blocks", lambda *args, **options: calls.append(1) or once(*args, **options))
-    expected = outputs(raw, tmp_path)
-    assert len(calls) == 2  # once for `target: only`
-    assert outputs(raw, tmp_path, threads=2) == expected
+    expected = written()
+    assert len(calls) == passes  # `target: only` looks at all rows before
+    assert written(threads=2) == expected
     monkeypatch.setattr(delimited_columns, "CHUNK_BYTES", 999)
-    assert outputs(raw, tmp_path) == expected
+    monkeypatch.setattr(delimited_columns, "LARGEST_CHUNK", 999)  # a block is put together from several chunks
+    assert written() == expected
     monkeypatch.setattr(delimited_columns, "_by_arrow", lambda _form: False)
-    assert outputs(raw, tmp_path) == expected
+    assert written() == expected
     calls.clear()
     monkeypatch.setattr(pa, "OSFile", full_disk)
-    assert outputs(raw, tmp_path) == expected
-    assert len(calls) == 3
+    assert written() == expected
+    assert len(calls) == passes + 1
 
 
 def test_what_cannot_be_kept_is_refused_after_what_the_survey_says(raw, tmp_path):
