@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_split, read_table, write_predictions
+from fairweight.core.artifacts import PARTS, read_rows, read_split, write_predictions
 from fairweight.core.random_streams import generator
 from fairweight.core.table import Table
 from fairweight.inference import load_engine, shapley
@@ -56,7 +56,6 @@ def explain(
     rng = generator("explained rows", name)
     chosen = np.sort(rng.choice(positions["test"], min(recipe["rows"], len(positions["test"])), replace=False))
     behind = rng.choice(others if len(others) else positions["test"], BACKGROUND)
-    whole = read_table(table)
     signature = read_signature(model)
     run = load_engine.load(engine, model, threads=threads)
     task = components.load("tasks", signature.task)
@@ -66,7 +65,7 @@ def explain(
         probabilities: Array = task(output, rows)["probabilities"].astype(np.float64)
         return probabilities[np.arange(len(rows)), rows.label]
 
-    mixed = Mixed(whole.take(chosen), whole.take(behind), recipe["patches"])
+    mixed = Mixed(read_rows(table, chosen), read_rows(table, behind), recipe["patches"])
     write_predictions(destination, explained(mixed, probability, name, recipe["permutations"]), {"engine": engine})
 
 
