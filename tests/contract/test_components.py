@@ -304,7 +304,7 @@ def test_metric_family_returns_rows_with_status_and_reason(family, classes):
     )
     rows = components.load("metrics", family)(assessed)
     # some families are for binary labels or for texts only
-    assert rows or classes > 2 or family in ("likelihood", "stereotypes", "consistency")
+    assert rows or classes > 2 or family in ("likelihood", "stereotypes", "choices", "consistency")
     for row in rows:
         assert set(row) == set(SCHEMA)
         assert (row["value"] is None) == (row["status"] == "undefined")
