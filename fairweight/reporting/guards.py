@@ -20,7 +20,7 @@ CHIPS = {
     SIMPLE: "baseline worse than a simple model",
 }
 
-BRIEF = {
+BRIEF: dict[str, str] = {
     ONE_CLASS: "one class is predicted",
     DIVERGED: "training diverged",
     MAJORITY: "not shown to be better than the largest class",
@@ -28,6 +28,18 @@ BRIEF = {
     SAME: "nothing is compressed",
     CLASSES: "some classes are never predicted",
 }
+
+
+# the same of models that predict numbers
+OF_NUMBERS: dict[str, str] = {
+    ONE_CLASS: "one number is predicted",
+    MAJORITY: "not shown to be better than one number for all rows",
+}
+
+
+def brief(results: Results, dataset: str, guard: str) -> str:
+    """A guard in a few words."""
+    return (OF_NUMBERS if "numbers" in results.card(dataset) else {}).get(guard, BRIEF[guard])
 
 
 def no_reference(row: Mapping[str, Any]) -> str | None:
@@ -47,7 +59,8 @@ def chip(results: Results, goal: Mapping[str, Any]) -> str:
     """What is wrong with the baseline of a row of the table `goals`, in a few words."""
     cell = {key: goal[key] for key in FAMILY} | {"variant": goal["baseline"], "engine": goal["engine"]}
     rows = where(results.guards, cell | {"augmentation": goal["baseline_augmentation"]})
-    return next((CHIPS[name] for name in rows["guard"] if name in CHIPS), "baseline too weak to compare with")
+    text = next((CHIPS[name] for name in rows["guard"] if name in CHIPS), "baseline too weak to compare with")
+    return text.replace("one class", "one number") if "numbers" in results.card(goal["dataset"]) else text
 
 
 def of_family(results: Results, first: Mapping[str, Any]) -> list[str]:
@@ -82,11 +95,11 @@ def split(results: Results, family: Mapping[str, Any], ships: tuple[str, str] | 
     pairs = zip(rows["augmentation"], rows["variant"], strict=True)
     leads = pd.Series([pair in nodes for pair in pairs], index=rows.index, dtype=bool)
     first, others = rows[leads], rows[~leads]
-    brief = "; ".join(
-        f"{joined(list(dict.fromkeys(part['name'])))}: {BRIEF[guard]}"
+    in_short = "; ".join(
+        f"{joined(list(dict.fromkeys(part['name'])))}: {brief(results, family['dataset'], str(guard))}"
         for guard, part in others.groupby("guard", sort=False)
     )
-    return Split(_sentences(first), _sentences(others), brief)
+    return Split(_sentences(first), _sentences(others), in_short)
 
 
 def joined(names: list[str]) -> str:

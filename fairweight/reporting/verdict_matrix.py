@@ -211,7 +211,7 @@ def _guard(results: Results, baseline: tuple[str, str], rows: list[Row]) -> None
         if len(where(blocking, row.cell | dict(zip(("augmentation", "variant"), baseline, strict=True)))):
             row.reason = None
         elif len(own) and not row.baseline:
-            row.guard = guards.BRIEF[own.iloc[0]["guard"]]
+            row.guard = guards.brief(results, row.cell["dataset"], own.iloc[0]["guard"])
             said = "; ".join(own["reason"])
             rest = row.reason.removeprefix(said).removeprefix("; ") if row.reason else ""
             row.reason = rest or None
