@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fairweight.core.errors import InputError
 from fairweight.training.micro_batches import MicroBatches
@@ -116,7 +115,8 @@ def started(work: MicroBatches, model: Model, ranks: int, batch: int) -> Iterato
         features = work.rows.spool or Spool.write([work.rows.features], *_size(work.rows.features))
         numbers = Spool.write([_as_floats(work.rows.labels), work.rows.weights], 3 * len(work.rows.labels), ())
         state = stack.enter_context(tempfile.TemporaryFile(prefix="fairweight-ranks-"))
-        state.write(safetensors.torch.save(_tensors(model)))
+        for tensor in model.state_dict().values():
+            state.write(tensor.contiguous().numpy().tobytes())
         state.flush()
         sizes = sum(p.numel() for p in work.parameters()), batch, len(work.losses)
         shared = Shared.opened(stack.enter_context(tempfile.TemporaryFile(buffering=0)), *sizes)
@@ -175,10 +175,6 @@ def _as_floats(labels: Tensor) -> Tensor:
     return labels.contiguous().view(torch.float32)
 
 
-def _tensors(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().contiguous().clone() for name, tensor in model.state_dict().items()}
-
-
 # ---- the process of another rank
 
 
@@ -212,9 +208,13 @@ def _rebuilt(setup: dict[str, Any], features: int, numbers: int, state: int) -> 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     model = Model(setup["about"])
-    with os.fdopen(state, "rb") as file:
-        content = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
-    model.load_state_dict(safetensors.torch.load(content))
+    start = 0
+    for tensor in model.state_dict().values():
+        # ranks share the file's position, so none uses it
+        content = bytearray(os.pread(state, tensor.numel() * tensor.element_size(), start))
+        start += len(content)
+        if content:
+            tensor.copy_(torch.frombuffer(content, dtype=tensor.dtype).view(tensor.shape))
     rows, *shape = setup["shape"]
     if len(shape) == 3:
         model.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
