@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairweight.core.formatting import missing
 from fairweight.core.shown_measures import ShownMeasure
 from fairweight.reporting.goals import is_baseline
+from fairweight.reporting.quality import Quality
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 
-if TYPE_CHECKING:
-    from fairweight.reporting.quality import Quality
-
-POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
 SYMBOLS: dict[str, str] = {PROVEN: "\N{CHECK MARK}", REFUTED: "\N{BALLOT X}", UNDECIDED: "?"}
 WARNING, NOT_MEASURED, ALONE = "warning", "not measured", "alone"
 NO_SAVING = "no saving"  # variants are proven, and the baseline ships
@@ -185,7 +182,7 @@ class Answer:
     untested: list[dict[str, Any]]
     file: str | None
     chosen: Row | None
-    quality: "Quality"
+    quality: Quality
 
     @property
     def base(self) -> Row:

@@ -8,9 +8,9 @@ from fairweight.core.frames import where
 from fairweight.core.shown_measures import ShownMeasure, measure
 from fairweight.reporting import goals as goals_in_words
 from fairweight.reporting import guards
-from fairweight.reporting.answer import POINTS, RISES, TAGS, WARNING, Answer, Change, Cost, Row, saves
+from fairweight.reporting.answer import RISES, TAGS, WARNING, Answer, Change, Cost, Row, saves
 from fairweight.reporting.goals import GOALS
-from fairweight.reporting.quality import Quality, quality_of
+from fairweight.reporting.quality import POINTS, Quality, quality_of
 from fairweight.reporting.report.results import Results
 from fairweight.reporting.verdict_matrix import attributes_of
 from fairweight.statistics.decision import UNDECIDED

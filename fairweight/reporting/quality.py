@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fairweight.core.errors import InputError
 from fairweight.core.labels import ABSOLUTE
 from fairweight.core.shown_measures import ShownMeasure, measure
-from fairweight.reporting.answer import POINTS
 from fairweight.reporting.report.results import Results
 
+POINTS = ShownMeasure("change", "Change", "points", 2, "higher", scale=100.0)
 LEVELS = {ABSOLUTE: "mean_absolute_error", "squared_error": "mean_squared_error"}  # loss -> its measure
 SIGNIFICANT = 3  # digits after the first one of the standard deviation of the labels
 OF_LOSSES = ("loss", "group_loss", "bias")  # criteria that are about losses of numbers

@@ -18,7 +18,6 @@ from fairweight.reporting import guards
 from fairweight.reporting.answer import (
     NO_SAVING,
     NOT_MEASURED,
-    POINTS,
     RISES,
     SYMBOLS,
     TAGS,
@@ -31,7 +30,7 @@ from fairweight.reporting.answer import (
     Test,
 )
 from fairweight.reporting.goals import GOALS
-from fairweight.reporting.quality import OF_LOSSES, quality_of
+from fairweight.reporting.quality import OF_LOSSES, POINTS, quality_of
 from fairweight.reporting.report.results import Results
 from fairweight.statistics.decision import PROVEN, REFUTED, UNDECIDED
 from fairweight.statistics.significance import holm

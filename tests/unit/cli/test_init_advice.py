@@ -60,7 +60,9 @@ def test_the_seeds_that_are_needed_are_those_of_the_variants_that_are_tested():
 def test_every_margin_and_a_legal_goal_are_written():
     text = written({"a": 300, "b": 300})
     margins = read_schema()["properties"]["criteria"]["properties"]["margins"]["properties"]
-    assert yaml.safe_load(text)["criteria"]["margins"] == {name: about["default"] for name, about in margins.items()}
+    # those of regressions have no default here
+    defaults = {name: about["default"] for name, about in margins.items() if "default" in about}
+    assert yaml.safe_load(text)["criteria"]["margins"] == defaults
     (line,) = [line for line in text.splitlines() if line.startswith("# decision: ")]
     study = resolve(yaml.safe_load(text.replace(line, line.removeprefix("# "))))
     assert study["decision"]["goal"] == "transfer_bytes"

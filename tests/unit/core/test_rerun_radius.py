@@ -35,7 +35,7 @@ IMPORTED = {
     "fewer": {"from": "imported", "prune_onnx": {"method": "fewer_trees"}},
 }
 WEIGHTS = {"train", "prune", "factorize", "distill", "encode"}
-SEES_ROWS = WEIGHTS | {"quantize", "adjust", "export", "predict", "profile"}
+SEES_ROWS = WEIGHTS | {"quantize", "adjust", "export", "predict", "predict_pool", "explain", "profile"}
 READS_RESULTS = {"render_notebook", "paper", "cards", "archive"}
 # what is edited -> its file, and the rules that run again
 EDITS = {
@@ -51,7 +51,7 @@ EDITS = {
     "a metric": ("evaluation/metrics/quality.py", {"assess"}),
     "an engine": (
         "inference/engines/onnxruntime.py",
-        {"export", "prune_onnx", "quantize", "adjust", "predict", "profile"},
+        {"export", "prune_onnx", "quantize", "adjust", "predict", "predict_pool", "explain", "profile"},
     ),
     "the energy model": (
         "energy/energy_model.py",

@@ -497,7 +497,7 @@ def test_a_text_study_says_what_does_not_fit():
         ({"datasets__adult__inputs": {"text": "workclass", "numeric": ["age"]}}, "excludes"),
         ({"datasets__adult__inputs": inputs}, "takes tabular or image"),
         ({"datasets__adult__task": "language_modelling"}, "takes text rows"),
-        ({"datasets__adult__task": "regression"}, "tasks has no"),
+        ({"datasets__adult__task": "ranking"}, "tasks has no"),
         ({"datasets__adult__target": None}, "target"),
     ):
         with pytest.raises(InputError, match=words):
