@@ -36,9 +36,9 @@ def environment(folder: Path, *distributions: str) -> Path:
 
 def build(kind: str, distribution: str, folder: Path) -> Path:
     """Build an sdist or a wheel from the checkout into a folder, and return the file."""
-    there = set(folder.glob("*"))
+    earlier = set(folder.glob("*"))
     _run([sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder], ROOT / distribution)
-    (made,) = set(folder.glob("*.*")) - there
+    (made,) = set(folder.glob("*.*")) - earlier
     return made
 
 

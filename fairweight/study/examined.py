@@ -116,8 +116,8 @@ def _has_classes(study: ExaminedStudy, cell: Cell) -> bool:
 
 def _attackable(study: ExaminedStudy, cell: Cell) -> bool:
     """Whether a cell's model is trained here on rows of its dataset."""
-    here = study.root(cell.variant).trained_from_data
-    return here and _has_classes(study, cell) and study.config["datasets"][cell.dataset]["split"]["test"] != "all"
+    trained = study.root(cell.variant).trained_from_data
+    return trained and _has_classes(study, cell) and study.config["datasets"][cell.dataset]["split"]["test"] != "all"
 
 
 def _explainable(study: ExaminedStudy, cell: Cell) -> bool:

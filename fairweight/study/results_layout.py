@@ -42,11 +42,11 @@ def layout_of(provenance: Mapping[str, Any], results: Path | str) -> Version:
     """
     if KEY not in provenance:
         return UNSTATED
-    stated = provenance[KEY]
-    if not isinstance(stated, str) or not (match := re.fullmatch(r"(\d{1,4})\.(\d{1,4})", stated, re.ASCII)):
+    text = provenance[KEY]
+    if not isinstance(text, str) or not (match := re.fullmatch(r"(\d{1,4})\.(\d{1,4})", text, re.ASCII)):
         place = Path(results) / PROVENANCE
         raise InputError(
-            f"{place}: {KEY} is {quoted(stated)}, which is no version such as {LAYOUT}; delete the file, then run "
+            f"{place}: {KEY} is {quoted(text)}, which is no version such as {LAYOUT}; delete the file, then run "
             "the study again."
         )
     layout = Version(int(match[1]), int(match[2]))

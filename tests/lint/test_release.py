@@ -37,8 +37,8 @@ def test_a_wheel_holds_every_file_that_an_archive_takes_from_beside_the_package(
 def test_classifiers_name_the_versions_of_python_on_which_it_is_tested():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
     tested = {"3.11", *jobs["unit"]["strategy"]["matrix"]["python"]}
-    stated = {c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if re.search(r"Python :: 3\.\d+$", c)}
-    assert stated == tested
+    classified = {c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if re.search(r"Python :: 3\.\d+$", c)}
+    assert classified == tested
 
 
 def test_the_development_container_is_json():

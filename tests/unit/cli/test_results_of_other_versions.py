@@ -64,9 +64,9 @@ def test_a_newer_minor_layout_and_one_that_states_none_are_read(written):
     assert stored_study(written()) == resolve(tiny())
 
 
-@pytest.mark.parametrize("stated", [1, None, "", "1", "1.0.0", "x", "1.-1", "१.०", [1, 0]])
-def test_what_is_no_version_is_named(written, stated):
-    results = written(results_layout=stated)
+@pytest.mark.parametrize("version", [1, None, "", "1", "1.0.0", "x", "1.-1", "१.०", [1, 0]])
+def test_what_is_no_version_is_named(written, version):
+    results = written(results_layout=version)
     with pytest.raises(InputError, match=r"provenance.json: results_layout is .*, which is no version such as 1.0; de"):
         stored_study(results)
 

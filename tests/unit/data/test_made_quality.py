@@ -1,4 +1,4 @@
-"""Quality of generated rows: good, copied and shuffled rows are told apart by what their names say."""
+"""Quality of generated rows: good, copied and shuffled rows are distinguished as their names say."""
 
 import numpy as np
 import pytest

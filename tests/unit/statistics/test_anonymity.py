@@ -11,15 +11,15 @@ DISEASES = np.array([0, 0, 1, 1, 2, 0, 1, 1, 2, 2, 2, 2])
 
 
 def test_a_group_with_one_disease_is_named():
-    found = k_anonymity(KINDS, DISEASES)
-    assert found["k"] == 4 and found["unique"] == 0 and found["distinct_labels"] == 1
+    anonymity = k_anonymity(KINDS, DISEASES)
+    assert anonymity["k"] == 4 and anonymity["unique"] == 0 and anonymity["distinct_labels"] == 1
     shares = np.bincount(DISEASES) / 12
-    assert found["largest_shift"] == pytest.approx(1 - shares[2])
+    assert anonymity["largest_shift"] == pytest.approx(1 - shares[2])
 
 
 def test_diverse_groups_are_close_to_all_rows():
-    found = k_anonymity(np.repeat([5, 9], 4), np.array([0, 1, 0, 1, 1, 0, 1, 0]))
-    assert found == {"k": 4, "unique": 0.0, "distinct_labels": 2, "largest_shift": 0.0}
+    anonymity = k_anonymity(np.repeat([5, 9], 4), np.array([0, 1, 0, 1, 1, 0, 1, 0]))
+    assert anonymity == {"k": 4, "unique": 0.0, "distinct_labels": 2, "largest_shift": 0.0}
 
 
 def test_without_labels_there_is_no_diversity():
