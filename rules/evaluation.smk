@@ -134,9 +134,7 @@ rule compare_explanations:
     log:
         "<logs>/compare_explanations.log",
     params:
-        about=lambda w: [
-            vars(c) | {"baseline": STUDY.baseline(c.variant), "seed": seed} for seed, c in STUDY.explained
-        ],
+        about=lambda w: [vars(c) | {"baseline": STUDY.baseline(c.variant), "seed": seed} for seed, c in STUDY.explained],
         datasets=lambda w: sorted({c.dataset for _, c in STUDY.explained}),
         replicates=lambda w: [v for v in STUDY.variants if STUDY.variants[v].recipe.get("replicate")],
         code=code("evaluation/compare_explanations"),

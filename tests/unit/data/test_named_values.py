@@ -165,4 +165,4 @@ def test_data_cards_say_which_values_a_group_stands_for(tmp_path):
     _, plain = tables(tmp_path, people(), "{groups: {sex: {column: status}}}")
     assert "merged" not in plain
     card = {"groups": contents["groups"], "merged": contents["merged"]}
-    assert "sex: male stands for A91, A93, A94." in datacards._groups(card)
+    assert "sex: male stands for A91, A93, A94." in datacards.groups(card)
