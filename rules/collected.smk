@@ -128,6 +128,11 @@ def hourly_file():
     return "<results>/summary/intensity.csv" if hourly else []
 
 
+def with_places(examined):
+    """Cell, seed and baseline of every file that is examined."""
+    return [vars(c) | {"baseline": STUDY.baseline(c.variant), "seed": seed} for seed, c in examined]
+
+
 def examined_tables():
     """Tables of the audit of membership, of explanations and of generated rows, if the study has them."""
     audited = ["privacy"] if STUDY.audited else []

@@ -109,7 +109,7 @@ rule audit:
     log:
         "<logs>/audit.log",
     params:
-        about=lambda w: [vars(c) | {"baseline": STUDY.baseline(c.variant)} for _, c in STUDY.audited],
+        about=lambda w: with_places(STUDY.audited),
         datasets=lambda w: sorted({c.dataset for _, c in STUDY.audited}),
         recipe=lambda w: config["privacy_audit"],
         code=code("evaluation/audit"),
@@ -134,7 +134,7 @@ rule compare_explanations:
     log:
         "<logs>/compare_explanations.log",
     params:
-        about=lambda w: [vars(c) | {"baseline": STUDY.baseline(c.variant), "seed": seed} for seed, c in STUDY.explained],
+        about=lambda w: with_places(STUDY.explained),
         datasets=lambda w: sorted({c.dataset for _, c in STUDY.explained}),
         replicates=lambda w: [v for v in STUDY.variants if STUDY.variants[v].recipe.get("replicate")],
         code=code("evaluation/compare_explanations"),

@@ -35,6 +35,7 @@ class PoolOf(TypedDict):
     variant: str
     baseline: str
     engine: str
+    seed: int
 
 
 @dataclass(frozen=True)
