@@ -55,7 +55,7 @@ def test_it_makes_a_report_that_needs_nothing_else(finished):
     assert not re.search(r">[^<]*\b(nan|None|NaT)\b", text)
     notebooks = list((finished.folder / "results/tiny/report/notebooks").glob("*.ipynb"))
     every = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {path.name for path in notebooks} == every - {"language.ipynb", "numbers.ipynb"}  # for studies of other tasks
+    assert {path.name for path in notebooks} == every - {"language.ipynb", "numbers.ipynb"}  # of other tasks
     for path in notebooks:
         cells = json.loads(path.read_text())["cells"]
         assert all(cell.get("execution_count") for cell in cells if cell["cell_type"] == "code")
