@@ -5,16 +5,12 @@ from typing import Any
 
 import pandas as pd
 from IPython.display import HTML
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from fairweight.core.formatting import DASH, count, missing, number, with_interval
 from fairweight.core.frames import where
+from fairweight.reporting.report import interval_dots
 from fairweight.reporting.report.columns import p_equals
-from fairweight.reporting.report.figures import panels
-from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.page import listing, picture, table
-from fairweight.reporting.report.palette import looks
 from fairweight.reporting.report.results import Results, place, varying
 from fairweight.reporting.report.text import section
 from fairweight.statistics.significance import holm
@@ -121,13 +117,9 @@ def _figure(results: Results, dataset: str, rows: pd.DataFrame) -> HTML:
     attack = _attack(rows)
     auc = rows[(rows["attack"] == attack) & (rows["measure"] == "auc") & rows["value"].notna()]
     auc = results.first_combination(auc, dataset)
-    scopes = list(dict.fromkeys(zip(auc["attribute"].fillna(""), auc["group"].fillna("all rows"), strict=True)))
-    shown = list(dict.fromkeys(auc["variant"]))
-    figure, axes = panels(1, height=1.1 + (0.2 + 0.13 * len(shown)) * len(scopes))
-    _draw(axes[0], results, auc, scopes, shown)
-    look = looks(results)
-    handles = [Line2D([], [], color=look[v][0], marker=look[v][1], label=v) for v in shown]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+    figure, axis, _ = interval_dots.of_groups(results, auc)
+    axis.axvline(GUESSING, color="#444", linewidth=0.8)
+    axis.set_xlabel("AUC of the attack")
     models, title = int(auc["models"].iloc[0]), results.title(dataset)
     return picture(
         figure,
@@ -136,22 +128,6 @@ def _figure(results: Results, dataset: str, rows: pd.DataFrame) -> HTML:
         f"Attack: {attack}. Markers are means over {count(models, 'attacked model')}; bars are 95 % intervals over "
         f"models. The line at {GUESSING:g} is guessing. Shown: {place(auc.iloc[0])}.",
     )
-
-
-def _draw(axis: Axes, results: Results, auc: pd.DataFrame, scopes: list[tuple[str, str]], shown: list[str]) -> None:
-    look = looks(results)
-    for row in auc.to_dict("records"):
-        scope = ("", "all rows") if missing(row["attribute"]) else (row["attribute"], row["group"])
-        y = scopes.index(scope) + (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
-        colour, marker = look[row["variant"]]
-        axis.plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.2)
-        axis.plot(row["value"], y, marker, color=colour, markersize=4)
-    axis.axvline(GUESSING, color="#444", linewidth=0.8)
-    labels = [f"{short(group, 26)} ({short(attribute, 16)})" if attribute else group for attribute, group in scopes]
-    axis.set_yticks(range(len(scopes)), labels)
-    axis.set_ylim(len(scopes) - 0.45, -0.55)
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel("AUC of the attack")
 
 
 def _table(results: Results, dataset: str, rows: pd.DataFrame) -> HTML:

@@ -9,11 +9,10 @@ from matplotlib.lines import Line2D
 
 from fairweight.core.formatting import DASH, count, missing, number, with_interval
 from fairweight.core.frames import where
+from fairweight.reporting.report import interval_dots
 from fairweight.reporting.report.columns import p_equals
-from fairweight.reporting.report.figures import panels
 from fairweight.reporting.report.labels import short
 from fairweight.reporting.report.page import listing, picture, table
-from fairweight.reporting.report.palette import looks
 from fairweight.reporting.report.results import Results, place, varying
 from fairweight.reporting.report.text import section
 
@@ -26,6 +25,7 @@ EXPLAINED = (
 )
 MOST_INPUTS = 12  # inputs that the figure of importances shows
 RELIABLE = 0.8  # median reliability below which the report says that permutations are too few
+AGAIN = "#8b939b"  # colour of one retraining
 LARGE = 0.05  # change of an input's share that a sentence names
 
 
@@ -116,27 +116,12 @@ def _agreement_figure(results: Results, dataset: str, reasons: pd.DataFrame) -> 
     if rows.empty:
         return None
     rows = results.first_combination(rows, dataset)
-    scopes = list(dict.fromkeys(zip(rows["attribute"].fillna(""), rows["group"].fillna("all rows"), strict=True)))
-    shown = list(dict.fromkeys(rows["variant"]))
-    look = looks(results)
-    figure, axes = panels(1, height=1.1 + (0.2 + 0.13 * len(shown)) * len(scopes))
-    for row in rows.to_dict("records"):
-        scope = scopes.index(("", "all rows") if missing(row["attribute"]) else (row["attribute"], row["group"]))
-        y = scope + (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
-        colour, marker = look[row["variant"]]
-        axes[0].plot([row["low"], row["high"]], [y, y], color=colour, linewidth=1.2)
-        axes[0].plot(row["value"], y, marker, color=colour, markersize=4)
+    again = Line2D([], [], color=AGAIN, linewidth=2, label="one retraining")
+    figure, axis, placed = interval_dots.of_groups(results, rows, [again] if rows["floor"].notna().any() else [])
+    for line, row in placed:
         if not missing(row["floor"]):
-            axes[0].plot([row["floor"]] * 2, [scope - 0.42, scope + 0.42], color="#8b939b", linewidth=2, zorder=0)
-    labels = [f"{short(group, 26)} ({short(attribute, 16)})" if attribute else group for attribute, group in scopes]
-    axes[0].set_yticks(range(len(scopes)), labels)
-    axes[0].set_ylim(len(scopes) - 0.45, -0.55)
-    axes[0].grid(axis="y", visible=False)
-    axes[0].set_xlabel("agreement with the baseline (rank correlation)")
-    handles: list[Any] = [Line2D([], [], color=look[v][0], marker=look[v][1], label=v) for v in shown]
-    if rows["floor"].notna().any():
-        handles.append(Line2D([], [], color="#8b939b", linewidth=2, label="one retraining"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+            axis.plot([row["floor"]] * 2, [line - 0.42, line + 0.42], color=AGAIN, linewidth=2, zorder=0)
+    axis.set_xlabel("agreement with the baseline (rank correlation)")
     first, title = rows.iloc[0], results.title(dataset)
     return picture(
         figure,
@@ -152,21 +137,11 @@ def _importance_figure(results: Results, dataset: str, shares: pd.DataFrame) -> 
     shares = results.first_combination(shares, dataset)
     top = shares.groupby("input", sort=False)["value"].max().sort_values(ascending=False, kind="stable")
     inputs = list(top.index[:MOST_INPUTS])
-    shown = list(dict.fromkeys(shares["variant"]))
-    title, look = results.title(dataset), looks(results)
-    figure, axes = panels(1, height=1.1 + (0.14 + 0.11 * len(shown)) * len(inputs))
-    for row in shares[shares["input"].isin(inputs)].to_dict("records"):
-        y = inputs.index(row["input"]) + (shown.index(row["variant"]) - (len(shown) - 1) / 2) * 0.75 / len(shown)
-        colour, marker = look[row["variant"]]
-        axes[0].plot([row["low"] * 100, row["high"] * 100], [y, y], color=colour, linewidth=1.2)
-        axes[0].plot(row["value"] * 100, y, marker, color=colour, markersize=4)
-    axes[0].set_yticks(range(len(inputs)), [short(name, 30) for name in inputs])
-    axes[0].set_ylim(len(inputs) - 0.45, -0.55)
-    axes[0].set_xlim(left=0)
-    axes[0].grid(axis="y", visible=False)
-    axes[0].set_xlabel("share in the decisions, %")
-    handles = [Line2D([], [], color=look[v][0], marker=look[v][1], label=v) for v in shown]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False)
+    rows = [(inputs.index(row["input"]), row) for row in shares.to_dict("records") if row["input"] in inputs]
+    figure, axis = interval_dots.of_lines(results, rows, [short(name, 30) for name in inputs], scale=100)
+    axis.set_xlim(left=0)
+    axis.set_xlabel("share in the decisions, %")
+    title = results.title(dataset)
     left_out = f" Of {len(top)} inputs, the {MOST_INPUTS} most important." if len(top) > len(inputs) else ""
     return picture(
         figure,
