@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 KEY = b"fairweight"  # key of our description in a Parquet file's metadata
 WRITTEN: set[Path] = set()  # files that this process has written, for the usage file of its step
 PARTS = ("train", "validation", "test")
+INPUT = "input:"  # in front of the name of an input, in columns about it
 FORMULA = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # first characters of formulas (OWASP, CSV injection)
 SIGNED_NUMBER = re.compile(r"[+-]\d[\d.,]*(e[+-]?\d+)?( ?%)?")
 
@@ -238,9 +239,9 @@ def _bytes(chunk: pa.Array, width: int) -> Array:
 def _input_columns(rows: Table | Augmented, table: Table) -> Columns:
     columns: Columns = {}
     for position, name in enumerate(table.numeric_names):
-        columns[f"input:{name}"] = rows.numeric[:, position]
+        columns[f"{INPUT}{name}"] = rows.numeric[:, position]
     for position, (name, levels) in enumerate(table.levels.items()):
-        columns[f"input:{name}"] = _coded(rows.categorical[:, position], levels)
+        columns[f"{INPUT}{name}"] = _coded(rows.categorical[:, position], levels)
     if rows.images is not None:
         columns["image"] = _image_column(rows.images)
     if rows.texts is not None:
@@ -352,13 +353,13 @@ def _blocks_of(file: pq.ParquetFile, positions: Array) -> Iterator[tuple[int, sl
 
 def _as_table(table: pa.Table, about: Description, inputs: bool) -> Table:
     classes, levels, group_levels = _levels(about)
-    codes = [_codes(table, f"input:{name}", levels[name]) for name in levels]
+    codes = [_codes(table, f"{INPUT}{name}", levels[name]) for name in levels]
     return Table(
         row=_column(table, "row"),
         file=_column(table, "file"),
         label=_column(table, "label") if "unit" in about else _codes(table, "label", classes),
         classes=classes,
-        numeric=_matrix(table, [f"input:{name}" for name in about["numeric"]], np.float32),
+        numeric=_matrix(table, [f"{INPUT}{name}" for name in about["numeric"]], np.float32),
         numeric_names=tuple(about["numeric"]),
         categorical=np.stack(codes, axis=1) if codes else np.empty((table.num_rows, 0), np.int64),
         levels=levels,
@@ -388,7 +389,7 @@ def _description(file: pq.ParquetFile, inputs: bool) -> tuple[Description, list[
     if inputs:
         return about, file.schema_arrow.names
     about |= {"numeric": [], "categorical": {}, "image": None, "text": False}
-    return about, [name for name in file.schema_arrow.names if not name.startswith(("input:", "image", "text"))]
+    return about, [name for name in file.schema_arrow.names if not name.startswith((INPUT, "image", "text"))]
 
 
 def read_labels(path: str | Path, positions: Array | None = None) -> Labels:
@@ -530,9 +531,9 @@ def read_made(path: str | Path, like: Table, block: int | None = None) -> dict[s
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 table = file.read_row_group(block, use_threads=False)
     rows = table.filter(table.column("made"))
-    codes = [_codes(rows, f"input:{name}", levels) for name, levels in like.levels.items()]
+    codes = [_codes(rows, f"{INPUT}{name}", levels) for name, levels in like.levels.items()]
     return {
-        "numeric": _matrix(rows, [f"input:{name}" for name in like.numeric_names], np.float32),
+        "numeric": _matrix(rows, [f"{INPUT}{name}" for name in like.numeric_names], np.float32),
         "categorical": np.stack(codes, axis=1) if codes else np.empty((rows.num_rows, 0), np.int64),
         "images": None if like.images is None else _images(rows, list(like.images.shape[1:])),
         "texts": None if like.texts is None else _column(rows, "text"),

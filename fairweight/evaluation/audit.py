@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core.artifacts import PARTS, read_predictions, write_rows
-from fairweight.evaluation.row_scopes import Scope, scopes
+from fairweight.evaluation.examined_files import CELL, ExaminedFile, Scope, cell_of, scopes
 from fairweight.statistics import membership
 from fairweight.statistics.membership import Leakage
 
 RATES = (0.001, 0.01)  # false positive rates at which true positive rates are measured
 DELTA = 1e-5  # of the epsilon that an attack refutes
-CELL = ("dataset", "augmentation", "model")
 SCHEMA = {
     **dict.fromkeys((*CELL, "variant", "baseline", "engine", "attack", "measure", "attribute", "group"), "string"),
     **dict.fromkeys(("value", "low", "high", "change", "change_low", "change_high", "p_value"), "double"),
@@ -24,18 +23,6 @@ SCHEMA = {
     "note": "string",
 }
 Array = NDArray[Any]
-
-
-class PoolOf(TypedDict):
-    """What one file of pool predictions is of."""
-
-    dataset: str
-    augmentation: str
-    model: str
-    variant: str
-    baseline: str
-    engine: str
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +34,9 @@ class Pool:
     members: Array
 
 
-def audit(*, pools: Sequence[str], about: Sequence[PoolOf], tables: Mapping[str, str], recipe: Any, out: str) -> None:
+def audit(
+    *, pools: Sequence[str], about: Sequence[ExaminedFile], tables: Mapping[str, str], recipe: Any, out: str
+) -> None:
     """Attack every variant, and write how well its training rows are recognised.
 
     Args:
@@ -59,10 +48,10 @@ def audit(*, pools: Sequence[str], about: Sequence[PoolOf], tables: Mapping[str,
         out: Parquet file to write, one row per variant, attack, measure and group.
     """
     rows: list[dict[str, Any]] = []
-    files = sorted(zip(about, pools, strict=True), key=lambda pair: _cell(pair[0]))
-    for (dataset, *_), members in groupby(files, key=lambda pair: _cell(pair[0])):
+    files = sorted(zip(about, pools, strict=True), key=lambda pair: cell_of(pair[0]))
+    for (dataset, *_), members in groupby(files, key=lambda pair: cell_of(pair[0])):
         by_variant: dict[str, list[str]] = {}
-        described: dict[str, PoolOf] = {}
+        described: dict[str, ExaminedFile] = {}
         for entry, path in members:
             by_variant.setdefault(entry["variant"], []).append(path)
             described[entry["variant"]] = entry
@@ -72,10 +61,6 @@ def audit(*, pools: Sequence[str], about: Sequence[PoolOf], tables: Mapping[str,
             against = None if entry["baseline"] == variant else attacked[entry["baseline"]]
             rows += [dict(entry) | row for row in audited(attacked[variant], against, parts, recipe["attack"])]
     write_rows(out, [{name: row.get(name) for name in SCHEMA} for row in rows], SCHEMA)
-
-
-def _cell(entry: PoolOf) -> tuple[str, str, str]:
-    return entry["dataset"], entry["augmentation"], entry["model"]
 
 
 def read_pool(paths: Sequence[str]) -> Pool:

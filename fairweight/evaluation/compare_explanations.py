@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fairweight.core.artifacts import read_predictions, write_rows
-from fairweight.evaluation.row_scopes import Scope, scopes
+from fairweight.core.artifacts import INPUT, read_predictions, write_rows
+from fairweight.evaluation.examined_files import CELL, ExaminedFile, Scope, cell_of, scopes
 from fairweight.statistics.attribution_agreement import importance, rank_correlation, sign_agreement, top_overlap
 from fairweight.statistics.intervals import student
 from fairweight.statistics.significance import sign_flip
 
-PREFIX = "input:"  # of a column of Shapley values, see `inference.explain`
-CELL = ("dataset", "augmentation", "model")
 PLACE = dict.fromkeys((*CELL, "variant", "baseline", "engine"), "string")
 SPREAD = dict.fromkeys(("value", "low", "high"), "double")
 # change against the replicates of the baseline (reasons), or against the baseline (importances)
@@ -37,18 +35,6 @@ Array = NDArray[Any]
 Rows = dict[str, Any]
 
 
-class ExplanationOf(TypedDict):
-    """What one file of explanations is of."""
-
-    dataset: str
-    augmentation: str
-    model: str
-    variant: str
-    baseline: str
-    engine: str
-    seed: int
-
-
 @dataclass(frozen=True)
 class Explained:
     """Explanations of n rows by the model of one seed.
@@ -67,7 +53,7 @@ class Explained:
 def compare_explanations(
     *,
     explanations: Sequence[str],
-    about: Sequence[ExplanationOf],
+    about: Sequence[ExaminedFile],
     tables: Mapping[str, str],
     replicates: Sequence[str],
     reasons: str,
@@ -83,10 +69,10 @@ def compare_explanations(
         reasons: Parquet file to write: agreement with the baseline by variant, measure and group.
         importances: Parquet file to write: share of each input in the attributions of a variant.
     """
-    files = sorted(zip(about, explanations, strict=True), key=lambda pair: (*_cell(pair[0]), pair[0]["seed"]))
+    files = sorted(zip(about, explanations, strict=True), key=lambda pair: (*cell_of(pair[0]), pair[0]["seed"]))
     agreement: list[Rows] = []
     shares: list[Rows] = []
-    for (dataset, *_), part in groupby(files, key=lambda pair: _cell(pair[0])):
+    for (dataset, *_), part in groupby(files, key=lambda pair: cell_of(pair[0])):
         models: dict[str, list[Explained]] = {}
         described: dict[str, Rows] = {}
         for entry, path in part:
@@ -101,17 +87,13 @@ def compare_explanations(
     write_rows(importances, [{name: row.get(name) for name in IMPORTANCES} for row in shares], IMPORTANCES)
 
 
-def _cell(entry: ExplanationOf) -> tuple[str, str, str]:
-    return entry["dataset"], entry["augmentation"], entry["model"]
-
-
 def read_explained(path: str) -> tuple[list[str], Explained]:
     """Read the explanations of one model, and the names of the inputs."""
     columns = read_predictions(path)[0]
-    inputs = [name for name in columns if name.startswith(PREFIX)]
+    inputs = [name for name in columns if name.startswith(INPUT)]
     values = np.stack([columns[name] for name in inputs], axis=1)
     own = {name: columns[name] for name in OWN}
-    return [name.removeprefix(PREFIX) for name in inputs], Explained(columns["row"], values, own)
+    return [name.removeprefix(INPUT) for name in inputs], Explained(columns["row"], values, own)
 
 
 def _reasons(

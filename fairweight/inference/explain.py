@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core import components
-from fairweight.core.artifacts import PARTS, read_rows, read_split, write_predictions
+from fairweight.core.artifacts import INPUT, PARTS, read_rows, read_split, write_predictions
 from fairweight.core.random_streams import generator
 from fairweight.core.table import Table
 from fairweight.inference import load_engine, shapley
@@ -17,7 +17,6 @@ from fairweight.training.model_inputs import ModelInputs
 
 SMALLEST = 1e-12  # probability in a log odds
 BACKGROUND = 200  # background rows
-PREFIX = "input:"  # of a column of Shapley values
 Array = NDArray[Any]
 
 
@@ -41,7 +40,7 @@ def explain(
     Args:
         model: ONNX file.
         table, split: Parquet files of the data. Background rows are no test rows.
-        destination: Parquet file to write: `row`, `label`, a column for each input, whose name has `PREFIX` in front;
+        destination: Parquet file to write: `row`, `label`, a column for each input, whose name has `INPUT` in front;
             `deletion` and `random`, the mean probability of the true class while inputs are exchanged, the most
             important first or in random order; `reliability`, see `_reliability`.
         name: name of the dataset, for the random streams.
@@ -138,7 +137,7 @@ def explained(mixed: Mixed, probability: Any, name: str, pairs: int) -> dict[str
     for key, order in orders.items():
         columns[key] = shapley.deletion(lambda m, b: probability(mixed.table(m, b)), order, behind)
     columns["reliability"] = _reliability(values)
-    return columns | {f"{PREFIX}{name}": mean[:, position] for position, name in enumerate(inputs)}
+    return columns | {f"{INPUT}{name}": mean[:, position] for position, name in enumerate(inputs)}
 
 
 def _reliability(values: Array) -> Array:

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from small_results import results_with
 
-from fairweight.core.artifacts import write_predictions, write_table
+from fairweight.core.artifacts import INPUT, write_predictions, write_table
 from fairweight.core.table import Table
-from fairweight.evaluation.compare_explanations import PREFIX, compare_explanations
+from fairweight.evaluation.compare_explanations import compare_explanations
 from fairweight.reporting.report import reasons
 
 ROWS, SEEDS, INPUTS = 60, 6, ("age", "hours", "income", "rooms")
@@ -44,7 +44,7 @@ def compared(tmp_path_factory):
             path = folder / f"{variant}-{seed}.parquet"
             own = {"deletion": np.full(ROWS, 0.3), "random": np.full(ROWS, 0.6), "reliability": np.full(ROWS, 0.9)}
             columns = {"row": np.arange(ROWS), "part": np.full(ROWS, 2), "label": town, **own}
-            columns |= {f"{PREFIX}{name}": values[:, i] for i, name in enumerate(INPUTS)}
+            columns |= {f"{INPUT}{name}": values[:, i] for i, name in enumerate(INPUTS)}
             write_predictions(path, columns, {})
             place = {"dataset": "d", "augmentation": "none", "model": "m", "engine": "onnxruntime"}
             about.append(place | {"variant": variant, "baseline": "dense", "seed": seed})

@@ -6,9 +6,10 @@ from math import factorial
 import numpy as np
 import pytest
 
+from fairweight.core.artifacts import INPUT
 from fairweight.core.table import Table
 from fairweight.inference import shapley
-from fairweight.inference.explain import PREFIX, Mixed, explained
+from fairweight.inference.explain import Mixed, explained
 
 
 def model(x):
@@ -77,7 +78,7 @@ def test_an_input_that_a_model_does_not_read_has_the_value_0():
     rng = np.random.default_rng(2)
     mixed = Mixed(rows_of(rng.normal(size=(30, 3))), rows_of(rng.normal(size=(40, 3))), 4)
     columns = explained(mixed, lambda t: 1 / (1 + np.exp(-2 * t.numeric[:, 0].astype(float))), "d", 4)
-    assert np.abs(columns[f"{PREFIX}a"]).mean() > 1 and (columns[f"{PREFIX}b"] == 0).all()
+    assert np.abs(columns[f"{INPUT}a"]).mean() > 1 and (columns[f"{INPUT}b"] == 0).all()
     assert columns["deletion"].mean() < columns["random"].mean()
     assert np.nanmedian(columns["reliability"]) > 0.9
 

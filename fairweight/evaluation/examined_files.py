@@ -1,12 +1,31 @@
-"""The rows of each group among some rows of a dataset, and all of them."""
+"""Files of models that are examined further, and the rows of each group among the rows that they are about."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairweight.core.artifacts import read_table
+
+CELL = ("dataset", "augmentation", "model")
+
+
+class ExaminedFile(TypedDict):
+    """What one file of the audit or of explanations is of."""
+
+    dataset: str
+    augmentation: str
+    model: str
+    variant: str
+    baseline: str
+    engine: str
+    seed: int
+
+
+def cell_of(entry: ExaminedFile) -> tuple[str, str, str]:
+    """Values of `CELL` of a file: models of one cell are compared with each other."""
+    return entry["dataset"], entry["augmentation"], entry["model"]
 
 
 @dataclass(frozen=True)
